@@ -1,0 +1,17 @@
+# autotp_library(name SOURCES a.cpp ... PUBLIC targets ... PRIVATE targets ...): one static library for each
+# second-level folder. PUBLIC: named in our headers; PRIVATE: named in our .cpp only.
+function(autotp_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry.
+function(autotp_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()

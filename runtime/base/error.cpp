@@ -1,0 +1,43 @@
+#include "runtime/base/error.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace autotp {
+
+char Problem::ID = 0;
+
+void Problem::log(llvm::raw_ostream &os) const {
+  os << "error: ";
+  if (!where_.empty()) os << where_ << ": ";
+  os << what_;
+  if (!remedy_.empty()) os << "\n  do:  " << remedy_;
+}
+
+std::error_code Problem::convertToErrorCode() const { return llvm::inconvertibleErrorCode(); }
+
+llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy) {
+  return llvm::make_error<Problem>(where.str(), what.str(), remedy.str());
+}
+
+std::string describe(llvm::Error error) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
+    if (!text.empty()) os << "\n";
+    if (!info.isA<Problem>()) os << "error: ";
+    info.log(os);
+    os.flush();
+  });
+  return os.str();
+}
+
+std::string escaped(llvm::StringRef name) {
+  constexpr size_t kLongest = 200;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os.write_escaped(name.take_front(kLongest), /*UseHexEscapes=*/true);
+  if (name.size() > kLongest) os << "...";
+  return os.str();
+}
+
+} // namespace autotp

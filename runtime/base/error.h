@@ -1,0 +1,35 @@
+/// \file Errors as values, in one form: what is wrong, where, and what to do about it.
+/// Used by the compiler and the runtime alike. Nothing here aborts, exits or prints.
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <string>
+
+namespace autotp {
+
+/// One mistake of the user, or of a file: `where` names a node, parameter, file or flag; `remedy` may be empty.
+class Problem : public llvm::ErrorInfo<Problem> {
+public:
+  static char ID;
+  Problem(std::string where, std::string what, std::string remedy)
+      : where_(std::move(where)), what_(std::move(what)), remedy_(std::move(remedy)) {}
+  void log(llvm::raw_ostream &os) const override;
+  std::error_code convertToErrorCode() const override;
+
+private:
+  std::string where_, what_, remedy_;
+};
+
+/// problem("input 'ids' of model.onnx", "dimension 'seq' has no size", "give it one with --shape seq=N").
+llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy = "");
+
+/// The text a user sees: one `error: ...` line for each joined error, each with its `  do:  ...` line. Consumes it.
+std::string describe(llvm::Error error);
+
+/// A name that came out of a file, safe to print: control characters and quotes are escaped, long ones are cut.
+std::string escaped(llvm::StringRef name);
+
+} // namespace autotp

@@ -1,0 +1,16 @@
+#include "runtime/plan/kernel_id.h"
+
+namespace autotp {
+
+llvm::StringRef nameOf(KernelId kernel) {
+  switch (kernel) {
+  case KernelId::None: return "None";
+#define AUTOTP_KERNEL(id, name, operands, results)                                                                     \
+  case KernelId::name: return #name;
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+  }
+  return "?";
+}
+
+} // namespace autotp

@@ -1,0 +1,20 @@
+/// \file The kernels a plan can name; kernels.def says what each one computes.
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+
+namespace autotp {
+
+enum class KernelId : uint16_t {
+  None = 0, // a view, or something that only the compiler evaluates
+#define AUTOTP_KERNEL(id, name, operands, results) name = id,
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+};
+
+/// "MatMul"; "?" for a number that is no kernel.
+llvm::StringRef nameOf(KernelId kernel);
+
+} // namespace autotp
