@@ -1,0 +1,150 @@
+/// \file The IR: a graph of typed values in SSA form. Nodes name an operator; the operator's facts are in compiler/ops.
+#pragma once
+
+#include "compiler/ir/tensor.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace autotp {
+
+using ValueId = uint32_t;
+using NodeId = uint32_t;
+constexpr uint32_t kNone = ~0u;
+
+/// What a value is. State outlives a run of the program: parameters, accumulators, optimizer states.
+enum class ValueKind : uint8_t { Input, Parameter, Constant, State, Result };
+
+struct Use {
+  NodeId node;
+  unsigned operand;
+  bool operator==(const Use &other) const { return node == other.node && operand == other.operand; }
+};
+
+struct Value {
+  Type type;
+  std::string name;   ///< unique in the graph; the ONNX name where there is one
+  ValueKind kind = ValueKind::Result;
+  NodeId producer = kNone; ///< of a Result
+  unsigned result = 0;     ///< which result of the producer
+  std::optional<Tensor> contents; ///< of a Constant; of a Parameter where its initial value is known
+  llvm::SmallVector<Use, 2> uses;
+};
+
+/// Attributes of a node, sorted by name.
+class Attributes {
+public:
+  using Value = std::variant<int64_t, double, std::string, llvm::SmallVector<int64_t, 6>>;
+
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<std::string, Value>> values);
+  void set(llvm::StringRef name, Value value);
+  bool has(llvm::StringRef name) const { return find(name) != nullptr; }
+  int64_t integer(llvm::StringRef name, int64_t otherwise = 0) const;
+  double real(llvm::StringRef name, double otherwise = 0) const;
+  std::string text(llvm::StringRef name) const;
+  llvm::ArrayRef<int64_t> integers(llvm::StringRef name) const;
+  llvm::ArrayRef<std::pair<std::string, Value>> all() const { return values_; }
+  bool operator==(const Attributes &other) const { return values_ == other.values_; }
+
+private:
+  const Value *find(llvm::StringRef name) const;
+  std::vector<std::pair<std::string, Value>> values_;
+};
+
+struct Node {
+  llvm::StringRef op; ///< the name of a row of the operator table, in static storage
+  llvm::SmallVector<ValueId, 4> operands;
+  llvm::SmallVector<ValueId, 2> results;
+  Attributes attributes;
+  std::string origin;       ///< the ONNX node, or what a pass made it for: every message and profile names it
+  bool backward = false;    ///< made by differentiation: counted apart in reports
+  bool erased = false;
+  NodeId previous = kNone, next = kNone;
+
+  bool is(llvm::StringRef name) const { return op == name; }
+};
+
+struct Output {
+  std::string name; ///< "loss", "count", or an ONNX output
+  ValueId value;
+};
+
+/// A tensor that the user trains, with all names that its file gives it.
+struct ParameterInfo {
+  ValueId value;
+  struct Alias {
+    std::string name;
+    bool transposed;
+  };
+  llvm::SmallVector<Alias, 1> aliases; ///< other initializers that were tied to it
+};
+
+/// Nodes are in execution order. Ids stay valid until compact(). Not safe for use by several threads.
+class Graph {
+public:
+  ValueId addInput(llvm::StringRef name, Type type) { return addSource(ValueKind::Input, name, std::move(type), {}); }
+  ValueId addParameter(llvm::StringRef name, Type type, std::optional<Tensor> contents = {}) {
+    return addSource(ValueKind::Parameter, name, std::move(type), std::move(contents));
+  }
+  ValueId addState(llvm::StringRef name, Type type) { return addSource(ValueKind::State, name, std::move(type), {}); }
+  ValueId addConstant(llvm::StringRef name, Tensor contents) {
+    Type type = contents.type;
+    return addSource(ValueKind::Constant, name, std::move(type), std::move(contents));
+  }
+  /// Adds a node before `before` (kNone: at the end). Types are given: makeNode() of compiler/ops infers them.
+  NodeId addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> resultTypes,
+                 Attributes attributes, llvm::StringRef origin, NodeId before = kNone);
+  /// Its results must be unused.
+  void erase(NodeId node);
+  void replaceAllUses(ValueId from, ValueId to);
+  void setOperand(NodeId node, unsigned operand, ValueId to);
+  /// A Parameter or Constant becomes the other: both are sources with contents.
+  void setKind(ValueId value, ValueKind kind);
+  void rename(ValueId value, llvm::StringRef name);
+  /// Erases nodes that no output needs, and constants without a use. Inputs and parameters stay.
+  void removeDead();
+
+  Value &value(ValueId id) { return values_[id]; }
+  const Value &value(ValueId id) const { return values_[id]; }
+  Node &node(NodeId id) { return nodes_[id]; }
+  const Node &node(NodeId id) const { return nodes_[id]; }
+  const Type &type(ValueId id) const { return values_[id].type; }
+  /// The node that computes `value`, or null for a source.
+  const Node *producer(ValueId value) const {
+    return values_[value].producer == kNone ? nullptr : &nodes_[values_[value].producer];
+  }
+  size_t numValues() const { return values_.size(); }
+  size_t numNodes() const { return nodes_.size(); } ///< erased ones too
+  NodeId first() const { return first_; }
+  NodeId last() const { return last_; }
+  /// All nodes in order, as they are now: a pass may add and erase while it walks the copy.
+  std::vector<NodeId> order() const;
+  /// Inputs, parameters, constants and states in the order in which they were added.
+  std::vector<ValueId> sources(ValueKind kind) const;
+  std::string uniqueName(llvm::StringRef wanted);
+
+  std::vector<Output> outputs;
+  std::vector<ParameterInfo> parameters; ///< filled by classify-parameters
+
+  ValueId output(llvm::StringRef name) const;
+  bool isOutput(ValueId value) const;
+
+private:
+  ValueId addSource(ValueKind kind, llvm::StringRef name, Type type, std::optional<Tensor> contents);
+
+  std::vector<Value> values_;
+  std::vector<Node> nodes_;
+  NodeId first_ = kNone, last_ = kNone;
+  struct NameTable;
+  std::shared_ptr<NameTable> names_;
+};
+
+} // namespace autotp

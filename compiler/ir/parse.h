@@ -1,0 +1,16 @@
+/// \file Reads back the text form of a graph that print.h writes, without annotations.
+#pragma once
+
+#include "compiler/ir/graph.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+/// `internOp` gives the static spelling of an operator's name, or an empty text where there is no such operator: the operator
+/// table lies above the IR. Constants that were printed by digest come back without contents. Origins are not in the text.
+/// Errors name the line.
+llvm::Expected<Graph> parse(llvm::StringRef text, llvm::function_ref<llvm::StringRef(llvm::StringRef)> internOp);
+
+} // namespace autotp

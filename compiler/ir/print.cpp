@@ -1,0 +1,89 @@
+#include "compiler/ir/print.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/SHA1.h"
+
+namespace autotp {
+namespace {
+
+/// Small integer constants are printed whole, others by digest: a golden shows what matters and stays short.
+std::string contentsText(const Tensor &tensor) {
+  constexpr int64_t kMostPrinted = 8;
+  Array array = toArray(tensor);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (array.type.elements() <= kMostPrinted) {
+    os << "{";
+    llvm::interleave(array.data, os, [&](double v) { os << llvm::format("%.9g", v); }, ", ");
+    os << "}";
+  } else {
+    llvm::SHA1 hash;
+    hash.update(tensor.bytes);
+    os << "#" << llvm::utohexstr(llvm::support::endian::read64be(hash.final().data()), /*LowerCase=*/true);
+  }
+  return os.str();
+}
+
+void printAttribute(const std::pair<std::string, Attributes::Value> &row, llvm::raw_ostream &os) {
+  os << row.first << "=";
+  if (const auto *integer = std::get_if<int64_t>(&row.second)) os << *integer;
+  if (const auto *real = std::get_if<double>(&row.second)) {
+    std::string text = llvm::formatv("{0}", llvm::format("%.9g", *real)).str();
+    os << text << (text.find_first_of(".en") == std::string::npos ? ".0" : "");
+  }
+  if (const auto *text = std::get_if<std::string>(&row.second)) os << "\"" << *text << "\"";
+  if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&row.second)) {
+    os << "[";
+    llvm::interleave(*list, os, ", ");
+    os << "]";
+  }
+}
+
+void printNode(const Graph &graph, const Node &node, llvm::raw_ostream &os, const Annotate &annotate) {
+  os << "  ";
+  llvm::interleave(node.results, os, [&](ValueId r) { os << "%" << graph.value(r).name; }, ", ");
+  os << " = " << node.op << "(";
+  llvm::interleave(node.operands, os, [&](ValueId v) { os << "%" << graph.value(v).name; }, ", ");
+  os << ")";
+  if (!node.attributes.all().empty()) {
+    os << " {";
+    llvm::interleave(node.attributes.all(), os, [&](const auto &row) { printAttribute(row, os); }, ", ");
+    os << "}";
+  }
+  os << " : ";
+  llvm::interleave(node.results, os, [&](ValueId r) { os << graph.type(r).text() << annotate(r); }, ", ");
+  if (node.backward) os << "  # backward";
+  os << "\n";
+}
+
+} // namespace
+
+void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate) {
+  os << "graph {\n";
+  constexpr std::pair<ValueKind, const char *> kKinds[] = {{ValueKind::Input, "input"}, {ValueKind::Parameter, "parameter"},
+                                                           {ValueKind::State, "state"}, {ValueKind::Constant, "constant"}};
+  for (auto [kind, word] : kKinds)
+    for (ValueId id : graph.sources(kind)) {
+      const Value &value = graph.value(id);
+      if (kind == ValueKind::Constant && value.uses.empty() && !graph.isOutput(id)) continue;
+      os << "  " << word << " %" << value.name << " : " << value.type.text() << annotate(id);
+      if (kind == ValueKind::Constant) os << " = " << contentsText(*value.contents);
+      os << "\n";
+    }
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) printNode(graph, graph.node(id), os, annotate);
+  os << "  return ";
+  llvm::interleave(graph.outputs, os, [&](const Output &o) { os << o.name << "=%" << graph.value(o.value).name; }, ", ");
+  os << "\n}\n";
+}
+
+std::string printed(const Graph &graph) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  print(graph, os);
+  return os.str();
+}
+
+} // namespace autotp

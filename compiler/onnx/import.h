@@ -1,0 +1,28 @@
+/// \file Reads an ONNX model into our IR: the only folder that knows ONNX.
+#pragma once
+
+#include "compiler/ir/graph.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+struct ImportOptions {
+  llvm::StringMap<int64_t> shapes; ///< sizes of named dimensions, --shape NAME=N
+  int64_t microBatch = 0;          ///< size of a dynamic batch dimension; 0: 1
+};
+
+struct ImportedModel {
+  Graph graph; ///< outputs are the model's; float initializers are constants with their names until classify_parameters
+  std::string sha256;
+  std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
+};
+
+/// Imports opset 13 and newer. Every shape is static once the dimensions are bound; what depends on no input and no
+/// initializer of rank 1 and more is folded on the way. External data is read beneath the model's folder only.
+/// Errors: an unreadable or inconsistent file; an unbound dimension; all operators without an import row, with their
+/// nodes, at once.
+llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options);
+
+} // namespace autotp

@@ -1,0 +1,110 @@
+#include "compiler/onnx/import_table.h"
+#include "compiler/ops/evaluate.h"
+#include "runtime/base/error.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace autotp {
+
+NodeImport::NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset, std::string name)
+    : graph_(graph), proto_(proto), operands_(operands), opset_(opset), name_(std::move(name)) {}
+
+const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name) const {
+  for (const auto &attribute : proto_.attribute())
+    if (attribute.name() == name) return &attribute;
+  return nullptr;
+}
+
+int64_t NodeImport::integer(llvm::StringRef name, int64_t otherwise) const {
+  const auto *a = attribute(name);
+  return a ? a->i() : otherwise;
+}
+double NodeImport::real(llvm::StringRef name, double otherwise) const {
+  const auto *a = attribute(name);
+  return a ? a->f() : otherwise;
+}
+std::string NodeImport::text(llvm::StringRef name, llvm::StringRef otherwise) const {
+  const auto *a = attribute(name);
+  return a ? a->s() : otherwise.str();
+}
+std::optional<std::vector<int64_t>> NodeImport::integers(llvm::StringRef name) const {
+  const auto *a = attribute(name);
+  if (!a) return std::nullopt;
+  return std::vector<int64_t>(a->ints().begin(), a->ints().end());
+}
+const onnx::TensorProto *NodeImport::tensor(llvm::StringRef name) const {
+  const auto *a = attribute(name);
+  return a && a->has_t() ? &a->t() : nullptr;
+}
+
+llvm::Error NodeImport::fail(const llvm::Twine &what, llvm::StringRef remedy) const {
+  return problem("node '" + escaped(name_) + "' (" + proto_.op_type() + ")", what.str(), remedy);
+}
+
+const Tensor *NodeImport::constant(ValueId value) const {
+  const Value &v = graph_.value(value);
+  bool mayBeParameter = isFloat(v.type.dtype) && !v.type.shape.empty() && !v.name.empty() && v.kind == ValueKind::Parameter;
+  return v.kind == ValueKind::Constant && v.contents && !mayBeParameter ? &*v.contents : nullptr;
+}
+
+llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) const {
+  const Tensor *tensor = constant(operands_[k]);
+  if (!tensor)
+    return fail("operand " + llvm::Twine(k) + " must be known when compiling, but depends on an input or a weight",
+                "export the model with static shapes, or bind its dimensions with --shape");
+  Array array = toArray(*tensor);
+  std::vector<int64_t> values;
+  for (double value : array.data) values.push_back(value >= 9.2e18 ? INT64_MAX : value <= -9.2e18 ? INT64_MIN : int64_t(value));
+  return values;
+}
+
+llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
+  int64_t found = axis < 0 ? axis + int64_t(rank) : axis;
+  if (found < 0 || found >= int64_t(rank)) return fail("it has no dimension " + llvm::Twine(axis));
+  return found;
+}
+
+llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes,
+                                                                   llvm::ArrayRef<Type> stated) {
+  constexpr int64_t kMostElements = int64_t(1) << 40;
+  Builder builder(graph_);
+  builder.origin = name_;
+  auto results = builder.tryMake(op, operands, std::move(attributes), stated);
+  if (!results) return fail(llvm::toString(results.takeError()));
+  for (ValueId result : *results)
+    if (graph_.type(result).elements() > kMostElements) return fail("its result " + graph_.type(result).text() + " is too large");
+  if (!llvm::all_of(operands, [&](ValueId v) { return constant(v) != nullptr; })) return results;
+  llvm::SmallVector<Array, 4> contents;
+  llvm::SmallVector<const Array *, 4> pointers;
+  for (ValueId operand : operands) contents.push_back(toArray(*constant(operand)));
+  for (const Array &array : contents) pointers.push_back(&array);
+  NodeId node = graph_.value((*results)[0]).producer;
+  llvm::SmallVector<ValueId, 2> folded;
+  for (const Array &result : evaluateNode(graph_, node, pointers)) folded.push_back(graph_.addConstant(op, toTensor(result)));
+  graph_.erase(node);
+  return folded;
+}
+
+llvm::Expected<ValueId> NodeImport::make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes, llvm::ArrayRef<Type> stated) {
+  auto all = makeMany(op, operands, std::move(attributes), stated);
+  if (!all) return all.takeError();
+  return (*all)[0];
+}
+
+llvm::Expected<ValueId> NodeImport::reshape(ValueId x, llvm::ArrayRef<int64_t> shape) {
+  Type type{graph_.type(x).dtype, Shape(shape.begin(), shape.end())};
+  if (type == graph_.type(x)) return x;
+  return make("reshape", {x}, {}, type);
+}
+
+const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
+  static const llvm::StringMap<const ImportDef *> rows = [] {
+    llvm::StringMap<const ImportDef *> map;
+    for (llvm::ArrayRef<ImportDef> family : {elementwiseImports(), productImports(), shapeImports(), networkImports()})
+      for (const ImportDef &row : family) map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
+    return map;
+  }();
+  return rows.lookup((domain == "ai.onnx" ? llvm::StringRef() : domain).str() + "/" + name.str());
+}
+
+} // namespace autotp

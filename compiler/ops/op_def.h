@@ -1,0 +1,98 @@
+/// \file What an operator is: one row of the operator table holds all facts of it.
+#pragma once
+
+#include "compiler/ir/graph.h"
+#include "runtime/plan/kernel_id.h"
+
+#include "llvm/Support/Error.h"
+
+#include <array>
+
+namespace autotp {
+
+class AxisArena;
+struct IndexTerms;
+
+using Types = llvm::SmallVector<Type, 2>;
+
+/// A node to be: what type inference, evaluation and the axis rule may look at.
+struct OpCall {
+  llvm::ArrayRef<Type> operands;
+  const Attributes &attributes;
+  llvm::ArrayRef<Type> results; ///< empty while inferring, unless the caller states a type (reshape, expand, cast, full)
+};
+
+/// In which operands an operator is linear, so that a pending sum may pass through it.
+enum class Linearity : uint8_t {
+  None,
+  Each,     ///< in each operand alone (matmul, mul): only one of them may be Partial
+  Together, ///< additive (add, sub, concat): all may be Partial; one that is not counts once
+  First,    ///< in operand 0 only (div, gather's table)
+  Last,     ///< in the arriving gradient only: the last operand, but for a mask that may follow it
+};
+
+class Builder;
+
+/// Gradients of a node's operands from those of its results. kNone: no gradient (integers, or a result without one).
+/// `dresults` holds kNone for a result that the loss does not need.
+using GradientFn = void (*)(Builder &b, NodeId node, llvm::ArrayRef<ValueId> dresults, llvm::MutableArrayRef<ValueId> doperands);
+/// Errors say what is wrong with the operands' types, without naming the node.
+using InferFn = llvm::Expected<Types> (*)(const OpCall &call);
+/// Plain loops in double; the caller rounds to the results' dtypes.
+using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> operands, llvm::MutableArrayRef<Array> results);
+/// The indices of every dimension, where they depend on attributes or shapes and no text can say them.
+using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
+/// Floating-point operations of one execution; null: one for each result element.
+using CostFn = double (*)(const OpCall &call);
+
+struct OpDef {
+  const char *name;
+  const char *axes = nullptr; ///< index text, see compiler/axes/index_text.h; or axisRule
+  AxisRuleFn axisRule = nullptr;
+  Linearity linearity = Linearity::None;
+  InferFn infer = nullptr;
+  EvaluateFn evaluate = nullptr;
+  GradientFn gradient = nullptr;
+  CostFn flops = nullptr;
+  KernelId kernel = KernelId::None;
+  int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
+  bool isView = false;        ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
+  bool mayReuse = false;      ///< result 0 may have the memory of operand 0 where nothing else needs that operand
+  std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
+};
+
+/// The row named `name`, or null.
+const OpDef *findOp(llvm::StringRef name);
+/// The row of a node; the verifier has made sure that there is one.
+const OpDef &opOf(const Node &node);
+/// All rows, by name.
+llvm::ArrayRef<const OpDef *> allOps();
+
+/// Appends nodes to a graph, with types inferred from the operator's row.
+class Builder {
+public:
+  explicit Builder(Graph &graph, NodeId before = kNone) : graph(graph), before(before) {}
+
+  /// A node of one result. The types are right by construction: a mistake is ours, and asserts.
+  ValueId make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {});
+  llvm::SmallVector<ValueId, 2> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {});
+  /// For operators whose result type is stated: reshape, expand, cast, full.
+  ValueId makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Type result, Attributes attributes = {});
+  /// The same with errors as values, for what comes out of a file. `stated` may be empty.
+  llvm::Expected<llvm::SmallVector<ValueId, 2>> tryMake(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
+                                                        Attributes attributes, llvm::ArrayRef<Type> stated);
+
+  ValueId scalar(DType dtype, double value) { return graph.addConstant("c", scalarTensor(dtype, value)); }
+  ValueId reshape(ValueId x, Shape shape);
+  ValueId transpose(ValueId x, llvm::ArrayRef<int64_t> perm);
+  /// Sums `x` over what broadcasting had added to `shape`.
+  ValueId sumTo(ValueId x, llvm::ArrayRef<int64_t> shape);
+  ValueId full(Type type, double value) { return makeTyped("full", {}, std::move(type), {{"value", value}}); }
+
+  Graph &graph;
+  NodeId before;
+  std::string origin;
+  bool backward = false;
+};
+
+} // namespace autotp

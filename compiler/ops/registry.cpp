@@ -1,0 +1,80 @@
+#include "compiler/ops/families.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/Twine.h"
+
+#include <cassert>
+
+namespace autotp {
+
+llvm::ArrayRef<const OpDef *> allOps() {
+  static const std::vector<const OpDef *> rows = [] {
+    std::vector<const OpDef *> all;
+    for (llvm::ArrayRef<OpDef> family : {elementwiseOps(), matmulOps(), reduceOps(), movementOps(), lookupOps(), normOps(),
+                                         attentionOps(), lossOps(), optimizerOps(), collectiveOps()})
+      for (const OpDef &row : family) all.push_back(&row);
+    llvm::sort(all, [](const OpDef *a, const OpDef *b) { return llvm::StringRef(a->name) < b->name; });
+    return all;
+  }();
+  return rows;
+}
+
+const OpDef *findOp(llvm::StringRef name) {
+  static const llvm::StringMap<const OpDef *> byName = [] {
+    llvm::StringMap<const OpDef *> map;
+    for (const OpDef *row : allOps()) map[row->name] = row;
+    return map;
+  }();
+  return byName.lookup(name);
+}
+
+const OpDef &opOf(const Node &node) {
+  const OpDef *row = findOp(node.op);
+  assert(row && "a node whose operator has no row");
+  return *row;
+}
+
+llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }
+
+llvm::Expected<Types> inferSame(const OpCall &call) { return Types{call.operands[0]}; }
+
+llvm::Expected<Types> inferStated(const OpCall &call) {
+  if (call.results.empty()) return typeProblem("its result type must be stated");
+  return Types(call.results.begin(), call.results.end());
+}
+
+llvm::Expected<Shape> broadcastShapes(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b) {
+  Shape shape(std::max(a.size(), b.size()), 1);
+  for (size_t d = 0; d < shape.size(); ++d) {
+    int64_t x = d < a.size() ? a[a.size() - 1 - d] : 1, y = d < b.size() ? b[b.size() - 1 - d] : 1;
+    if (x != y && x != 1 && y != 1)
+      return typeProblem("shapes [" + llvm::Twine(x) + "] and [" + llvm::Twine(y) + "] do not broadcast in dimension " +
+                         llvm::Twine(-int(d) - 1));
+    shape[shape.size() - 1 - d] = x == 1 ? y : x;
+  }
+  return shape;
+}
+
+BroadcastWalk::BroadcastWalk(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Type> operands)
+    : index(-1), offsets(operands.size(), 0), shape_(shape.begin(), shape.end()), position_(shape.size(), 0) {
+  for (const Type &type : operands) {
+    Shape own = stridesOf(type.shape), aligned(shape.size(), 0);
+    for (size_t d = 0; d < own.size(); ++d)
+      if (type.shape[d] != 1) aligned[shape.size() - own.size() + d] = own[d];
+    strides_.push_back(aligned);
+  }
+}
+
+bool BroadcastWalk::next() {
+  if (++index == 0) return elementsOf(shape_) > 0;
+  for (size_t d = shape_.size(); d-- > 0;) {
+    ++position_[d];
+    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] += strides_[k][d];
+    if (position_[d] < shape_[d]) return true;
+    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] -= strides_[k][d] * shape_[d];
+    position_[d] = 0;
+  }
+  return false;
+}
+
+} // namespace autotp

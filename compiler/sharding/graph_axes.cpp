@@ -1,0 +1,40 @@
+#include "compiler/sharding/graph_axes.h"
+
+#include "compiler/ops/op_def.h"
+
+namespace autotp {
+
+bool hasTermsPerUse(const Graph &graph, ValueId value) {
+  if (graph.value(value).kind == ValueKind::Constant) return true;
+  const Node *producer = graph.producer(value);
+  return producer && producer->is("full");
+}
+
+IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node) {
+  llvm::SmallVector<Type, 4> operands, results;
+  for (ValueId operand : node.operands) operands.push_back(graph.type(operand));
+  for (ValueId result : node.results) results.push_back(graph.type(result));
+  const OpDef &row = opOf(node);
+  if (row.axisRule) return row.axisRule(arena, OpCall{operands, node.attributes, results});
+  return instantiateText(row.axes, arena, operands, results);
+}
+
+Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
+  Shape local(shape.begin(), shape.end());
+  for (size_t d = 0; d < local.size(); ++d)
+    if (terms[d] != kNoAxis) local[d] = localSize(arena, terms[d], assignment, coordinate);
+  return local;
+}
+
+llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
+  llvm::SmallVector<Cover, 6> covers;
+  for (size_t d = 0; d < shape.size(); ++d)
+    covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}} : cover(arena, terms[d], assignment, coordinate));
+  return covers;
+}
+
+bool isSharded(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment) {
+  return llvm::any_of(terms, [&](AxisId term) { return term != kNoAxis && isSharded(arena, term, assignment); });
+}
+
+} // namespace autotp

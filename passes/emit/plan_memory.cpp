@@ -1,0 +1,272 @@
+#include "passes/emit/plan_memory.h"
+
+#include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/workspace.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace autotp {
+namespace {
+
+constexpr uint64_t kAlignment = 256;
+uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// Values that share bytes: one buffer, each at an offset of it.
+class SectionMemory {
+public:
+  explicit SectionMemory(const Section &section) : s_(section), g_(section.graph), order_(g_.order()) {}
+
+  struct Buffer {
+    uint64_t bytes = 0;
+    bool isFixed = false; ///< a state, input or constant: placed by the caller
+    ValueId owner = kNone;
+    unsigned first = ~0u, last = 0;
+    uint64_t offset = 0;
+    unsigned movedTo = ~0u; ///< merged into this buffer, `movedBy` bytes further on
+    uint64_t movedBy = 0;
+  };
+  struct Place {
+    unsigned buffer = ~0u;
+    uint64_t offset = 0;
+  };
+
+  void run() {
+    places_.resize(g_.numValues());
+    for (ValueId v = 0; v < g_.numValues(); ++v)
+      if (g_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
+    for (NodeId id : order_) placeResults(id);
+    for (NodeId id : order_)
+      if (g_.node(id).is("concat")) elide(id);
+    findLifetimes();
+    reuseOperands();
+  }
+
+  /// Lowest offset that no buffer alive at the same time has, largest buffers first.
+  uint64_t packActivations(uint64_t base) {
+    std::vector<unsigned> order;
+    for (auto [b, buffer] : indexed(buffers_))
+      if (!buffer.isFixed && buffer.movedTo == ~0u && buffer.first != ~0u) order.push_back(unsigned(b));
+    llvm::stable_sort(order, [&](unsigned a, unsigned b) { return buffers_[a].bytes > buffers_[b].bytes; });
+    uint64_t end = base;
+    std::vector<unsigned> placed; // by offset
+    for (unsigned b : order) {
+      Buffer &buffer = buffers_[b];
+      uint64_t at = base;
+      for (unsigned other : placed) {
+        const Buffer &o = buffers_[other];
+        if (o.last < buffer.first || buffer.last < o.first) continue;
+        if (at + aligned(buffer.bytes) <= o.offset) break;
+        at = std::max(at, o.offset + aligned(o.bytes));
+      }
+      buffer.offset = at;
+      placed.insert(llvm::upper_bound(placed, b, [&](unsigned x, unsigned y) { return buffers_[x].offset < buffers_[y].offset; }), b);
+      end = std::max(end, at + aligned(buffer.bytes));
+    }
+    return end;
+  }
+
+  Place placeOf(ValueId v) const {
+    Place place = places_[v];
+    if (place.buffer == ~0u) return place;
+    while (buffers_[place.buffer].movedTo != ~0u) place = {buffers_[place.buffer].movedTo, place.offset + buffers_[place.buffer].movedBy};
+    return place;
+  }
+  std::vector<Buffer> &buffers() { return buffers_; }
+
+private:
+  unsigned newBuffer(ValueId owner, bool isFixed) {
+    Buffer buffer;
+    buffer.bytes = g_.type(owner).bytes();
+    buffer.owner = owner;
+    buffer.isFixed = isFixed;
+    buffers_.push_back(buffer);
+    return unsigned(buffers_.size() - 1);
+  }
+
+  /// A view's distance from its operand, in bytes; none where it must be copied.
+  std::optional<uint64_t> viewOffset(const Node &node) const {
+    if (opOf(node).isView) return 0;
+    if (!node.is("slice") || node.attributes.integer("step", 1) != 1) return std::nullopt;
+    const Type &from = g_.type(node.operands[0]);
+    int64_t axis = node.attributes.integer("axis");
+    if (elementsOf(llvm::ArrayRef<int64_t>(from.shape).take_front(axis)) != 1) return std::nullopt;
+    int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(axis + 1));
+    return uint64_t(node.attributes.integer("start") * inner) * sizeOf(from.dtype);
+  }
+
+  void placeResults(NodeId id) {
+    const Node &node = g_.node(id);
+    const OpDef &row = opOf(node);
+    for (auto [j, result] : indexed(node.results)) {
+      if (s_.homes.count(result) && (j >= 3 || row.inPlace[j] < 0)) {
+        places_[result] = {newBuffer(result, true), 0};
+      } else if (j < 3 && row.inPlace[j] >= 0) {
+        places_[result] = places_[node.operands[row.inPlace[j]]];
+      } else if (auto offset = viewOffset(node); offset && j == 0) {
+        Place from = places_[node.operands[0]];
+        places_[result] = {from.buffer, from.offset + *offset};
+      } else {
+        places_[result] = {newBuffer(result, false), 0};
+      }
+    }
+  }
+
+  /// An operand that is a buffer of its own is computed at its place in the concat's result.
+  void elide(NodeId id) {
+    const Node &node = g_.node(id);
+    const Type &type = g_.type(node.results[0]);
+    int64_t axis = node.attributes.integer("axis");
+    if (elementsOf(llvm::ArrayRef<int64_t>(type.shape).take_front(axis)) != 1) return;
+    uint64_t at = 0;
+    for (ValueId operand : node.operands) {
+      Place from = placeOf(operand), to = placeOf(node.results[0]);
+      Buffer &buffer = buffers_[from.buffer];
+      bool isOwn = !buffer.isFixed && from.offset == 0 && buffer.bytes == g_.type(operand).bytes() && from.buffer != to.buffer;
+      if (isOwn && !changesLater(from.buffer)) {
+        buffer.movedTo = to.buffer;
+        buffer.movedBy = to.offset + at;
+      }
+      at += g_.type(operand).bytes();
+    }
+  }
+
+  /// Whether some operator works in place on this buffer.
+  bool changesLater(unsigned buffer) const {
+    for (NodeId id : order_) {
+      const Node &node = g_.node(id);
+      for (int8_t operand : opOf(node).inPlace)
+        if (operand >= 0 && placeOf(node.operands[operand]).buffer == buffer) return true;
+    }
+    return false;
+  }
+
+  void touch(ValueId v, unsigned at) {
+    Place place = placeOf(v);
+    if (place.buffer == ~0u) return;
+    Buffer &buffer = buffers_[place.buffer];
+    buffer.first = std::min(buffer.first, at);
+    buffer.last = std::max(buffer.last, at);
+  }
+
+  void findLifetimes() {
+    for (auto [i, id] : indexed(order_)) {
+      for (ValueId operand : g_.node(id).operands) touch(operand, unsigned(i));
+      for (ValueId result : g_.node(id).results) touch(result, unsigned(i));
+    }
+    for (const Output &output : g_.outputs) touch(output.value, unsigned(order_.size()));
+  }
+
+  /// Where an operator may work in place and its operand dies there, it does.
+  void reuseOperands() {
+    for (auto [i, id] : indexed(order_)) {
+      const Node &node = g_.node(id);
+      if (!opOf(node).mayReuse) continue;
+      Place from = placeOf(node.operands[0]), to = placeOf(node.results[0]);
+      Buffer &operand = buffers_[from.buffer], &result = buffers_[to.buffer];
+      bool dies = operand.last == i && !operand.isFixed && !result.isFixed && from.buffer != to.buffer;
+      bool fits = from.offset == 0 && to.offset == 0 && operand.bytes == result.bytes && g_.type(node.operands[0]).bytes() == operand.bytes &&
+                  g_.type(node.results[0]) == g_.type(node.operands[0]);
+      bool isOnly = llvm::count_if(node.operands, [&](ValueId v) { return placeOf(v).buffer == from.buffer; }) == 1;
+      if (!dies || !fits || !isOnly) continue;
+      operand.last = result.last;
+      result.movedTo = from.buffer;
+      result.movedBy = 0;
+    }
+  }
+
+  const Section &s_;
+  const Graph &g_;
+  std::vector<NodeId> order_;
+  std::vector<Place> places_;
+  std::vector<Buffer> buffers_;
+};
+
+class Planner {
+public:
+  Planner(const RankProgram &program, int threads) : p_(program), threads_(threads) {}
+
+  MemoryPlan run() {
+    for (const char *region : {"parameters", "gradients", "optimizer states"}) placeStates(region);
+    const Section *sections[2] = {&p_.microStep, &p_.optimizerStep};
+    SectionMemory memories[2] = {SectionMemory(p_.microStep), SectionMemory(p_.optimizerStep)};
+    for (SectionMemory &memory : memories) memory.run();
+    for (ValueKind kind : {ValueKind::Input, ValueKind::Constant}) {
+      begin();
+      for (int i : {0, 1}) placeSources(*sections[i], memories[i], kind);
+      end(kind == ValueKind::Input ? "inputs" : "constants");
+    }
+    begin();
+    uint64_t activations = plan_.arenaBytes;
+    for (SectionMemory &memory : memories) plan_.arenaBytes = std::max(plan_.arenaBytes, memory.packActivations(activations));
+    end("activations");
+    placeWorkspace();
+    for (int i : {0, 1}) resolve(*sections[i], memories[i], plan_.values[i]);
+    return std::move(plan_);
+  }
+
+private:
+  void begin() { regionBegin_ = plan_.arenaBytes; }
+  void end(const char *name) { plan_.regions.push_back({name, regionBegin_, plan_.arenaBytes - regionBegin_}); }
+  uint64_t take(uint64_t bytes) {
+    uint64_t at = plan_.arenaBytes;
+    plan_.arenaBytes += aligned(bytes);
+    return at;
+  }
+
+  void placeStates(llvm::StringRef region) {
+    begin();
+    plan_.states.resize(p_.states.size());
+    for (auto [i, state] : indexed(p_.states))
+      if (state.region == region) plan_.states[i].offset = take(state.type.bytes());
+    end(region.data());
+  }
+
+  void placeSources(const Section &section, SectionMemory &memory, ValueKind kind) {
+    for (ValueId v : section.graph.sources(kind)) {
+      if (kind == ValueKind::Constant && section.graph.value(v).uses.empty()) continue;
+      memory.buffers()[memory.placeOf(v).buffer].offset = take(section.graph.type(v).bytes());
+    }
+  }
+
+  void placeWorkspace() {
+    begin();
+    for (const Section *section : {&p_.microStep, &p_.optimizerStep})
+      for (NodeId id : section->graph.order()) {
+        const Node &node = section->graph.node(id);
+        if (opOf(node).kernel == KernelId::None) continue;
+        llvm::SmallVector<TensorShape, 7> operands, results;
+        auto add = [&](ValueId v, auto &list) { list.push_back({section->graph.type(v).dtype, section->graph.type(v).shape}); };
+        for (ValueId v : node.operands) add(v, operands);
+        for (ValueId v : node.results) add(v, results);
+        plan_.workspaceBytes = std::max(plan_.workspaceBytes, cpuWorkspaceBytes(opOf(node).kernel, operands, results, threads_));
+      }
+    plan_.workspaceOffset = take(plan_.workspaceBytes);
+    end("workspace");
+  }
+
+  void resolve(const Section &section, SectionMemory &memory, std::vector<Address> &values) {
+    values.resize(section.graph.numValues());
+    for (ValueId v = 0; v < values.size(); ++v) {
+      SectionMemory::Place place = memory.placeOf(v);
+      if (place.buffer == ~0u) continue;
+      const SectionMemory::Buffer &buffer = memory.buffers()[place.buffer];
+      auto home = section.homes.find(buffer.owner);
+      values[v] = {buffer.offset + place.offset, 0};
+      if (!buffer.isFixed || home == section.homes.end()) continue;
+      uint64_t size = sizeOf(section.graph.type(v).dtype);
+      values[v] = {plan_.states[home->second.state].offset + uint64_t(home->second.element) * size + place.offset, uint64_t(home->second.dpStride) * size};
+    }
+  }
+
+  const RankProgram &p_;
+  int threads_;
+  MemoryPlan plan_;
+  uint64_t regionBegin_ = 0;
+};
+
+} // namespace
+
+MemoryPlan planMemory(const RankProgram &program, int threads) { return Planner(program, threads).run(); }
+
+} // namespace autotp

@@ -1,0 +1,139 @@
+#include "passes/import/canonicalise.h"
+
+#include "compiler/ops/evaluate.h"
+
+#include <map>
+#include <tuple>
+
+namespace autotp {
+namespace {
+
+/// Constants larger than all of their operands together, and than this, are computed at run time instead.
+constexpr int64_t kLargestGrown = 1 << 22;
+
+class Canonicaliser {
+public:
+  explicit Canonicaliser(Graph &graph) : g_(graph) {}
+
+  void run() {
+    for (NodeId id : g_.order()) {
+      if (g_.node(id).erased) continue;
+      if (fold(id)) continue;
+      if (ValueId same = simplify(id); same != kNone) {
+        g_.replaceAllUses(g_.node(id).results[0], same);
+        continue;
+      }
+      shareEqual(id);
+    }
+    g_.removeDead();
+  }
+
+private:
+  bool isConstant(ValueId v) const { return g_.value(v).kind == ValueKind::Constant && g_.value(v).contents; }
+
+  bool fold(NodeId id) {
+    const Node node = g_.node(id);
+    if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isConstant(v); })) return false;
+    int64_t before = 0, after = 0;
+    for (ValueId v : node.operands) before += g_.type(v).elements();
+    for (ValueId v : node.results) after += g_.type(v).elements();
+    if (after > before && after > kLargestGrown) return false;
+    std::vector<Array> contents;
+    llvm::SmallVector<const Array *, 4> operands;
+    for (ValueId v : node.operands) contents.push_back(toArray(*g_.value(v).contents));
+    for (const Array &array : contents) operands.push_back(&array);
+    llvm::SmallVector<Array, 2> results = evaluateNode(g_, id, operands);
+    for (size_t j = 0; j < results.size(); ++j) g_.replaceAllUses(node.results[j], g_.addConstant("folded", toTensor(results[j])));
+    return true;
+  }
+
+  /// The value of a scalar constant, or of one whose elements are all equal.
+  std::optional<double> scalar(ValueId v) const {
+    if (!isConstant(v) || g_.type(v).elements() != 1) return std::nullopt;
+    return toArray(*g_.value(v).contents).data[0];
+  }
+
+  /// A value that the node's result equals, if there is a simpler one. May rewrite the node's operands.
+  ValueId simplify(NodeId id) {
+    const Node node = g_.node(id);
+    const Type &type = g_.type(node.results[0]);
+    if (node.operands.empty()) return kNone;
+    ValueId x = node.operands[0];
+    if ((node.is("reshape") || node.is("cast") || node.is("expand")) && g_.type(x) == type) return x;
+    if (node.is("slice") && g_.type(x) == type) return x;
+    const Node *from = g_.producer(x);
+    if (node.is("reshape") && from && from->is("reshape")) {
+      if (g_.type(from->operands[0]) == type) return from->operands[0];
+      g_.setOperand(id, 0, from->operands[0]);
+      return kNone;
+    }
+    if (node.is("transpose")) return simplifyTranspose(id, x, from);
+    for (unsigned k = 0; k < 2 && node.operands.size() == 2; ++k) {
+      ValueId other = node.operands[1 - k];
+      std::optional<double> value = scalar(node.operands[k]);
+      if (!value || !(g_.type(other) == type)) continue;
+      if ((node.is("mul") && *value == 1) || (node.is("add") && *value == 0)) return other;
+      if (k == 1 && ((node.is("div") && *value == 1) || (node.is("sub") && *value == 0) || (node.is("pow") && *value == 1))) return other;
+    }
+    return kNone;
+  }
+
+  ValueId simplifyTranspose(NodeId id, ValueId x, const Node *from) {
+    llvm::ArrayRef<int64_t> given = g_.node(id).attributes.integers("perm");
+    llvm::SmallVector<int64_t, 6> perm(given.begin(), given.end());
+    auto isIdentity = [](llvm::ArrayRef<int64_t> p) {
+      for (size_t i = 0; i < p.size(); ++i)
+        if (p[i] != int64_t(i)) return false;
+      return true;
+    };
+    if (isIdentity(perm)) return x;
+    if (!from || !from->is("transpose")) return kNone;
+    llvm::ArrayRef<int64_t> inner = from->attributes.integers("perm");
+    for (int64_t &p : perm) p = inner[p];
+    ValueId source = from->operands[0];
+    if (isIdentity(perm)) return source;
+    g_.node(id).attributes.set("perm", perm);
+    g_.setOperand(id, 0, source);
+    return kNone;
+  }
+
+  void shareEqual(NodeId id) {
+    const Node &node = g_.node(id);
+    std::string key = node.op.str();
+    llvm::raw_string_ostream os(key);
+    for (ValueId operand : node.operands) os << "," << constantKey(operand);
+    for (ValueId result : node.results) os << ":" << g_.type(result).text();
+    for (const auto &[name, value] : node.attributes.all()) {
+      os << ";" << name << "=";
+      if (const auto *i = std::get_if<int64_t>(&value)) os << *i;
+      if (const auto *r = std::get_if<double>(&value)) os.write(reinterpret_cast<const char *>(r), sizeof *r);
+      if (const auto *t = std::get_if<std::string>(&value)) os << *t;
+      if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value)) llvm::interleave(*list, os, ",");
+    }
+    auto [at, isNew] = seen_.try_emplace(os.str(), id);
+    if (isNew) return;
+    const Node &first = g_.node(at->second);
+    for (size_t j = 0; j < node.results.size(); ++j) g_.replaceAllUses(node.results[j], first.results[j]);
+  }
+
+  /// Scalars by their value, so that an exporter's many copies of one number do not hide equal nodes.
+  std::string constantKey(ValueId v) const {
+    if (std::optional<double> value = scalar(v)) {
+      std::string bytes(reinterpret_cast<const char *>(&*value), sizeof *value);
+      return "c" + g_.type(v).text() + bytes;
+    }
+    return std::to_string(v);
+  }
+
+  Graph &g_;
+  std::map<std::string, NodeId> seen_;
+};
+
+} // namespace
+
+llvm::Error canonicalise(Graph &graph) {
+  Canonicaliser(graph).run();
+  return llvm::Error::success();
+}
+
+} // namespace autotp

@@ -1,0 +1,23 @@
+/// \file Tells parameters from an exporter's constants, by their role and never by their names.
+/// Before:  every float initializer of rank 1 and more is a parameter
+/// After:   those with a trainable role are, and are listed in Graph::parameters; the others are constants
+/// Trainable roles, looking through reshapes, transposes, casts and expands: an operand of a product whose other side
+/// depends on an input; a table of a lookup; scale or bias of a norm; a vector that multiplies, or is added to, the last
+/// dimension of a value that depends on an input; a table that is added to embeddings (what lookups and additions of
+/// them alone gave). Not trainable: masks that are added to scores, rotary tables, numbers in a formula.
+/// --train and --freeze REGEX overrule it. Errors: a pattern that is no regular expression, or that matches nothing.
+#pragma once
+
+#include "compiler/ir/graph.h"
+
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+struct ParameterOverrides {
+  std::string train, freeze; ///< regular expressions over initializer names; empty: none
+};
+
+llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides);
+
+} // namespace autotp

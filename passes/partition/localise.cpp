@@ -1,0 +1,221 @@
+#include "passes/partition/localise.h"
+
+#include "compiler/ops/op_def.h"
+#include "passes/partition/reshard.h"
+#include "passes/train/gradient_outputs.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace autotp {
+namespace {
+
+int64_t heldBelow(const Cover &cover, int64_t bound) {
+  int64_t n = 0;
+  for (const Interval &i : cover)
+    if (i.begin < bound) n += std::min(i.end, bound) - i.begin;
+  return n;
+}
+
+/// Where the one interval of a looked-up dimension begins; an empty one begins anywhere.
+int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().begin; }
+
+class Localiser {
+public:
+  Localiser(const PlacedGraph &placed, int coordinate)
+      : p_(placed), g_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate), b_(program_.graph), local_(g_.numValues(), kNone),
+        whole_(g_.numValues(), kNone) {}
+
+  llvm::Expected<LocalProgram> run() {
+    for (ValueId id : g_.sources(ValueKind::Input)) local_[id] = program_.graph.addInput(g_.value(id).name, g_.type(id));
+    for (const ParameterInfo &parameter : g_.parameters) addParameter(parameter.value);
+    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) visit(id);
+    finish();
+    program_.graph.removeDead();
+    if (errors_) return std::move(errors_);
+    return std::move(program_);
+  }
+
+private:
+  void addParameter(ValueId id) {
+    Type type = g_.type(id);
+    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), true};
+    type.shape = shapeOf(parameter.covers);
+    parameter.local = local_[id] = program_.graph.addParameter(g_.value(id).name, type);
+    for (int other = 0; other < coordinate_; ++other) parameter.isFirstHolder &= !isSame(heldOf(id, other), parameter.covers);
+    program_.parameters.push_back(std::move(parameter));
+  }
+
+  Covers heldOf(ValueId id, int coordinate) const {
+    return coversOf(arena_, p_.axes.values[id], g_.type(id).shape, p_.assignment, coordinate);
+  }
+  Covers wantedBy(NodeId node, unsigned k, int coordinate) const {
+    const auto &terms = p_.axes.nodes[node].terms.ins[k];
+    return coversOf(arena_, terms, g_.type(g_.node(node).operands[k]).shape, p_.assignment, coordinate);
+  }
+  llvm::SmallVector<Covers, 8> heldByAll(ValueId id) const {
+    llvm::SmallVector<Covers, 8> held;
+    for (int c = 0; c < p_.tp; ++c) held.push_back(heldOf(id, c));
+    return held;
+  }
+
+  bool isPending(ValueId id) const { return p_.reductions.isPartial[id] && !p_.reductions.isReduced[id]; }
+
+  using CoversOf = llvm::function_ref<Covers(int coordinate)>;
+
+  /// The part of a value that one use or output wants. Whether to communicate is decided alike on every coordinate.
+  ValueId part(ValueId id, CoversOf wanted, bool mayDiffer) {
+    const Value &value = g_.value(id);
+    Covers own = wanted(coordinate_);
+    if (value.kind == ValueKind::Constant) return constantPart(id, own);
+    const Node *producer = g_.producer(id);
+    if (producer && producer->is("full")) return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
+    if (value.kind == ValueKind::Input) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
+    bool isHeld = true, isWhole = true;
+    for (int c = 0; c < p_.tp && mayDiffer; ++c) {
+      Covers held = heldOf(id, c);
+      isHeld &= isSame(held, wanted(c));
+      isWhole &= isSame(held, wholeCovers(value.type.shape));
+    }
+    if (isHeld) return local_[id];
+    if (isWhole) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
+    if (whole_[id] == kNone) whole_[id] = gatherWhole(b_, local_[id], heldByAll(id), value.type.shape);
+    return takePart(b_, whole_[id], wholeCovers(value.type.shape), own);
+  }
+
+  ValueId constantPart(ValueId id, const Covers &wanted) {
+    const Value &value = g_.value(id);
+    auto &known = constants_[id];
+    for (const auto &[covers, local] : known)
+      if (isSame(covers, wanted)) return local;
+    ValueId local = program_.graph.addConstant(value.name, partOf(*value.contents, wanted));
+    known.push_back({wanted, local});
+    return local;
+  }
+
+  ValueId operand(NodeId id, unsigned k, bool passes) {
+    const Node &node = g_.node(id);
+    ValueId value = node.operands[k];
+    Covers wanted = wantedBy(id, k, coordinate_);
+    bool isMasked = passes && opOf(node).linearity == Linearity::Together && !isPending(value) && !isFirstHolder(id, node.results[0]);
+    if (isMasked) return b_.full(Type{g_.type(value).dtype, shapeOf(wanted)}, 0);
+    return part(value, [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
+  }
+
+  /// Whether no earlier coordinate holds the same part of `value`.
+  bool isFirstHolder(NodeId, ValueId value) const {
+    Covers own = heldOf(value, coordinate_);
+    for (int c = 0; c < coordinate_; ++c)
+      if (isSame(heldOf(value, c), own)) return false;
+    return true;
+  }
+
+  /// Whether no earlier coordinate holds the same points of the operator's iteration space.
+  bool isFirstAtNode(NodeId id) const {
+    for (int c = 0; c < coordinate_; ++c) {
+      bool same = true;
+      for (unsigned k = 0; k < g_.node(id).operands.size() && same; ++k) same = isSame(wantedBy(id, k, c), wantedBy(id, k, coordinate_));
+      if (same) return false;
+    }
+    return true;
+  }
+
+  void visit(NodeId id) {
+    const Node &node = g_.node(id);
+    if (node.is("full")) return;
+    b_.origin = node.origin;
+    b_.backward = node.backward;
+    bool passes = llvm::any_of(node.operands, [&](ValueId v) { return isPending(v); });
+    llvm::SmallVector<ValueId, 6> operands;
+    for (unsigned k = 0; k < node.operands.size(); ++k) operands.push_back(operand(id, k, passes));
+    llvm::SmallVector<Type, 3> types;
+    for (ValueId result : node.results) types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
+    llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
+    for (const auto &[j, result] : indexed(node.results)) {
+      ValueId local = results[j];
+      if (p_.reductions.isPartial[result] && !passes && !isFirstAtNode(id)) local = b_.full(types[j], 0);
+      if (p_.reductions.isReduced[result]) local = reduceSum(b_, local, heldByAll(result), g_.type(result).shape, coordinate_);
+      local_[result] = local;
+    }
+  }
+
+  llvm::SmallVector<ValueId, 3> compute(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types) {
+    const Node &node = g_.node(id);
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    Attributes attributes = node.attributes;
+    if (node.is("slice")) localiseSlice(id, types[0], attributes);
+    if (terms.lookup != kNoAxis) setOffset(id, attributes, wantedBy(id, 0, coordinate_)[0], g_.type(node.operands[0]).shape[0]);
+    if (terms.scatter != kNoAxis) setOffset(id, attributes, heldOf(node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
+    if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
+      attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
+      if (node.is("cross_entropy")) return shardedCrossEntropy(node, operands, attributes);
+    }
+    auto made = b_.tryMake(node.op, operands, attributes, types);
+    if (!made) {
+      errors_ = llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "' on tp coordinate " + std::to_string(coordinate_), llvm::toString(made.takeError())));
+      llvm::SmallVector<ValueId, 3> zeros;
+      for (const Type &type : types) zeros.push_back(b_.full(type, 0));
+      return zeros;
+    }
+    return {made->begin(), made->end()};
+  }
+
+  void localiseSlice(NodeId id, const Type &type, Attributes &attributes) {
+    int64_t axis = attributes.integer("axis"), step = attributes.integer("step", 1), start = attributes.integer("start");
+    if (step == 1) attributes.set("start", heldBelow(wantedBy(id, 0, coordinate_)[axis], start));
+    attributes.set("length", type.shape[axis]);
+  }
+
+  void setOffset(NodeId, Attributes &attributes, const Cover &held, int64_t rows) {
+    attributes.set("offset", beginOf(held));
+    attributes.set("rows", rows);
+  }
+
+  ValueId allReduce(ValueId value, const char *how) {
+    llvm::SmallVector<int64_t, 6> group;
+    for (int c = 0; c < p_.tp; ++c) group.push_back(c);
+    return b_.make("all_reduce", {value}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string(how)}});
+  }
+
+  /// The maximum, then the sum and the target's logit together: 3 values a row travel (Shoeybi et al. 2019, section 3).
+  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(const Node &node, llvm::ArrayRef<ValueId> operands, Attributes attributes) {
+    ValueId logits = operands[0], labels = operands[1];
+    llvm::SmallVector<int64_t, 6> classes = {1};
+    ValueId largest = allReduce(b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}}), "max");
+    attributes.set("classes", g_.type(node.operands[0]).shape[1]);
+    ValueId sums = allReduce(b_.make("cross_entropy_local", {logits, labels, largest}, attributes), "sum");
+    auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels}, {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
+    return {all.begin(), all.end()};
+  }
+
+  void finish() {
+    Graph &out = program_.graph;
+    b_.origin = "gradients";
+    b_.backward = true;
+    for (const char *name : {"loss_sum", "count"})
+      if (ValueId value = g_.output(name); value != kNone) out.outputs.push_back({name, part(value, [&](int) { return wholeCovers(g_.type(value).shape); }, true)});
+    llvm::DenseMap<ValueId, ValueId> gradients;
+    for (auto [parameter, gradient] : gradientOutputs(g_)) gradients[parameter] = gradient;
+    for (LocalParameter &parameter : program_.parameters) {
+      parameter.gradient = part(gradients.lookup(parameter.global), [&](int c) { return heldOf(parameter.global, c); }, true);
+      out.outputs.push_back({gradientName(g_.value(parameter.global).name), parameter.gradient});
+    }
+  }
+
+  const PlacedGraph &p_;
+  const Graph &g_;
+  const AxisArena &arena_;
+  int coordinate_;
+  LocalProgram program_;
+  Builder b_;
+  std::vector<ValueId> local_, whole_;
+  llvm::DenseMap<ValueId, std::vector<std::pair<Covers, ValueId>>> constants_; // looked up only, never walked
+  llvm::Error errors_ = llvm::Error::success();
+};
+
+} // namespace
+
+llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate) { return Localiser(placed, coordinate).run(); }
+
+} // namespace autotp

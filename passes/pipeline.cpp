@@ -1,0 +1,157 @@
+#include "passes/pipeline.h"
+
+#include "compiler/ir/print.h"
+#include "compiler/ops/verify.h"
+#include "passes/import/canonicalise.h"
+#include "passes/import/fold_transposes.h"
+#include "passes/import/retie_weights.h"
+#include "passes/partition/localise.h"
+#include "passes/recognise/cancel_transposes.h"
+#include "passes/recognise/recognise_attention.h"
+#include "passes/recognise/recognise_gelu.h"
+#include "passes/recognise/recognise_layer_norm.h"
+#include "passes/recognise/recognise_rms_norm.h"
+#include "passes/recognise/recognise_rotary.h"
+#include "passes/recognise/recognise_silu.h"
+#include "passes/recognise/recognise_swiglu.h"
+#include "passes/shard/find_axes.h"
+#include "runtime/base/error.h"
+
+namespace autotp {
+namespace {
+
+/// The one loss, alone among the outputs.
+llvm::Error bindLoss(Graph &graph, const std::string &wanted) {
+  llvm::SmallVector<Output, 2> scalars;
+  for (const Output &output : graph.outputs) {
+    const Type &type = graph.type(output.value);
+    bool isWanted = wanted.empty() ? type.elements() == 1 && isFloat(type.dtype) : output.name == wanted;
+    if (isWanted) scalars.push_back(output);
+  }
+  if (!wanted.empty() && scalars.empty()) return problem("--loss-output", "the model has no output '" + escaped(wanted) + "'");
+  if (scalars.empty()) return problem("model", "none of its outputs is a scalar loss", "export the model with its loss, or name one with --loss-output");
+  if (scalars.size() > 1) return problem("model", "several of its outputs are scalars", "name the loss with --loss-output NAME");
+  Builder builder(graph);
+  builder.origin = "loss";
+  graph.outputs = {{"loss", builder.reshape(scalars[0].value, {})}};
+  graph.removeDead();
+  return llvm::Error::success();
+}
+
+/// What a pass on the global graph may look at and leave behind.
+struct State {
+  const CompileOptions &options;
+  ImportedModel &imported;
+  CompiledModel &compiled;
+};
+
+struct PassEntry {
+  const char *name;
+  llvm::Error (*run)(Graph &graph, State &state);
+};
+
+template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph, State &state) {
+  return state.options.recognise ? kRecognise(graph) : llvm::Error::success();
+}
+
+constexpr PassEntry kPipeline[] = {
+    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.lossOutput); }},
+    // Roles are read from the operators as exported: folding would hide tables that constants look up.
+    {"classify-parameters", [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
+    {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
+    {"retie-weights",
+     [](Graph &g, State &s) -> llvm::Error {
+       if (s.options.retie) s.compiled.retied = retieWeights(g);
+       return llvm::Error::success();
+     }},
+    {"input-roles",
+     [](Graph &g, State &s) -> llvm::Error {
+       llvm::Expected<std::vector<InputRole>> roles = inputRoles(g, s.options.inputRoles);
+       if (!roles) return roles.takeError();
+       s.compiled.inputs = std::move(*roles);
+       return llvm::Error::success();
+     }},
+    // Idioms are found on the forward graph: their outline is gone once gradients are added. Attention looks for
+    // transposed products, so trans flags come after it.
+    {"recognise-rms-norm", recognise<recogniseRmsNorm>},
+    {"recognise-layer-norm", recognise<recogniseLayerNorm>},
+    {"recognise-rotary", recognise<recogniseRotary>},
+    {"recognise-attention", recognise<recogniseAttention>},
+    {"recognise-gelu", recognise<recogniseGelu>},
+    {"recognise-silu", recognise<recogniseSilu>},
+    {"recognise-swiglu", recognise<recogniseSwiglu>},
+    {"cancel-transposes", recognise<cancelTransposes>},
+    {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
+    {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
+    {"differentiate",
+     [](Graph &g, State &s) -> llvm::Error {
+       llvm::Expected<LossKind> kind = differentiate(g);
+       if (!kind) return kind.takeError();
+       s.compiled.loss = *kind;
+       return llvm::Error::success();
+     }},
+    {"canonicalise-gradients", [](Graph &g, State &) { return canonicalise(g); }},
+};
+
+llvm::Error runPipeline(Graph &graph, State &state) {
+  const CompileOptions &options = state.options;
+  for (const PassEntry &pass : kPipeline) {
+    if (llvm::Error error = pass.run(graph, state)) return error;
+    // Printed before it is verified, so that a broken graph can be read.
+    if (options.printTo && (options.printAfter == "all" || options.printAfter == pass.name)) {
+      *options.printTo << "# after " << pass.name << "\n";
+      print(graph, *options.printTo);
+    }
+    if (llvm::Error error = verify(graph)) return llvm::joinErrors(problem(pass.name, "this pass left a broken graph", "report this as a bug, with the model"), std::move(error));
+    if (options.stopAfter == pass.name) break;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options) {
+  int tp = options.step.tp;
+  compiled.axes = findAxes(compiled.graph);
+  compiled.chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard);
+  compiled.reductions = placeReductions(compiled.graph, compiled.axes, compiled.chosen.assignment, tp);
+  PlacedGraph placed{compiled.graph, compiled.axes, compiled.chosen.assignment, compiled.reductions, tp};
+  for (int c = 0; c < tp; ++c) {
+    llvm::Expected<LocalProgram> local = localise(placed, c);
+    if (!local) return local.takeError();
+    if (llvm::Error error = verify(local->graph)) return error;
+    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), options.step));
+    for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
+      if (options.printTo && (options.printAfter == "all" || options.printAfter == "partition")) {
+        *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";
+        print(section->graph, *options.printTo);
+      }
+      if (llvm::Error error = verify(section->graph)) return error;
+    }
+    compiled.memory.push_back(planMemory(compiled.programs.back(), options.threads));
+  }
+  return llvm::Error::success();
+}
+
+} // namespace
+
+std::vector<std::string> passNames() {
+  std::vector<std::string> names;
+  for (const PassEntry &pass : kPipeline) names.push_back(pass.name);
+  names.push_back("partition");
+  return names;
+}
+
+llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
+  llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
+  if (!imported) return imported.takeError();
+  CompiledModel compiled;
+  State state{options, *imported, compiled};
+  if (llvm::Error error = runPipeline(imported->graph, state)) return error;
+  compiled.sha256 = imported->sha256;
+  compiled.graph = std::move(imported->graph);
+  bool stopsEarlier = !options.stopAfter.empty() && options.stopAfter != "partition";
+  if (!stopsEarlier)
+    if (llvm::Error error = partitionAll(compiled, options)) return error;
+  return compiled;
+}
+
+} // namespace autotp

@@ -1,0 +1,48 @@
+/// \file The compiler, from a model file to the programs of every tp coordinate. pipeline.cpp holds the list of passes.
+#pragma once
+
+#include "compiler/onnx/import.h"
+#include "passes/emit/plan_memory.h"
+#include "passes/import/classify_parameters.h"
+#include "passes/import/input_roles.h"
+#include "passes/shard/choose_axes.h"
+#include "passes/train/differentiate.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace autotp {
+
+struct CompileOptions {
+  std::string model;
+  ImportOptions import;
+  ParameterOverrides parameters;
+  llvm::StringMap<std::string> inputRoles;
+  std::string lossOutput;
+  bool retie = true, recognise = true;
+  ShardMode shard = ShardMode::Auto;
+  StepOptions step;
+  int threads = 8;             ///< workspace is planned for so many threads a rank
+  std::string printAfter;      ///< a pass, or "all"
+  std::string stopAfter;
+  llvm::raw_ostream *printTo = nullptr;
+};
+
+struct CompiledModel {
+  std::string sha256;
+  Graph graph; ///< global, with gradients
+  GraphAxes axes;
+  ChosenAxes chosen;
+  Reductions reductions;
+  LossKind loss = LossKind::Mean;
+  std::vector<InputRole> inputs;
+  std::vector<std::string> retied;
+  std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
+  std::vector<MemoryPlan> memory;
+};
+
+llvm::Expected<CompiledModel> compile(const CompileOptions &options);
+
+/// The names of all passes on the global graph, in order: what --print-after and --stop-after take.
+std::vector<std::string> passNames();
+
+} // namespace autotp

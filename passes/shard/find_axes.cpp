@@ -1,0 +1,51 @@
+#include "passes/shard/find_axes.h"
+
+#include "passes/train/gradient_outputs.h"
+#include "runtime/base/indexed.h"
+
+namespace autotp {
+namespace {
+
+/// All dimensions or none.
+bool unifyAll(AxisArena &arena, llvm::ArrayRef<AxisId> a, llvm::ArrayRef<AxisId> b) {
+  auto mark = arena.mark();
+  for (size_t d = 0; d < a.size(); ++d) {
+    if (a[d] == kNoAxis && b[d] == kNoAxis) continue;
+    if (a[d] == kNoAxis || b[d] == kNoAxis || !arena.unify(a[d], b[d])) {
+      arena.undo(mark);
+      return false;
+    }
+  }
+  return true;
+}
+
+Terms freshTerms(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
+  Terms terms;
+  for (int64_t size : shape) terms.push_back(arena.leaf(size));
+  return terms;
+}
+
+} // namespace
+
+GraphAxes findAxes(const Graph &graph) {
+  GraphAxes axes;
+  axes.values.resize(graph.numValues());
+  axes.nodes.resize(graph.numNodes());
+  for (ValueId id = 0; id < graph.numValues(); ++id)
+    if (graph.value(id).producer == kNone && !hasTermsPerUse(graph, id)) axes.values[id] = freshTerms(axes.arena, graph.type(id).shape);
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
+    const Node &node = graph.node(id);
+    NodeAxes &own = axes.nodes[id];
+    own.terms = axesOf(axes.arena, graph, node);
+    own.isCut.assign(node.operands.size(), false);
+    for (const auto &[k, operand] : indexed(node.operands))
+      if (!hasTermsPerUse(graph, operand)) own.isCut[k] = !unifyAll(axes.arena, own.terms.ins[k], axes.values[operand]);
+    for (const auto &[j, result] : indexed(node.results))
+      axes.values[result] = Terms(own.terms.outs[j].begin(), own.terms.outs[j].end());
+  }
+  for (auto [parameter, gradient] : gradientOutputs(graph))
+    if (!hasTermsPerUse(graph, gradient)) unifyAll(axes.arena, axes.values[parameter], axes.values[gradient]);
+  return axes;
+}
+
+} // namespace autotp

@@ -1,0 +1,234 @@
+#include "passes/train/build_steps.h"
+
+#include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
+
+#include "llvm/ADT/Twine.h"
+
+namespace autotp {
+namespace {
+
+using Integers = llvm::SmallVector<int64_t, 6>;
+
+/// A dp slice begins on a cache line.
+constexpr int64_t kSliceAlignment = 16;
+
+Integers everyCoordinate(int n) {
+  Integers all;
+  for (int c = 0; c < n; ++c) all.push_back(c);
+  return all;
+}
+
+/// Half-open element ranges of a bucket, merged.
+struct Segments {
+  Integers begins, ends;
+  void add(int64_t begin, int64_t end) {
+    if (!ends.empty() && ends.back() == begin) {
+      ends.back() = end;
+      return;
+    }
+    begins.push_back(begin);
+    ends.push_back(end);
+  }
+};
+
+class StepBuilder {
+public:
+  StepBuilder(const Graph &global, LocalProgram local, const StepOptions &options)
+      : global_(global), local_(std::move(local)), o_(options), slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
+    p_.microStep.name = "micro_step";
+    p_.optimizerStep.name = "optimizer_step";
+  }
+
+  RankProgram run() {
+    p_.microStep.graph = std::move(local_.graph);
+    fillBuckets();
+    lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
+    countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
+    buildMicroStep();
+    buildOptimizerStep();
+    return std::move(p_);
+  }
+
+private:
+  unsigned addState(const llvm::Twine &name, const char *region, Type type, bool isZeroed = false) {
+    p_.states.push_back({name.str(), region, std::move(type), isZeroed});
+    return unsigned(p_.states.size() - 1);
+  }
+
+  /// Parameters in the order in which their gradients are ready, into buckets of about bucketBytes.
+  void fillBuckets() {
+    const Graph &g = p_.microStep.graph;
+    std::vector<unsigned> position(g.numNodes(), 0);
+    for (auto [i, id] : indexed(g.order())) position[id] = unsigned(i);
+    auto readyAt = [&](const LocalParameter &p) { return g.value(p.gradient).producer == kNone ? 0 : position[g.value(p.gradient).producer]; };
+    std::vector<LocalParameter> order = local_.parameters;
+    llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
+    std::vector<int64_t> used;
+    for (const LocalParameter &parameter : order) {
+      int64_t elements = g.type(parameter.local).elements();
+      if (used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes)) used.push_back(0);
+      p_.parameters.push_back({parameter, unsigned(used.size() - 1), used.back()});
+      used.back() += elements;
+    }
+    for (auto [b, elements] : indexed(used)) addBucket(unsigned(b), elements);
+  }
+
+  void addBucket(unsigned b, int64_t used) {
+    int64_t unit = o_.dp * kSliceAlignment;
+    BucketLayout bucket;
+    bucket.elements = (used + unit - 1) / unit * unit;
+    bucket.dpSlice = slicesStates_ ? bucket.elements / o_.dp : 0;
+    Type whole{DType::F32, {bucket.elements}};
+    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", whole);
+    Type accumulator{DType::F32, {slicesGradients_ ? bucket.elements / o_.dp : bucket.elements}};
+    bucket.gradients = addState("gradients." + llvm::Twine(b), "gradients", accumulator, o_.gradAccum > 1);
+    p_.buckets.push_back(bucket);
+  }
+
+  /// A source that reads a state, or a slice of it.
+  ValueId source(Section &section, unsigned state, Type type, int64_t dpStride = 0) {
+    ValueId value = section.graph.addState(p_.states[state].name, std::move(type));
+    section.homes[value] = {state, 0, dpStride};
+    return value;
+  }
+
+  void store(Section &section, ValueId value, Home home) {
+    section.homes[value] = home;
+    section.graph.outputs.push_back({"state:" + p_.states[home.state].name, value});
+  }
+
+  void buildMicroStep() {
+    Section &s = p_.microStep;
+    for (const PlacedParameter &p : p_.parameters) s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
+    ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
+    s.graph.outputs.clear();
+    for (unsigned b = 0; b < p_.buckets.size(); ++b) accumulateBucket(s, b);
+    for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
+      Builder builder(s.graph);
+      builder.origin = "loss";
+      store(s, builder.make("accumulate", {source(s, state, p_.states[state].type), value}), {state});
+    }
+  }
+
+  /// Right after the last of its gradients, so that its memory is free again while backward goes on.
+  void accumulateBucket(Section &s, unsigned b) {
+    const BucketLayout &bucket = p_.buckets[b];
+    NodeId last = kNone;
+    llvm::SmallVector<ValueId, 8> parts;
+    std::vector<bool> isWanted(s.graph.numNodes(), false);
+    int64_t used = 0;
+    for (const PlacedParameter &p : p_.parameters)
+      if (p.bucket == b && s.graph.value(p.local.gradient).producer != kNone) isWanted[s.graph.value(p.local.gradient).producer] = true;
+    for (NodeId id = s.graph.first(); id != kNone; id = s.graph.node(id).next)
+      if (id < isWanted.size() && isWanted[id]) last = id;
+    Builder builder(s.graph, last == kNone ? kNone : s.graph.node(last).next);
+    builder.backward = true;
+    builder.origin = ("gradient bucket " + llvm::Twine(b)).str();
+    for (const PlacedParameter &p : p_.parameters) {
+      if (p.bucket != b) continue;
+      int64_t elements = s.graph.type(p.local.gradient).elements();
+      parts.push_back(builder.reshape(p.local.gradient, {elements}));
+      used += elements;
+    }
+    if (used < bucket.elements) parts.push_back(builder.full(Type{DType::F32, {bucket.elements - used}}, 0));
+    ValueId flat = builder.make("concat", parts, {{"axis", int64_t(0)}});
+    if (slicesGradients_) flat = reduceScatter(builder, flat, bucket);
+    if (o_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients, s.graph.type(flat)), flat});
+    store(s, flat, {bucket.gradients});
+  }
+
+  ValueId reduceScatter(Builder &b, ValueId whole, const BucketLayout &bucket) {
+    return b.makeTyped("reduce_scatter", {whole}, Type{DType::F32, {bucket.elements / o_.dp}}, {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}});
+  }
+
+  ValueId allReduce(Builder &b, ValueId value, const char *axis, int n) {
+    if (n == 1) return value;
+    return b.make("all_reduce", {value}, {{"axis", std::string(axis)}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
+  }
+
+  void buildOptimizerStep() {
+    Section &s = p_.optimizerStep;
+    Builder b(s.graph);
+    Type scalar{DType::F32, {}};
+    ValueId lr = s.graph.addInput("learning_rate", scalar), step = s.graph.addInput("step", scalar);
+    b.origin = "gradients";
+    llvm::SmallVector<ValueId, 4> gradients;
+    ValueId squares = kNone;
+    for (unsigned i = 0; i < p_.buckets.size(); ++i) {
+      gradients.push_back(reducedGradient(s, b, p_.buckets[i]));
+      ValueId own = b.make("sum_squares", {gradients.back()}, segments(i, [](const PlacedParameter &p) { return p.local.isFirstHolder; }));
+      squares = squares == kNone ? own : b.make("add", {squares, own});
+    }
+    squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
+    ValueId count = lossAndCount(s, b);
+    auto scaled = b.makeMany("grad_scale", {squares, count}, {{"max_norm", o_.optimizer.clipGradNorm}});
+    s.graph.outputs.push_back({"grad_norm", scaled[1]});
+    for (unsigned i = 0; i < p_.buckets.size(); ++i) updateBucket(s, b, i, gradients[i], scaled[0], lr, step);
+  }
+
+  /// The sum over dp, in the accumulator's own memory.
+  ValueId reducedGradient(Section &s, Builder &b, const BucketLayout &bucket) {
+    ValueId sum = source(s, bucket.gradients, p_.states[bucket.gradients].type);
+    if (slicesGradients_ || o_.dp == 1) return sum;
+    ValueId reduced = slicesStates_ ? reduceScatter(b, sum, bucket) : allReduce(b, sum, "dp", o_.dp);
+    store(s, reduced, {bucket.gradients, 0, bucket.dpSlice});
+    return reduced;
+  }
+
+  ValueId lossAndCount(Section &s, Builder &b) {
+    ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type), source(s, countState_, p_.states[countState_].type)};
+    b.origin = "loss";
+    ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
+    both = allReduce(b, both, "dp", o_.dp);
+    for (int64_t i : {0, 1})
+      sums[i] = b.reshape(b.make("slice", {both}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", i}, {"step", int64_t(1)}}), {});
+    s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
+    s.graph.outputs.push_back({"count", sums[1]});
+    return sums[1];
+  }
+
+  void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale, ValueId lr, ValueId step) {
+    BucketLayout &bucket = p_.buckets[i];
+    int64_t elements = slicesStates_ ? bucket.dpSlice : bucket.elements;
+    Type type{DType::F32, {elements}};
+    unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type), v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
+    b.origin = ("update of bucket " + llvm::Twine(i)).str();
+    ValueId parameters = source(s, bucket.parameters, type, bucket.dpSlice);
+    const OptimizerOptions &o = o_.optimizer;
+    Attributes attributes = segments(i, [&](const PlacedParameter &p) { return o.decaysAll || global_.type(p.local.global).shape.size() >= 2; });
+    for (auto [name, value] : {std::pair("beta1", o.beta1), {"beta2", o.beta2}, {"epsilon", o.epsilon}, {"weight_decay", o.weightDecay}})
+      attributes.set(name, value);
+    auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step}, attributes);
+    store(s, updated[0], {bucket.parameters, 0, bucket.dpSlice});
+    store(s, updated[1], {m});
+    store(s, updated[2], {v});
+    if (!slicesStates_) return;
+    ValueId whole = source(s, bucket.parameters, Type{DType::F32, {bucket.elements}});
+    Attributes group = {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}};
+    store(s, b.makeTyped("all_gather_into", {updated[0], whole}, s.graph.type(whole), group), {bucket.parameters});
+  }
+
+  /// {begins, ends, dp_slice} of the bucket's parameters for which `isIn` holds.
+  Attributes segments(unsigned bucket, llvm::function_ref<bool(const PlacedParameter &)> isIn) const {
+    Segments segments;
+    for (const PlacedParameter &p : p_.parameters)
+      if (p.bucket == bucket && isIn(p)) segments.add(p.begin, p.begin + p_.microStep.graph.type(p.local.local).elements());
+    return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", p_.buckets[bucket].dpSlice}};
+  }
+
+  const Graph &global_;
+  LocalProgram local_;
+  StepOptions o_;
+  bool slicesGradients_, slicesStates_;
+  RankProgram p_;
+  unsigned lossState_ = 0, countState_ = 0;
+};
+
+} // namespace
+
+RankProgram buildSteps(const Graph &global, LocalProgram local, const StepOptions &options) {
+  return StepBuilder(global, std::move(local), options).run();
+}
+
+} // namespace autotp

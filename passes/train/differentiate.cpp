@@ -1,0 +1,166 @@
+#include "passes/train/differentiate.h"
+
+#include "compiler/ops/op_def.h"
+#include "passes/train/gradient_outputs.h"
+#include "runtime/base/error.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace autotp {
+namespace {
+
+/// What arrives at a value from one of its uses.
+using Contributions = llvm::SmallVector<ValueId, 2>;
+
+struct Objective {
+  LossKind kind;
+  ValueId sum, count;
+};
+
+/// loss = div(loss_sum, count) of one cross_entropy.
+Objective findObjective(Graph &graph, ValueId loss) {
+  const Node *mean = graph.producer(loss);
+  if (mean && mean->is("div")) {
+    const Node *entropy = graph.producer(mean->operands[0]);
+    if (entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] && entropy->results[1] == mean->operands[1])
+      return {LossKind::CrossEntropySum, mean->operands[0], mean->operands[1]};
+  }
+  Builder b(graph);
+  b.origin = "loss";
+  return {LossKind::Mean, loss, b.full(graph.type(loss), 1.0)};
+}
+
+/// Values through which the loss depends on a parameter.
+std::vector<bool> dependsOnParameters(const Graph &graph) {
+  std::vector<bool> depends(graph.numValues(), false);
+  for (const ParameterInfo &parameter : graph.parameters) depends[parameter.value] = true;
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
+    const Node &node = graph.node(id);
+    if (llvm::any_of(node.operands, [&](ValueId v) { return depends[v]; }))
+      for (ValueId result : node.results) depends[result] = isFloat(graph.type(result).dtype);
+  }
+  return depends;
+}
+
+class Backward {
+public:
+  Backward(Graph &graph, std::vector<bool> depends) : graph_(graph), b_(graph), depends_(std::move(depends)) { b_.backward = true; }
+
+  llvm::Error run(ValueId objective) {
+    std::vector<NodeId> forward = graph_.order();
+    b_.origin = "loss";
+    contributions_[objective].push_back(b_.full(graph_.type(objective), 1.0));
+    for (NodeId id : llvm::reverse(forward))
+      if (llvm::Error error = visit(id)) return error;
+    return llvm::Error::success();
+  }
+
+  ValueId gradientOf(ValueId value) { return sum(value); }
+
+private:
+  /// A slice that this node takes of its operand: its gradient waits until all slices of the operand are known.
+  struct SlicePart {
+    int64_t start, length;
+    ValueId gradient;
+  };
+
+  llvm::Error visit(NodeId id) {
+    const Node node = graph_.node(id);
+    if (!llvm::any_of(node.operands, [&](ValueId v) { return depends_[v]; })) return llvm::Error::success();
+    b_.origin = node.origin;
+    llvm::SmallVector<ValueId, 3> arriving;
+    for (ValueId result : node.results) arriving.push_back(sum(result));
+    if (llvm::all_of(arriving, [](ValueId v) { return v == kNone; })) return llvm::Error::success();
+    if (node.is("slice") && node.attributes.integer("step", 1) == 1) {
+      const Attributes &a = node.attributes;
+      slices_[{node.operands[0], a.integer("axis")}].push_back({a.integer("start"), a.integer("length"), arriving[0]});
+      return llvm::Error::success();
+    }
+    const OpDef &row = opOf(node);
+    if (!row.gradient)
+      return problem("node '" + escaped(node.origin) + "'", ("operator '" + node.op + "' has no gradient, but parameters are trained through it").str(),
+                     "freeze them with --freeze REGEX");
+    llvm::SmallVector<ValueId, 4> leaving(node.operands.size(), kNone);
+    row.gradient(b_, id, arriving, leaving);
+    for (size_t k = 0; k < leaving.size(); ++k)
+      if (leaving[k] != kNone && depends_[node.operands[k]]) contributions_[node.operands[k]].push_back(leaving[k]);
+    return llvm::Error::success();
+  }
+
+  /// The sum of all contributions; kNone where there is none. Memoised by replacing them with it.
+  ValueId sum(ValueId value) {
+    flushSlices(value);
+    auto at = contributions_.find(value);
+    if (at == contributions_.end()) return kNone;
+    ValueId total = at->second[0];
+    for (ValueId next : llvm::drop_begin(at->second)) total = b_.make("add", {total, next});
+    at->second = {total};
+    return total;
+  }
+
+  void flushSlices(ValueId value) {
+    for (int64_t axis = 0; axis < int64_t(graph_.type(value).shape.size()); ++axis) {
+      auto at = slices_.find({value, axis});
+      if (at == slices_.end()) continue;
+      std::vector<SlicePart> parts = std::move(at->second);
+      slices_.erase(at);
+      while (!parts.empty()) contributions_[value].push_back(joinDisjoint(value, axis, parts));
+    }
+  }
+
+  /// One concat of as many disjoint slices as follow each other, with zeros in the gaps: the thirds of a fused QKV become
+  /// one concat, not three padded ones. Takes what it used out of `parts`.
+  ValueId joinDisjoint(ValueId value, int64_t axis, std::vector<SlicePart> &parts) {
+    llvm::stable_sort(parts, [](const SlicePart &a, const SlicePart &c) { return a.start < c.start; });
+    std::vector<SlicePart> rest;
+    llvm::SmallVector<ValueId, 4> operands;
+    const Type whole = graph_.type(value);
+    int64_t at = 0;
+    auto zeros = [&](int64_t length) {
+      Type gap = whole;
+      gap.shape[axis] = length;
+      if (length > 0) operands.push_back(b_.full(gap, 0));
+    };
+    for (const SlicePart &part : parts) {
+      if (part.start < at) {
+        rest.push_back(part);
+        continue;
+      }
+      zeros(part.start - at);
+      operands.push_back(part.gradient);
+      at = part.start + part.length;
+    }
+    zeros(whole.shape[axis] - at);
+    parts = std::move(rest);
+    return operands.size() == 1 ? operands[0] : b_.make("concat", operands, {{"axis", axis}});
+  }
+
+  Graph &graph_;
+  Builder b_;
+  std::vector<bool> depends_;
+  llvm::DenseMap<ValueId, Contributions> contributions_;
+  llvm::DenseMap<std::pair<ValueId, int64_t>, std::vector<SlicePart>> slices_; // looked up only, never walked
+};
+
+} // namespace
+
+llvm::Expected<LossKind> differentiate(Graph &graph) {
+  Objective objective = findObjective(graph, graph.output("loss"));
+  Backward backward(graph, dependsOnParameters(graph));
+  if (llvm::Error error = backward.run(objective.sum)) return error;
+  graph.outputs = {{"loss_sum", objective.sum}, {"count", objective.count}};
+  llvm::Error errors = llvm::Error::success();
+  for (const ParameterInfo &parameter : graph.parameters) {
+    const std::string &name = graph.value(parameter.value).name;
+    ValueId gradient = backward.gradientOf(parameter.value);
+    if (gradient == kNone)
+      errors = llvm::joinErrors(std::move(errors), problem("parameter '" + escaped(name) + "'", "the loss does not depend on it", "leave it out with --freeze"));
+    else
+      graph.outputs.push_back({gradientName(name), gradient});
+  }
+  if (errors) return errors;
+  graph.removeDead();
+  return objective.kind;
+}
+
+} // namespace autotp

@@ -1,0 +1,46 @@
+/// \file How ranks talk: groups of ranks, and the collectives of a group.
+#pragma once
+
+#include "runtime/plan/dtype.h"
+
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace autotp {
+
+enum class Reduce : uint8_t { Sum, Max };
+
+/// One rank's end of a group. All members call the same operations in the same order; the result does not depend on
+/// timing: elements are combined in group order. Operations fail only where a member has failed; `false` then.
+/// Used by the one thread that owns the rank.
+class Group {
+public:
+  virtual ~Group() = default;
+  /// out[i] = combined in[i] of all members; `out` may be `in`.
+  virtual bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) = 0;
+  /// counts[m] elements of the combined `in` for member m; `out` may be this member's own part of `in`.
+  virtual bool reduceScatter(const void *in, void *out, std::span<const int64_t> counts, DType dtype) = 0;
+  /// `out` is the members' parts side by side, in group order; `in` may be this member's own part of `out`.
+  virtual bool allGather(const void *in, void *out, std::span<const int64_t> counts, DType dtype) = 0;
+};
+
+/// One rank's end of the world.
+class Communicator {
+public:
+  virtual ~Communicator() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// `ranks` holds this one; every member asks for its groups at load, in the same order.
+  virtual llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) = 0;
+  virtual bool barrier() = 0;
+  /// Lets every wait of every rank fail: called once by a rank that cannot go on.
+  virtual void abort() = 0;
+};
+
+/// Ranks as threads of this process, which read each other's memory: one communicator for each of `size` ranks.
+std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size);
+
+} // namespace autotp

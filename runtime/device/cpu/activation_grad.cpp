@@ -1,0 +1,90 @@
+/// \file Gradients of activations, and the gated activation: operands and results of one shape.
+#include "runtime/device/cpu/checks.h"
+#include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/vector_math.h"
+
+namespace autotp::cpu {
+
+namespace {
+
+template <typename T, typename Op> Prepared mapped(const Call &call, Op op) {
+  const T *a = call.args.operands[0].as<T>(), *b = call.args.operands[1].as<T>();
+  T *y = call.args.results[0].as<T>();
+  return ready([=, n = call.args.results[0].elements(), threads = call.threads] {
+    parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) y[i] = op(a[i], b[i]);
+    });
+    return Status::Ok;
+  });
+}
+
+template <typename T> T siluSlope(T x) {
+  const T s = sigmoidOf(x);
+  return s * (T(1) + x * (T(1) - s));
+}
+
+template <typename T> T geluSlope(T x) {
+  const T density = T(0.3989422804014327) * expOf(T(-0.5) * x * x);
+  return T(0.5) * (T(1) + erfOf(x * T(0.7071067811865476))) + x * density;
+}
+
+template <typename T> T geluTanhSlope(T x) {
+  const T t = tanhOf(T(0.7978845608028654) * (x + T(0.044715) * x * x * x));
+  const T inner = T(0.7978845608028654) * (T(1) + T(3 * 0.044715) * x * x);
+  return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * inner;
+}
+
+template <typename T> Prepared swigluGrad(const Call &call) {
+  const T *gate = call.args.operands[0].as<T>(), *up = call.args.operands[1].as<T>(), *dy = call.args.operands[2].as<T>();
+  T *dgate = call.args.results[0].as<T>(), *dup = call.args.results[1].as<T>();
+  return ready([=, n = call.args.results[0].elements(), threads = call.threads] {
+    parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        const T x = gate[i], u = up[i], d = dy[i], s = sigmoidOf(x);
+        dgate[i] = d * u * s * (T(1) + x * (T(1) - s));
+        dup[i] = d * x * s;
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+template <typename T> Prepared prepareFor(const Call &call) {
+  switch (call.kernel) {
+  case KernelId::ReluGrad: return mapped<T>(call, [](T x, T dy) { return x > T(0) ? dy : T(0); });
+  case KernelId::SiluGrad: return mapped<T>(call, [](T x, T dy) { return dy * siluSlope(x); });
+  case KernelId::GeluGrad:
+    if (call.args.attributes.integer("tanh")) return mapped<T>(call, [](T x, T dy) { return dy * geluTanhSlope(x); });
+    return mapped<T>(call, [](T x, T dy) { return dy * geluSlope(x); });
+  case KernelId::Swiglu: return mapped<T>(call, [](T gate, T up) { return gate * sigmoidOf(gate) * up; });
+  default: return swigluGrad<T>(call);
+  }
+}
+
+Prepared prepare(Call call) {
+  const bool pair = call.kernel == KernelId::SwigluGrad;
+  if (llvm::Error error = expectCounts(call, pair ? 3 : 2, pair ? 3 : 2, pair ? 2 : 1)) return std::move(error);
+  const TensorArg first = call.args.operands[0];
+  for (const auto *list : {&call.args.operands, &call.args.results})
+    for (const TensorArg &tensor : *list) {
+      if (llvm::Error error = expectDType(call, tensor, first.dtype, "an operand or result")) return std::move(error);
+      if (llvm::Error error = expectShape(call, tensor, first.shape, "an operand or result")) return std::move(error);
+    }
+  if (first.dtype == DType::F32) return prepareFor<float>(call);
+  if (first.dtype == DType::F64) return prepareFor<double>(call);
+  return unsupported(call, first.dtype);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::ReluGrad, prepare},
+                               {KernelId::SiluGrad, prepare},
+                               {KernelId::GeluGrad, prepare},
+                               {KernelId::Swiglu, prepare},
+                               {KernelId::SwigluGrad, prepare}};
+
+} // namespace
+
+std::span<const KernelRow> activationGradKernels() { return kRows; }
+
+} // namespace autotp::cpu

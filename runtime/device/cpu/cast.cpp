@@ -1,0 +1,87 @@
+/// \file Conversions between every pair of element types.
+#include "runtime/device/cpu/checks.h"
+#include "runtime/device/cpu/parallel.h"
+
+#include <bit>
+
+namespace autotp::cpu {
+
+namespace {
+
+struct Bf16 {
+  uint16_t bits;
+};
+struct Truth {
+  uint8_t value;
+};
+
+template <typename T> auto widened(T x) { return x; }
+inline float widened(Bf16 x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
+inline float widened(_Float16 x) { return static_cast<float>(x); }
+inline uint8_t widened(Truth x) { return x.value != 0; }
+
+template <typename R> struct Narrowed {
+  template <typename W> static R from(W x) { return static_cast<R>(x); }
+};
+template <> struct Narrowed<Truth> {
+  template <typename W> static Truth from(W x) { return {uint8_t(x != 0)}; }
+};
+template <> struct Narrowed<Bf16> {
+  /// To nearest, ties to even; a NaN keeps a set bit of its fraction.
+  template <typename W> static Bf16 from(W x) {
+    const uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(x));
+    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const bool isNan = (bits & 0x7fffffff) > 0x7f800000;
+    return {static_cast<uint16_t>(isNan ? (bits >> 16) | 0x40 : rounded)};
+  }
+};
+
+template <typename T, typename R> Prepared castOf(const Call &call) {
+  const T *x = call.args.operands[0].as<T>();
+  R *y = call.args.results[0].as<R>();
+  return ready([x, y, n = call.args.results[0].elements(), threads = call.threads] {
+    parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) y[i] = Narrowed<R>::from(widened(x[i]));
+    });
+    return Status::Ok;
+  });
+}
+
+template <typename T> Prepared castFrom(const Call &call) {
+  switch (call.args.results[0].dtype) {
+  case DType::F32: return castOf<T, float>(call);
+  case DType::F64: return castOf<T, double>(call);
+  case DType::BF16: return castOf<T, Bf16>(call);
+  case DType::F16: return castOf<T, _Float16>(call);
+  case DType::I64: return castOf<T, int64_t>(call);
+  case DType::I32: return castOf<T, int32_t>(call);
+  case DType::Bool: return castOf<T, Truth>(call);
+  case DType::U8: return castOf<T, uint8_t>(call);
+  }
+  return unsupported(call, call.args.results[0].dtype);
+}
+
+Prepared prepareCast(Call call) {
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  const TensorArg &x = call.args.operands[0];
+  if (llvm::Error error = expectShape(call, call.args.results[0], x.shape, "the result")) return std::move(error);
+  switch (x.dtype) {
+  case DType::F32: return castFrom<float>(call);
+  case DType::F64: return castFrom<double>(call);
+  case DType::BF16: return castFrom<Bf16>(call);
+  case DType::F16: return castFrom<_Float16>(call);
+  case DType::I64: return castFrom<int64_t>(call);
+  case DType::I32: return castFrom<int32_t>(call);
+  case DType::Bool: return castFrom<Truth>(call);
+  case DType::U8: return castFrom<uint8_t>(call);
+  }
+  return unsupported(call, x.dtype);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Cast, prepareCast}};
+
+} // namespace
+
+std::span<const KernelRow> castKernels() { return kRows; }
+
+} // namespace autotp::cpu

@@ -1,0 +1,76 @@
+/// \file The cpu device: one table of all kernels, and the rank's memory.
+#include "runtime/device/cpu/checks.h"
+
+#include <omp.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace autotp {
+
+namespace {
+
+using namespace cpu;
+
+constexpr size_t kAlignment = 256;
+
+const KernelRow *findRow(KernelId kernel) {
+  static constexpr std::span<const KernelRow> (*kFamilies[])() = {
+      unaryKernels,     castKernels,    binaryKernels,    activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels, lookupKernels,  softmaxKernels,   rotaryKernels,  };
+  for (auto family : kFamilies)
+    for (const KernelRow &row : family())
+      if (row.kernel == kernel) return &row;
+  return nullptr;
+}
+
+/// The kernels are compiled for one instruction set; on an older processor they would fault.
+bool hostRunsOurCode() {
+#if defined(__AVX512F__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+#elif defined(__AVX2__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return true;
+#endif
+}
+
+class CpuDevice final : public Device {
+public:
+  explicit CpuDevice(int threads) : threads_(threads > 0 ? threads : 1) {}
+  ~CpuDevice() override {
+    for (void *block : blocks_) std::free(block);
+  }
+
+  llvm::Expected<std::span<std::byte>> allocate(size_t bytes) override {
+    omp_set_num_threads(threads_);
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    void *block = std::aligned_alloc(kAlignment, rounded ? rounded : kAlignment);
+    if (!block)
+      return problem("cpu device", llvm::formatv("the host has no {0} bytes of memory to give", bytes).str(),
+                     "use more ranks, or a smaller batch");
+    std::memset(block, 0, rounded); // also places the pages near this rank's thread
+    blocks_.push_back(block);
+    return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
+  }
+
+  llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) override {
+    omp_set_num_threads(threads_); // of this thread alone: ranks are threads of one process
+    if (!hostRunsOurCode())
+      return problem("cpu device", "this build is for a newer processor than the host's",
+                     "configure with -DAUTOTP_CPU_ARCH=x86-64-v3 or =x86-64");
+    const KernelRow *row = findRow(kernel);
+    if (!row) return problem(("kernel " + nameOf(kernel)).str(), "is unknown to the cpu device");
+    return row->prepare(Call{kernel, std::move(args), threads_});
+  }
+
+private:
+  int threads_;
+  std::vector<void *> blocks_;
+};
+
+} // namespace
+
+std::unique_ptr<Device> makeCpuDevice(int threads) { return std::make_unique<CpuDevice>(threads); }
+
+} // namespace autotp

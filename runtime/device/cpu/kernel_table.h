@@ -1,0 +1,55 @@
+/// \file How a family of kernels is listed: rows of KernelId and the function that makes a call ready.
+#pragma once
+
+#include "runtime/device/device.h"
+
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace autotp::cpu {
+
+using Prepared = llvm::Expected<std::unique_ptr<PreparedKernel>>;
+
+struct Call {
+  KernelId kernel;
+  KernelArgs args;
+  int threads;
+};
+
+struct KernelRow {
+  KernelId kernel;
+  Prepared (*prepare)(Call call);
+};
+
+/// A prepared kernel whose run() is `body`, a callable that returns Status.
+template <typename Body> Prepared ready(Body body) {
+  class Ready final : public PreparedKernel {
+  public:
+    explicit Ready(Body body) : body_(std::move(body)) {}
+    Status run() override { return body_(); }
+
+  private:
+    Body body_;
+  };
+  return std::unique_ptr<PreparedKernel>(new Ready(std::move(body)));
+}
+
+std::span<const KernelRow> matMulKernels();
+std::span<const KernelRow> unaryKernels();
+std::span<const KernelRow> castKernels();
+std::span<const KernelRow> binaryKernels();
+std::span<const KernelRow> activationGradKernels();
+std::span<const KernelRow> reduceKernels();
+std::span<const KernelRow> dataMovementKernels();
+std::span<const KernelRow> transposeKernels();
+std::span<const KernelRow> lookupKernels();
+std::span<const KernelRow> softmaxKernels();
+std::span<const KernelRow> normKernels();
+std::span<const KernelRow> attentionKernels();
+std::span<const KernelRow> attentionGradKernels();
+std::span<const KernelRow> rotaryKernels();
+std::span<const KernelRow> crossEntropyKernels();
+std::span<const KernelRow> optimizerKernels();
+
+} // namespace autotp::cpu

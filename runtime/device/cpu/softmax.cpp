@@ -1,0 +1,61 @@
+/// \file Softmax over the last dimension, and its gradient.
+#include "runtime/device/cpu/checks.h"
+#include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/row_math.h"
+
+namespace autotp::cpu {
+
+namespace {
+
+void softmaxRow(const float *x, float *y, int64_t n) {
+  const float most = maximumOf(x, n);
+  const float shift = most == -std::numeric_limits<float>::infinity() ? 0.0f : most;
+  float total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) {
+    const float e = expOf(x[i] - shift);
+    y[i] = e;
+    total += e;
+  }
+  const float scale = 1.0f / total;
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+}
+
+void softmaxGradRow(const float *y, const float *dy, float *dx, int64_t n) {
+  float total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) total += y[i] * dy[i];
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - total);
+}
+
+Prepared prepareSoftmax(Call call) {
+  const bool gradient = call.kernel == KernelId::SoftmaxGrad;
+  if (llvm::Error error = expectCounts(call, gradient ? 2 : 1, gradient ? 2 : 1, 1)) return std::move(error);
+  const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&x, &dy, &y})) return std::move(error);
+  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
+  if (llvm::Error error = expectShape(call, dy, x.shape, "dy")) return std::move(error);
+  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return std::move(error);
+  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  return ready([=, a = x.as<float>(), b = dy.as<float>(), to = y.as<float>(), threads = call.threads] {
+    parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int) {
+      for (int64_t at = begin * n; at < end * n; at += n) {
+        if (gradient)
+          softmaxGradRow(a + at, b + at, to + at, n);
+        else
+          softmaxRow(a + at, to + at, n);
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Softmax, prepareSoftmax}, {KernelId::SoftmaxGrad, prepareSoftmax}};
+
+} // namespace
+
+std::span<const KernelRow> softmaxKernels() { return kRows; }
+
+} // namespace autotp::cpu

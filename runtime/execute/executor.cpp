@@ -1,0 +1,140 @@
+#include "runtime/execute/executor.h"
+
+#include "runtime/base/error.h"
+
+#include <cstring>
+
+namespace autotp {
+
+std::span<std::byte> Executor::bytes(const plan::TensorRef &tensor) const {
+  size_t size = size_t(elementsOf(tensor)) * sizeOf(DType(tensor.dtype()));
+  return arena_.subspan(tensor.offset() + uint64_t(dpRank_) * tensor.dp_stride(), size);
+}
+
+TensorArg Executor::argument(const plan::TensorRef &tensor) const {
+  return {bytes(tensor).data(), DType(tensor.dtype()), {tensor.shape().begin(), tensor.shape().end()}};
+}
+
+float Executor::scalar(llvm::StringRef output) const {
+  for (const plan::Output &row : program_.outputs())
+    if (row.name() == output) {
+      float value;
+      std::memcpy(&value, bytes(row.tensor()).data(), sizeof value);
+      return value;
+    }
+  return 0;
+}
+
+const plan::Input *Executor::input(llvm::StringRef name) const {
+  for (const plan::Input &input : program_.inputs())
+    if (input.name() == name) return &input;
+  return nullptr;
+}
+
+llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp, Communicator &comm, std::unique_ptr<Device> device) {
+  std::unique_ptr<Executor> self(new Executor(program));
+  self->tp_ = tp;
+  self->dp_ = dp;
+  self->tpRank_ = comm.rank() % tp;
+  self->dpRank_ = comm.rank() / tp;
+  self->device_ = std::move(device);
+  llvm::Expected<std::span<std::byte>> arena = self->device_->allocate(program.arena_bytes());
+  if (!arena) return arena.takeError();
+  self->arena_ = *arena;
+  for (const plan::Constant &constant : program.constants()) std::memcpy(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
+  for (const plan::Group &group : program.groups()) {
+    std::vector<int> ranks;
+    for (uint32_t c : group.coordinates())
+      ranks.push_back(int(group.axis() == plan::TP ? self->dpRank_ * tp + c : group.axis() == plan::DP ? int64_t(c) * tp + self->tpRank_ : c));
+    llvm::Expected<std::unique_ptr<Group>> joined = comm.group(ranks);
+    if (!joined) return joined.takeError();
+    self->groups_.push_back(std::move(*joined));
+  }
+  for (const plan::Section &section : program.sections())
+    for (const plan::Step &step : section.steps())
+      if (llvm::Error error = self->prepare(step, self->sections_[section.name()])) return error;
+  return self;
+}
+
+llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) {
+  Step prepared;
+  prepared.source = &step;
+  if (step.has_collective()) {
+    if (llvm::Error error = prepareCollective(step, prepared)) return error;
+    steps.push_back(std::move(prepared));
+    return llvm::Error::success();
+  }
+  const plan::KernelCall &call = step.kernel();
+  KernelArgs args;
+  for (const plan::TensorRef &tensor : call.operands()) args.operands.push_back(argument(tensor));
+  for (const plan::TensorRef &tensor : call.results()) args.results.push_back(argument(tensor));
+  for (const plan::Attribute &a : call.attributes()) {
+    if (a.has_integers())
+      args.attributes.set(a.name(), std::vector<int64_t>(a.integers().values().begin(), a.integers().values().end()));
+    else if (a.value_case() == plan::Attribute::kReal)
+      args.attributes.set(a.name(), a.real());
+    else
+      args.attributes.set(a.name(), a.integer());
+  }
+  args.workspace = arena_.subspan(call.workspace_offset(), call.workspace_bytes());
+  args.dpRank = int(dpRank_);
+  llvm::Expected<std::unique_ptr<PreparedKernel>> kernel = device_->prepare(KernelId(call.kernel()), std::move(args));
+  if (!kernel) return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")", "the device cannot run it"), kernel.takeError());
+  prepared.kernel = std::move(*kernel);
+  steps.push_back(std::move(prepared));
+  return llvm::Error::success();
+}
+
+llvm::Error Executor::prepareCollective(const plan::Step &step, Step &prepared) {
+  const plan::Collective &c = step.collective();
+  prepared.collective = &c;
+  prepared.group = groups_[c.group()].get();
+  prepared.in = bytes(c.operand()).data();
+  prepared.out = bytes(c.result()).data();
+  prepared.elements = elementsOf(c.operand());
+  prepared.counts.assign(c.counts().begin(), c.counts().end());
+  int64_t own = c.kind() == plan::REDUCE_SCATTER_SUM ? elementsOf(c.result()) : prepared.elements;
+  if (prepared.counts.empty()) prepared.counts.assign(size_t(program_.groups(int(c.group())).coordinates_size()), own);
+  return llvm::Error::success();
+}
+
+bool Executor::communicate(const Step &step) {
+  DType dtype = DType(step.collective->operand().dtype());
+  switch (step.collective->kind()) {
+  case plan::ALL_REDUCE_SUM: return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Sum);
+  case plan::ALL_REDUCE_MAX: return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Max);
+  case plan::REDUCE_SCATTER_SUM: return step.group->reduceScatter(step.in, step.out, step.counts, dtype);
+  default: return step.group->allGather(step.in, step.out, step.counts, dtype);
+  }
+}
+
+llvm::Error Executor::run(llvm::StringRef section) {
+  for (const Step &step : sections_.find(section)->second) {
+    if (step.kernel) {
+      if (Status status = step.kernel->run(); status != Status::Ok) [[unlikely]]
+        return describe(step, status);
+    } else if (!communicate(step)) [[unlikely]] {
+      return problem("step '" + step.source->name() + "'", "another rank has failed");
+    }
+  }
+  return llvm::Error::success();
+}
+
+void Executor::zeroAccumulators() {
+  for (const plan::TensorRef &tensor : program_.zeroed_each_step()) {
+    std::span<std::byte> all = bytes(tensor);
+    std::memset(all.data(), 0, all.size());
+  }
+}
+
+/// The one place that builds text.
+llvm::Error Executor::describe(const Step &step, Status status) const {
+  std::string where = "step '" + escaped(step.source->name()) + "' (from " + escaped(step.source->origin()) + ")";
+  switch (status) {
+  case Status::IndexOutOfRange: return problem(where, "an index lies outside its table", "check the tokens that are fed against the model's vocabulary");
+  case Status::NoValidLabels: return problem(where, "no label of the whole step counts", "feed batches that hold at least one label other than the ignored one");
+  default: return problem(where, "the kernel library failed");
+  }
+}
+
+} // namespace autotp

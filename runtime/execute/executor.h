@@ -1,0 +1,65 @@
+/// \file Runs the sections of one rank's program. All is decided at load; a step only goes.
+#pragma once
+
+#include "runtime/comm/communicator.h"
+#include "runtime/device/device.h"
+#include "runtime/plan/check_program.h"
+
+#include <functional>
+#include <map>
+
+namespace autotp {
+
+/// Owned by one rank and used by its one thread.
+class Executor {
+public:
+  /// Allocates the arena, writes constants, prepares every kernel and joins every group. `program` was checked and must
+  /// outlive the executor. Errors name the step that the device or communicator cannot do.
+  static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp, Communicator &comm, std::unique_ptr<Device> device);
+
+  /// Runs "micro_step" or "optimizer_step". Allocates nothing. Errors name the step that failed.
+  llvm::Error run(llvm::StringRef section);
+  /// Sets the accumulators to 0, before the first micro-step of a step.
+  void zeroAccumulators();
+
+  std::span<std::byte> bytes(const plan::TensorRef &tensor) const;
+  float scalar(llvm::StringRef output) const;
+  const plan::Input *input(llvm::StringRef name) const;
+  const plan::Program &program() const { return program_; }
+  int64_t tpRank() const { return tpRank_; }
+  int64_t dpRank() const { return dpRank_; }
+
+private:
+  /// A kernel, or a call of a group.
+  struct Step {
+    std::unique_ptr<PreparedKernel> kernel;
+    Group *group = nullptr;
+    const plan::Collective *collective = nullptr;
+    std::vector<int64_t> counts;
+    const void *in = nullptr;
+    void *out = nullptr;
+    int64_t elements = 0;
+    const plan::Step *source = nullptr;
+  };
+
+  explicit Executor(const plan::Program &program) : program_(program) {}
+  llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
+  llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
+  TensorArg argument(const plan::TensorRef &tensor) const;
+  static bool communicate(const Step &step);
+  llvm::Error describe(const Step &step, Status status) const;
+
+  const plan::Program &program_;
+  int64_t tp_ = 1, dp_ = 1, tpRank_ = 0, dpRank_ = 0;
+  std::unique_ptr<Device> device_;
+  std::span<std::byte> arena_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  std::map<std::string, std::vector<Step>, std::less<>> sections_;
+};
+
+/// Fills the parameters: from a file of this tp coordinate's slices, or from a seed where there is none. Values from a
+/// seed depend on the parameter and the global element alone, so they are the same whatever the mesh.
+llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors);
+void initialiseWeights(Executor &executor, int64_t seed);
+
+} // namespace autotp

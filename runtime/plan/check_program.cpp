@@ -1,0 +1,148 @@
+#include "runtime/plan/check_program.h"
+
+#include "runtime/base/error.h"
+#include "runtime/plan/dtype.h"
+#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/manifest.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SHA256.h"
+
+namespace autotp {
+
+int64_t elementsOf(const plan::TensorRef &tensor) {
+  constexpr int64_t kMost = int64_t(1) << 46;
+  int64_t n = 1;
+  for (int64_t d : tensor.shape()) {
+    if (d < 0 || (d > 0 && n > kMost / d)) return -1;
+    n *= d;
+  }
+  return n;
+}
+
+namespace {
+
+class ProgramChecker {
+public:
+  ProgramChecker(const plan::Program &program, int64_t tp, int64_t dp) : p_(program), tp_(tp), dp_(dp) {}
+
+  llvm::Error run() {
+    constexpr uint64_t kLargestArena = uint64_t(1) << 46;
+    if (p_.format_version() != uint32_t(kPlanFormatVersion)) return problem("program", "it is of another format version", "compile the plan again");
+    if (p_.arena_bytes() > kLargestArena) return problem("program", "its arena is larger than any memory");
+    for (const plan::Group &group : p_.groups())
+      if (llvm::Error error = checkGroup(group)) return error;
+    for (const auto &input : p_.inputs())
+      if (llvm::Error error = checkTensor(input.tensor(), "input " + input.name())) return error;
+    for (const auto &output : p_.outputs())
+      if (llvm::Error error = checkTensor(output.tensor(), "output " + output.name())) return error;
+    for (const auto &parameter : p_.parameters())
+      if (llvm::Error error = checkParameter(parameter)) return error;
+    for (const auto &bucket : p_.buckets())
+      if (llvm::Error error = checkTensor(bucket.accumulator(), "bucket")) return error;
+    for (const auto &tensor : p_.zeroed_each_step())
+      if (llvm::Error error = checkTensor(tensor, "accumulator")) return error;
+    for (const auto &constant : p_.constants()) {
+      if (llvm::Error error = checkTensor(constant.tensor(), "constant")) return error;
+      if (constant.data().size() != uint64_t(elementsOf(constant.tensor())) * sizeOf(DType(constant.tensor().dtype()))) return problem("constant", "its bytes do not fit its shape");
+    }
+    for (const auto &section : p_.sections())
+      for (const auto &step : section.steps())
+        if (llvm::Error error = checkStep(step)) return error;
+    return llvm::Error::success();
+  }
+
+private:
+  llvm::Error checkTensor(const plan::TensorRef &tensor, const std::string &where) {
+    size_t size = tensor.dtype() <= 255 ? sizeOf(DType(tensor.dtype())) : 0;
+    int64_t elements = elementsOf(tensor);
+    if (size == 0 || elements < 0) return problem(escaped(where), "its dtype or shape is not valid", "compile the plan again");
+    uint64_t last = uint64_t(dp_ - 1), arena = p_.arena_bytes(), bytes = uint64_t(elements) * size;
+    bool fits = tensor.offset() <= arena && (last == 0 || tensor.dp_stride() <= (arena - tensor.offset()) / last) && bytes <= arena - tensor.offset() - last * tensor.dp_stride();
+    if (!fits) return problem(escaped(where), "it lies outside the arena", "compile the plan again");
+    return llvm::Error::success();
+  }
+
+  llvm::Error checkGroup(const plan::Group &group) {
+    int64_t size = group.axis() == plan::TP ? tp_ : group.axis() == plan::DP ? dp_ : tp_ * dp_;
+    for (uint32_t coordinate : group.coordinates())
+      if (coordinate >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
+    return llvm::Error::success();
+  }
+
+  llvm::Error checkParameter(const plan::Parameter &parameter) {
+    if (llvm::Error error = checkTensor(parameter.tensor(), "parameter " + parameter.name())) return error;
+    bool fits = parameter.covers_size() == parameter.global_shape_size() && parameter.covers_size() == parameter.tensor().shape_size() && parameter.bucket() < uint32_t(p_.buckets_size());
+    for (int d = 0; fits && d < parameter.covers_size(); ++d) {
+      const plan::Cover &cover = parameter.covers(d);
+      int64_t held = 0, at = 0;
+      fits = cover.begins_size() == cover.ends_size();
+      for (int i = 0; fits && i < cover.begins_size(); ++i) {
+        fits = cover.begins(i) >= at && cover.ends(i) >= cover.begins(i) && cover.ends(i) <= parameter.global_shape(d);
+        held += cover.ends(i) - cover.begins(i);
+        at = cover.ends(i);
+      }
+      fits = fits && held == parameter.tensor().shape(d);
+    }
+    return fits ? llvm::Error::success() : problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape", "compile the plan again");
+  }
+
+  llvm::Error checkStep(const plan::Step &step) {
+    if (step.has_kernel()) {
+      const plan::KernelCall &call = step.kernel();
+      if (call.kernel() > UINT16_MAX || nameOf(KernelId(call.kernel())) == "?") return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist", "compile the plan again with this autotp-compile");
+      for (const auto *list : {&call.operands(), &call.results()})
+        for (const plan::TensorRef &tensor : *list)
+          if (llvm::Error error = checkTensor(tensor, "step " + step.name())) return error;
+      if (call.workspace_offset() > p_.arena_bytes() || call.workspace_bytes() > p_.arena_bytes() - call.workspace_offset()) return problem("step '" + escaped(step.name()) + "'", "its workspace lies outside the arena");
+      return llvm::Error::success();
+    }
+    if (!step.has_collective()) return problem("step '" + escaped(step.name()) + "'", "it does nothing", "compile the plan again");
+    const plan::Collective &collective = step.collective();
+    if (collective.group() >= uint32_t(p_.groups_size())) return problem("step '" + escaped(step.name()) + "'", "its group does not exist");
+    if (llvm::Error error = checkTensor(collective.operand(), "step " + step.name())) return error;
+    if (llvm::Error error = checkTensor(collective.result(), "step " + step.name())) return error;
+    return checkCounts(step, collective);
+  }
+
+  /// What goes in and out of a collective agrees with its group.
+  llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
+    int64_t members = p_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()), out = elementsOf(c.result()), sum = 0;
+    bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members);
+    for (int64_t count : c.counts()) {
+      fits = fits && count >= 0 && count <= std::max(in, out);
+      sum += count;
+    }
+    switch (c.kind()) {
+    case plan::ALL_REDUCE_SUM:
+    case plan::ALL_REDUCE_MAX:
+    case plan::BROADCAST: fits = fits && in == out; break;
+    case plan::REDUCE_SCATTER_SUM: fits = fits && (c.counts_size() ? sum == in : out * members == in); break;
+    case plan::ALL_GATHER: fits = fits && (c.counts_size() ? sum == out : in * members == out); break;
+    default: fits = false;
+    }
+    return fits ? llvm::Error::success() : problem("step '" + escaped(step.name()) + "'", "its collective does not fit its group", "compile the plan again");
+  }
+
+  const plan::Program &p_;
+  int64_t tp_, dp_;
+};
+
+} // namespace
+
+llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) { return ProgramChecker(program, tp, dp).run(); }
+
+llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef sha256, int64_t tp, int64_t dp) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
+  llvm::StringRef bytes = (*file)->getBuffer();
+  if (llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true) != sha256)
+    return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
+  plan::Program program;
+  if (bytes.size() > INT32_MAX || !program.ParseFromArray(bytes.data(), int(bytes.size()))) return problem(path, "it is no program of a plan", "compile the plan again");
+  if (llvm::Error error = checkProgram(program, tp, dp)) return error;
+  return program;
+}
+
+} // namespace autotp

@@ -1,0 +1,19 @@
+/// \file Reads a program of a plan, and refuses one that would do harm: a plan file is hostile until checked.
+#pragma once
+
+#include "runtime/plan/plan.pb.h"
+
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+/// Elements of a tensor; -1 where the shape is negative or overflows.
+int64_t elementsOf(const plan::TensorRef &tensor);
+
+/// Every tensor inside the arena on every dp rank, every dtype, kernel, group and attribute known, sizes that agree.
+llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp);
+
+/// Reads and checks `path`. Errors: another digest than the manifest's, a file that is no program, and all of above.
+llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef sha256, int64_t tp, int64_t dp);
+
+} // namespace autotp

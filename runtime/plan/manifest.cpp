@@ -1,0 +1,129 @@
+#include "runtime/plan/manifest.h"
+
+#include "runtime/base/error.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace autotp {
+
+// Found by ObjectMapper through the namespace of their second argument.
+bool fromJSON(const llvm::json::Value &value, Manifest::Input &input, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  return map && map.map("name", input.name) && map.map("dtype", input.dtype) && map.map("role", input.role) &&
+         map.map("shape", input.shape) && map.map("limit", input.limit);
+}
+
+bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  return map && map.map("path", file.path) && map.map("sha256", file.sha256);
+}
+
+bool fromJSON(const llvm::json::Value &value, Manifest::Rank &rank, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  return map && map.map("program", rank.program) && map.map("tp", rank.tp) && map.map("dp", rank.dp);
+}
+
+bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  return map && map.map("tp", m.tp) && map.map("dp", m.dp) && map.map("zero", m.zero) && map.map("micro_batch", m.microBatch) &&
+         map.map("grad_accum", m.gradAccum) && map.map("device", m.device) && map.map("loss", m.lossKind) &&
+         map.map("learning_rate", m.lr) && map.map("weights_kind", m.weightsKind) && map.map("weights_seed", m.weightsSeed) &&
+         map.map("inputs", m.inputs) && map.map("programs", m.programs) && map.map("weights", m.weights) && map.map("ranks", m.ranks);
+}
+
+namespace {
+
+void writeInput(llvm::json::OStream &json, const Manifest::Input &input) {
+  json.object([&] {
+    json.attribute("name", input.name);
+    json.attribute("dtype", input.dtype);
+    json.attributeArray("shape", [&] {
+      for (int64_t d : input.shape) json.value(d);
+    });
+    json.attribute("role", input.role);
+    json.attribute("limit", input.limit);
+  });
+}
+
+void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vector<Manifest::File> &files) {
+  json.attributeArray(key, [&] {
+    for (const Manifest::File &file : files)
+      json.object([&] {
+        json.attribute("path", file.path);
+        json.attribute("sha256", file.sha256);
+      });
+  });
+}
+
+llvm::Error checkConsistent(const Manifest &m) {
+  constexpr int64_t kMost = 65536;
+  auto bad = [](const char *what) { return problem("manifest.json", what, "compile the plan again"); };
+  if (m.tp < 1 || m.dp < 1 || m.tp > kMost || m.dp > kMost || m.microBatch < 1 || m.gradAccum < 1) return bad("its mesh or batch is out of range");
+  if (int64_t(m.ranks.size()) != m.tp * m.dp) return bad("it does not list tp * dp ranks");
+  for (size_t r = 0; r < m.ranks.size(); ++r) {
+    const Manifest::Rank &rank = m.ranks[r];
+    if (rank.dp * m.tp + rank.tp != int64_t(r) || rank.tp < 0 || rank.tp >= m.tp) return bad("the coordinates of a rank are not dp_rank * tp + tp_rank");
+    if (rank.program < 0 || rank.program >= int64_t(m.programs.size())) return bad("a rank names a program that is not there");
+  }
+  if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp) return bad("it does not list the weights of every tp coordinate");
+  for (const Manifest::Input &input : m.inputs)
+    if (input.shape.empty() || input.shape[0] != m.microBatch) return bad("the first dimension of an input is not the micro-batch");
+  for (const auto *files : {&m.programs, &m.weights})
+    for (const Manifest::File &file : *files)
+      if (llvm::StringRef(file.path).contains("..") || llvm::StringRef(file.path).startswith("/")) return bad("a file of it lies outside the plan");
+  return llvm::Error::success();
+}
+
+} // namespace
+
+std::string manifestText(const Manifest &m) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::json::OStream json(os, 2);
+  json.object([&] {
+    json.attribute("format_version", kPlanFormatVersion);
+    for (auto [key, value] : {std::pair("tp", m.tp), {"dp", m.dp}, {"zero", m.zero}, {"micro_batch", m.microBatch}, {"grad_accum", m.gradAccum}})
+      json.attribute(key, value);
+    json.attribute("device", m.device);
+    json.attribute("loss", m.lossKind);
+    json.attribute("learning_rate", m.lr);
+    json.attribute("weights_kind", m.weightsKind);
+    json.attribute("weights_seed", m.weightsSeed);
+    json.attributeArray("inputs", [&] {
+      for (const Manifest::Input &input : m.inputs) writeInput(json, input);
+    });
+    writeFiles(json, "programs", m.programs);
+    writeFiles(json, "weights", m.weights);
+    json.attributeArray("ranks", [&] {
+      for (const Manifest::Rank &rank : m.ranks)
+        json.object([&] {
+          json.attribute("program", rank.program);
+          json.attribute("tp", rank.tp);
+          json.attribute("dp", rank.dp);
+        });
+    });
+    json.attribute("report", llvm::json::Object(m.report));
+  });
+  os << "\n";
+  return os.str();
+}
+
+llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
+  std::string path = planFolder.str() + "/manifest.json";
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "name a folder that autotp-compile wrote");
+  llvm::Expected<llvm::json::Value> json = llvm::json::parse((*file)->getBuffer());
+  if (!json) return problem(path, "it is no JSON: " + llvm::toString(json.takeError()), "compile the plan again");
+  const llvm::json::Object *object = json->getAsObject();
+  if (!object || object->getInteger("format_version") != kPlanFormatVersion)
+    return problem(path, "it is of another format version", "compile the plan again with this autotp-compile");
+  Manifest manifest;
+  llvm::json::Path::Root root("manifest");
+  if (!fromJSON(*json, manifest, root)) return problem(path, llvm::toString(root.getError()), "compile the plan again");
+  if (const llvm::json::Object *report = object->getObject("report")) manifest.report = llvm::json::Object(*report);
+  if (llvm::Error error = checkConsistent(manifest)) return error;
+  return manifest;
+}
+
+} // namespace autotp

@@ -1,0 +1,42 @@
+/// \file plan/manifest.json: what a plan is, for people and for autotp-run. The compiler writes it, the runtime reads it.
+#pragma once
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+
+#include <string>
+#include <vector>
+
+namespace autotp {
+
+constexpr int64_t kPlanFormatVersion = 1;
+
+struct Manifest {
+  struct Input {
+    std::string name, dtype, role;
+    std::vector<int64_t> shape; ///< of one micro-step of one dp rank
+    int64_t limit = 0;          ///< exclusive upper bound of integer values; 0: none
+  };
+  struct File {
+    std::string path, sha256; ///< relative to the plan's folder
+  };
+  struct Rank {
+    int64_t program = 0, tp = 0, dp = 0;
+  };
+
+  int64_t tp = 1, dp = 1, zero = 0, microBatch = 1, gradAccum = 1;
+  std::string device = "cpu", lossKind, weightsKind; ///< "cross_entropy_sum" or "mean"; "copy" or "none"
+  int64_t weightsSeed = 0;
+  double lr = 1e-3;
+  std::vector<Input> inputs;
+  std::vector<File> programs, weights; ///< weights by tp coordinate
+  std::vector<Rank> ranks;
+  llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory
+};
+
+/// Fixed key order, two spaces of indent: byte-identical for the same plan.
+std::string manifestText(const Manifest &manifest);
+/// Errors name the key that is missing or of a wrong type, and what does not fit together.
+llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder);
+
+} // namespace autotp

@@ -1,0 +1,123 @@
+#include "runtime/plan/safetensors.h"
+
+#include "runtime/base/error.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstring>
+
+namespace autotp {
+namespace {
+
+constexpr struct {
+  DType dtype;
+  const char *name;
+} kNames[] = {{DType::F32, "F32"}, {DType::F64, "F64"}, {DType::BF16, "BF16"}, {DType::F16, "F16"},
+              {DType::I64, "I64"}, {DType::I32, "I32"}, {DType::Bool, "BOOL"}, {DType::U8, "U8"}};
+
+const char *formatName(DType dtype) {
+  for (const auto &row : kNames)
+    if (row.dtype == dtype) return row.name;
+  return "?";
+}
+
+llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name, const llvm::json::Value &value, llvm::ArrayRef<uint8_t> data) {
+  auto bad = [&](const char *what) { return problem(path.str() + ": tensor '" + escaped(name) + "'", what); };
+  const llvm::json::Object *entry = value.getAsObject();
+  if (!entry) return bad("its entry is no object");
+  const llvm::json::Array *shape = entry->getArray("shape"), *offsets = entry->getArray("data_offsets");
+  llvm::Optional<llvm::StringRef> dtype = entry->getString("dtype");
+  if (!shape || !offsets || offsets->size() != 2 || !dtype) return bad("its dtype, shape or data_offsets are missing");
+  NamedTensor tensor;
+  tensor.name = name.str();
+  const auto *row = llvm::find_if(kNames, [&](const auto &r) { return *dtype == r.name; });
+  if (row == std::end(kNames)) return bad("its dtype is not supported");
+  tensor.dtype = row->dtype;
+  uint64_t bytes = sizeOf(tensor.dtype);
+  for (const llvm::json::Value &d : *shape) {
+    int64_t size = d.getAsInteger().getValueOr(-1);
+    if (size < 0 || (size > 0 && bytes > data.size() / uint64_t(size) + sizeOf(DType::F64))) return bad("its shape does not fit the file");
+    bytes *= uint64_t(size);
+    tensor.shape.push_back(size);
+  }
+  int64_t begin = (*offsets)[0].getAsInteger().getValueOr(-1), end = (*offsets)[1].getAsInteger().getValueOr(-1);
+  if (begin < 0 || end < begin || uint64_t(end) > data.size() || uint64_t(end - begin) != bytes) return bad("its data_offsets do not fit its shape or the file");
+  tensor.bytes = data.slice(size_t(begin), size_t(end - begin));
+  return tensor;
+}
+
+std::string headerOf(llvm::ArrayRef<NamedTensor> tensors) {
+  std::string header;
+  llvm::raw_string_ostream os(header);
+  llvm::json::OStream json(os);
+  int64_t offset = 0;
+  json.object([&] {
+    for (const NamedTensor &tensor : tensors)
+      json.attributeObject(tensor.name, [&] {
+        json.attribute("dtype", formatName(tensor.dtype));
+        json.attributeArray("shape", [&] {
+          for (int64_t d : tensor.shape) json.value(d);
+        });
+        json.attributeArray("data_offsets", [&] {
+          json.value(offset);
+          json.value(offset + int64_t(tensor.bytes.size()));
+        });
+        offset += int64_t(tensor.bytes.size());
+      });
+  });
+  os.flush();
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  return header;
+}
+
+} // namespace
+
+const NamedTensor *SafetensorsFile::find(llvm::StringRef name) const {
+  for (const NamedTensor &tensor : tensors)
+    if (tensor.name == name) return &tensor;
+  return nullptr;
+}
+
+llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors) {
+  std::string header = headerOf(tensors), temporary = path.str() + ".partial";
+  std::error_code code;
+  llvm::raw_fd_ostream os(temporary, code);
+  if (code) return problem(path, "it cannot be written: " + code.message());
+  uint64_t length = header.size();
+  os.write(reinterpret_cast<const char *>(&length), sizeof length);
+  os << header;
+  for (const NamedTensor &tensor : tensors) os.write(reinterpret_cast<const char *>(tensor.bytes.data()), tensor.bytes.size());
+  os.close();
+  code = os.has_error() ? os.error() : llvm::sys::fs::rename(temporary, path);
+  if (!code) return llvm::Error::success();
+  os.clear_error();
+  llvm::sys::fs::remove(temporary);
+  return problem(path, "it cannot be written: " + code.message());
+}
+
+llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
+  auto mapped = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!mapped) return problem(path, "it cannot be read: " + mapped.getError().message());
+  SafetensorsFile file{std::move(*mapped), {}};
+  llvm::StringRef all = file.buffer->getBuffer();
+  uint64_t length = 0;
+  if (all.size() >= 8) std::memcpy(&length, all.data(), 8);
+  if (all.size() < 8 || length > all.size() - 8) return problem(path, "it is truncated, or no safetensors file");
+  llvm::Expected<llvm::json::Value> header = llvm::json::parse(all.substr(8, length));
+  if (!header) return problem(path, "its header is no JSON: " + llvm::toString(header.takeError()));
+  if (!header->getAsObject()) return problem(path, "its header is no JSON object");
+  llvm::ArrayRef<uint8_t> data(reinterpret_cast<const uint8_t *>(all.data()) + 8 + length, all.size() - 8 - length);
+  for (const auto &entry : *header->getAsObject()) {
+    if (entry.first == "__metadata__") continue;
+    llvm::Expected<NamedTensor> tensor = readEntry(path, entry.first, entry.second, data);
+    if (!tensor) return tensor.takeError();
+    file.tensors.push_back(std::move(*tensor));
+  }
+  llvm::sort(file.tensors, [](const NamedTensor &a, const NamedTensor &b) { return a.name < b.name; });
+  return file;
+}
+
+} // namespace autotp

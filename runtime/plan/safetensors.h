@@ -1,0 +1,35 @@
+/// \file The safetensors format: a u64 header length, a JSON header, then the tensors' bytes.
+#pragma once
+
+#include "runtime/plan/dtype.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace autotp {
+
+struct NamedTensor {
+  std::string name;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape;
+  llvm::ArrayRef<uint8_t> bytes; ///< not owned
+};
+
+/// Writes `tensors` in this order to `path`, which appears whole or not at all.
+llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors);
+
+/// A file of tensors, mapped. The tensors' bytes live as long as it does.
+struct SafetensorsFile {
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  std::vector<NamedTensor> tensors; ///< by name
+  const NamedTensor *find(llvm::StringRef name) const;
+};
+/// Errors: sizes and offsets that do not fit the file, unknown dtypes, a header that is no JSON.
+llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path);
+
+} // namespace autotp

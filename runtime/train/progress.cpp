@@ -1,0 +1,51 @@
+#include "runtime/train/progress.h"
+
+#include "runtime/base/error.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+
+#include <unistd.h>
+
+namespace autotp {
+
+llvm::Expected<std::unique_ptr<Progress>> Progress::open(const std::string &log, bool isQuiet) {
+  auto progress = std::make_unique<Progress>();
+  progress->isQuiet_ = isQuiet;
+  progress->isTerminal_ = isatty(STDOUT_FILENO);
+  if (log.empty()) return progress;
+  std::error_code code;
+  progress->log_ = std::make_unique<llvm::raw_fd_ostream>(log, code);
+  if (code) return problem("--log " + log, "it cannot be written: " + code.message());
+  return progress;
+}
+
+void Progress::report(const StepReport &s) {
+  if (log_) {
+    llvm::json::OStream json(*log_);
+    json.object([&] {
+      json.attribute("step", s.step);
+      json.attribute("loss", s.loss);
+      json.attribute("grad_norm", s.gradNorm);
+      json.attribute("lr", s.lr);
+      json.attribute("tokens_per_s", s.tokensPerSecond);
+      json.attribute("memory_bytes", int64_t(s.memoryBytes));
+      json.attribute("ms", s.milliseconds);
+    });
+    *log_ << "\n";
+    log_->flush();
+  }
+  if (isQuiet_) return;
+  llvm::raw_ostream &os = llvm::outs();
+  if (isTerminal_) os << "\r\x1b[K";
+  os << "step " << s.step << "/" << s.steps << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB\n", s.loss, s.gradNorm, s.lr, s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
+  if (isTerminal_ && s.step < s.steps) {
+    constexpr int kWidth = 40;
+    int done = int(kWidth * s.step / s.steps);
+    double secondsLeft = double(s.steps - s.step) * s.milliseconds / 1000;
+    os << "[" << std::string(size_t(done), '#') << std::string(size_t(kWidth - done), '.') << llvm::format("] %3.0f%%  %.0f s left", 100.0 * double(s.step) / double(s.steps), secondsLeft);
+  }
+  os.flush();
+}
+
+} // namespace autotp

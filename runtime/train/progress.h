@@ -1,0 +1,29 @@
+/// \file What a user sees while training: a line a step, a bar on a terminal, JSONL in a file.
+#pragma once
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+
+namespace autotp {
+
+struct StepReport {
+  int64_t step = 0, steps = 0; ///< from 1
+  double loss = 0, gradNorm = 0, lr = 0, tokensPerSecond = 0, milliseconds = 0;
+  uint64_t memoryBytes = 0;
+};
+
+class Progress {
+public:
+  /// `log` may be empty. Errors: a log that cannot be written.
+  static llvm::Expected<std::unique_ptr<Progress>> open(const std::string &log, bool isQuiet);
+  void report(const StepReport &step);
+
+private:
+  std::unique_ptr<llvm::raw_fd_ostream> log_;
+  bool isQuiet_ = false, isTerminal_ = false;
+};
+
+} // namespace autotp

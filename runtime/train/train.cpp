@@ -1,0 +1,170 @@
+#include "runtime/train/train.h"
+
+#include "runtime/base/error.h"
+#include "runtime/data/source.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/train/gather_parameters.h"
+#include "runtime/train/progress.h"
+
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+namespace autotp {
+namespace {
+
+/// What all ranks of this process share. Everything is read-only while they run, but for `executors`, of which each rank
+/// sets its own before the first barrier, and `failure`.
+struct Job {
+  const TrainOptions &options;
+  Manifest manifest;
+  std::vector<plan::Program> programs;
+  std::unique_ptr<Source> source;
+  std::unique_ptr<Progress> progress;
+  std::vector<const Executor *> executors;
+  std::mutex mutex;
+  std::string failure; ///< of the rank that failed first
+
+  void fail(llvm::Error error) {
+    std::lock_guard lock(mutex);
+    std::string text = describe(std::move(error));
+    if (failure.empty()) failure = std::move(text);
+  }
+};
+
+/// One rank, on its own thread.
+class Rank {
+public:
+  Rank(Job &job, Communicator &comm) : job_(job), m_(job.manifest), comm_(comm) {}
+
+  llvm::Error run() {
+    if (llvm::Error error = load()) return error;
+    for (int64_t step = 1; step <= job_.options.steps; ++step)
+      if (llvm::Error error = runStep(step)) return error;
+    if (job_.options.saveWeights.empty()) return llvm::Error::success();
+    return gather(job_.options.saveWeights, Gathered::Weights);
+  }
+
+private:
+  llvm::Error load() {
+    const plan::Program &program = job_.programs[size_t(m_.ranks[size_t(comm_.rank())].program)];
+    int threads = job_.options.threads ? job_.options.threads : std::max(1, int(std::thread::hardware_concurrency()) / comm_.size());
+    llvm::Expected<std::unique_ptr<Executor>> executor = Executor::create(program, m_.tp, m_.dp, comm_, makeCpuDevice(threads));
+    if (!executor) return executor.takeError();
+    executor_ = std::move(*executor);
+    job_.executors[size_t(comm_.rank())] = executor_.get();
+    if (m_.weightsKind == "copy") {
+      if (llvm::Error error = loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path)) return error;
+    } else {
+      initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
+    }
+    return llvm::Error::success();
+  }
+
+  /// Rows of this micro-step: row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
+  llvm::Error feed(int64_t step, int64_t microStep) {
+    int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
+    int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
+    for (size_t i = 0; i < m_.inputs.size(); ++i) {
+      const plan::Input *input = executor_->input(m_.inputs[i].name);
+      if (!input) continue; // nothing in the program needs it
+      std::span<std::byte> all = executor_->bytes(input->tensor());
+      size_t rowBytes = all.size() / size_t(m_.microBatch);
+      for (int64_t row = 0; row < m_.microBatch; ++row)
+        if (llvm::Error error = job_.source->fill(first + row, i, all.subspan(size_t(row) * rowBytes, rowBytes))) return error;
+    }
+    return llvm::Error::success();
+  }
+
+  void setScalar(llvm::StringRef name, double value) {
+    float narrow = float(value);
+    if (const plan::Input *input = executor_->input(name)) std::memcpy(executor_->bytes(input->tensor()).data(), &narrow, sizeof narrow);
+  }
+
+  llvm::Error runStep(int64_t step) {
+    auto begin = std::chrono::steady_clock::now();
+    executor_->zeroAccumulators();
+    for (int64_t micro = 0; micro < m_.gradAccum; ++micro) {
+      if (llvm::Error error = feed(step, micro)) return error;
+      if (llvm::Error error = executor_->run("micro_step")) return error;
+    }
+    double lr = job_.options.lr.value_or(m_.lr);
+    setScalar("learning_rate", lr);
+    setScalar("step", double(step));
+    if (llvm::Error error = executor_->run("optimizer_step")) return error;
+    if (step == 1 && !job_.options.dumpGradients.empty())
+      if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
+    if (comm_.rank() == 0) report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    return llvm::Error::success();
+  }
+
+  void report(int64_t step, double lr, double seconds) {
+    int64_t tokens = 0;
+    for (const Manifest::Input &input : m_.inputs) {
+      int64_t elements = m_.gradAccum * m_.dp;
+      for (int64_t d : input.shape) elements *= d;
+      if (input.role == "tokens") tokens = elements;
+    }
+    if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // no token: samples
+    job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr, double(tokens) / seconds, seconds * 1e3, executor_->program().arena_bytes()});
+  }
+
+  /// All ranks wait while rank 0 reads their memory.
+  llvm::Error gather(const std::string &path, Gathered what) {
+    if (!comm_.barrier()) return problem("rank " + std::to_string(comm_.rank()), "another rank has failed");
+    llvm::Error error = comm_.rank() == 0 ? writeGathered(path, job_.executors, m_.tp, what) : llvm::Error::success();
+    if (error) return error;
+    if (!comm_.barrier()) return problem("rank " + std::to_string(comm_.rank()), "another rank has failed");
+    return llvm::Error::success();
+  }
+
+  Job &job_;
+  const Manifest &m_;
+  Communicator &comm_;
+  std::unique_ptr<Executor> executor_;
+};
+
+llvm::Error open(Job &job) {
+  const TrainOptions &o = job.options;
+  llvm::Expected<Manifest> manifest = readManifest(o.plan);
+  if (!manifest) return manifest.takeError();
+  job.manifest = std::move(*manifest);
+  for (const Manifest::File &file : job.manifest.programs) {
+    llvm::Expected<plan::Program> program = readProgram(o.plan + "/" + file.path, file.sha256, job.manifest.tp, job.manifest.dp);
+    if (!program) return program.takeError();
+    job.programs.push_back(std::move(*program));
+  }
+  auto source = o.feed.empty() ? openTokens(o.data, job.manifest) : openFeed(o.feed, job.manifest, o.steps);
+  if (!source) return source.takeError();
+  job.source = std::move(*source);
+  auto progress = Progress::open(o.log, o.isQuiet);
+  if (!progress) return progress.takeError();
+  job.progress = std::move(*progress);
+  job.executors.resize(job.manifest.ranks.size());
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error train(const TrainOptions &options) {
+  Job job{options, {}, {}, {}, {}, {}, {}, {}};
+  if (llvm::Error error = open(job)) return error;
+  std::vector<std::unique_ptr<Communicator>> comms = makeLocalCommunicators(int(job.manifest.ranks.size()));
+  // Ranks outlive their threads: rank 0 may read the others' memory until the last one has ended.
+  std::vector<std::unique_ptr<Rank>> ranks;
+  for (auto &comm : comms) ranks.push_back(std::make_unique<Rank>(job, *comm));
+  std::vector<std::thread> threads;
+  for (size_t r = 0; r < ranks.size(); ++r)
+    threads.emplace_back([&, r] {
+      if (llvm::Error error = ranks[r]->run()) {
+        job.fail(std::move(error));
+        comms[r]->abort();
+      }
+    });
+  for (std::thread &thread : threads) thread.join();
+  if (job.failure.empty()) return llvm::Error::success();
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), llvm::StringRef(job.failure).ltrim("error: ").str());
+}
+
+} // namespace autotp

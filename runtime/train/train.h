@@ -1,0 +1,26 @@
+/// \file Trains a plan: all ranks as threads of this process.
+#pragma once
+
+#include "llvm/Support/Error.h"
+
+#include <optional>
+#include <string>
+
+namespace autotp {
+
+struct TrainOptions {
+  std::string plan;
+  int64_t steps = 10;
+  std::string data = "synthetic:0", feed; ///< a feed overrules data
+  int threads = 0;                        ///< of each rank; 0: the cores shared out
+  std::string log;                        ///< JSONL
+  std::string dumpGradients, saveWeights; ///< safetensors, whole tensors under their ONNX names
+  std::optional<double> lr;
+  std::optional<int64_t> seed;            ///< of initial weights, for plans without
+  bool isQuiet = false;
+};
+
+/// Errors end all ranks with one message; files appear whole or not at all.
+llvm::Error train(const TrainOptions &options);
+
+} // namespace autotp
