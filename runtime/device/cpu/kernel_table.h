@@ -47,7 +47,6 @@ std::span<const KernelRow> lookupKernels();
 std::span<const KernelRow> softmaxKernels();
 std::span<const KernelRow> normKernels();
 std::span<const KernelRow> attentionKernels();
-std::span<const KernelRow> attentionGradKernels();
 std::span<const KernelRow> rotaryKernels();
 std::span<const KernelRow> crossEntropyKernels();
 std::span<const KernelRow> optimizerKernels();

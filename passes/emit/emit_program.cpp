@@ -1,0 +1,207 @@
+#include "passes/emit/emit_program.h"
+
+#include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/manifest.h"
+
+#include <map>
+
+namespace autotp {
+namespace {
+
+class Emitter {
+public:
+  Emitter(const Graph &global, const RankProgram &program, const MemoryPlan &memory) : global_(global), p_(program), memory_(memory) {}
+
+  plan::Program run() {
+    out_.set_format_version(uint32_t(kPlanFormatVersion));
+    out_.set_arena_bytes(memory_.arenaBytes);
+    for (const MemoryRegion &region : memory_.regions) {
+      plan::Region &to = *out_.add_regions();
+      to.set_name(region.name);
+      to.set_offset(region.offset);
+      to.set_bytes(region.bytes);
+    }
+    emitSection(p_.microStep, memory_.values[0]);
+    emitSection(p_.optimizerStep, memory_.values[1]);
+    emitParameters();
+    for (auto [i, state] : indexed(p_.states))
+      if (state.isZeroedEachStep) *out_.add_zeroed_each_step() = tensor(state.type, memory_.states[i]);
+    return std::move(out_);
+  }
+
+private:
+  static plan::TensorRef tensor(const Type &type, Address address) {
+    plan::TensorRef ref;
+    ref.set_offset(address.offset);
+    ref.set_dp_stride(address.dpStride);
+    ref.set_dtype(uint32_t(type.dtype));
+    for (int64_t d : type.shape) ref.add_shape(d);
+    return ref;
+  }
+
+  void emitSection(const Section &section, const std::vector<Address> &addresses) {
+    const Graph &g = section.graph;
+    auto ref = [&](ValueId v) { return tensor(g.type(v), addresses[v]); };
+    for (ValueId v : g.sources(ValueKind::Input)) {
+      if (g.value(v).uses.empty()) continue;
+      plan::Input &input = *out_.add_inputs();
+      const std::string &name = g.value(v).name;
+      bool isOptimizer = &section == &p_.optimizerStep;
+      input.set_name(name);
+      input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
+      *input.mutable_tensor() = ref(v);
+    }
+    for (ValueId v : g.sources(ValueKind::Constant)) {
+      if (g.value(v).uses.empty()) continue;
+      plan::Constant &constant = *out_.add_constants();
+      *constant.mutable_tensor() = ref(v);
+      llvm::ArrayRef<uint8_t> bytes = g.value(v).contents->bytes;
+      constant.set_data(bytes.data(), bytes.size());
+    }
+    for (const Output &output : g.outputs) {
+      if (llvm::StringRef(output.name).startswith("state:")) continue;
+      plan::Output &to = *out_.add_outputs();
+      to.set_name(output.name);
+      *to.mutable_tensor() = ref(output.value);
+    }
+    plan::Section &to = *out_.add_sections();
+    to.set_name(section.name);
+    for (NodeId id = g.first(); id != kNone; id = g.node(id).next) emitNode(g, g.node(id), addresses, to);
+  }
+
+  /// Nothing for a view, nor for a concat whose operands were all computed in place.
+  void emitNode(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Section &section) {
+    const OpDef &row = opOf(node);
+    if (row.isView || isInPlace(g, node, addresses)) return;
+    plan::Step &step = *section.add_steps();
+    step.set_origin(node.origin);
+    step.set_name(g.value(node.results[0]).name);
+    if (row.kernel == KernelId::None) {
+      emitCollective(g, node, addresses, *step.mutable_collective());
+      return;
+    }
+    plan::KernelCall &call = *step.mutable_kernel();
+    call.set_kernel(uint32_t(row.kernel));
+    for (ValueId v : node.operands) *call.add_operands() = tensor(g.type(v), addresses[v]);
+    for (ValueId v : node.results) *call.add_results() = tensor(g.type(v), addresses[v]);
+    for (const auto &[name, value] : node.attributes.all()) addAttribute(call, name, value);
+    call.set_workspace_offset(memory_.workspaceOffset);
+    call.set_workspace_bytes(memory_.workspaceBytes);
+  }
+
+  static bool isInPlace(const Graph &g, const Node &node, const std::vector<Address> &addresses) {
+    Address to = addresses[node.results[0]];
+    if (node.is("slice")) // an outer slice is a view where it was placed as one
+      return to.offset == addresses[node.operands[0]].offset + uint64_t(node.attributes.integer("start")) * innerBytes(g, node) && isOuterSlice(g, node);
+    if (!node.is("concat")) return false;
+    uint64_t at = to.offset;
+    int64_t axis = node.attributes.integer("axis");
+    if (elementsOf(llvm::ArrayRef<int64_t>(g.type(node.results[0]).shape).take_front(axis)) != 1) return false;
+    for (ValueId v : node.operands) {
+      if (addresses[v].offset != at || addresses[v].dpStride != to.dpStride) return false;
+      at += g.type(v).bytes();
+    }
+    return true;
+  }
+  static uint64_t innerBytes(const Graph &g, const Node &node) {
+    const Type &from = g.type(node.operands[0]);
+    return uint64_t(elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(node.attributes.integer("axis") + 1))) * sizeOf(from.dtype);
+  }
+  static bool isOuterSlice(const Graph &g, const Node &node) {
+    const Shape &from = g.type(node.operands[0]).shape;
+    return node.attributes.integer("step", 1) == 1 && elementsOf(llvm::ArrayRef<int64_t>(from).take_front(node.attributes.integer("axis"))) == 1;
+  }
+
+  static void addAttribute(plan::KernelCall &call, const std::string &name, const Attributes::Value &value) {
+    plan::Attribute &to = *call.add_attributes();
+    to.set_name(name);
+    if (const auto *integer = std::get_if<int64_t>(&value)) to.set_integer(*integer);
+    if (const auto *real = std::get_if<double>(&value)) to.set_real(*real);
+    if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value)) {
+      to.mutable_integers();
+      for (int64_t i : *list) to.mutable_integers()->add_values(i);
+    }
+  }
+
+  void emitCollective(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Collective &to) {
+    const Attributes &a = node.attributes;
+    if (node.is("all_reduce"))
+      to.set_kind(a.text("reduce") == "max" ? plan::ALL_REDUCE_MAX : plan::ALL_REDUCE_SUM);
+    else
+      to.set_kind(node.is("reduce_scatter") ? plan::REDUCE_SCATTER_SUM : plan::ALL_GATHER);
+    std::string axis = a.text("axis");
+    to.set_group(group(axis == "tp" ? plan::TP : axis == "dp" ? plan::DP : plan::WORLD, a.integers("group")));
+    *to.mutable_operand() = tensor(g.type(node.operands[0]), addresses[node.operands[0]]);
+    *to.mutable_result() = tensor(g.type(node.results[0]), addresses[node.results[0]]);
+    for (int64_t count : a.integers("counts")) to.add_counts(count);
+    to.set_sequence(sequence_[to.group()]++);
+  }
+
+  uint32_t group(plan::MeshAxis axis, llvm::ArrayRef<int64_t> coordinates) {
+    auto [at, isNew] = groups_.try_emplace({axis, coordinates.vec()}, uint32_t(groups_.size()));
+    if (isNew) {
+      plan::Group &to = *out_.add_groups();
+      to.set_axis(axis);
+      for (int64_t c : coordinates) to.add_coordinates(uint32_t(c));
+    }
+    return at->second;
+  }
+
+  void emitParameters() {
+    llvm::DenseMap<ValueId, const ParameterInfo *> infos;
+    for (const ParameterInfo &info : global_.parameters) infos[info.value] = &info;
+    for (const PlacedParameter &p : p_.parameters) {
+      plan::Parameter &to = *out_.add_parameters();
+      const Value &value = global_.value(p.local.global);
+      to.set_name(value.name);
+      for (int64_t d : value.type.shape) to.add_global_shape(d);
+      for (const Cover &cover : p.local.covers) {
+        plan::Cover &c = *to.add_covers();
+        for (const Interval &i : cover) {
+          c.add_begins(i.begin);
+          c.add_ends(i.end);
+        }
+      }
+      *to.mutable_tensor() = tensor(p_.microStep.graph.type(p.local.local), memory_.values[0][p.local.local]);
+      to.set_bucket(p.bucket);
+      to.set_bucket_begin(uint64_t(p.begin));
+      for (const auto &alias : infos.lookup(p.local.global)->aliases) {
+        plan::Alias &a = *to.add_aliases();
+        a.set_name(alias.name);
+        a.set_transposed(alias.transposed);
+      }
+      bool isVector = value.type.shape.size() < 2; // scales begin at 1 and everything else at random
+      to.set_init_value(isVector ? 1.0 : 0.0);
+      to.set_init_stddev(isVector ? 0.0 : 0.02);
+    }
+    for (const BucketLayout &bucket : p_.buckets) {
+      plan::Bucket &to = *out_.add_buckets();
+      *to.mutable_accumulator() = accumulator(bucket);
+      to.set_elements(bucket.elements);
+      to.set_dp_slice(bucket.dpSlice);
+    }
+  }
+
+  /// Where the reduced gradient lies when optimizer_step has run.
+  plan::TensorRef accumulator(const BucketLayout &bucket) const {
+    const StateBuffer &state = p_.states[bucket.gradients];
+    bool isSliceOfWhole = bucket.dpSlice && state.type.elements() == bucket.elements;
+    Type type = state.type;
+    if (bucket.dpSlice) type.shape = {bucket.dpSlice};
+    return tensor(type, {memory_.states[bucket.gradients].offset, isSliceOfWhole ? uint64_t(bucket.dpSlice) * sizeOf(DType::F32) : 0});
+  }
+
+  const Graph &global_;
+  const RankProgram &p_;
+  const MemoryPlan &memory_;
+  plan::Program out_;
+  std::map<std::pair<plan::MeshAxis, std::vector<int64_t>>, uint32_t> groups_;
+  std::map<uint32_t, uint64_t> sequence_;
+};
+
+} // namespace
+
+plan::Program emitProgram(const Graph &global, const RankProgram &program, const MemoryPlan &memory) { return Emitter(global, program, memory).run(); }
+
+} // namespace autotp

@@ -1,0 +1,129 @@
+#include "passes/emit/write_plan.h"
+
+#include "passes/partition/reshard.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/safetensors.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SHA256.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <map>
+
+namespace autotp {
+namespace {
+
+/// "programs/0003.plan"
+std::string numbered(const char *before, size_t n, const char *after) {
+  std::string digits = std::to_string(n);
+  return before + std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits + after;
+}
+
+llvm::Error writeFile(const std::string &path, llvm::StringRef bytes) {
+  std::error_code code;
+  llvm::raw_fd_ostream os(path, code);
+  if (!code) {
+    os << bytes;
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  return code ? problem(path, "it cannot be written: " + code.message()) : llvm::Error::success();
+}
+
+std::string serialised(const plan::Program &program) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    program.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+std::string digest(llvm::StringRef bytes) { return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true); }
+
+class Writer {
+public:
+  Writer(PlanContents contents, std::string folder) : c_(std::move(contents)), folder_(std::move(folder)) {}
+
+  llvm::Error run() {
+    for (const char *name : {"", "/programs", "/weights"})
+      if (std::error_code code = llvm::sys::fs::create_directories(folder_ + name)) return problem(folder_, "it cannot be created: " + code.message());
+    if (llvm::Error error = writePrograms()) return error;
+    if (c_.manifest.weightsKind == "copy")
+      for (auto [tp, rank] : indexed(c_.ranks))
+        if (llvm::Error error = writeWeights(tp, rank)) return error;
+    return writeFile(folder_ + "/manifest.json", manifestText(c_.manifest));
+  }
+
+private:
+  llvm::Error writePrograms() {
+    std::map<std::string, int64_t> known; // bytes to number
+    std::vector<int64_t> byCoordinate;
+    for (const plan::Program &program : c_.programs) {
+      std::string bytes = serialised(program);
+      auto [at, isNew] = known.try_emplace(bytes, int64_t(known.size()));
+      byCoordinate.push_back(at->second);
+      if (!isNew) continue;
+      std::string name = numbered("programs/", size_t(at->second), ".plan");
+      c_.manifest.programs.push_back({name, digest(bytes)});
+      if (llvm::Error error = writeFile(folder_ + "/" + name, bytes)) return error;
+    }
+    for (int64_t r = 0; r < c_.manifest.tp * c_.manifest.dp; ++r) {
+      int64_t tp = r % c_.manifest.tp;
+      c_.manifest.ranks.push_back({byCoordinate[size_t(tp)], tp, r / c_.manifest.tp});
+    }
+    return llvm::Error::success();
+  }
+
+  llvm::Error writeWeights(size_t tp, const RankProgram &rank) {
+    std::vector<Tensor> parts;
+    std::vector<NamedTensor> tensors;
+    for (const PlacedParameter &p : rank.parameters) {
+      const Value &value = c_.global.value(p.local.global);
+      if (!value.contents) return problem("parameter '" + escaped(value.name) + "'", "the model holds no values for it", "compile with --weights none[:seed]");
+      parts.push_back(partOf(*value.contents, p.local.covers));
+      tensors.push_back({value.name, value.type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
+    }
+    for (auto [i, tensor] : indexed(tensors)) tensor.bytes = parts[i].bytes;
+    std::string name = numbered("weights/tp_", tp, ".safetensors");
+    if (llvm::Error error = writeSafetensors(folder_ + "/" + name, tensors)) return error;
+    c_.manifest.weights.push_back({name, ""});
+    return llvm::Error::success();
+  }
+
+  PlanContents c_;
+  std::string folder_;
+};
+
+} // namespace
+
+llvm::Error writePlan(PlanContents contents, llvm::StringRef folder) {
+  while (folder.consume_back("/")) {
+  }
+  bool isPlan = llvm::sys::fs::exists(folder + "/manifest.json");
+  if (llvm::sys::fs::exists(folder) && !isPlan) {
+    std::error_code code;
+    bool isEmpty = llvm::sys::fs::directory_iterator(folder, code) == llvm::sys::fs::directory_iterator();
+    if (code || !isEmpty) return problem(folder, "it exists and is no plan", "name another folder with -o");
+  }
+  std::string partial = folder.str() + ".partial";
+  llvm::sys::fs::remove_directories(partial);
+  if (llvm::Error error = Writer(std::move(contents), partial).run()) {
+    llvm::sys::fs::remove_directories(partial);
+    return error;
+  }
+  llvm::sys::fs::remove_directories(folder);
+  if (std::error_code code = llvm::sys::fs::rename(partial, folder)) {
+    llvm::sys::fs::remove_directories(partial);
+    return problem(folder, "it cannot be written: " + code.message());
+  }
+  return llvm::Error::success();
+}
+
+} // namespace autotp

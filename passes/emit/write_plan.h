@@ -1,0 +1,23 @@
+/// \file Writes a plan's folder: it appears whole, by rename, or not at all.
+#pragma once
+
+#include "passes/train/build_steps.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/plan/plan.pb.h"
+
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+struct PlanContents {
+  const Graph &global;
+  llvm::ArrayRef<RankProgram> ranks;        ///< by tp coordinate, for the weights' covers
+  llvm::ArrayRef<plan::Program> programs;   ///< by tp coordinate; equal ones are stored once
+  Manifest manifest;                        ///< programs, weights and ranks are filled in here
+};
+
+/// programs/NNNN.plan, weights/tp_NNNN.safetensors (where weights are copied) and manifest.json, in `folder`.
+/// Errors: a folder that exists and is no plan, files that cannot be written, a parameter without contents to copy.
+llvm::Error writePlan(PlanContents contents, llvm::StringRef folder);
+
+} // namespace autotp

@@ -1,0 +1,16 @@
+/// \file What a compile tells the user: one screen on the terminal, and the same in the manifest.
+#pragma once
+
+#include "passes/pipeline.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/plan/plan.pb.h"
+
+namespace autotp {
+
+/// Everything of the manifest but files and ranks, which writePlan() adds.
+Manifest describe(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs);
+
+/// Model, parameters, mesh, sharded axes and whole ones with reasons, collectives a step with bytes, memory a rank.
+void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs, llvm::raw_ostream &os);
+
+} // namespace autotp

@@ -1,0 +1,201 @@
+/// \file Attention and its gradient, by blocks of query rows: one block's scores at a time, never all of them.
+/// After Dao et al. 2022 (the gradient recomputes the probabilities from the log-sum-exp).
+#include "runtime/plan/attention_workspace.h"
+#include "runtime/device/cpu/checks.h"
+#include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/row_math.h"
+#include "runtime/device/cpu/tile_product.h"
+
+namespace autotp::cpu {
+
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+struct Problem {
+  AttentionSizes z;
+  const float *q, *k, *v, *mask = nullptr;
+  Shape maskStrides; ///< of [b, h, s, t]; 0 where it broadcasts
+  float scale;
+  bool isCausal;
+  int threads;
+
+  int64_t kvOf(int64_t head) const { return head / (z.h / z.kv); }
+  const float *qAt(int64_t b, int64_t i, int64_t h) const { return q + ((b * z.s + i) * z.h + h) * z.d; }
+  const float *kAt(int64_t b, int64_t h) const { return k + (b * z.t * z.kv + kvOf(h)) * z.d; }
+  const float *vAt(int64_t b, int64_t h) const { return v + (b * z.t * z.kv + kvOf(h)) * z.e; }
+  /// Keys that some row of a block ending at row `end` may see.
+  int64_t keysFor(int64_t end) const { return isCausal ? std::clamp<int64_t>(end + z.t - z.s, 0, z.t) : z.t; }
+};
+
+llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
+  const auto &in = call.args.operands;
+  for (const TensorArg &t : in)
+    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+  for (size_t i : {0u, 1u, 2u})
+    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return std::move(error);
+  Problem p;
+  const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
+  p.z = {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
+  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2])) return mistake(call, "q, k and v do not fit");
+  p.q = in[0].as<float>();
+  p.k = in[1].as<float>();
+  p.v = in[2].as<float>();
+  p.scale = float(call.args.attributes.real("scale", 1));
+  p.isCausal = call.args.attributes.integer("causal");
+  p.threads = call.threads;
+  if (in.size() <= maskAt) return p;
+  const Shape &m = in[maskAt].shape, wanted = {p.z.b, p.z.h, p.z.s, p.z.t};
+  if (m.size() != 4) return mistake(call, "its mask is not [b, h, s, t]");
+  p.mask = in[maskAt].as<float>();
+  p.maskStrides.assign(4, 0);
+  int64_t stride = 1;
+  for (size_t d = 4; d-- > 0; stride *= m[d]) {
+    if (m[d] != 1 && m[d] != wanted[d]) return mistake(call, "its mask does not broadcast to the scores");
+    p.maskStrides[d] = m[d] == 1 ? 0 : stride;
+  }
+  return p;
+}
+
+/// to[c, t] = from[t, c], `from` with rows `stride` apart.
+void packTransposed(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t ld) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[c * ld + r] = from[r * stride + c];
+}
+
+/// Scaled, masked scores of rows [i0, i1) against the first `keys` keys; hidden ones are -inf.
+void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, int64_t keys, const float *keysTransposed, float *scores) {
+  const int64_t ld = p.z.keyStride();
+  tileProduct({p.qAt(b, i0, h), p.z.h * p.z.d, 1}, keysTransposed, ld, scores, ld, i1 - i0, keys, p.z.d, false);
+  for (int64_t i = i0; i < i1; ++i) {
+    float *row = scores + (i - i0) * ld;
+#pragma omp simd
+    for (int64_t j = 0; j < keys; ++j) row[j] *= p.scale;
+    if (p.mask) {
+      const float *mask = p.mask + b * p.maskStrides[0] + h * p.maskStrides[1] + i * p.maskStrides[2];
+      for (int64_t j = 0; j < keys; ++j) row[j] += mask[j * p.maskStrides[3]];
+    }
+    if (p.isCausal)
+      for (int64_t j = std::max<int64_t>(i + 1 + p.z.t - p.z.s, 0); j < keys; ++j) row[j] = -kInfinity;
+  }
+}
+
+void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out, float *lse) {
+  const int64_t ld = p.z.keyStride();
+  float *keysTransposed = work, *scores = work + p.z.d * ld;
+  packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
+  for (int64_t i0 = 0; i0 < p.z.s; i0 += kAttentionRows) {
+    const int64_t i1 = std::min(i0 + kAttentionRows, p.z.s), keys = p.keysFor(i1);
+    scoresOf(p, b, h, i0, i1, keys, keysTransposed, scores);
+    for (int64_t i = i0; i < i1; ++i) {
+      float *row = scores + (i - i0) * ld, total = 0;
+      const float most = maximumOf(row, keys), shift = most == -kInfinity ? 0.0f : most;
+#pragma omp simd reduction(+ : total)
+      for (int64_t j = 0; j < keys; ++j) total += row[j] = expOf(row[j] - shift);
+      // expOf() of -inf is not 0 but tiny: a row that sees no key gives 0 all the same.
+      const float inverse = most == -kInfinity ? 0.0f : 1.0f / total;
+#pragma omp simd
+      for (int64_t j = 0; j < keys; ++j) row[j] *= inverse;
+      lse[(b * p.z.h + h) * p.z.s + i] = most == -kInfinity ? -kInfinity : shift + std::log(total);
+    }
+    tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e, p.z.h * p.z.e, i1 - i0, p.z.e, keys, false);
+  }
+}
+
+Prepared prepareAttention(Call call) {
+  if (llvm::Error error = expectCounts(call, 3, 4, 2)) return std::move(error);
+  llvm::Expected<Problem> p = problemOf(call, 3);
+  if (!p) return p.takeError();
+  if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return std::move(error);
+  return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
+    parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
+      float *own = work + int64_t(thread) * p.z.forwardFloats();
+      for (int64_t at = begin; at < end; ++at) forwardHead(p, at / p.z.h, at % p.z.h, own, out, lse);
+    });
+    return Status::Ok;
+  });
+}
+
+struct Backward {
+  const float *out, *lse, *dOut;
+  float *dq;
+};
+
+/// Adds this head's dK [t, d] and dV [t, e] into buffers of its own, and writes its dQ.
+void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, float *work, float *dk, float *dv) {
+  const int64_t ld = p.z.keyStride();
+  float *keysTransposed = work, *valuesTransposed = keysTransposed + p.z.d * ld, *probabilities = valuesTransposed + p.z.e * ld, *dScores = probabilities + kAttentionRows * ld;
+  packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
+  packTransposed(p.vAt(b, h), p.z.kv * p.z.e, p.z.t, p.z.e, valuesTransposed, ld);
+  std::fill_n(dk, p.z.t * p.z.d, 0.0f);
+  std::fill_n(dv, p.z.t * p.z.e, 0.0f);
+  for (int64_t i0 = 0; i0 < p.z.s; i0 += kAttentionRows) {
+    const int64_t i1 = std::min(i0 + kAttentionRows, p.z.s), keys = p.keysFor(i1), rows = i1 - i0;
+    const int64_t rowAt = ((b * p.z.s + i0) * p.z.h + h) * p.z.e, rowStride = p.z.h * p.z.e;
+    scoresOf(p, b, h, i0, i1, keys, keysTransposed, probabilities);
+    tileProduct({g.dOut + rowAt, rowStride, 1}, valuesTransposed, ld, dScores, ld, rows, keys, p.z.e, false);
+    for (int64_t i = 0; i < rows; ++i) {
+      const float *o = g.out + rowAt + i * rowStride, *d = g.dOut + rowAt + i * rowStride;
+      float *prob = probabilities + i * ld, *ds = dScores + i * ld, dot = 0;
+      const float norm = g.lse[(b * p.z.h + h) * p.z.s + i0 + i];
+      const bool seesNothing = norm == -kInfinity;
+#pragma omp simd reduction(+ : dot)
+      for (int64_t e = 0; e < p.z.e; ++e) dot += o[e] * d[e];
+#pragma omp simd
+      for (int64_t j = 0; j < keys; ++j) {
+        const float x = seesNothing || prob[j] == -kInfinity ? 0.0f : expOf(prob[j] - norm);
+        prob[j] = x;
+        ds[j] = x * (ds[j] - dot) * p.scale;
+      }
+    }
+    tileProduct({dScores, ld, 1}, p.kAt(b, h), p.z.kv * p.z.d, g.dq + ((b * p.z.s + i0) * p.z.h + h) * p.z.d, p.z.h * p.z.d, rows, p.z.d, keys, false);
+    tileProduct({dScores, 1, ld}, p.qAt(b, i0, h), p.z.h * p.z.d, dk, p.z.d, keys, p.z.d, rows, true);
+    tileProduct({probabilities, 1, ld}, g.dOut + rowAt, rowStride, dv, p.z.e, keys, p.z.e, rows, true);
+  }
+}
+
+/// Sums the buffers of the heads that share a KV head, in order of the heads.
+void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHead, int64_t width, float *to) {
+  const int64_t group = z.h / z.kv;
+  for (int64_t t = 0; t < z.t; ++t) {
+    float *row = to + ((b * z.t + t) * z.kv + kv) * width;
+    for (int64_t g = 0; g < group; ++g) {
+      const float *from = perHead + ((b * z.h + kv * group + g) * z.t + t) * width;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) row[i] = g == 0 ? from[i] : row[i] + from[i];
+    }
+  }
+}
+
+Prepared prepareAttentionGrad(Call call) {
+  if (llvm::Error error = expectCounts(call, 6, 7, 3)) return std::move(error);
+  llvm::Expected<Problem> p = problemOf(call, 6);
+  if (!p) return p.takeError();
+  if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p->z, call.threads))) return std::move(error);
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  Backward g{in[3].as<float>(), in[4].as<float>(), in[5].as<float>(), out[0].as<float>()};
+  return ready([p = *p, g, dk = out[1].as<float>(), dv = out[2].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
+    const AttentionSizes &z = p.z;
+    float *perHeadK = work + p.threads * z.backwardFloats(), *perHeadV = perHeadK + z.b * z.h * z.t * z.d;
+    parallelFor(p.threads, z.b * z.h, z.s * z.t * z.d, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t at = begin; at < end; ++at)
+        backwardHead(p, g, at / z.h, at % z.h, work + int64_t(thread) * z.backwardFloats(), perHeadK + at * z.t * z.d, perHeadV + at * z.t * z.e);
+    });
+    parallelFor(p.threads, z.b * z.kv, z.t * z.d, [&](int64_t begin, int64_t end, int) {
+      for (int64_t at = begin; at < end; ++at) {
+        sumGroup(z, at / z.kv, at % z.kv, perHeadK, z.d, dk);
+        sumGroup(z, at / z.kv, at % z.kv, perHeadV, z.e, dv);
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Attention, prepareAttention}, {KernelId::AttentionGrad, prepareAttentionGrad}};
+
+} // namespace
+
+std::span<const KernelRow> attentionKernels() { return kRows; }
+
+} // namespace autotp::cpu

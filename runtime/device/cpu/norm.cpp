@@ -1,0 +1,157 @@
+/// \file Layer and RMS norm over the last dimension, and their gradients. Gradients of scale and bias are summed over rows
+/// by thread into the workspace, then over threads in order.
+#include "runtime/device/cpu/checks.h"
+#include "runtime/device/cpu/parallel.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace autotp::cpu {
+
+namespace {
+
+struct Rows {
+  int64_t rows, width;
+};
+
+llvm::Expected<Rows> rowsOf(const Call &call, size_t operands, size_t results) {
+  if (llvm::Error error = expectCounts(call, operands, operands, results)) return std::move(error);
+  const TensorArg &x = call.args.operands[0];
+  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
+  for (const TensorArg &t : call.args.operands)
+    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+  for (const TensorArg &t : call.args.results)
+    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+  int64_t width = x.shape.back();
+  if (llvm::Error error = expectElements(call, call.args.operands[1], width, "scale")) return std::move(error);
+  return Rows{width ? x.elements() / width : 0, width};
+}
+
+Prepared prepareLayerNorm(Call call) {
+  llvm::Expected<Rows> r = rowsOf(call, 3, 3);
+  if (!r) return r.takeError();
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  const float epsilon = float(call.args.attributes.real("epsilon"));
+  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), bias = in[2].as<float>(), y = out[0].as<float>(), mean = out[1].as<float>(), rstd = out[2].as<float>(), n = r->width, rows = r->rows,
+                threads = call.threads] {
+    parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        const float *a = x + row * n;
+        float *b = y + row * n, sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < n; ++i) sum += a[i];
+        const float m = sum / float(n);
+#pragma omp simd reduction(+ : squares)
+        for (int64_t i = 0; i < n; ++i) squares += (a[i] - m) * (a[i] - m);
+        const float s = 1.0f / std::sqrt(squares / float(n) + epsilon);
+#pragma omp simd
+        for (int64_t i = 0; i < n; ++i) b[i] = (a[i] - m) * s * scale[i] + bias[i];
+        mean[row] = m;
+        rstd[row] = s;
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+Prepared prepareRmsNorm(Call call) {
+  llvm::Expected<Rows> r = rowsOf(call, 2, 2);
+  if (!r) return r.takeError();
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  const float epsilon = float(call.args.attributes.real("epsilon"));
+  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), y = out[0].as<float>(), rstd = out[1].as<float>(), n = r->width, rows = r->rows, threads = call.threads] {
+    parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        const float *a = x + row * n;
+        float *b = y + row * n, squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (int64_t i = 0; i < n; ++i) squares += a[i] * a[i];
+        const float s = 1.0f / std::sqrt(squares / float(n) + epsilon);
+#pragma omp simd
+        for (int64_t i = 0; i < n; ++i) b[i] = a[i] * s * scale[i];
+        rstd[row] = s;
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+/// Runs body(row, partial sums of this thread) over all rows, then adds the threads' `vectors` rows of `n` in order.
+template <typename Body> void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspace, float *const *results, Body body) {
+  std::memset(workspace, 0, size_t(threads) * size_t(vectors) * size_t(n) * sizeof(float));
+  parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int thread) {
+    float *partial = workspace + int64_t(thread) * vectors * n;
+    for (int64_t row = begin; row < end; ++row) body(row, partial);
+  });
+  for (int v = 0; v < vectors; ++v)
+    for (int64_t i = 0; i < n; ++i) {
+      float sum = 0;
+      for (int t = 0; t < threads; ++t) sum += workspace[(int64_t(t) * vectors + v) * n + i];
+      results[v][i] = sum;
+    }
+}
+
+Prepared prepareLayerNormGrad(Call call) {
+  llvm::Expected<Rows> r = rowsOf(call, 5, 3);
+  if (!r) return r.takeError();
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float))) return std::move(error);
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), mean = in[2].as<float>(), rstd = in[3].as<float>(), dy = in[4].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(),
+                dbias = out[2].as<float>(), n = r->width, rows = r->rows, threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
+    float *results[2] = {dscale, dbias};
+    overRows(threads, rows, n, 2, work, results, [&](int64_t row, float *partial) {
+      const float *a = x + row * n, *g = dy + row * n;
+      const float m = mean[row], s = rstd[row];
+      float *b = dx + row * n, sum = 0, dot = 0;
+#pragma omp simd reduction(+ : sum, dot)
+      for (int64_t i = 0; i < n; ++i) {
+        const float normal = (a[i] - m) * s, scaled = g[i] * scale[i];
+        sum += scaled;
+        dot += scaled * normal;
+        partial[i] += g[i] * normal;
+        partial[n + i] += g[i];
+      }
+      sum /= float(n);
+      dot /= float(n);
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) b[i] = s * (g[i] * scale[i] - sum - (a[i] - m) * s * dot);
+    });
+    return Status::Ok;
+  });
+}
+
+Prepared prepareRmsNormGrad(Call call) {
+  llvm::Expected<Rows> r = rowsOf(call, 4, 2);
+  if (!r) return r.takeError();
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float))) return std::move(error);
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), rstd = in[2].as<float>(), dy = in[3].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r->width, rows = r->rows,
+                threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
+    overRows(threads, rows, n, 1, work, &dscale, [&](int64_t row, float *partial) {
+      const float *a = x + row * n, *g = dy + row * n;
+      const float s = rstd[row];
+      float *b = dx + row * n, dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (int64_t i = 0; i < n; ++i) {
+        dot += g[i] * scale[i] * a[i];
+        partial[i] += g[i] * a[i] * s;
+      }
+      dot *= s * s / float(n);
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) b[i] = s * (g[i] * scale[i] - a[i] * dot);
+    });
+    return Status::Ok;
+  });
+}
+
+constexpr KernelRow kRows[] = {{KernelId::LayerNorm, prepareLayerNorm}, {KernelId::LayerNormGrad, prepareLayerNormGrad}, {KernelId::RmsNorm, prepareRmsNorm}, {KernelId::RmsNormGrad, prepareRmsNormGrad}};
+
+} // namespace
+
+std::span<const KernelRow> normKernels() { return kRows; }
+
+} // namespace autotp::cpu
