@@ -1,5 +1,7 @@
 // autotp-plan: looks into plans.
+#include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
+#include "runtime/plan/dtype.h"
 #include "runtime/plan/kernel_id.h"
 #include "runtime/plan/manifest.h"
 #include "tools/command_line.h"
@@ -14,7 +16,7 @@ static cl::OptionCategory category("autotp-plan options");
 static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff"), cl::Required, cl::cat(category));
 static cl::opt<std::string> first(cl::Positional, cl::desc("PLAN"), cl::Required, cl::cat(category));
 static cl::opt<std::string> second(cl::Positional, cl::desc("[OTHER]"), cl::cat(category));
-static cl::opt<int> rank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0), cl::cat(category));
+static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0), cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("memory as JSON"), cl::cat(category));
 
 static std::string tensorText(const plan::TensorRef &t) {
@@ -79,7 +81,7 @@ static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
 static void printMemory(const LoadedPlan &plan) {
   json::OStream json(outs(), 2);
   if (asJson) json.arrayBegin();
-  for (auto [r, row] : llvm::zip(llvm::seq<size_t>(0, plan.manifest.ranks.size()), plan.manifest.ranks)) {
+  for (auto [r, row] : indexed(plan.manifest.ranks)) {
     const plan::Program &program = plan.programs[size_t(row.program)];
     if (!asJson) outs() << "rank " << r << ": " << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << "\n";
     if (asJson) {
@@ -125,19 +127,19 @@ static bool printDiff(const std::vector<std::string> &a, const std::vector<std::
 static Error run() {
   Expected<LoadedPlan> plan = load(first);
   if (!plan) return plan.takeError();
-  if (rank < 0 || size_t(rank) >= plan->manifest.ranks.size()) return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
+  if (shownRank < 0 || size_t(shownRank) >= plan->manifest.ranks.size()) return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
   if (verb == "memory") {
     printMemory(*plan);
     return Error::success();
   }
   if (verb == "show") {
-    for (const std::string &line : linesOf(*plan, rank)) outs() << line << "\n";
+    for (const std::string &line : linesOf(*plan, shownRank)) outs() << line << "\n";
     return Error::success();
   }
   Expected<LoadedPlan> other = load(second);
   if (!other) return other.takeError();
-  if (size_t(rank) >= other->manifest.ranks.size()) return problem("--rank", "the second plan has fewer ranks");
-  if (!printDiff(linesOf(*plan, rank), linesOf(*other, rank))) outs() << "rank " << rank << " runs the same program\n";
+  if (size_t(shownRank) >= other->manifest.ranks.size()) return problem("--rank", "the second plan has fewer ranks");
+  if (!printDiff(linesOf(*plan, shownRank), linesOf(*other, shownRank))) outs() << "rank " << shownRank << " runs the same program\n";
   return Error::success();
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/philox.h"
+#include "runtime/plan/dtype.h"
 
 #include "llvm/Support/MemoryBuffer.h"
 

@@ -65,12 +65,12 @@ template <typename T> Prepared prepareFor(const Call &call) {
 
 Prepared prepare(Call call) {
   const bool pair = call.kernel == KernelId::SwigluGrad;
-  if (llvm::Error error = expectCounts(call, pair ? 3 : 2, pair ? 3 : 2, pair ? 2 : 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, pair ? 3 : 2, pair ? 3 : 2, pair ? 2 : 1)) return error;
   const TensorArg first = call.args.operands[0];
   for (const auto *list : {&call.args.operands, &call.args.results})
     for (const TensorArg &tensor : *list) {
-      if (llvm::Error error = expectDType(call, tensor, first.dtype, "an operand or result")) return std::move(error);
-      if (llvm::Error error = expectShape(call, tensor, first.shape, "an operand or result")) return std::move(error);
+      if (llvm::Error error = expectDType(call, tensor, first.dtype, "an operand or result")) return error;
+      if (llvm::Error error = expectShape(call, tensor, first.shape, "an operand or result")) return error;
     }
   if (first.dtype == DType::F32) return prepareFor<float>(call);
   if (first.dtype == DType::F64) return prepareFor<double>(call);

@@ -31,9 +31,9 @@ struct Problem {
 llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
   const auto &in = call.args.operands;
   for (const TensorArg &t : in)
-    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+    if (llvm::Error error = expectF32(call, {&t})) return error;
   for (size_t i : {0u, 1u, 2u})
-    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return std::move(error);
+    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return error;
   Problem p;
   const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
   p.z = {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
@@ -103,10 +103,10 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out
 }
 
 Prepared prepareAttention(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 4, 2)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 3, 4, 2)) return error;
   llvm::Expected<Problem> p = problemOf(call, 3);
   if (!p) return p.takeError();
-  if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return std::move(error);
+  if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return error;
   return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
       float *own = work + int64_t(thread) * p.z.forwardFloats();
@@ -168,10 +168,10 @@ void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHe
 }
 
 Prepared prepareAttentionGrad(Call call) {
-  if (llvm::Error error = expectCounts(call, 6, 7, 3)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 6, 7, 3)) return error;
   llvm::Expected<Problem> p = problemOf(call, 6);
   if (!p) return p.takeError();
-  if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p->z, call.threads))) return std::move(error);
+  if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p->z, call.threads))) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   Backward g{in[3].as<float>(), in[4].as<float>(), in[5].as<float>(), out[0].as<float>()};

@@ -62,9 +62,9 @@ template <typename T> Prepared castFrom(const Call &call) {
 }
 
 Prepared prepareCast(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0];
-  if (llvm::Error error = expectShape(call, call.args.results[0], x.shape, "the result")) return std::move(error);
+  if (llvm::Error error = expectShape(call, call.args.results[0], x.shape, "the result")) return error;
   switch (x.dtype) {
   case DType::F32: return castFrom<float>(call);
   case DType::F64: return castFrom<double>(call);

@@ -17,9 +17,9 @@ struct Logits {
 llvm::Expected<Logits> logitsOf(const Call &call) {
   const TensorArg &x = call.args.operands[0];
   if (x.shape.size() != 2) return mistake(call, "its logits are not [rows, classes]");
-  if (llvm::Error error = expectF32(call, {&x})) return std::move(error);
-  if (llvm::Error error = expectDType(call, call.args.operands[1], DType::I64, "labels")) return std::move(error);
-  if (llvm::Error error = expectElements(call, call.args.operands[1], x.shape[0], "labels")) return std::move(error);
+  if (llvm::Error error = expectF32(call, {&x})) return error;
+  if (llvm::Error error = expectDType(call, call.args.operands[1], DType::I64, "labels")) return error;
+  if (llvm::Error error = expectElements(call, call.args.operands[1], x.shape[0], "labels")) return error;
   return Logits{x.as<float>(), x.shape[0], x.shape[1]};
 }
 
@@ -37,10 +37,10 @@ void sumRows(const float *lse, const float *targets, const int64_t *labels, int6
 }
 
 Prepared prepareWhole(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 3)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 2, 2, 3)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(z->rows) * sizeof(float))) return std::move(error);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(z->rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
   return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(), ignored = call.args.attributes.integer("ignore_index", -100),
                 targets = reinterpret_cast<float *>(call.args.workspace.data()), threads = call.threads] {
@@ -62,7 +62,7 @@ Prepared prepareWhole(Call call) {
 }
 
 Prepared prepareLocal(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
   const KernelAttributes &a = call.args.attributes;
@@ -83,11 +83,11 @@ Prepared prepareLocal(Call call) {
 }
 
 Prepared prepareFinish(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 3)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 3, 3, 3)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   int64_t rows = in[1].elements();
-  if (llvm::Error error = expectElements(call, in[0], 2 * rows, "sums")) return std::move(error);
+  if (llvm::Error error = expectElements(call, in[0], 2 * rows, "sums")) return error;
   return ready([rows, sums = in[0].as<float>(), most = in[1].as<float>(), labels = in[2].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(),
                 ignored = call.args.attributes.integer("ignore_index", -100)] {
     for (int64_t i = 0; i < rows; ++i) lse[i] = most[i] + std::log(sums[i]);
@@ -97,7 +97,7 @@ Prepared prepareFinish(Call call) {
 }
 
 Prepared prepareGrad(Call call) {
-  if (llvm::Error error = expectCounts(call, 4, 4, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 4, 4, 1)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
   const KernelAttributes &a = call.args.attributes;

@@ -15,10 +15,10 @@ int64_t product(const Shape &shape, size_t begin, size_t end) {
 }
 
 Prepared prepareCopy(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return std::move(error);
-  if (llvm::Error error = expectElements(call, y, x.elements(), "the result")) return std::move(error);
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
+  if (llvm::Error error = expectElements(call, y, x.elements(), "the result")) return error;
   const int64_t bytes = x.elements() * static_cast<int64_t>(sizeOf(x.dtype));
   return ready([from = x.as<char>(), to = y.as<char>(), bytes, threads = call.threads] {
     if (from == to) return Status::Ok;
@@ -65,8 +65,8 @@ template <typename Word> Prepared sliceOf(const Call &call) {
 }
 
 Prepared prepareExpand(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
-  if (llvm::Error error = expectDType(call, call.args.results[0], call.args.operands[0].dtype, "the result")) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
+  if (llvm::Error error = expectDType(call, call.args.results[0], call.args.operands[0].dtype, "the result")) return error;
   switch (sizeOf(call.args.results[0].dtype)) {
   case 1: return expandOf<uint8_t>(call);
   case 2: return expandOf<uint16_t>(call);
@@ -76,14 +76,14 @@ Prepared prepareExpand(Call call) {
 }
 
 Prepared prepareSlice(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return std::move(error);
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
   const int64_t axis = call.args.attributes.integer("axis");
   if (axis < 0 || axis >= static_cast<int64_t>(x.shape.size())) return mistake(call, "axis is outside the operand's dimensions");
   Shape expected = x.shape;
   if (y.shape.size() == x.shape.size()) expected[axis] = y.shape[axis];
-  if (llvm::Error error = expectShape(call, y, expected, "the result")) return std::move(error);
+  if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
   switch (sizeOf(x.dtype)) {
   case 1: return sliceOf<uint8_t>(call);
   case 2: return sliceOf<uint16_t>(call);
@@ -93,7 +93,7 @@ Prepared prepareSlice(Call call) {
 }
 
 Prepared prepareConcat(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, SIZE_MAX, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, SIZE_MAX, 1)) return error;
   const TensorArg &y = call.args.results[0];
   const int64_t axis = call.args.attributes.integer("axis"), rank = static_cast<int64_t>(y.shape.size());
   if (axis < 0 || axis >= rank) return mistake(call, "axis is outside the result's dimensions");
@@ -107,10 +107,10 @@ Prepared prepareConcat(Call call) {
   std::vector<Piece> pieces;
   int64_t at = 0;
   for (const TensorArg &x : call.args.operands) {
-    if (llvm::Error error = expectDType(call, x, y.dtype, "an operand")) return std::move(error);
+    if (llvm::Error error = expectDType(call, x, y.dtype, "an operand")) return error;
     Shape expected = y.shape;
     if (x.shape.size() == y.shape.size()) expected[axis] = x.shape[axis];
-    if (llvm::Error error = expectShape(call, x, expected, "an operand")) return std::move(error);
+    if (llvm::Error error = expectShape(call, x, expected, "an operand")) return error;
     const Piece piece{x.as<char>(), y.as<char>() + at, product(x.shape, axis, rank) * word};
     at += piece.bytes;
     if (piece.bytes && !(outer == 1 && piece.from == piece.to)) pieces.push_back(piece);
@@ -138,7 +138,7 @@ template <typename Word> Prepared fillWith(const Call &call, Word value) {
 }
 
 Prepared prepareFull(Call call) {
-  if (llvm::Error error = expectCounts(call, 0, 0, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 0, 0, 1)) return error;
   const double real = call.args.attributes.real("value");
   const int64_t integer = call.args.attributes.integer("value");
   switch (call.args.results[0].dtype) {

@@ -81,15 +81,15 @@ template <typename Id> Prepared scatterBy(const Call &call) {
 }
 
 Prepared prepareLookup(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   const bool gather = call.kernel == KernelId::Gather;
   const TensorArg &table = gather ? call.args.operands[0] : call.args.results[0];
   const TensorArg &ids = call.args.operands[gather ? 1 : 0], &values = gather ? call.args.results[0] : call.args.operands[1];
   if (table.shape.empty()) return mistake(call, "its table is a scalar");
-  if (llvm::Error error = expectDType(call, values, table.dtype, "the rows")) return std::move(error);
+  if (llvm::Error error = expectDType(call, values, table.dtype, "the rows")) return error;
   Shape expected = ids.shape;
   expected.insert(expected.end(), table.shape.begin() + 1, table.shape.end());
-  if (llvm::Error error = expectShape(call, values, expected, "the rows")) return std::move(error);
+  if (llvm::Error error = expectShape(call, values, expected, "the rows")) return error;
   if (ids.dtype == DType::I64) return gather ? gatherBy<int64_t>(call) : scatterBy<int64_t>(call);
   if (ids.dtype == DType::I32) return gather ? gatherBy<int32_t>(call) : scatterBy<int32_t>(call);
   return unsupported(call, ids.dtype);

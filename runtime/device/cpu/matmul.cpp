@@ -69,7 +69,7 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes, engine);
-    if (llvm::Error error = expectWorkspace(call, chosen.scratchpad_desc().get_size())) return std::move(error);
+    if (llvm::Error error = expectWorkspace(call, chosen.scratchpad_desc().get_size())) return error;
     std::unordered_map<int, memory> arguments;
     for (int i = 0; i < 3; ++i) arguments.emplace(names[i], memory(descriptors[i], engine, tensors[i]->data));
     arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine, call.args.workspace.data()));
@@ -80,9 +80,9 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
 }
 
 Prepared prepareMatMul(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&a, &b, &c})) return std::move(error);
+  if (llvm::Error error = expectF32(call, {&a, &b, &c})) return error;
   if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2) return mistake(call, "its operands need two dimensions");
   bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
   int64_t k = a.shape[a.shape.size() - (transA ? 2 : 1)];

@@ -15,15 +15,15 @@ struct Rows {
 };
 
 llvm::Expected<Rows> rowsOf(const Call &call, size_t operands, size_t results) {
-  if (llvm::Error error = expectCounts(call, operands, operands, results)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, operands, operands, results)) return error;
   const TensorArg &x = call.args.operands[0];
   if (x.shape.empty()) return mistake(call, "its operand is a scalar");
   for (const TensorArg &t : call.args.operands)
-    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+    if (llvm::Error error = expectF32(call, {&t})) return error;
   for (const TensorArg &t : call.args.results)
-    if (llvm::Error error = expectF32(call, {&t})) return std::move(error);
+    if (llvm::Error error = expectF32(call, {&t})) return error;
   int64_t width = x.shape.back();
-  if (llvm::Error error = expectElements(call, call.args.operands[1], width, "scale")) return std::move(error);
+  if (llvm::Error error = expectElements(call, call.args.operands[1], width, "scale")) return error;
   return Rows{width ? x.elements() / width : 0, width};
 }
 
@@ -96,7 +96,7 @@ template <typename Body> void overRows(int threads, int64_t rows, int64_t n, int
 Prepared prepareLayerNormGrad(Call call) {
   llvm::Expected<Rows> r = rowsOf(call, 5, 3);
   if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float))) return std::move(error);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float))) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([x = in[0].as<float>(), scale = in[1].as<float>(), mean = in[2].as<float>(), rstd = in[3].as<float>(), dy = in[4].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(),
@@ -126,7 +126,7 @@ Prepared prepareLayerNormGrad(Call call) {
 Prepared prepareRmsNormGrad(Call call) {
   llvm::Expected<Rows> r = rowsOf(call, 4, 2);
   if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float))) return std::move(error);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float))) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([x = in[0].as<float>(), scale = in[1].as<float>(), rstd = in[2].as<float>(), dy = in[3].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r->width, rows = r->rows,

@@ -34,10 +34,10 @@ std::vector<Range> rangesOf(const Call &call, int64_t n) {
 }
 
 Prepared prepareAccumulate(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   const auto &in = call.args.operands;
-  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &call.args.results[0]})) return std::move(error);
-  if (llvm::Error error = expectElements(call, in[1], in[0].elements(), "x")) return std::move(error);
+  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &call.args.results[0]})) return error;
+  if (llvm::Error error = expectElements(call, in[1], in[0].elements(), "x")) return error;
   return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(), to = call.args.results[0].as<float>(), threads = call.threads] {
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
@@ -49,9 +49,9 @@ Prepared prepareAccumulate(Call call) {
 
 /// In blocks of a fixed size, so that the sum does not depend on the number of threads.
 Prepared prepareSumSquares(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0];
-  if (llvm::Error error = expectF32(call, {&x, &call.args.results[0]})) return std::move(error);
+  if (llvm::Error error = expectF32(call, {&x, &call.args.results[0]})) return error;
   constexpr int64_t kBlock = 65536;
   std::vector<Range> blocks;
   for (const Range &range : rangesOf(call, x.elements()))
@@ -73,7 +73,7 @@ Prepared prepareSumSquares(Call call) {
 }
 
 Prepared prepareGradScale(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 2)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 2, 2, 2)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(), norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm")] {
@@ -103,12 +103,12 @@ void update(Adam t, int64_t begin, int64_t end, float scale, float beta1, float 
 }
 
 Prepared prepareAdamW(Call call) {
-  if (llvm::Error error = expectCounts(call, 7, 7, 3)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 7, 7, 3)) return error;
   const auto &in = call.args.operands;
   int64_t n = in[0].elements();
   for (size_t k : {0u, 1u, 2u, 3u}) {
-    if (llvm::Error error = expectF32(call, {&in[k]})) return std::move(error);
-    if (llvm::Error error = expectElements(call, in[k], n, "an operand")) return std::move(error);
+    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
+    if (llvm::Error error = expectElements(call, in[k], n, "an operand")) return error;
   }
   const KernelAttributes &a = call.args.attributes;
   return ready([ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()}, scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(),

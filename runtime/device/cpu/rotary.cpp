@@ -16,16 +16,16 @@ void rotate(const float *x, const float *cosine, const float *sine, float *y, in
 }
 
 Prepared prepareRotary(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
   const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
   const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x, &cosine, &sine, &y})) return std::move(error);
-  if (llvm::Error error = expectRank(call, x, 4, "x")) return std::move(error);
+  if (llvm::Error error = expectF32(call, {&x, &cosine, &sine, &y})) return error;
+  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
   const int64_t s = x.shape[1], h = x.shape[2], d = x.shape[3];
   if (d % 2) return mistake(call, "the head dimension is odd");
-  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return std::move(error);
-  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return std::move(error);
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return std::move(error);
+  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
+  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
+  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
   const float sign = call.args.attributes.integer("inverse") ? -1.0f : 1.0f;
   return ready([=, tokens = x.shape[0] * s, from = x.as<float>(), c = cosine.as<float>(), n = sine.as<float>(),
                 to = y.as<float>(), threads = call.threads] {

@@ -88,9 +88,9 @@ template <typename Word> Prepared transposeOf(const Call &call, const std::vecto
 }
 
 Prepared prepareTranspose(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return std::move(error);
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return std::move(error);
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
   const std::vector<int64_t> perm = call.args.attributes.integers("perm");
   std::vector<int64_t> sorted = perm;
   std::sort(sorted.begin(), sorted.end());
@@ -99,7 +99,7 @@ Prepared prepareTranspose(Call call) {
     if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != x.shape.size()) return mistake(call, "perm is no permutation");
     expected.push_back(x.shape[perm[i]]);
   }
-  if (llvm::Error error = expectShape(call, y, expected, "the result")) return std::move(error);
+  if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
   switch (sizeOf(x.dtype)) {
   case 1: return transposeOf<uint8_t>(call, perm);
   case 2: return transposeOf<uint16_t>(call, perm);
