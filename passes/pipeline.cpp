@@ -5,6 +5,7 @@
 #include "passes/import/canonicalise.h"
 #include "passes/import/fold_transposes.h"
 #include "passes/import/retie_weights.h"
+#include "passes/partition/bind_batch.h"
 #include "passes/partition/localise.h"
 #include "passes/recognise/cancel_transposes.h"
 #include "passes/recognise/recognise_attention.h"
@@ -59,6 +60,8 @@ constexpr PassEntry kPipeline[] = {
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters", [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
+    // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
+    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
        if (s.options.retie) s.compiled.retied = retieWeights(g);

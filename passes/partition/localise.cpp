@@ -6,7 +6,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace autotp {
 namespace {
@@ -28,8 +29,12 @@ public:
         whole_(g_.numValues(), kNone) {}
 
   llvm::Expected<LocalProgram> run() {
-    for (ValueId id : g_.sources(ValueKind::Input)) local_[id] = program_.graph.addInput(g_.value(id).name, g_.type(id));
-    for (const ParameterInfo &parameter : g_.parameters) addParameter(parameter.value);
+    for (ValueId id : g_.sources(ValueKind::Input)) {
+      Type type = g_.type(id);
+      if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
+      local_[id] = program_.graph.addInput(g_.value(id).name, type);
+    }
+    for (const ParameterInfo &parameter : g_.parameters) addParameter(parameter);
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) visit(id);
     finish();
     program_.graph.removeDead();
@@ -38,11 +43,14 @@ public:
   }
 
 private:
-  void addParameter(ValueId id) {
+  void addParameter(const ParameterInfo &info) {
+    ValueId id = info.value;
     Type type = g_.type(id);
     LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), true};
     type.shape = shapeOf(parameter.covers);
-    parameter.local = local_[id] = program_.graph.addParameter(g_.value(id).name, type);
+    bool isWhole = type == g_.type(id);
+    parameter.local = local_[id] = program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
+    program_.graph.parameters.push_back({parameter.local, info.aliases});
     for (int other = 0; other < coordinate_; ++other) parameter.isFirstHolder &= !isSame(heldOf(id, other), parameter.covers);
     program_.parameters.push_back(std::move(parameter));
   }
@@ -71,7 +79,7 @@ private:
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
     const Node *producer = g_.producer(id);
     if (producer && producer->is("full")) return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
-    if (value.kind == ValueKind::Input) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
+    if (value.kind == ValueKind::Input && !p_.shardsInputs) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
     bool isHeld = true, isWhole = true;
     for (int c = 0; c < p_.tp && mayDiffer; ++c) {
       Covers held = heldOf(id, c);
@@ -193,13 +201,14 @@ private:
     Graph &out = program_.graph;
     b_.origin = "gradients";
     b_.backward = true;
-    for (const char *name : {"loss_sum", "count"})
-      if (ValueId value = g_.output(name); value != kNone) out.outputs.push_back({name, part(value, [&](int) { return wholeCovers(g_.type(value).shape); }, true)});
-    llvm::DenseMap<ValueId, ValueId> gradients;
-    for (auto [parameter, gradient] : gradientOutputs(g_)) gradients[parameter] = gradient;
-    for (LocalParameter &parameter : program_.parameters) {
-      parameter.gradient = part(gradients.lookup(parameter.global), [&](int c) { return heldOf(parameter.global, c); }, true);
-      out.outputs.push_back({gradientName(g_.value(parameter.global).name), parameter.gradient});
+    llvm::StringMap<LocalParameter *> byGradient;
+    for (LocalParameter &parameter : program_.parameters) byGradient[gradientName(g_.value(parameter.global).name)] = &parameter;
+    for (const Output &output : g_.outputs) {
+      LocalParameter *parameter = byGradient.lookup(output.name);
+      auto wanted = [&](int c) { return parameter ? heldOf(parameter->global, c) : wholeCovers(g_.type(output.value).shape); };
+      ValueId local = part(output.value, wanted, true);
+      if (parameter) parameter->gradient = local;
+      out.outputs.push_back({output.name, local});
     }
   }
 

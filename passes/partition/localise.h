@@ -15,13 +15,13 @@ namespace autotp {
 
 struct LocalParameter {
   ValueId global;                       ///< in the global graph
-  ValueId local, gradient;              ///< in the local graph; the gradient is still pending over dp, and over no tp
+  ValueId local, gradient;              ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
   llvm::SmallVector<Cover, 6> covers;   ///< one a dimension
   bool isFirstHolder;                   ///< no earlier coordinate holds the same part: it counts in the norm
 };
 
 struct LocalProgram {
-  Graph graph; ///< outputs loss_sum, count, and a gradient for each parameter
+  Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
   std::vector<LocalParameter> parameters;
 };
 
@@ -32,6 +32,7 @@ struct PlacedGraph {
   const Assignment &assignment;
   const Reductions &reductions;
   int tp;
+  bool shardsInputs = false; ///< else inputs are fed whole and every use takes its part
 };
 
 llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate);

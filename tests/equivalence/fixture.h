@@ -1,0 +1,39 @@
+/// \file A fixture's recorded PyTorch numbers, one training run of ours, and how far apart they may be.
+#pragma once
+
+#include "passes/train/build_steps.h"
+#include "runtime/plan/safetensors.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace autotp::test {
+
+struct Expected {
+  std::vector<double> losses;
+  std::map<std::string, std::vector<double>> gradients, weights; ///< by initializer; gradients of step 1, weights after the last
+  OptimizerOptions optimizer;
+  int64_t globalBatch = 4, steps = 5;
+};
+
+/// Reads tests/fixtures/NAME.
+Expected readExpected(const std::string &name);
+
+struct Mesh {
+  int tp = 1, dp = 1, zero = 0, gradAccum = 1;
+  std::string text() const;
+};
+
+struct Trained {
+  std::vector<double> losses;
+  std::map<std::string, std::vector<double>> gradients, weights;
+};
+
+/// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded batches.
+llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh, bool recognise = true);
+
+/// All bounds of the contract; one line for each that is broken.
+std::vector<std::string> compare(const Expected &expected, const Trained &run);
+
+} // namespace autotp::test

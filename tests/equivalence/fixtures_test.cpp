@@ -1,0 +1,59 @@
+// Every fixture on every mesh trains to PyTorch's numbers: losses, gradients and final weights.
+#include "tests/equivalence/fixture.h"
+
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+/// tp and dp in {1, 2, 4}, at most 8 ranks; every stage; accumulation wherever the global batch divides.
+std::vector<Mesh> allMeshes(const Expected &expected) {
+  std::vector<Mesh> meshes;
+  for (int tp : {1, 2, 4})
+    for (int dp : {1, 2, 4})
+      for (int zero : {0, 1, 2})
+        for (int accum : {1, 2})
+          if (tp * dp <= 8 && expected.globalBatch % (dp * accum) == 0) meshes.push_back({tp, dp, zero, accum});
+  return meshes;
+}
+
+class Fixtures : public testing::TestWithParam<const char *> {};
+
+TEST_P(Fixtures, AllMeshesEqualPyTorch) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : allMeshes(expected)) {
+    llvm::Expected<Trained> run = train(GetParam(), expected, mesh);
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+  }
+}
+
+TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    Trained first = llvm::cantFail(train(GetParam(), expected, mesh)), second = llvm::cantFail(train(GetParam(), expected, mesh));
+    EXPECT_EQ(first.losses, second.losses) << mesh.text();
+    EXPECT_EQ(first.weights, second.weights) << mesh.text();
+  }
+}
+
+/// A missed idiom costs speed, never correctness.
+TEST_P(Fixtures, WithoutRecognitionTheNumbersAreTheSame) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    llvm::Expected<Trained> run = train(GetParam(), expected, mesh, /*recognise=*/false);
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Equivalence, Fixtures, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"), [](const auto &info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+} // namespace
+} // namespace autotp::test
