@@ -1,5 +1,7 @@
 #include "compiler/axes/cover.h"
 
+#include <algorithm>
+
 namespace autotp {
 namespace {
 
@@ -97,7 +99,9 @@ std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group,
     return all;
   }
   int64_t head = 0;
-  for (Interval share : llvm::reverse(evenIntervals(tp, kv))) { // the last heads have one coordinate more
+  std::vector<Interval> shares = evenIntervals(tp, kv);
+  std::reverse(shares.begin(), shares.end()); // the last heads have one coordinate more
+  for (Interval share : shares) {
     for (Interval part : evenIntervals(group, share.end - share.begin)) all.push_back({{head, head + 1}, part});
     ++head;
   }

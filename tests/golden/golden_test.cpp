@@ -1,0 +1,150 @@
+// What the compiler decides on the fixtures, as text that a reviewer reads. UPDATE_GOLDEN=1 rewrites the files.
+#include "passes/emit/emit_program.h"
+#include "passes/pipeline.h"
+#include "passes/report/summary.h"
+#include "compiler/ir/print.h"
+#include "runtime/base/error.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <set>
+
+namespace autotp {
+namespace {
+
+CompileOptions optionsFor(const std::string &fixture, int tp, int dp) {
+  CompileOptions options;
+  options.model = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture + "/model.onnx";
+  options.import.microBatch = 2;
+  options.import.shapes["seq"] = 32;
+  options.shard = ShardMode::All;
+  options.threads = 1;
+  options.step.tp = tp;
+  options.step.dp = dp;
+  return options;
+}
+
+void expectGolden(const std::string &name, const std::string &text) {
+  std::string path = std::string(AUTOTP_SOURCE_DIR) + "/tests/golden/" + name;
+  if (std::getenv("UPDATE_GOLDEN")) {
+    std::error_code code;
+    llvm::raw_fd_ostream(path, code) << text;
+    ASSERT_FALSE(code) << code.message();
+  }
+  auto file = llvm::MemoryBuffer::getFile(path);
+  ASSERT_TRUE(bool(file)) << path << " is missing: run with UPDATE_GOLDEN=1";
+  EXPECT_EQ((*file)->getBuffer().str(), text) << "UPDATE_GOLDEN=1 rewrites " << path;
+}
+
+std::string summaryOf(const std::string &fixture, int tp, int dp) {
+  CompileOptions options = optionsFor(fixture, tp, dp);
+  CompiledModel compiled = llvm::cantFail(compile(options));
+  std::vector<plan::Program> programs;
+  for (size_t c = 0; c < compiled.programs.size(); ++c) programs.push_back(emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]));
+  options.model = fixture;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printSummary(compiled, options, programs, os);
+  return os.str();
+}
+
+/// The forward graph once idioms are recognised.
+std::string recognised(const std::string &fixture) {
+  CompileOptions options = optionsFor(fixture, 1, 1);
+  options.stopAfter = "canonicalise-again";
+  return printed(llvm::cantFail(compile(options)).graph);
+}
+
+class Golden : public testing::TestWithParam<const char *> {};
+
+TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
+TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"), [](const auto &info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+struct Counts {
+  int forward = 0, backward = 0, loss = 0;
+  int64_t lossValues = 0, rows = 0;
+};
+
+/// All-reduces over tp in micro_step: of activations, by direction, and of the cross-entropy's rows.
+Counts countOverTp(const Graph &graph) {
+  Counts counts;
+  int64_t rows = 0; // of the cross-entropy
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+    if (graph.node(id).is("cross_entropy_local")) rows = graph.type(graph.node(id).operands[0]).shape[0];
+  counts.rows = rows;
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
+    const Node &node = graph.node(id);
+    if (!node.is("all_reduce") || node.attributes.text("axis") != "tp") continue;
+    int64_t elements = graph.type(node.results[0]).elements();
+    if (elements == rows || elements == 2 * rows) {
+      ++counts.loss;
+      counts.lossValues += elements;
+    } else {
+      ++(node.backward ? counts.backward : counts.forward);
+    }
+  }
+  return counts;
+}
+
+/// A dense decoder of L layers: 2 L + 1 all-reduces forward (2 a layer, the embedding) and 2 L + 1 backward (2 a layer,
+/// dX of the head), and 3 values a row for the cross-entropy. The same from both exporters' spellings.
+TEST(Collectives, ADenseLayerCostsTwoForwardAndTwoBackward) {
+  constexpr int kLayers = 2;
+  for (const char *fixture : {"llama", "llama-ts", "gpt2", "nanogpt"})
+    for (int tp : {2, 4}) {
+      CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, tp, 1)));
+      for (const RankProgram &program : compiled.programs) {
+        Counts counts = countOverTp(program.microStep.graph);
+        EXPECT_EQ(counts.forward, 2 * kLayers + 1) << fixture << " tp " << tp;
+        EXPECT_EQ(counts.backward, 2 * kLayers + 1) << fixture << " tp " << tp;
+        EXPECT_EQ(counts.loss, 2) << fixture;
+        EXPECT_EQ(counts.lossValues, 3 * counts.rows) << fixture;
+      }
+    }
+}
+
+/// Names of the chosen axes' parameters, without the order of decisions.
+std::set<std::set<std::string>> chosenGroups(const CompiledModel &compiled) {
+  std::set<std::set<std::string>> groups;
+  for (const AxisDecision &d : compiled.chosen.decisions) {
+    if (!d.isChosen) continue;
+    std::set<std::string> names;
+    for (ValueId p : d.parameters) names.insert(compiled.graph.value(p).name);
+    groups.insert(names);
+  }
+  return groups;
+}
+
+TEST(Axes, AreTheSameWithAndWithoutRecognition) {
+  for (const char *fixture : {"llama", "llama-ts", "gpt2", "nanogpt"}) {
+    CompileOptions options = optionsFor(fixture, 2, 1);
+    auto with = chosenGroups(llvm::cantFail(compile(options)));
+    options.recognise = false;
+    EXPECT_EQ(with, chosenGroups(llvm::cantFail(compile(options)))) << fixture;
+    bool isTied = !llvm::StringRef(fixture).startswith("llama");
+    EXPECT_EQ(with.size(), isTied ? 5u : 6u) << fixture << ": heads and ffn of two layers, and the vocabulary";
+  }
+}
+
+TEST(Plans, CompiledTwiceAreByteIdentical) {
+  for (const char *fixture : {"llama", "gpt2"}) {
+    std::string first, second;
+    for (std::string *text : {&first, &second}) {
+      CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, 2, 2)));
+      for (size_t c = 0; c < 2; ++c) *text += emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]).SerializeAsString();
+    }
+    EXPECT_EQ(first, second) << fixture;
+  }
+}
+
+} // namespace
+} // namespace autotp
