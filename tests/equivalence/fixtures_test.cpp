@@ -30,6 +30,16 @@ TEST_P(Fixtures, AllMeshesEqualPyTorch) {
   }
 }
 
+/// Heads, ffn and vocabulary that tp does not divide, and more coordinates than KV heads.
+TEST_P(Fixtures, UnevenMeshesEqualPyTorch) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : {Mesh{3, 1, 0, 1}, Mesh{3, 2, 2, 1}, Mesh{5, 1, 0, 1}, Mesh{8, 1, 1, 1}, Mesh{8, 2, 2, 2}}) {
+    llvm::Expected<Trained> run = train(GetParam(), expected, mesh);
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+  }
+}
+
 TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
