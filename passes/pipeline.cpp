@@ -15,7 +15,8 @@
 #include "passes/recognise/recognise_rotary.h"
 #include "passes/recognise/recognise_silu.h"
 #include "passes/recognise/recognise_swiglu.h"
-#include "passes/shard/find_axes.h"
+#include "passes/shard/place_reductions.h"
+#include "compiler/sharding/find_axes.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

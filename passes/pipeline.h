@@ -6,6 +6,7 @@
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
 #include "passes/shard/choose_axes.h"
+#include "passes/train/build_steps.h"
 #include "passes/train/differentiate.h"
 
 #include "llvm/Support/raw_ostream.h"

@@ -46,10 +46,22 @@ llvm::Error importIdentity(NodeImport &node) {
   return llvm::Error::success();
 }
 
+/// x * sigmoid(alpha * x)
+llvm::Error importSwish(NodeImport &node) {
+  if (node.real("alpha", 1) == 1) return import_silu(node);
+  if (!node.has(0)) return node.fail("it has no operand");
+  AUTOTP_TRY(scaled, node.make("mul", {node[0], node.scalar(node.type(0).dtype, node.real("alpha", 1))}));
+  AUTOTP_TRY(gate, node.make("sigmoid", {scaled}));
+  AUTOTP_TRY(result, node.make("mul", {node[0], gate}));
+  node.results.push_back(result);
+  return llvm::Error::success();
+}
+
 /// The exponent may have another type than the base.
 llvm::Error importPow(NodeImport &node) {
   if (!node.has(1)) return node.fail("its exponent is missing");
   ValueId exponent = node[1];
+  if (!isFloat(node.type(0).dtype) && isFloat(node.type(1).dtype)) return node.fail("an integer to the power of a float is not supported", "cast the base to a float first");
   if (node.type(1).dtype != node.type(0).dtype) {
     AUTOTP_TRY(converted, node.make("cast", {exponent}, {}, Type{node.type(0).dtype, node.type(1).shape}));
     exponent = converted;
@@ -75,7 +87,7 @@ llvm::Error importGelu(NodeImport &node) {
 
 llvm::Error importDropout(NodeImport &node) {
   const Tensor *training = node.has(2) ? node.constant(node[2]) : nullptr;
-  if (node.has(2) && (!training || toArray(*training).data[0] != 0)) return node.fail("dropout in training mode is not supported", "export the model in eval mode");
+  if (node.has(2) && (!training || training->type.elements() != 1 || toArray(*training).data[0] != 0)) return node.fail("dropout in training mode is not supported", "export the model in eval mode");
   return importIdentity(node);
 }
 
@@ -87,7 +99,7 @@ const ImportDef kImports[] = {
     {"", "Log", import_log}, {"", "Max", chain<k_max>}, {"", "Min", chain<k_min>}, {"", "Mul", import_mul}, {"", "Neg", import_neg},
     {"", "Not", same<k_not, 1>}, {"", "Or", same<k_or, 2>}, {"", "Pow", importPow}, {"", "Reciprocal", import_reciprocal},
     {"", "Relu", import_relu}, {"", "Sigmoid", import_sigmoid}, {"", "Sin", import_sin}, {"", "Sqrt", import_sqrt}, {"", "Sub", import_sub},
-    {"", "Sum", chain<k_sum>}, {"", "Swish", import_silu}, {"", "Tanh", import_tanh}, {"", "Where", import_where},
+    {"", "Sum", chain<k_sum>}, {"", "Swish", importSwish}, {"", "Tanh", import_tanh}, {"", "Where", import_where},
 };
 
 } // namespace

@@ -72,10 +72,28 @@ private:
     return problem("value '" + escaped(name) + "'", "it is defined twice");
   }
 
+  /// A weight that is trained from scratch: its file states no more than its type.
+  static bool isWithoutContents(const onnx::TensorProto &proto) {
+    return proto.data_location() == onnx::TensorProto::EXTERNAL &&
+           llvm::any_of(proto.external_data(), [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
+  }
+
   /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their role.
   llvm::Error addInitializers() {
     llvm::Error errors = llvm::Error::success();
     for (const onnx::TensorProto &proto : proto_.graph().initializer()) {
+      if (isWithoutContents(proto)) {
+        llvm::Expected<Type> type = typeOf(proto);
+        if (!type || !isFloat(type->dtype) || type->shape.empty()) {
+          if (!type) errors = llvm::joinErrors(std::move(errors), type.takeError());
+          else errors = llvm::joinErrors(std::move(errors), problem("tensor '" + escaped(proto.name()) + "'", "only float tensors of rank 1 and more may lack contents"));
+          continue;
+        }
+        ValueId value = model_.graph.addParameter(proto.name(), *type);
+        model_.initializers.push_back(value);
+        errors = llvm::joinErrors(std::move(errors), define(proto.name(), value));
+        continue;
+      }
       llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
       if (!tensor) {
         errors = llvm::joinErrors(std::move(errors), tensor.takeError());
@@ -107,6 +125,7 @@ private:
       llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
       if (!dtype) return problem("input '" + escaped(input.name()) + "'", llvm::toString(dtype.takeError()));
       Type type{*dtype, {}};
+      if (!input.type().tensor_type().has_shape()) return problem("input '" + escaped(input.name()) + "'", "it has no shape", "export the model with the shapes of its inputs");
       for (const auto &dim : input.type().tensor_type().shape().dim()) {
         llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
         if (!size) {
@@ -115,6 +134,7 @@ private:
         }
         type.shape.push_back(*size);
       }
+      if (!countElements(type.shape)) return llvm::joinErrors(std::move(errors), problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
       errors = llvm::joinErrors(std::move(errors), define(input.name(), model_.graph.addInput(input.name(), type)));
     }
     return errors;
@@ -169,7 +189,7 @@ private:
 
 } // namespace
 
-llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options) {
+static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message());
   onnx::ModelProto proto;
@@ -182,6 +202,14 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOpti
   if (!model) return model.takeError();
   model->sha256 = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
   return model;
+}
+
+llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options) {
+  try {
+    return readModel(path, options);
+  } catch (const std::exception &exception) { // Protocol Buffers and allocation throw
+    return problem(path, std::string("it cannot be imported: ") + exception.what());
+  }
 }
 
 } // namespace autotp

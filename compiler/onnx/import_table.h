@@ -69,6 +69,13 @@ llvm::ArrayRef<ImportDef> networkImports();
 /// The row of an operator, or null.
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 
+constexpr int64_t kMostElements = int64_t(1) << 40; ///< of any value
+constexpr int64_t kMostFolded = int64_t(1) << 28;   ///< of a constant that importing makes: it is held in memory
+/// The product of the dimensions, or nothing where one is negative or the product is more than `most`.
+std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most = kMostElements);
+
+/// Its type, with a shape that is checked.
+llvm::Expected<Type> typeOf(const onnx::TensorProto &proto);
 /// Contents of a TensorProto, checked against its shape. `folder`: where external data lies.
 llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder);
 llvm::Expected<DType> dtypeOf(int onnxType);

@@ -36,7 +36,12 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
     operands.push_back(node.constantOf(toTensor(zeros)));
   }
   AUTOTP_TRY(all, node.makeMany(op, operands, {{"epsilon", node.real("epsilon", 1e-5)}}));
-  for (size_t j = 0; j < node.numResults() && j < all.size(); ++j) node.results.push_back(all[j]);
+  for (size_t j = 0; j < node.numResults() && j < all.size(); ++j) {
+    Shape shape = node.graph().type(all[j]).shape;
+    if (j > 0) shape.push_back(1); // ONNX keeps the dimension that mean and scale were taken over
+    AUTOTP_TRY(result, node.reshape(all[j], shape));
+    node.results.push_back(result);
+  }
   return llvm::Error::success();
 }
 llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }

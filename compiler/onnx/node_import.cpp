@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace autotp {
 
@@ -41,6 +42,16 @@ llvm::Error NodeImport::fail(const llvm::Twine &what, llvm::StringRef remedy) co
   return problem("node '" + escaped(name_) + "' (" + proto_.op_type() + ")", what.str(), remedy);
 }
 
+std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most) {
+  int64_t count = 1;
+  for (int64_t d : shape)
+    if (d < 0) return std::nullopt;
+  if (llvm::is_contained(shape, 0)) return 0;
+  for (int64_t d : shape)
+    if (llvm::MulOverflow(count, d, count) || count > most) return std::nullopt;
+  return count;
+}
+
 const Tensor *NodeImport::constant(ValueId value) const {
   const Value &v = graph_.value(value);
   bool mayBeParameter = isFloat(v.type.dtype) && !v.type.shape.empty() && !v.name.empty() && v.kind == ValueKind::Parameter;
@@ -66,14 +77,17 @@ llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
 
 llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes,
                                                                    llvm::ArrayRef<Type> stated) {
-  constexpr int64_t kMostElements = int64_t(1) << 40;
+  for (const Type &type : stated) // before any type is inferred from them: counting their elements must not overflow
+    if (!countElements(type.shape)) return fail("its result " + type.text() + " is too large");
   Builder builder(graph_);
   builder.origin = name_;
   auto results = builder.tryMake(op, operands, std::move(attributes), stated);
   if (!results) return fail(llvm::toString(results.takeError()));
   for (ValueId result : *results)
-    if (graph_.type(result).elements() > kMostElements) return fail("its result " + graph_.type(result).text() + " is too large");
+    if (!countElements(graph_.type(result).shape)) return fail("its result " + graph_.type(result).text() + " is too large");
   if (!llvm::all_of(operands, [&](ValueId v) { return constant(v) != nullptr; })) return results;
+  for (ValueId result : *results)
+    if (!countElements(graph_.type(result).shape, kMostFolded)) return fail("its constant result " + graph_.type(result).text() + " is too large");
   llvm::SmallVector<Array, 4> contents;
   llvm::SmallVector<const Array *, 4> pointers;
   for (ValueId operand : operands) contents.push_back(toArray(*constant(operand)));

@@ -52,7 +52,13 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
     AUTOTP_TRY(reduced, node.make(op, {result}, {{"axes", axes}, {"keepdims", node.integer("keepdims", 1)}}));
     result = reduced;
   }
-  if (isMean) {
+  if (isMean && !isFloat(node.type(0).dtype)) {
+    int64_t count = 1;
+    for (int64_t axis : axes) count *= node.type(0).shape[axis];
+    if (count == 0) return node.fail("it is the mean of no elements");
+    AUTOTP_TRY(mean, node.make("div", {result, node.scalar(node.type(0).dtype, double(count))})); // 1 / count would be 0
+    result = mean;
+  } else if (isMean) {
     int64_t count = 1;
     for (int64_t axis : axes) count *= node.type(0).shape[axis];
     AUTOTP_TRY(mean, node.make("mul", {result, node.scalar(node.type(0).dtype, 1.0 / double(count))}));

@@ -88,7 +88,7 @@ llvm::Expected<DType> dtypeOf(int onnxType) {
   return problem("", "element type " + std::to_string(onnxType) + " of ONNX is not supported");
 }
 
-llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder) {
+llvm::Expected<Type> typeOf(const onnx::TensorProto &proto) {
   llvm::Expected<DType> dtype = dtypeOf(proto.data_type());
   if (!dtype) return problem(where(proto), llvm::toString(dtype.takeError()));
   Type type{*dtype, {}};
@@ -98,12 +98,19 @@ llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRe
     elements *= d;
     type.shape.push_back(d);
   }
+  return type;
+}
+
+llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder) {
+  llvm::Expected<Type> found = typeOf(proto);
+  if (!found) return found.takeError();
+  const Type type = *found;
   if (proto.data_location() == onnx::TensorProto::EXTERNAL) return readExternal(proto, type, folder);
   if (proto.has_raw_data()) {
     if (proto.raw_data().size() != type.bytes()) return problem(where(proto), llvm::formatv("it has {0} bytes for {1}", proto.raw_data().size(), type.text()).str());
     return ownedTensor(type, std::vector<uint8_t>(proto.raw_data().begin(), proto.raw_data().end()));
   }
-  switch (*dtype) {
+  switch (type.dtype) {
   case DType::F32: return fromField(proto, type, proto.float_data());
   case DType::F64: return fromField(proto, type, proto.double_data());
   case DType::I64: return fromField(proto, type, proto.int64_data());

@@ -153,7 +153,7 @@ llvm::Error importSlice(NodeImport &node) {
     if (steps[i] < 1) return node.fail("a step of " + llvm::Twine(steps[i]) + " is not supported");
     auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
     int64_t begin = bounded(starts[i]), end = std::max(begin, bounded(ends[i]));
-    AUTOTP_TRY(sliced, sliceOf(node, x, axis, begin, (end - begin + steps[i] - 1) / steps[i], steps[i]));
+    AUTOTP_TRY(sliced, sliceOf(node, x, axis, begin, end == begin ? 0 : (end - begin - 1) / steps[i] + 1, std::min(steps[i], std::max<int64_t>(size, 1))));
     x = sliced;
   }
   node.results.push_back(x);
@@ -163,6 +163,7 @@ llvm::Error importSlice(NodeImport &node) {
 llvm::Error importSplit(NodeImport &node) {
   AUTOTP_TRY(axis, node.axis(node.integer("axis", 0), node.type(0).shape.size()));
   int64_t size = node.type(0).shape[axis], parts = node.integer("num_outputs", int64_t(node.numResults()));
+  if (parts != int64_t(node.numResults())) return node.fail("num_outputs differs from the number of its results");
   std::vector<int64_t> lengths;
   if (node.has(1)) {
     AUTOTP_TRY(given, node.constantIntegers(1));
@@ -229,7 +230,16 @@ llvm::Error importGather(NodeImport &node) {
     AUTOTP_TRY(front, node.make("transpose", {rows}, {{"perm", perm}}));
     rows = front;
   }
-  AUTOTP_TRY(result, node.make("gather", {rows, node[1]}));
+  ValueId chosen = node[1];
+  if (const Tensor *known = node.constant(chosen)) { // our gather does not count from the end
+    Array positive = toArray(*known);
+    for (double &i : positive.data) {
+      if (i < 0) i += double(table.shape[axis]);
+      if (i < 0 || i >= double(table.shape[axis])) return node.fail("an index of it is out of range");
+    }
+    chosen = node.constantOf(toTensor(positive));
+  }
+  AUTOTP_TRY(result, node.make("gather", {rows, chosen}));
   if (axis != 0) { // [indices.., before.., after..] to [before.., indices.., after..]
     llvm::SmallVector<int64_t, 6> perm;
     int64_t n = int64_t(indices.shape.size());
@@ -264,6 +274,7 @@ llvm::Error importPad(NodeImport &node) {
   ValueId x = node[0];
   for (size_t i = 0; i < axes.size(); ++i) {
     AUTOTP_TRY(axis, node.axis(axes[i], rank));
+    if (std::abs(pads[i] / 2) > kMostElements || std::abs(pads[i + axes.size()] / 2) > kMostElements) return node.fail("its padding is too large");
     int64_t before = pads[i], after = pads[i + axes.size()], size = node.graph().type(x).shape[axis];
     int64_t cutFront = std::max<int64_t>(-before, 0), kept = size - cutFront - std::max<int64_t>(-after, 0);
     if (kept < 0 || before > (int64_t(1) << 40) || after > (int64_t(1) << 40)) return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
@@ -273,6 +284,7 @@ llvm::Error importPad(NodeImport &node) {
       if (length <= 0) return llvm::Error::success();
       Type fill = node.graph().type(sliced);
       fill.shape[axis] = length;
+      if (!countElements(fill.shape, kMostFolded)) return node.fail("its padding " + fill.text() + " is too large");
       Array contents(fill);
       for (double &element : contents.data) element = value;
       parts.push_back(node.constantOf(toTensor(contents)));
@@ -323,9 +335,7 @@ llvm::Error importConstantOfShape(NodeImport &node) {
     type.dtype = tensor.type.dtype;
     value = toArray(tensor).data[0];
   }
-  int64_t elements = 1;
-  for (int64_t d : shape)
-    if (d < 0 || (d > 0 && (elements *= d) > (int64_t(1) << 30))) return node.fail("its shape is negative or too large");
+  if (!countElements(shape, kMostFolded)) return node.fail("its shape is negative or too large");
   Array array(type);
   for (double &element : array.data) element = value;
   node.results.push_back(node.constantOf(toTensor(array)));

@@ -5,7 +5,7 @@
 /// computed where the concat wants it. Sections never run at the same time, so their activations share one region.
 #pragma once
 
-#include "passes/train/build_steps.h"
+#include "compiler/sharding/rank_program.h"
 
 namespace autotp {
 

@@ -1,6 +1,6 @@
 #include "passes/emit/write_plan.h"
 
-#include "passes/partition/reshard.h"
+#include "compiler/sharding/reshard.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/safetensors.h"

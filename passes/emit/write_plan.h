@@ -1,7 +1,7 @@
 /// \file Writes a plan's folder: it appears whole, by rename, or not at all.
 #pragma once
 
-#include "passes/train/build_steps.h"
+#include "compiler/sharding/rank_program.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/plan.pb.h"
 

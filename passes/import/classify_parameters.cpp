@@ -86,6 +86,8 @@ llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializer
     if (!overrides.freeze.empty() && freeze.match(name)) isTrained = false;
     if (isTrained)
       graph.parameters.push_back({id, {}});
+    else if (!graph.value(id).contents)
+      return problem("initializer '" + escaped(name) + "'", "it is no parameter, and its file holds no contents for it", "export its contents, or train it with --train");
     else
       graph.setKind(id, ValueKind::Constant);
   }

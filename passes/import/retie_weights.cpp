@@ -31,6 +31,7 @@ bool isConstantValued(const Tensor &tensor) {
 
 std::vector<std::string> retieWeights(Graph &graph) {
   std::vector<std::string> joined;
+  llvm::SmallVector<ValueId, 2> gone; // erased at the end: parameters must not move while they are walked
   auto contents = [&](const ParameterInfo &p) { return graph.type(p.value).shape.size() == 2 ? graph.value(p.value).contents : std::nullopt; };
   for (ParameterInfo &table : graph.parameters) {
     auto own = contents(table);
@@ -39,7 +40,7 @@ std::vector<std::string> retieWeights(Graph &graph) {
     for (size_t i = 0; i < graph.parameters.size(); ++i) {
       ParameterInfo &copy = graph.parameters[i];
       auto other = contents(copy);
-      if (copy.value == table.value || !other || !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather")) continue;
+      if (copy.value == table.value || llvm::is_contained(gone, copy.value) || !other || !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather")) continue;
       bool isSame = other->type == own->type && other->bytes == own->bytes, isTurned = other->type == turned.type && other->bytes == turned.bytes;
       if (!isSame && !isTurned) continue;
       Builder builder(graph, graph.first());
@@ -48,10 +49,10 @@ std::vector<std::string> retieWeights(Graph &graph) {
       table.aliases.push_back({graph.value(copy.value).name, isTurned && !isSame});
       joined.push_back(graph.value(copy.value).name + " = " + graph.value(table.value).name + (isSame ? "" : " (transposed)"));
       graph.setKind(copy.value, ValueKind::Constant);
-      graph.parameters.erase(graph.parameters.begin() + long(i));
-      return joined; // parameters moved; a table has one head
+      gone.push_back(copy.value);
     }
   }
+  llvm::erase_if(graph.parameters, [&](const ParameterInfo &p) { return llvm::is_contained(gone, p.value); });
   return joined;
 }
 

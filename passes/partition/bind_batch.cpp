@@ -1,7 +1,7 @@
 #include "passes/partition/bind_batch.h"
 
 #include "passes/partition/localise.h"
-#include "passes/shard/find_axes.h"
+#include "compiler/sharding/find_axes.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

@@ -1,8 +1,8 @@
 #include "passes/partition/localise.h"
 
 #include "compiler/ops/op_def.h"
-#include "passes/partition/reshard.h"
-#include "passes/train/gradient_outputs.h"
+#include "compiler/sharding/reshard.h"
+#include "compiler/ir/gradient_outputs.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 

@@ -8,14 +8,9 @@
 /// for all its users.
 #pragma once
 
-#include "compiler/sharding/graph_axes.h"
+#include "compiler/sharding/local_program.h"
 
 namespace autotp {
-
-struct Reductions {
-  std::vector<bool> isPartial; ///< by ValueId: a sum is pending when its producer has run
-  std::vector<bool> isReduced; ///< by ValueId: reduced right there; every user sees the whole sum
-};
 
 Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp);
 

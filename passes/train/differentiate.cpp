@@ -1,7 +1,7 @@
 #include "passes/train/differentiate.h"
 
 #include "compiler/ops/op_def.h"
-#include "passes/train/gradient_outputs.h"
+#include "compiler/ir/gradient_outputs.h"
 #include "runtime/base/error.h"
 
 #include "llvm/ADT/DenseMap.h"

@@ -11,7 +11,8 @@ constexpr int64_t kAttentionRows = 32;
 struct AttentionSizes {
   int64_t b, s, h, d, t, kv, e;
 
-  int64_t keyStride() const { return (t + 15) / 16 * 16; }
+  /// An odd number of cache lines, so that the rows of a column do not all fall into the same few sets of the cache.
+  int64_t keyStride() const { return (t + 15) / 16 * 16 + ((t + 15) / 16 % 2 ? 0 : 16); }
   int64_t forwardFloats() const { return (d + kAttentionRows) * keyStride(); }               ///< a thread
   int64_t backwardFloats() const { return (d + e + 2 * kAttentionRows) * keyStride(); }      ///< a thread
 };

@@ -57,6 +57,14 @@ llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
   return p;
 }
 
+llvm::Error expectAll(const Call &call, std::span<const TensorArg> tensors, std::initializer_list<int64_t> elements) {
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (llvm::Error error = expectF32(call, {&tensors[i]})) return error;
+    if (llvm::Error error = expectElements(call, tensors[i], elements.begin()[i], "out, lse or a gradient")) return error;
+  }
+  return llvm::Error::success();
+}
+
 /// to[c, t] = from[t, c], `from` with rows `stride` apart.
 void packTransposed(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t ld) {
   for (int64_t r = 0; r < rows; ++r)
@@ -106,6 +114,7 @@ Prepared prepareAttention(Call call) {
   if (llvm::Error error = expectCounts(call, 3, 4, 2)) return error;
   llvm::Expected<Problem> p = problemOf(call, 3);
   if (!p) return p.takeError();
+  if (llvm::Error error = expectAll(call, call.args.results, {p->z.b * p->z.s * p->z.h * p->z.e, p->z.b * p->z.h * p->z.s})) return error;
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return error;
   return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
@@ -174,6 +183,10 @@ Prepared prepareAttentionGrad(Call call) {
   if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p->z, call.threads))) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
+  const AttentionSizes &sizes = p->z;
+  const int64_t rows = sizes.b * sizes.s * sizes.h, keys = sizes.b * sizes.t * sizes.kv;
+  if (llvm::Error error = expectAll(call, std::span(in).subspan(3, 3), {rows * sizes.e, rows, rows * sizes.e})) return error;
+  if (llvm::Error error = expectAll(call, out, {rows * sizes.d, keys * sizes.d, keys * sizes.e})) return error;
   Backward g{in[3].as<float>(), in[4].as<float>(), in[5].as<float>(), out[0].as<float>()};
   return ready([p = *p, g, dk = out[1].as<float>(), dv = out[2].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
     const AttentionSizes &z = p.z;

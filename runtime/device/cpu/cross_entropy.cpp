@@ -23,6 +23,15 @@ llvm::Expected<Logits> logitsOf(const Call &call) {
   return Logits{x.as<float>(), x.shape[0], x.shape[1]};
 }
 
+llvm::Error expectResults(const Call &call, std::initializer_list<int64_t> elements) {
+  for (size_t i = 0; i < elements.size(); ++i) {
+    const TensorArg &result = call.args.results[i];
+    if (llvm::Error error = expectF32(call, {&result})) return error;
+    if (llvm::Error error = expectElements(call, result, elements.begin()[i], "a result")) return error;
+  }
+  return llvm::Error::success();
+}
+
 /// The sum over rows that count of (lse - target), and how many they are.
 void sumRows(const float *lse, const float *targets, const int64_t *labels, int64_t rows, int64_t ignored, float *loss, float *count) {
   double sum = 0;
@@ -40,6 +49,7 @@ Prepared prepareWhole(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 3)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
+  if (llvm::Error error = expectResults(call, {1, 1, z->rows})) return error;
   if (llvm::Error error = expectWorkspace(call, uint64_t(z->rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
   return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(), ignored = call.args.attributes.integer("ignore_index", -100),
@@ -65,6 +75,9 @@ Prepared prepareLocal(Call call) {
   if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
+  if (llvm::Error error = expectElements(call, call.args.operands[2], z->rows, "max")) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[2]})) return error;
+  if (llvm::Error error = expectResults(call, {2 * z->rows})) return error;
   const KernelAttributes &a = call.args.attributes;
   return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(), sums = call.args.results[0].as<float>(), offset = a.integer("class_offset"), all = a.integer("classes"),
                 ignored = a.integer("ignore_index", -100), threads = call.threads] {
@@ -87,7 +100,11 @@ Prepared prepareFinish(Call call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   int64_t rows = in[1].elements();
+  if (llvm::Error error = expectF32(call, {&in[0], &in[1]})) return error;
   if (llvm::Error error = expectElements(call, in[0], 2 * rows, "sums")) return error;
+  if (llvm::Error error = expectDType(call, in[2], DType::I64, "labels")) return error;
+  if (llvm::Error error = expectElements(call, in[2], rows, "labels")) return error;
+  if (llvm::Error error = expectResults(call, {1, 1, rows})) return error;
   return ready([rows, sums = in[0].as<float>(), most = in[1].as<float>(), labels = in[2].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(),
                 ignored = call.args.attributes.integer("ignore_index", -100)] {
     for (int64_t i = 0; i < rows; ++i) lse[i] = most[i] + std::log(sums[i]);
@@ -100,6 +117,10 @@ Prepared prepareGrad(Call call) {
   if (llvm::Error error = expectCounts(call, 4, 4, 1)) return error;
   llvm::Expected<Logits> z = logitsOf(call);
   if (!z) return z.takeError();
+  if (llvm::Error error = expectElements(call, call.args.operands[2], z->rows, "lse")) return error;
+  if (llvm::Error error = expectElements(call, call.args.operands[3], 1, "dloss")) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[2], &call.args.operands[3]})) return error;
+  if (llvm::Error error = expectResults(call, {z->rows * z->classes})) return error;
   const KernelAttributes &a = call.args.attributes;
   return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(), dloss = call.args.operands[3].as<float>(), to = call.args.results[0].as<float>(), offset = a.integer("class_offset"),
                 ignored = a.integer("ignore_index", -100), threads = call.threads] {

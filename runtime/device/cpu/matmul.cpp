@@ -87,6 +87,9 @@ Prepared prepareMatMul(Call call) {
   bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
   int64_t k = a.shape[a.shape.size() - (transA ? 2 : 1)];
   if (k != b.shape[b.shape.size() - (transB ? 1 : 2)]) return mistake(call, "its operands do not fit");
+  const size_t rank = std::max(a.shape.size(), b.shape.size());
+  const int64_t m = a.shape[a.shape.size() - (transA ? 1 : 2)], n = b.shape[b.shape.size() - (transB ? 2 : 1)];
+  if (c.shape.size() != rank || c.shape[rank - 2] != m || c.shape[rank - 1] != n) return mistake(call, "its result is of another shape");
   if (c.elements() == 0) return ready([] { return Status::Ok; });
   if (k == 0) // a sum over nothing
     return ready([to = c.data, bytes = size_t(c.elements()) * sizeof(float)] {

@@ -14,6 +14,18 @@ struct Rows {
   int64_t rows, width;
 };
 
+/// All but x and scale: forward (.. [, bias]) -> (y, statistics..), backward (.., statistics.., dy) -> (dx, dscale [, dbias]).
+llvm::Error expectOthers(const Call &call, int64_t rows, int64_t width) {
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
+  for (size_t i = 2; i < in.size(); ++i)
+    if (llvm::Error error = expectElements(call, in[i], !isGrad ? width : i + 1 == in.size() ? rows * width : rows, "an operand")) return error;
+  for (size_t i = 0; i < out.size(); ++i)
+    if (llvm::Error error = expectElements(call, out[i], i == 0 ? rows * width : isGrad ? width : rows, "a result")) return error;
+  return llvm::Error::success();
+}
+
 llvm::Expected<Rows> rowsOf(const Call &call, size_t operands, size_t results) {
   if (llvm::Error error = expectCounts(call, operands, operands, results)) return error;
   const TensorArg &x = call.args.operands[0];
@@ -24,7 +36,9 @@ llvm::Expected<Rows> rowsOf(const Call &call, size_t operands, size_t results) {
     if (llvm::Error error = expectF32(call, {&t})) return error;
   int64_t width = x.shape.back();
   if (llvm::Error error = expectElements(call, call.args.operands[1], width, "scale")) return error;
-  return Rows{width ? x.elements() / width : 0, width};
+  const int64_t rows = width ? x.elements() / width : 0;
+  if (llvm::Error error = expectOthers(call, rows, width)) return error;
+  return Rows{rows, width};
 }
 
 Prepared prepareLayerNorm(Call call) {

@@ -38,6 +38,7 @@ Prepared prepareAccumulate(Call call) {
   const auto &in = call.args.operands;
   if (llvm::Error error = expectF32(call, {&in[0], &in[1], &call.args.results[0]})) return error;
   if (llvm::Error error = expectElements(call, in[1], in[0].elements(), "x")) return error;
+  if (llvm::Error error = expectElements(call, call.args.results[0], in[0].elements(), "the result")) return error;
   return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(), to = call.args.results[0].as<float>(), threads = call.threads] {
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
@@ -110,6 +111,12 @@ Prepared prepareAdamW(Call call) {
     if (llvm::Error error = expectF32(call, {&in[k]})) return error;
     if (llvm::Error error = expectElements(call, in[k], n, "an operand")) return error;
   }
+  for (size_t k : {4u, 5u, 6u}) {
+    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
+    if (llvm::Error error = expectElements(call, in[k], 1, "scale, lr or step")) return error;
+  }
+  for (size_t k : {0u, 1u, 2u})
+    if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
   const KernelAttributes &a = call.args.attributes;
   return ready([ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()}, scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(),
                 beta1 = a.real("beta1"), beta2 = a.real("beta2"), epsilon = a.real("epsilon"), decay = a.real("weight_decay"), threads = call.threads] {

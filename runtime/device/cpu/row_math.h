@@ -9,9 +9,14 @@ namespace autotp::cpu {
 
 /// -infinity for an empty row; ignores NaN.
 inline float maximumOf(const float *x, int64_t n) {
-  float most = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : most)
-  for (int64_t i = 0; i < n; ++i) most = x[i] > most ? x[i] : most;
+  constexpr int kLanes = 64; // several vectors in flight
+  float most = -std::numeric_limits<float>::infinity(), lanes[kLanes];
+  for (float &lane : lanes) lane = most;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int l = 0; l < kLanes; ++l) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
+  for (float lane : lanes) most = lane > most ? lane : most;
   return most;
 }
 

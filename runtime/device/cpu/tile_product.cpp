@@ -4,7 +4,7 @@ namespace autotp::cpu {
 
 namespace {
 
-constexpr int kLanes = 16, kVectors = 4, kRows = 4, kColumns = kLanes * kVectors;
+constexpr int kLanes = 16, kVectors = 4, kColumns = kLanes * kVectors;
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4)));
 
 Vector load(const float *at) {
@@ -44,6 +44,7 @@ void edge(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t
 }
 
 template <int kV> void columns(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t k, bool accumulates) {
+  constexpr int kRows = kV == kVectors ? 4 : 8; // enough sums in flight to hide the latency of one
   int64_t i = 0;
   auto at = [&](int64_t row) { return Strided{a.data + row * a.row, a.row, a.column}; };
   for (; i + kRows <= m; i += kRows) tile<kRows, kV>(at(i), b, ldb, c + i * ldc, ldc, k, accumulates);
@@ -55,6 +56,7 @@ template <int kV> void columns(Strided a, const float *b, int64_t ldb, float *c,
 void tileProduct(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t n, int64_t k, bool accumulates) {
   int64_t j = 0;
   for (; j + kColumns <= n; j += kColumns) columns<kVectors>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) columns<2>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
   for (; j + kLanes <= n; j += kLanes) columns<1>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
   if (j < n) edge(a, b + j, ldb, c + j, ldc, m, n - j, k, accumulates);
 }

@@ -1,4 +1,4 @@
-#include "passes/train/gradient_outputs.h"
+#include "compiler/ir/gradient_outputs.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/Twine.h"

@@ -1,4 +1,4 @@
-#include "passes/partition/reshard.h"
+#include "compiler/sharding/reshard.h"
 
 #include <cstring>
 

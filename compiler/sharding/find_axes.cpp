@@ -1,6 +1,6 @@
-#include "passes/shard/find_axes.h"
+#include "compiler/sharding/find_axes.h"
 
-#include "passes/train/gradient_outputs.h"
+#include "compiler/ir/gradient_outputs.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {

@@ -3,7 +3,7 @@
 /// After:   %x [b, k], %w [k, f], %h [b, f]; a reshape makes products, a slice or concat makes segments
 /// Changes no node. Where two structures cannot be unified, that operand is cut: a reshard may stand there, and nothing
 /// else is lost. The result does not depend on the order of the nodes.
-/// A parameter and its gradient (see passes/train/gradient_outputs.h) are one set of terms.
+/// A parameter and its gradient (see compiler/ir/gradient_outputs.h) are one set of terms.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"

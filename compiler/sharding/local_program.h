@@ -1,0 +1,36 @@
+/// \file What decides the program of one tp coordinate, and that program: the words between placement and partition.
+#pragma once
+
+#include "compiler/sharding/graph_axes.h"
+
+namespace autotp {
+
+/// Where pending sums are reduced.
+struct Reductions {
+  std::vector<bool> isPartial; ///< by ValueId: a sum is pending when its producer has run
+  std::vector<bool> isReduced; ///< by ValueId: reduced right there; every user sees the whole sum
+};
+
+struct LocalParameter {
+  ValueId global;                       ///< in the global graph
+  ValueId local, gradient;              ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
+  llvm::SmallVector<Cover, 6> covers;   ///< one a dimension
+  bool isFirstHolder;                   ///< no earlier coordinate holds the same part: it counts in the norm
+};
+
+struct LocalProgram {
+  Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
+  std::vector<LocalParameter> parameters;
+};
+
+/// Everything that decides a local program.
+struct PlacedGraph {
+  const Graph &graph;
+  const GraphAxes &axes;
+  const Assignment &assignment;
+  const Reductions &reductions;
+  int tp;
+  bool shardsInputs = false; ///< else inputs are fed whole and every use takes its part
+};
+
+} // namespace autotp

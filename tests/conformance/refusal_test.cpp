@@ -1,0 +1,78 @@
+/// \file Calls that the device must refuse when the plan is loaded, and its list of kernels.
+#include "tests/conformance/kernel_case.h"
+
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+TEST(Refusals, EveryKernelIsKnownAndChecksItsCounts) {
+#define AUTOTP_KERNEL(id, name, operands, results)                                                                                                                                                     \
+  {                                                                                                                                                                                                    \
+    auto made = makeCpuDevice(1)->prepare(KernelId::name, KernelArgs());                                                                                                                               \
+    EXPECT_FALSE(bool(made)) << #name;                                                                                                                                                                 \
+    std::string text = made ? std::string() : describe(made.takeError());                                                                                                                              \
+    EXPECT_EQ(text.find("unknown"), std::string::npos) << text;                                                                                                                                        \
+    EXPECT_NE(text.find(#name), std::string::npos) << text;                                                                                                                                            \
+  }
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+  expectRefused({KernelId(9999), {}, {}}, "unknown");
+}
+
+TEST(Refusals, Shapes) {
+  Value a = filled({2, 3}, 1), b = filled({3, 2}, 1), square = filled({2, 2}, 1), flat = filled({5}, 1), q = filled({1, 2, 4, 8}, 1);
+  expectRefused({KernelId::Exp, {a}, {b}}, "shape");
+  expectRefused({KernelId::Add, {a, b}, {a}}, "broadcast");
+  expectRefused({KernelId::MatMul, {a, a}, {square}}, "fit");
+  expectRefused({KernelId::MatMul, {a, b}, {filled({3, 3}, 1)}}, "MatMul");
+  expectRefused({KernelId::MatMul, {a, b}, {filled({1, 1, 2, 2}, 1)}}, "MatMul");
+  expectRefused({KernelId::MatMul, {filled({2, 0}, 1), filled({0, 2}, 1)}, {filled({9, 9}, 1)}}, "MatMul");
+  expectRefused({KernelId::Copy, {a}, {flat}}, "elements");
+  expectRefused({KernelId::Transpose, {a}, {b}, attributes({{"perm", std::vector<int64_t>{0, 0}}})}, "perm");
+  expectRefused({KernelId::Slice, {a}, {square}, attributes({{"axis", int64_t(1)}, {"start", int64_t(2)}})}, "outside");
+  expectRefused({KernelId::Concat, {a, a}, {filled({5, 3}, 1)}, attributes({{"axis", int64_t(0)}})}, "fill");
+  expectRefused({KernelId::ReduceSum, {a}, {flat}, attributes({{"axes", std::vector<int64_t>{0}}})}, "elements");
+  expectRefused({KernelId::ReduceSum, {a}, {filled({3}, 1)}, attributes({{"axes", std::vector<int64_t>{7}}})}, "axis");
+  expectRefused({KernelId::Softmax, {a}, {b}}, "shape");
+  expectRefused({KernelId::RmsNorm, {a, flat}, {a, filled({2}, 1)}}, "scale");
+  expectRefused({KernelId::RmsNorm, {a, filled({3}, 1)}, {flat, filled({2}, 1)}}, "elements");
+  expectRefused({KernelId::RmsNorm, {a, filled({3}, 1)}, {a, flat}}, "elements");
+  expectRefused({KernelId::RmsNormGrad, {a, filled({3}, 1), filled({2}, 1), flat}, {a, filled({3}, 1)}}, "elements");
+  expectRefused({KernelId::LayerNormGrad, {a, filled({3}, 1), filled({2}, 1), filled({2}, 1), a}, {a, filled({3}, 1), flat}}, "elements");
+  expectRefused({KernelId::Attention, {q, filled({1, 2, 3, 8}, 1), filled({1, 2, 3, 8}, 1)}, {q, filled({1, 4, 2}, 1)}}, "fit");
+  expectRefused({KernelId::Attention, {q, q, q}, {flat, filled({1, 4, 2}, 1)}}, "elements");
+  expectRefused({KernelId::AttentionGrad, {q, q, q, q, flat, q}, {q, q, q}}, "elements");
+  expectRefused({KernelId::Rotary, {q, flat, flat}, {q}}, "cos");
+  expectRefused({KernelId::Gather, {a, integers({2}, {0, 1})}, {a, a}}, "results");
+  expectRefused({KernelId::CrossEntropy, {a, integers({2}, {0, 1})}, {filled({}, 0), filled({}, 0), flat}}, "elements");
+  expectRefused({KernelId::CrossEntropyGrad, {a, integers({2}, {0, 1}), filled({2}, 0), filled({}, 0)}, {flat}}, "elements");
+  expectRefused({KernelId::AdamW, {a, a, a, flat, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}}, "elements");
+  expectRefused({KernelId::AdamW, {a, a, a, a, filled({0}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}, {}, 0, {0, 1, 2}}, "elements");
+}
+
+TEST(Refusals, DTypes) {
+  Value x = filled({4}, 1), i = filled({4}, 1, DType::I64), m = filled({2, 2}, 1, DType::F64);
+  expectRefused({KernelId::Exp, {i}, {i}}, "i64");
+  expectRefused({KernelId::Add, {x, i}, {x}}, "i64");
+  expectRefused({KernelId::Equal, {x, x}, {x}}, "bool");
+  expectRefused({KernelId::MatMul, {m, m}, {m}}, "f64");
+  expectRefused({KernelId::Softmax, {m}, {m}}, "f64");
+  expectRefused({KernelId::Where, {x, x, x}, {x}}, "condition");
+  expectRefused({KernelId::CrossEntropyFinish, {filled({2, 4}, 1), x, x}, {filled({}, 0), filled({}, 0), x}}, "labels");
+  expectRefused({KernelId::Gather, {filled({2, 2}, 1), x}, {filled({4, 2}, 1)}}, "f32");
+}
+
+TEST(Refusals, Workspace) {
+  Value q = filled({1, 2, 4, 8}, 1), lse = filled({1, 4, 2}, 1), x = filled({3, 4}, 1), n = filled({4}, 1), r = filled({3}, 1);
+  expectRefused({KernelId::Attention, {q, q, q}, {q, lse}}, "workspace", 64);
+  expectRefused({KernelId::AttentionGrad, {q, q, q, q, lse, q}, {q, q, q}}, "workspace", 64);
+  expectRefused({KernelId::RmsNormGrad, {x, n, r, x}, {x, n}}, "workspace", 8);
+  expectRefused({KernelId::LayerNormGrad, {x, n, r, r, x}, {x, n, n}}, "workspace", 8);
+  expectRefused({KernelId::CrossEntropy, {x, integers({3}, {0, 1, 2})}, {filled({}, 0), filled({}, 0), r}}, "workspace", 4);
+}
+
+} // namespace
+} // namespace autotp::test

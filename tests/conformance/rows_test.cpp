@@ -1,0 +1,191 @@
+/// \file Kernels that work row by row, and those of the optimizer.
+#include "tests/conformance/kernel_case.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace autotp::test {
+namespace {
+
+TEST(Rows, SoftmaxAndItsGradient) {
+  for (auto [rows, n] : {std::pair<int64_t, int64_t>{3, 1}, {5, 17}, {33, 1031}, {0, 4}}) {
+    Value x = randomValue({rows, n}, 1, -9, 9), dy = randomValue({rows, n}, 2), y{DType::F32, {rows, n}, {}}, dx = y;
+    for (int64_t r = 0; r < rows; ++r) {
+      const double *a = &x.v[size_t(r * n)], *g = &dy.v[size_t(r * n)];
+      double total = 0, dot = 0;
+      for (int64_t i = 0; i < n; ++i) total += std::exp(a[i]);
+      for (int64_t i = 0; i < n; ++i) dot += g[i] * std::exp(a[i]) / total;
+      for (int64_t i = 0; i < n; ++i) {
+        y.v.push_back(std::exp(a[i]) / total);
+        dx.v.push_back(std::exp(a[i]) / total * (g[i] - dot));
+      }
+    }
+    expectCase({KernelId::Softmax, {x}, {y}, {}, 2e-6});
+    expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
+  }
+}
+
+struct NormCase {
+  Value x, scale, bias, dy, y, mean, rstd, dx, dscale, dbias;
+};
+
+/// From the formulas of the papers, in double. `centred`: LayerNorm, else RMS norm.
+NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred) {
+  const Shape all = {rows, n};
+  NormCase c{randomValue(all, 1), randomValue({n}, 2), randomValue({n}, 3), randomValue(all, 4), {DType::F32, all, {}}, {DType::F32, {rows}, {}}, {DType::F32, {rows}, {}}, {DType::F32, all, {}}, filled({n}, 0), filled({n}, 0)};
+  for (int64_t r = 0; r < rows; ++r) {
+    const double *x = &c.x.v[size_t(r * n)], *g = &c.dy.v[size_t(r * n)];
+    double mean = 0, square = 0, sum = 0, dot = 0;
+    for (int64_t i = 0; i < n && centred; ++i) mean += x[i] / double(n);
+    for (int64_t i = 0; i < n; ++i) square += (x[i] - mean) * (x[i] - mean) / double(n);
+    const double s = 1 / std::sqrt(square + epsilon);
+    c.mean.v.push_back(mean);
+    c.rstd.v.push_back(s);
+    for (int64_t i = 0; i < n; ++i) {
+      const double normal = (x[i] - mean) * s;
+      c.y.v.push_back(normal * c.scale.v[size_t(i)] + (centred ? c.bias.v[size_t(i)] : 0));
+      c.dscale.v[size_t(i)] += g[i] * normal;
+      c.dbias.v[size_t(i)] += g[i];
+      sum += centred ? g[i] * c.scale.v[size_t(i)] / double(n) : 0;
+      dot += g[i] * c.scale.v[size_t(i)] * normal / double(n);
+    }
+    for (int64_t i = 0; i < n; ++i) c.dx.v.push_back(s * (g[i] * c.scale.v[size_t(i)] - sum - (x[i] - mean) * s * dot));
+  }
+  return c;
+}
+
+TEST(Rows, Norms) {
+  for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 3}, {5, 17}, {129, 257}, {0, 4}}) {
+    KernelAttributes a = attributes({{"epsilon", 1e-5}});
+    NormCase l = normCase(rows, n, 1e-5, true), r = normCase(rows, n, 1e-5, false);
+    expectCase({KernelId::LayerNorm, {l.x, l.scale, l.bias}, {l.y, l.mean, l.rstd}, a});
+    expectCase({KernelId::LayerNormGrad, {l.x, l.scale, l.mean, l.rstd, l.dy}, {l.dx, l.dscale, l.dbias}, a});
+    expectCase({KernelId::RmsNorm, {r.x, r.scale}, {r.y, r.rstd}, a});
+    expectCase({KernelId::RmsNormGrad, {r.x, r.scale, r.rstd, r.dy}, {r.dx, r.dscale}, a});
+  }
+}
+
+TEST(Rows, Rotary) {
+  const int64_t b = 2, s = 5, h = 3, d = 6, half = d / 2;
+  Value x = randomValue({b, s, h, d}, 1), c = randomValue({s, half}, 2), n = randomValue({s, half}, 3);
+  for (int64_t inverse : {0, 1}) {
+    Value y = x;
+    for (int64_t t = 0; t < b * s * h; ++t)
+      for (int64_t i = 0; i < half; ++i) {
+        size_t low = size_t(t * d + i), high = low + size_t(half), at = size_t(t / h % s * half + i);
+        double sine = inverse ? -n.v[at] : n.v[at];
+        y.v[low] = x.v[low] * c.v[at] - x.v[high] * sine;
+        y.v[high] = x.v[high] * c.v[at] + x.v[low] * sine;
+      }
+    expectCase({KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}})});
+  }
+}
+
+struct Losses {
+  Value loss{DType::F32, {}, {0}}, count{DType::F32, {}, {0}}, lse, most, dlogits;
+};
+
+Losses lossesOf(const Value &x, const Value &labels, double dloss, int64_t ignored) {
+  const int64_t rows = x.shape[0], n = x.shape[1];
+  Losses l;
+  l.lse.shape = l.most.shape = {rows};
+  l.dlogits.shape = x.shape;
+  for (int64_t r = 0; r < rows; ++r) {
+    double total = 0, most = -INFINITY;
+    for (int64_t i = 0; i < n; ++i) {
+      total += std::exp(x.v[size_t(r * n + i)]);
+      most = std::max(most, x.v[size_t(r * n + i)]);
+    }
+    const int64_t label = int64_t(labels.v[size_t(r)]);
+    const bool counts = label != ignored;
+    l.lse.v.push_back(std::log(total));
+    l.most.v.push_back(most);
+    if (counts) l.loss.v[0] += std::log(total) - x.v[size_t(r * n + label)];
+    l.count.v[0] += counts;
+    for (int64_t i = 0; i < n; ++i) l.dlogits.v.push_back(counts ? dloss * (std::exp(x.v[size_t(r * n + i)]) / total - (i == label)) : 0);
+  }
+  return l;
+}
+
+TEST(Rows, CrossEntropyWholeAndSharded) {
+  for (int64_t ignored : {int64_t(-100), int64_t(3)})
+    for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 5}, {7, 37}, {65, 1031}}) {
+      Value x = randomValue({rows, n}, 1, -5, 5), labels = randomValue({rows}, 2, 0, double(n), DType::I64), dloss = filled({}, 0.25);
+      for (int64_t r = 1; r < rows; r += 3) labels.v[size_t(r)] = double(ignored);
+      Losses l = lossesOf(x, labels, 0.25, ignored);
+      KernelAttributes a = attributes({{"ignore_index", ignored}});
+      expectCase({KernelId::CrossEntropy, {x, labels}, {l.loss, l.count, l.lse}, a});
+      expectCase({KernelId::CrossEntropyGrad, {x, labels, l.lse, dloss}, {l.dlogits}, a});
+      expectCase({KernelId::CrossEntropyGrad, {x, labels, l.lse, dloss}, {l.dlogits}, a, 1e-5, {0}}, "in place");
+      Value sums = filled({2, rows}, 0);
+      for (auto [from, to] : {std::pair<int64_t, int64_t>{0, n / 2}, {n / 2, n}}) { // two shards of the classes
+        Value part{DType::F32, {rows, to - from}, {}}, own = filled({2, rows}, 0), slope = part;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t i = from; i < to; ++i) {
+            part.v.push_back(x.v[size_t(r * n + i)]);
+            slope.v.push_back(l.dlogits.v[size_t(r * n + i)]);
+            own.v[size_t(r)] += std::exp(part.v.back() - l.most.v[size_t(r)]);
+            if (i == int64_t(labels.v[size_t(r)])) own.v[size_t(rows + r)] = part.v.back();
+          }
+        for (size_t i = 0; i < sums.v.size(); ++i) sums.v[i] += own.v[i];
+        KernelAttributes shard = attributes({{"ignore_index", ignored}, {"class_offset", from}, {"classes", n}});
+        expectCase({KernelId::CrossEntropyLocal, {part, labels, l.most}, {own}, shard});
+        expectCase({KernelId::CrossEntropyGrad, {part, labels, l.lse, dloss}, {slope}, shard});
+      }
+      expectCase({KernelId::CrossEntropyFinish, {sums, l.most, labels}, {l.loss, l.count, l.lse}, a});
+      labels.v[0] = double(n);
+      expectStatus({KernelId::CrossEntropy, {x, labels}, {l.loss, l.count, l.lse}, a}, Status::IndexOutOfRange);
+      expectStatus({KernelId::CrossEntropyLocal, {x, labels, l.most}, {filled({2, rows}, 0)}, attributes({{"ignore_index", ignored}, {"classes", n}})}, Status::IndexOutOfRange);
+    }
+}
+
+TEST(Rows, AccumulateAndGradScale) {
+  Value sum = randomValue({40001}, 1), x = randomValue({40001}, 2), y = sum;
+  for (size_t i = 0; i < y.v.size(); ++i) y.v[i] += x.v[i];
+  expectCase({KernelId::Accumulate, {sum, x}, {y}, {}, 1e-6, {0}});
+  for (double limit : {0.0, 0.5, 100.0}) {
+    const double norm = std::sqrt(36.0) / 4, scale = (limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1) / 4;
+    expectCase({KernelId::GradScale, {filled({}, 36), filled({}, 4)}, {filled({}, scale), filled({}, norm)}, attributes({{"max_norm", limit}})});
+  }
+  expectStatus({KernelId::GradScale, {filled({}, 36), filled({}, 0)}, {filled({}, 0), filled({}, 0)}, attributes({{"max_norm", 1.0}})}, Status::NoValidLabels);
+}
+
+const std::vector<int64_t> kBegins = {3, 50, 69000}, kEnds = {20, 68000, 140000};
+
+bool inSegments(int64_t at) {
+  for (size_t s = 0; s < kBegins.size(); ++s)
+    if (at >= kBegins[s] && at < kEnds[s]) return true;
+  return false;
+}
+
+TEST(Rows, SegmentsOfSlices) {
+  const int64_t slice = 70000;
+  for (int dpRank : {0, 1}) {
+    Value x = randomValue({slice}, 1);
+    double squares = 0;
+    for (int64_t i = 0; i < slice; ++i)
+      if (inSegments(dpRank * slice + i)) squares += x.v[size_t(i)] * x.v[size_t(i)];
+    expectCase({KernelId::SumSquares, {x}, {filled({}, squares)}, attributes({{"begins", kBegins}, {"ends", kEnds}, {"dp_slice", slice}}), 1e-6, {}, dpRank});
+  }
+}
+
+TEST(Rows, AdamWIsTorchs) {
+  const int64_t n = 70000;
+  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0.1, lr = 0.01, scale = 0.5, step = 3;
+  for (int dpRank : {0, 1}) {
+    Value p = randomValue({n}, 1), m = randomValue({n}, 2), v = randomValue({n}, 3, 0, 1), g = randomValue({n}, 4), p1 = p, m1 = m, v1 = v;
+    for (size_t i = 0; i < size_t(n); ++i) {
+      const double grad = g.v[i] * scale;
+      m1.v[i] = beta1 * m.v[i] + (1 - beta1) * grad;
+      v1.v[i] = beta2 * v.v[i] + (1 - beta2) * grad * grad;
+      if (inSegments(dpRank * n + int64_t(i))) p1.v[i] *= 1 - lr * decay;
+      p1.v[i] -= lr * (m1.v[i] / (1 - std::pow(beta1, step))) / (std::sqrt(v1.v[i] / (1 - std::pow(beta2, step))) + epsilon);
+    }
+    KernelAttributes a = attributes({{"beta1", beta1}, {"beta2", beta2}, {"epsilon", epsilon}, {"weight_decay", decay}, {"begins", kBegins}, {"ends", kEnds}, {"dp_slice", n}});
+    expectCase({KernelId::AdamW, {p, m, v, g, filled({}, scale), filled({}, lr), filled({}, step)}, {p1, m1, v1}, a, 1e-5, {0, 1, 2}, dpRank});
+  }
+}
+
+} // namespace
+} // namespace autotp::test

@@ -1,0 +1,79 @@
+// Reads every #include of the project against the arrows that docs allow: a linker does not see an include of inline code.
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <set>
+
+namespace {
+
+/// folder -> what it may include, besides itself. `passes/*` stands for each folder of passes.
+const std::map<std::string, std::set<std::string>> kArrows = {
+    {"compiler/ir", {"runtime/base", "runtime/plan"}},
+    {"compiler/axes", {"compiler/ir", "runtime/base", "runtime/plan"}},
+    {"compiler/ops", {"compiler/axes", "compiler/ir", "runtime/base", "runtime/plan"}},
+    {"compiler/sharding", {"compiler/axes", "compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
+    {"compiler/onnx", {"compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
+    {"passes/*", {"compiler/axes", "compiler/ir", "compiler/ops", "compiler/sharding", "runtime/base", "runtime/plan"}},
+    {"runtime/base", {}},
+    {"runtime/plan", {"runtime/base"}},
+    {"runtime/device", {"runtime/base", "runtime/plan"}},
+    {"runtime/comm", {"runtime/base", "runtime/plan", "runtime/device"}},
+    {"runtime/data", {"runtime/base", "runtime/plan"}},
+    {"runtime/execute", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm"}},
+    {"runtime/train", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data", "runtime/execute"}},
+};
+
+/// The list of passes, and what reports on all of them, know every folder.
+bool knowsAllPasses(const std::string &file) { return llvm::StringRef(file).startswith("passes/pipeline.") || llvm::StringRef(file).startswith("passes/report/"); }
+
+std::string folderOf(llvm::StringRef file) {
+  llvm::SmallVector<llvm::StringRef, 4> parts;
+  file.split(parts, '/');
+  return parts.size() > 2 ? parts[0].str() + "/" + parts[1].str() : parts[0].str();
+}
+
+bool isAllowed(const std::string &file, const std::string &included) {
+  std::string from = folderOf(file), to = folderOf(included);
+  llvm::StringRef target(to);
+  if (target.startswith("tests") || target.startswith("tools")) return llvm::StringRef(file).startswith("tools");
+  if (from == to || llvm::StringRef(file).startswith("tools") || llvm::StringRef(file).startswith("models")) return true;
+  if (knowsAllPasses(file)) return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" || to == "runtime/plan";
+  auto row = kArrows.find(llvm::StringRef(from).startswith("passes/") ? "passes/*" : from);
+  return row != kArrows.end() && row->second.count(to);
+}
+
+TEST(Layers, EveryIncludeFollowsAnArrow) {
+  namespace fs = std::filesystem;
+  fs::path root = AUTOTP_SOURCE_DIR;
+  int seen = 0;
+  for (const char *top : {"compiler", "passes", "runtime", "tools", "models"})
+    for (const auto &entry : fs::recursive_directory_iterator(root / top)) {
+      if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
+      std::string file = fs::relative(entry.path(), root).string(), line;
+      std::ifstream stream(entry.path());
+      while (std::getline(stream, line)) {
+        llvm::StringRef text(line);
+        if (!text.consume_front("#include \"")) continue;
+        std::string included = text.split('"').first.str();
+        llvm::StringRef head = llvm::StringRef(included).split('/').first;
+        if (head == "llvm") continue;
+        ++seen;
+        EXPECT_TRUE(isAllowed(file, included)) << file << " includes " << included;
+      }
+    }
+  EXPECT_GT(seen, 200) << "the tree was not read";
+}
+
+TEST(Layers, AForbiddenIncludeIsSeen) {
+  EXPECT_FALSE(isAllowed("compiler/ir/graph.cpp", "compiler/ops/op_def.h"));
+  EXPECT_FALSE(isAllowed("runtime/execute/executor.cpp", "compiler/ir/graph.h"));
+  EXPECT_FALSE(isAllowed("passes/shard/choose_axes.cpp", "passes/train/differentiate.h"));
+  EXPECT_FALSE(isAllowed("runtime/plan/manifest.cpp", "runtime/device/device.h"));
+  EXPECT_TRUE(isAllowed("passes/shard/choose_axes.cpp", "compiler/sharding/graph_axes.h"));
+}
+
+} // namespace

@@ -1,0 +1,122 @@
+/// \file Ranks as threads: every collective on groups of every size, and what happens when a rank fails.
+#include "runtime/comm/communicator.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace autotp {
+namespace {
+
+/// body(communicator) on a thread for each rank.
+template <typename Body> void onRanks(int size, Body body) {
+  auto all = makeLocalCommunicators(size);
+  std::vector<std::thread> threads;
+  for (auto &comm : all) threads.emplace_back([&body, &comm] { body(*comm); });
+  for (std::thread &thread : threads) thread.join();
+}
+
+float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
+
+void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
+  auto group = comm.group(ranks);
+  ASSERT_TRUE(bool(group));
+  const int64_t members = int64_t(ranks.size());
+  std::vector<int64_t> counts;
+  int64_t all = 0, me = 0, begin = 0;
+  for (int64_t m = 0; m < members; ++m) {
+    if (ranks[size_t(m)] == comm.rank()) {
+      me = m;
+      begin = all;
+    }
+    counts.push_back(m == 1 ? 0 : base + m); // uneven, one empty
+    all += counts.back();
+  }
+  std::vector<float> in(static_cast<size_t>(all)), out(in.size(), -1);
+  for (int64_t i = 0; i < all; ++i) in[size_t(i)] = valueOf(comm.rank(), i);
+  auto sumAt = [&](int64_t i) {
+    float sum = 0;
+    for (int rank : ranks) sum += valueOf(rank, i);
+    return sum;
+  };
+  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Sum));
+  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(out[size_t(i)], sumAt(i));
+  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Max));
+  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(out[size_t(i)], valueOf(*std::max_element(ranks.begin(), ranks.end()), i));
+  std::vector<float> own(size_t(counts[size_t(me)]) + 1, -1);
+  ASSERT_TRUE((*group)->reduceScatter(in.data(), own.data(), counts, DType::F32));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i) ASSERT_EQ(own[size_t(i)], sumAt(begin + i));
+  EXPECT_EQ(own.back(), -1); // nothing past the end
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i) own[size_t(i)] = valueOf(comm.rank(), i);
+  ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, DType::F32));
+  for (int64_t m = 0, at = 0; m < members; ++m)
+    for (int64_t i = 0; i < counts[size_t(m)]; ++i) ASSERT_EQ(out[size_t(at++)], valueOf(ranks[size_t(m)], i));
+  // In place: the reduction, a part of the operand, and a part of the result.
+  std::vector<float> inOut = in;
+  ASSERT_TRUE((*group)->reduceScatter(inOut.data(), inOut.data() + begin, counts, DType::F32));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i) ASSERT_EQ(inOut[size_t(begin + i)], sumAt(begin + i));
+  ASSERT_TRUE((*group)->allGather(inOut.data() + begin, inOut.data(), counts, DType::F32));
+  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(inOut[size_t(i)], sumAt(i));
+  ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
+  EXPECT_EQ(in, inOut);
+}
+
+TEST(LocalCommunicator, EveryCollectiveOnTheWorld) {
+  for (int size : {1, 2, 3, 4, 9}) // 9: more ranks than cores here
+    for (int64_t base : {0, 1, 5, 5000})
+      onRanks(size, [&](Communicator &comm) {
+        std::vector<int> ranks;
+        for (int r = 0; r < size; ++r) ranks.push_back(r);
+        EXPECT_EQ(comm.size(), size);
+        for (int round = 0; round < 3; ++round) checkGroup(comm, ranks, base);
+        EXPECT_TRUE(comm.barrier());
+      });
+}
+
+TEST(LocalCommunicator, Subgroups) {
+  onRanks(4, [](Communicator &comm) {
+    const int tp = comm.rank() % 2, dp = comm.rank() / 2;
+    for (int round = 0; round < 20; ++round) {
+      checkGroup(comm, {dp * 2, dp * 2 + 1}, 33);
+      checkGroup(comm, {tp, 2 + tp}, 1001);
+    }
+  });
+  onRanks(3, [](Communicator &comm) {
+    if (comm.rank() != 1) checkGroup(comm, {0, 2}, 7);
+  });
+}
+
+TEST(LocalCommunicator, IntegersAndDoubles) {
+  onRanks(3, [](Communicator &comm) {
+    auto group = comm.group({0, 1, 2});
+    std::vector<int64_t> n = {comm.rank(), -comm.rank(), int64_t(1) << 40};
+    std::vector<double> d = {comm.rank() + 0.5};
+    ASSERT_TRUE((*group)->allReduce(n.data(), n.data(), 3, DType::I64, Reduce::Sum));
+    ASSERT_TRUE((*group)->allReduce(d.data(), d.data(), 1, DType::F64, Reduce::Max));
+    EXPECT_EQ(n, (std::vector<int64_t>{3, -3, int64_t(3) << 40}));
+    EXPECT_EQ(d[0], 2.5);
+  });
+}
+
+TEST(LocalCommunicator, AbortWakesEveryWait) {
+  std::atomic<int> failed{0};
+  onRanks(4, [&](Communicator &comm) {
+    auto group = comm.group(comm.rank() < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3});
+    float x = 1;
+    if (comm.rank() == 3) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50)); // the others sleep by then
+      comm.abort();
+      return;
+    }
+    bool isOk = comm.rank() < 2 ? comm.barrier() : (*group)->allReduce(&x, &x, 1, DType::F32, Reduce::Sum);
+    failed += !isOk;
+    EXPECT_FALSE(comm.barrier()); // and all that come later
+  });
+  EXPECT_EQ(failed, 3);
+}
+
+} // namespace
+} // namespace autotp

@@ -1,0 +1,118 @@
+/// \file Safetensors and manifests: there and back, and files that must be refused.
+#include "runtime/base/error.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/plan/safetensors.h"
+#include "tests/runtime/temporary_file.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp {
+namespace {
+
+using test::little;
+using test::TemporaryFolder;
+
+TEST(Safetensors, RoundTrip) {
+  TemporaryFolder folder;
+  std::vector<uint8_t> bytes(24);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = uint8_t(i);
+  std::vector<NamedTensor> tensors = {{"b", DType::F32, {2, 3}, bytes}, {"a \"quoted\"", DType::I64, {}, llvm::ArrayRef<uint8_t>(bytes).take_front(8)}, {"empty", DType::BF16, {0, 5}, {}}};
+  std::string path = folder.path() + "/x.safetensors";
+  ASSERT_FALSE(bool(writeSafetensors(path, tensors)));
+  auto file = readSafetensors(path);
+  ASSERT_TRUE(bool(file)) << describe(file.takeError());
+  ASSERT_EQ(file->tensors.size(), 3u);
+  for (const NamedTensor &wanted : tensors) {
+    const NamedTensor *got = file->find(wanted.name);
+    ASSERT_TRUE(got) << wanted.name;
+    EXPECT_EQ(got->dtype, wanted.dtype);
+    EXPECT_EQ(got->shape, wanted.shape);
+    EXPECT_EQ(got->bytes, wanted.bytes);
+  }
+  EXPECT_EQ(file->find("c"), nullptr);
+}
+
+TEST(Safetensors, BrokenFiles) {
+  TemporaryFolder folder;
+  auto refuses = [&](const std::string &bytes) {
+    auto file = readSafetensors(folder.write("bad", bytes));
+    EXPECT_FALSE(bool(file)) << bytes;
+    if (!file) llvm::consumeError(file.takeError());
+  };
+  auto withHeader = [](const std::string &header, size_t data) { return little(header.size(), 8) + header + std::string(data, 'x'); };
+  refuses("");
+  refuses("1234567");
+  refuses(little(~0ull, 8));
+  refuses(little(100, 8) + "{}");
+  refuses(withHeader("{", 0));
+  refuses(withHeader("[]", 0));
+  refuses(withHeader(R"({"a":3})", 0));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[2]}})", 8));
+  refuses(withHeader(R"({"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}})", 8));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8));
+  auto missing = readSafetensors(folder.path() + "/none");
+  EXPECT_FALSE(bool(missing));
+  llvm::consumeError(missing.takeError());
+}
+
+Manifest sampleManifest() {
+  Manifest m;
+  m.tp = 2;
+  m.dp = 2;
+  m.microBatch = 4;
+  m.gradAccum = 3;
+  m.lossKind = "mean";
+  m.weightsKind = "copy";
+  m.lr = 0.5;
+  m.inputs = {{"ids", "i64", "tokens", {4, 16}, 100}, {"x", "f32", "data", {4}, 0}};
+  m.programs = {{"a.pb", "00"}};
+  m.weights = {{"w0", "11"}, {"w1", "22"}};
+  for (int64_t r = 0; r < 4; ++r) m.ranks.push_back({0, r % 2, r / 2});
+  m.report["model"] = "m";
+  return m;
+}
+
+TEST(Manifest, RoundTrip) {
+  TemporaryFolder folder;
+  std::string text = manifestText(sampleManifest());
+  folder.write("manifest.json", text);
+  auto read = readManifest(folder.path());
+  ASSERT_TRUE(bool(read)) << describe(read.takeError());
+  EXPECT_EQ(manifestText(*read), text);
+  EXPECT_EQ(read->ranks[3].dp, 1);
+}
+
+TEST(Manifest, Inconsistent) {
+  TemporaryFolder folder;
+  auto refuses = [&](auto change) {
+    Manifest m = sampleManifest();
+    change(m);
+    folder.write("manifest.json", manifestText(m));
+    auto read = readManifest(folder.path());
+    EXPECT_FALSE(bool(read));
+    if (!read) llvm::consumeError(read.takeError());
+  };
+  refuses([](Manifest &m) { m.tp = 3; });
+  refuses([](Manifest &m) { m.tp = 0; });
+  refuses([](Manifest &m) { m.dp = int64_t(1) << 62; });
+  refuses([](Manifest &m) { m.gradAccum = 0; });
+  refuses([](Manifest &m) { m.ranks[1].tp = 0; });
+  refuses([](Manifest &m) { m.ranks[1].program = 1; });
+  refuses([](Manifest &m) { m.weights.pop_back(); });
+  refuses([](Manifest &m) { m.inputs[0].shape[0] = 5; });
+  refuses([](Manifest &m) { m.inputs[0].shape.clear(); });
+  refuses([](Manifest &m) { m.programs[0].path = "../a"; });
+  refuses([](Manifest &m) { m.weights[0].path = "/etc/passwd"; });
+  for (const char *text : {"", "{", "[]", "{\"format_version\": 99}", "{\"format_version\": 1}"}) {
+    folder.write("manifest.json", text);
+    auto read = readManifest(folder.path());
+    EXPECT_FALSE(bool(read)) << text;
+    if (!read) llvm::consumeError(read.takeError());
+  }
+}
+
+} // namespace
+} // namespace autotp
