@@ -91,7 +91,7 @@ private:
   llvm::Error checkStep(const plan::Step &step) {
     if (step.has_kernel()) {
       const plan::KernelCall &call = step.kernel();
-      if (call.kernel() > UINT16_MAX || nameOf(KernelId(call.kernel())) == "?") return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist", "compile the plan again with this autotp-compile");
+      if (call.kernel() == uint32_t(KernelId::None) || call.kernel() > UINT16_MAX || nameOf(KernelId(call.kernel())) == "?") return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist", "compile the plan again with this autotp-compile");
       for (const auto *list : {&call.operands(), &call.results()})
         for (const plan::TensorRef &tensor : *list)
           if (llvm::Error error = checkTensor(tensor, "step " + step.name())) return error;

@@ -5,6 +5,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstring>
@@ -36,15 +37,14 @@ llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name
   const auto *row = llvm::find_if(kNames, [&](const auto &r) { return *dtype == r.name; });
   if (row == std::end(kNames)) return bad("its dtype is not supported");
   tensor.dtype = row->dtype;
-  uint64_t bytes = sizeOf(tensor.dtype);
+  int64_t bytes = int64_t(sizeOf(tensor.dtype));
   for (const llvm::json::Value &d : *shape) {
     int64_t size = d.getAsInteger().getValueOr(-1);
-    if (size < 0 || (size > 0 && bytes > data.size() / uint64_t(size) + sizeOf(DType::F64))) return bad("its shape does not fit the file");
-    bytes *= uint64_t(size);
+    if (size < 0 || llvm::MulOverflow<int64_t>(bytes, size, bytes)) return bad("its shape does not fit the file");
     tensor.shape.push_back(size);
   }
   int64_t begin = (*offsets)[0].getAsInteger().getValueOr(-1), end = (*offsets)[1].getAsInteger().getValueOr(-1);
-  if (begin < 0 || end < begin || uint64_t(end) > data.size() || uint64_t(end - begin) != bytes) return bad("its data_offsets do not fit its shape or the file");
+  if (begin < 0 || end < begin || uint64_t(end) > data.size() || end - begin != bytes) return bad("its data_offsets do not fit its shape or the file");
   tensor.bytes = data.slice(size_t(begin), size_t(end - begin));
   return tensor;
 }

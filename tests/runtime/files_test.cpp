@@ -53,6 +53,7 @@ TEST(Safetensors, BrokenFiles) {
   refuses(withHeader(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7));
   refuses(withHeader(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8));
   refuses(withHeader(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8));
+  refuses(withHeader(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", 8)); // overflows
   auto missing = readSafetensors(folder.path() + "/none");
   EXPECT_FALSE(bool(missing));
   llvm::consumeError(missing.takeError());

@@ -71,6 +71,7 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"shape that overflows", [&](P &p) { call(p)->mutable_operands(0)->add_shape(int64_t(1) << 62); }},
       {"dtype", [&](P &p) { call(p)->mutable_operands(0)->set_dtype(77); }},
       {"kernel", [&](P &p) { call(p)->set_kernel(9999); }},
+      {"no kernel", [&](P &p) { call(p)->set_kernel(0); }},
       {"kernel beyond 16 bits", [&](P &p) { call(p)->set_kernel(65536 + uint32_t(KernelId::Neg)); }},
       {"workspace", [&](P &p) { call(p)->set_workspace_bytes(257); }},
       {"empty step", [](P &p) { p.mutable_sections(0)->add_steps(); }},
