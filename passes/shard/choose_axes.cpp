@@ -22,6 +22,7 @@ struct Candidate {
   double elements = 0, flops = 0, sentBytes = 0, reductions = 0;
   std::string whole;                 ///< why it cannot be sharded at all
   llvm::DenseSet<AxisId> multiplies; ///< other leaves it meets in one value
+  llvm::DenseSet<ValueId> reduced;   ///< sums that it leaves pending, each counted once
   AxisId groupPartner = kNoAxis;     ///< in a product (this partner): heads that share keys and values
 };
 
@@ -151,6 +152,7 @@ private:
 
   /// A sum that is pending because of a leaf is reduced once, unless it is a parameter's gradient.
   void countSent(const IndexTerms &terms, size_t result, ValueId value) {
+    value = endOfSum(value);
     if (graph_.isOutput(value)) return;
     llvm::SmallSetVector<AxisId, 4> pending;
     auto add = [&](AxisId term) {
@@ -160,10 +162,17 @@ private:
     for (AxisId term : terms.contracted[result]) add(term);
     add(terms.lookup);
     for (AxisId leaf : pending)
-      if (auto at = candidates_.find(leaf); at != candidates_.end()) {
+      if (auto at = candidates_.find(leaf); at != candidates_.end() && at->second.reduced.insert(value).second) {
         at->second.sentBytes += double(graph_.type(value).bytes());
         at->second.reductions += 1;
       }
+  }
+
+  /// Addends of one sum are reduced together: the gradients of Q, K and V's input are one reduction.
+  ValueId endOfSum(ValueId value) const {
+    while (graph_.value(value).uses.size() == 1 && graph_.node(graph_.value(value).uses[0].node).is("add"))
+      value = graph_.node(graph_.value(value).uses[0].node).results[0];
+    return value;
   }
 
   double saved(const Candidate &c) const {

@@ -1,0 +1,42 @@
+/// \file Adds nodes and constants to an ONNX graph. A node has one result, and the result's name.
+#pragma once
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <set>
+#include <string>
+
+namespace autotp {
+
+onnx::AttributeProto intAttribute(const char *name, int64_t value);
+onnx::AttributeProto intsAttribute(const char *name, llvm::ArrayRef<int64_t> values);
+
+class GraphWriter {
+public:
+  using Attributes = std::initializer_list<onnx::AttributeProto>;
+  explicit GraphWriter(onnx::GraphProto &graph) : graph_(graph) {}
+
+  /// Adds a node; returns the name of its result, which is `result`.
+  std::string node(const char *op, std::string result, std::initializer_list<std::string> operands, Attributes attributes = {});
+
+  /// Constants: equal ones are one initializer.
+  std::string number(float value);
+  std::string integer(int64_t value);
+  std::string integers(llvm::ArrayRef<int64_t> values);
+  std::string table(std::string name, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> values);
+
+  /// A float initializer without contents yet; returns its index.
+  int declare(const std::string &name, llvm::ArrayRef<int64_t> shape);
+
+  void input(const std::string &name, llvm::ArrayRef<int64_t> shape);
+  void scalarOutput(const std::string &name);
+
+private:
+  onnx::TensorProto *initializer(const std::string &name, int32_t type, llvm::ArrayRef<int64_t> shape);
+  onnx::GraphProto &graph_;
+  std::set<std::string> constants_;
+};
+
+} // namespace autotp
