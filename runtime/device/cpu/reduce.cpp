@@ -50,7 +50,7 @@ template <typename T> struct Sum {
   static Total first() { return 0; }
   static Total join(Total a, Total b) { return a + b; }
   static Total along(const T *x, int64_t n) {
-    constexpr int64_t kBlock = 1024; // lanes of T inside, the wide total between blocks
+    constexpr int64_t kBlock = 128; // in T inside, short enough to lose little; the wide total between blocks
     Total total = 0;
     for (int64_t begin = 0; begin < n; begin += kBlock) {
       T part = 0;
