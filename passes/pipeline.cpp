@@ -2,6 +2,7 @@
 
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
+#include "compiler/sharding/find_axes.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/fold_transposes.h"
 #include "passes/import/retie_weights.h"
@@ -16,7 +17,6 @@
 #include "passes/recognise/recognise_silu.h"
 #include "passes/recognise/recognise_swiglu.h"
 #include "passes/shard/place_reductions.h"
-#include "compiler/sharding/find_axes.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
@@ -30,9 +30,13 @@ llvm::Error bindLoss(Graph &graph, const std::string &wanted) {
     bool isWanted = wanted.empty() ? type.elements() == 1 && isFloat(type.dtype) : output.name == wanted;
     if (isWanted) scalars.push_back(output);
   }
-  if (!wanted.empty() && scalars.empty()) return problem("--loss-output", "the model has no output '" + escaped(wanted) + "'");
-  if (scalars.empty()) return problem("model", "none of its outputs is a scalar loss", "export the model with its loss, or name one with --loss-output");
-  if (scalars.size() > 1) return problem("model", "several of its outputs are scalars", "name the loss with --loss-output NAME");
+  if (!wanted.empty() && scalars.empty())
+    return problem("--loss-output", "the model has no output '" + escaped(wanted) + "'");
+  if (scalars.empty())
+    return problem("model", "none of its outputs is a scalar loss",
+                   "export the model with its loss, or name one with --loss-output");
+  if (scalars.size() > 1)
+    return problem("model", "several of its outputs are scalars", "name the loss with --loss-output NAME");
   Builder builder(graph);
   builder.origin = "loss";
   graph.outputs = {{"loss", builder.reshape(scalars[0].value, {})}};
@@ -59,7 +63,8 @@ template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph
 constexpr PassEntry kPipeline[] = {
     {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.lossOutput); }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
-    {"classify-parameters", [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
+    {"classify-parameters",
+     [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
     // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
     {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
@@ -106,7 +111,10 @@ llvm::Error runPipeline(Graph &graph, State &state) {
       *options.printTo << "# after " << pass.name << "\n";
       print(graph, *options.printTo);
     }
-    if (llvm::Error error = verify(graph)) return llvm::joinErrors(problem(pass.name, "this pass left a broken graph", "report this as a bug, with the model"), std::move(error));
+    if (llvm::Error error = verify(graph))
+      return llvm::joinErrors(
+          problem(pass.name, "this pass left a broken graph", "report this as a bug, with the model"),
+          std::move(error));
     if (options.stopAfter == pass.name) break;
   }
   return llvm::Error::success();
@@ -139,7 +147,8 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
 
 std::vector<std::string> passNames() {
   std::vector<std::string> names;
-  for (const PassEntry &pass : kPipeline) names.push_back(pass.name);
+  for (const PassEntry &pass : kPipeline)
+    names.push_back(pass.name);
   names.push_back("partition");
   return names;
 }

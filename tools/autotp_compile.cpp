@@ -10,49 +10,88 @@ using autotp::problem;
 
 static cl::OptionCategory category("autotp-compile options");
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::Required, cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("folder of the plan"), cl::value_desc("DIR"), cl::Required, cl::cat(category));
-static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1), cl::cat(category));
-static cl::opt<int> dp("dp", cl::desc("ranks of data parallelism (default 1)"), cl::value_desc("N"), cl::init(1), cl::cat(category));
-static cl::opt<int> zero("zero", cl::desc("ZeRO stage 0, 1 or 2 (default 2)"), cl::value_desc("N"), cl::init(2), cl::cat(category));
-static cl::opt<int64_t> microBatch("micro-batch", cl::desc("samples of one dp rank and micro-step, for a dynamic batch (default 1)"), cl::value_desc("N"), cl::init(0), cl::cat(category));
-static cl::opt<int> gradAccum("grad-accum", cl::desc("micro-steps of a step (default 1)"), cl::value_desc("N"), cl::init(1), cl::cat(category));
-static cl::list<std::string> shapes("shape", cl::desc("size of a dynamic dimension"), cl::value_desc("NAME=N"), cl::cat(category));
-static cl::opt<double> lr("lr", cl::desc("learning rate (default 1e-3)"), cl::value_desc("X"), cl::init(1e-3), cl::cat(category));
-static cl::opt<double> beta1("beta1", cl::desc("AdamW (default 0.9)"), cl::value_desc("X"), cl::init(0.9), cl::cat(category));
-static cl::opt<double> beta2("beta2", cl::desc("AdamW (default 0.95)"), cl::value_desc("X"), cl::init(0.95), cl::cat(category));
-static cl::opt<double> epsilon("eps", cl::desc("AdamW (default 1e-8)"), cl::value_desc("X"), cl::init(1e-8), cl::cat(category));
-static cl::opt<double> weightDecay("weight-decay", cl::desc("AdamW (default 0.1)"), cl::value_desc("X"), cl::init(0.1), cl::cat(category));
-static cl::opt<std::string> decay("decay", cl::desc("what decays: matrices (default) or all"), cl::value_desc("all|matrices"), cl::init("matrices"), cl::cat(category));
-static cl::opt<double> clip("clip-grad-norm", cl::desc("clip the global gradient norm (default: no clipping)"), cl::value_desc("X"), cl::init(0), cl::cat(category));
-static cl::opt<std::string> shard("shard", cl::desc("auto (default) weighs traffic against savings; all takes every axis that divides parameters"), cl::value_desc("auto|all"), cl::init("auto"), cl::cat(category));
-static cl::opt<int64_t> bucketMb("bucket-mb", cl::desc("size of a dp bucket (default 25)"), cl::value_desc("N"), cl::init(25), cl::cat(category));
-static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"), cl::value_desc("NAME"), cl::cat(category));
-static cl::list<std::string> inputs("input", cl::desc("what an input means: tokens, labels, next-labels, ones, positions or data"), cl::value_desc("NAME=ROLE"), cl::cat(category));
-static cl::opt<std::string> trainPattern("train", cl::desc("initializers to train, besides those found by their role"), cl::value_desc("REGEX"), cl::cat(category));
-static cl::opt<std::string> freezePattern("freeze", cl::desc("initializers not to train"), cl::value_desc("REGEX"), cl::cat(category));
-static cl::opt<bool> noRetie("no-retie", cl::desc("leave tied weights apart that the exporter wrote twice"), cl::cat(category));
-static cl::opt<bool> noRecognise("no-recognise", cl::desc("keep the exporter's operators instead of fused ones: slower, the same numbers"), cl::cat(category));
-static cl::opt<std::string> weights("weights", cl::desc("copy (default) the model's weights into the plan, or none[:seed]: random ones"), cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
-static cl::opt<std::string> printAfter("print-after", cl::desc("print the graph after a pass, or after all"), cl::value_desc("PASS|all"), cl::cat(category));
-static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass and write no plan"), cl::value_desc("PASS"), cl::cat(category));
+static cl::opt<std::string> output("o", cl::desc("folder of the plan"), cl::value_desc("DIR"), cl::Required,
+                                   cl::cat(category));
+static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
+                       cl::cat(category));
+static cl::opt<int> dp("dp", cl::desc("ranks of data parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
+                       cl::cat(category));
+static cl::opt<int> zero("zero", cl::desc("ZeRO stage 0, 1 or 2 (default 2)"), cl::value_desc("N"), cl::init(2),
+                         cl::cat(category));
+static cl::opt<int64_t> microBatch("micro-batch",
+                                   cl::desc("samples of one dp rank and micro-step, for a dynamic batch (default 1)"),
+                                   cl::value_desc("N"), cl::init(0), cl::cat(category));
+static cl::opt<int> gradAccum("grad-accum", cl::desc("micro-steps of a step (default 1)"), cl::value_desc("N"),
+                              cl::init(1), cl::cat(category));
+static cl::list<std::string> shapes("shape", cl::desc("size of a dynamic dimension"), cl::value_desc("NAME=N"),
+                                    cl::cat(category));
+static cl::opt<double> lr("lr", cl::desc("learning rate (default 1e-3)"), cl::value_desc("X"), cl::init(1e-3),
+                          cl::cat(category));
+static cl::opt<double> beta1("beta1", cl::desc("AdamW (default 0.9)"), cl::value_desc("X"), cl::init(0.9),
+                             cl::cat(category));
+static cl::opt<double> beta2("beta2", cl::desc("AdamW (default 0.95)"), cl::value_desc("X"), cl::init(0.95),
+                             cl::cat(category));
+static cl::opt<double> epsilon("eps", cl::desc("AdamW (default 1e-8)"), cl::value_desc("X"), cl::init(1e-8),
+                               cl::cat(category));
+static cl::opt<double> weightDecay("weight-decay", cl::desc("AdamW (default 0.1)"), cl::value_desc("X"), cl::init(0.1),
+                                   cl::cat(category));
+static cl::opt<std::string> decay("decay", cl::desc("what decays: matrices (default) or all"),
+                                  cl::value_desc("all|matrices"), cl::init("matrices"), cl::cat(category));
+static cl::opt<double> clip("clip-grad-norm", cl::desc("clip the global gradient norm (default: no clipping)"),
+                            cl::value_desc("X"), cl::init(0), cl::cat(category));
+static cl::opt<std::string>
+    shard("shard",
+          cl::desc("auto (default) weighs traffic against savings; all takes every axis that divides parameters"),
+          cl::value_desc("auto|all"), cl::init("auto"), cl::cat(category));
+static cl::opt<int64_t> bucketMb("bucket-mb", cl::desc("size of a dp bucket (default 25)"), cl::value_desc("N"),
+                                 cl::init(25), cl::cat(category));
+static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
+                                       cl::value_desc("NAME"), cl::cat(category));
+static cl::list<std::string>
+    inputs("input", cl::desc("what an input means: tokens, labels, next-labels, ones, positions or data"),
+           cl::value_desc("NAME=ROLE"), cl::cat(category));
+static cl::opt<std::string> trainPattern("train", cl::desc("initializers to train, besides those found by their role"),
+                                         cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string> freezePattern("freeze", cl::desc("initializers not to train"), cl::value_desc("REGEX"),
+                                          cl::cat(category));
+static cl::opt<bool> noRetie("no-retie", cl::desc("leave tied weights apart that the exporter wrote twice"),
+                             cl::cat(category));
+static cl::opt<bool>
+    noRecognise("no-recognise",
+                cl::desc("keep the exporter's operators instead of fused ones: slower, the same numbers"),
+                cl::cat(category));
+static cl::opt<std::string>
+    weights("weights", cl::desc("copy (default) the model's weights into the plan, or none[:seed]: random ones"),
+            cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
+static cl::opt<std::string> printAfter("print-after", cl::desc("print the graph after a pass, or after all"),
+                                       cl::value_desc("PASS|all"), cl::cat(category));
+static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass and write no plan"),
+                                      cl::value_desc("PASS"), cl::cat(category));
 
-static Error keyValues(StringRef flag, const cl::list<std::string> &list, function_ref<bool(StringRef, StringRef)> take) {
+static Error keyValues(StringRef flag, const cl::list<std::string> &list,
+                       function_ref<bool(StringRef, StringRef)> take) {
   for (StringRef item : list) {
     auto [name, value] = item.split('=');
-    if (name.empty() || value.empty() || !take(name, value)) return problem(flag, "'" + autotp::escaped(item) + "' is not of its form", "see --help");
+    if (name.empty() || value.empty() || !take(name, value))
+      return problem(flag, "'" + autotp::escaped(item) + "' is not of its form", "see --help");
   }
   return Error::success();
 }
 
 static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
-  if (tp < 1 || dp < 1 || tp > 4096 || dp > 4096 || gradAccum < 1 || microBatch < 0 || bucketMb < 1) return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
+  if (tp < 1 || dp < 1 || tp > 4096 || dp > 4096 || gradAccum < 1 || microBatch < 0 || bucketMb < 1)
+    return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
   if (zero < 0 || zero > 2) return problem("--zero", "the stage is 0, 1 or 2");
   if (shard != "auto" && shard != "all") return problem("--shard", "'" + shard + "' is neither auto nor all");
   if (decay != "all" && decay != "matrices") return problem("--decay", "'" + decay + "' is neither all nor matrices");
   for (const std::string &pass : {std::string(printAfter), std::string(stopAfter)})
-    if (!pass.empty() && pass != "all" && !is_contained(autotp::passNames(), pass)) return problem("--print-after", "there is no pass '" + autotp::escaped(pass) + "'", "the passes are: " + join(autotp::passNames(), ", "));
+    if (!pass.empty() && pass != "all" && !is_contained(autotp::passNames(), pass))
+      return problem("--print-after", "there is no pass '" + autotp::escaped(pass) + "'",
+                     "the passes are: " + join(autotp::passNames(), ", "));
   StringRef kind = weights;
-  if (kind != "copy" && (!kind.consume_front("none") || (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed))))) return problem("--weights", "'" + weights + "' is neither copy nor none[:seed]");
+  if (kind != "copy" &&
+      (!kind.consume_front("none") || (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed)))))
+    return problem("--weights", "'" + weights + "' is neither copy nor none[:seed]");
   o.model = model;
   o.import.microBatch = microBatch;
   if (Error error = keyValues("--shape", shapes, [&](StringRef name, StringRef value) {
@@ -87,17 +126,21 @@ static Error run() {
   if (!compiled) return compiled.takeError();
   if (compiled->programs.empty()) return Error::success(); // --stop-after
   std::vector<autotp::plan::Program> programs;
-  for (size_t c = 0; c < compiled->programs.size(); ++c) programs.push_back(autotp::emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
+  for (size_t c = 0; c < compiled->programs.size(); ++c)
+    programs.push_back(autotp::emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
   autotp::Manifest manifest = autotp::describe(*compiled, options, programs);
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
   autotp::printSummary(*compiled, options, programs, outs());
-  if (Error error = autotp::writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, output)) return error;
+  if (Error error = autotp::writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, output))
+    return error;
   outs() << "plan        " << output << "\n";
   return Error::success();
 }
 
 int main(int argc, char **argv) {
-  if (!autotp::parseCommandLine(argc, argv, category, "Shards an ONNX training graph over tp * dp ranks and writes a plan for each.\n")) return 2;
+  if (!autotp::parseCommandLine(argc, argv, category,
+                                "Shards an ONNX training graph over tp * dp ranks and writes a plan for each.\n"))
+    return 2;
   return autotp::exitCode(run());
 }

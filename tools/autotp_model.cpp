@@ -6,13 +6,22 @@ using namespace llvm;
 
 static cl::OptionCategory category("autotp-model options");
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL (llama)"), cl::Required, cl::cat(category));
-static cl::opt<std::string> config("config", cl::desc("a Hugging Face config.json"), cl::value_desc("FILE.json"), cl::Required, cl::cat(category));
-static cl::opt<std::string> weights("weights", cl::desc("take the weights from here (F32, BF16 or F16) instead of drawing them"), cl::value_desc("FILE.safetensors"), cl::cat(category));
-static cl::opt<int64_t> seed("seed", cl::desc("seed of drawn weights"), cl::value_desc("N"), cl::init(0), cl::cat(category));
-static cl::opt<bool> noWeights("no-weights", cl::desc("write shapes only: training starts from weights that autotp-run draws"), cl::cat(category));
-static cl::opt<int64_t> batch("batch", cl::desc("samples of a step"), cl::value_desc("N"), cl::init(1), cl::cat(category));
-static cl::opt<int64_t> seq("seq", cl::desc("tokens of a sample"), cl::value_desc("N"), cl::init(128), cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("the model; more than 1.5 GiB of weights lie in FILE.onnx.data"), cl::value_desc("FILE.onnx"), cl::Required, cl::cat(category));
+static cl::opt<std::string> config("config", cl::desc("a Hugging Face config.json"), cl::value_desc("FILE.json"),
+                                   cl::Required, cl::cat(category));
+static cl::opt<std::string> weights("weights",
+                                    cl::desc("take the weights from here (F32, BF16 or F16) instead of drawing them"),
+                                    cl::value_desc("FILE.safetensors"), cl::cat(category));
+static cl::opt<int64_t> seed("seed", cl::desc("seed of drawn weights"), cl::value_desc("N"), cl::init(0),
+                             cl::cat(category));
+static cl::opt<bool> noWeights("no-weights",
+                               cl::desc("write shapes only: training starts from weights that autotp-run draws"),
+                               cl::cat(category));
+static cl::opt<int64_t> batch("batch", cl::desc("samples of a step"), cl::value_desc("N"), cl::init(1),
+                              cl::cat(category));
+static cl::opt<int64_t> seq("seq", cl::desc("tokens of a sample"), cl::value_desc("N"), cl::init(128),
+                            cl::cat(category));
+static cl::opt<std::string> output("o", cl::desc("the model; more than 1.5 GiB of weights lie in FILE.onnx.data"),
+                                   cl::value_desc("FILE.onnx"), cl::Required, cl::cat(category));
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(argc, argv, category, "Writes a model with its loss as ONNX.\n")) return 2;

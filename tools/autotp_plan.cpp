@@ -16,7 +16,8 @@ static cl::OptionCategory category("autotp-plan options");
 static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff"), cl::Required, cl::cat(category));
 static cl::opt<std::string> first(cl::Positional, cl::desc("PLAN"), cl::Required, cl::cat(category));
 static cl::opt<std::string> second(cl::Positional, cl::desc("[OTHER]"), cl::cat(category));
-static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0), cl::cat(category));
+static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0),
+                              cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("memory as JSON"), cl::cat(category));
 
 /// Addresses shift with every change, so a diff leaves them out.
@@ -35,7 +36,9 @@ static std::string tensorText(const plan::TensorRef &t) {
 }
 
 static std::string stepText(const plan::Program &program, const plan::Step &step) {
-  static constexpr const char *kAxes[] = {"tp", "dp", "world"}, *kKinds[] = {"all_reduce", "all_reduce_max", "reduce_scatter", "all_gather", "all_to_all", "broadcast"};
+  static constexpr const char *kAxes[] = {"tp", "dp", "world"},
+                              *kKinds[] = {"all_reduce", "all_reduce_max", "reduce_scatter",
+                                           "all_gather", "all_to_all",     "broadcast"};
   std::string text;
   raw_string_ostream os(text);
   os << "%" << step.name() << " = ";
@@ -47,9 +50,11 @@ static std::string stepText(const plan::Program &program, const plan::Step &step
     os << "] #" << c.sequence() << " -> " << tensorText(c.result());
   } else {
     os << nameOf(KernelId(step.kernel().kernel())) << "(";
-    interleave(step.kernel().operands(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
+    interleave(
+        step.kernel().operands(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
     os << ") -> ";
-    interleave(step.kernel().results(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
+    interleave(
+        step.kernel().results(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
   }
   os << "   # " << step.origin();
   return os.str();
@@ -65,7 +70,8 @@ static Expected<LoadedPlan> load(const std::string &folder) {
   if (!manifest) return manifest.takeError();
   LoadedPlan loaded{std::move(*manifest), {}};
   for (const Manifest::File &file : loaded.manifest.programs) {
-    Expected<plan::Program> program = readProgram(folder + "/" + file.path, file.sha256, loaded.manifest.tp, loaded.manifest.dp);
+    Expected<plan::Program> program =
+        readProgram(folder + "/" + file.path, file.sha256, loaded.manifest.tp, loaded.manifest.dp);
     if (!program) return program.takeError();
     loaded.programs.push_back(std::move(*program));
   }
@@ -75,10 +81,12 @@ static Expected<LoadedPlan> load(const std::string &folder) {
 static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
   const plan::Program &program = plan.programs[size_t(plan.manifest.ranks[size_t(rank)].program)];
   std::vector<std::string> lines;
-  for (const plan::Parameter &p : program.parameters()) lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor()));
+  for (const plan::Parameter &p : program.parameters())
+    lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor()));
   for (const plan::Section &section : program.sections()) {
     lines.push_back(section.name() + ":");
-    for (const plan::Step &step : section.steps()) lines.push_back("  " + stepText(program, step));
+    for (const plan::Step &step : section.steps())
+      lines.push_back("  " + stepText(program, step));
   }
   return lines;
 }
@@ -88,7 +96,8 @@ static void printMemory(const LoadedPlan &plan) {
   if (asJson) json.arrayBegin();
   for (auto [r, row] : indexed(plan.manifest.ranks)) {
     const plan::Program &program = plan.programs[size_t(row.program)];
-    if (!asJson) outs() << "rank " << r << ": " << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << "\n";
+    if (!asJson)
+      outs() << "rank " << r << ": " << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << "\n";
     if (asJson) {
       json.objectBegin();
       json.attribute("rank", int64_t(r));
@@ -98,7 +107,8 @@ static void printMemory(const LoadedPlan &plan) {
       if (asJson)
         json.attribute(region.name(), int64_t(region.bytes()));
       else
-        outs() << format("  %-18s %14llu bytes\n", region.name().c_str(), static_cast<unsigned long long>(region.bytes()));
+        outs() << format("  %-18s %14llu bytes\n", region.name().c_str(),
+                         static_cast<unsigned long long>(region.bytes()));
     }
     if (asJson) json.objectEnd();
   }
@@ -110,9 +120,11 @@ static void printMemory(const LoadedPlan &plan) {
 
 /// Lines that only one of both plans has, in order: - for the first, + for the second. Returns whether there are any.
 static bool printDiff(const std::vector<std::string> &a, const std::vector<std::string> &b) {
-  std::vector<std::vector<uint32_t>> longest(a.size() + 1, std::vector<uint32_t>(b.size() + 1, 0)); // common subsequence
+  std::vector<std::vector<uint32_t>> longest(a.size() + 1,
+                                             std::vector<uint32_t>(b.size() + 1, 0)); // common subsequence
   for (size_t i = a.size(); i-- > 0;)
-    for (size_t j = b.size(); j-- > 0;) longest[i][j] = a[i] == b[j] ? longest[i + 1][j + 1] + 1 : std::max(longest[i + 1][j], longest[i][j + 1]);
+    for (size_t j = b.size(); j-- > 0;)
+      longest[i][j] = a[i] == b[j] ? longest[i + 1][j + 1] + 1 : std::max(longest[i + 1][j], longest[i][j + 1]);
   bool differs = false;
   for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
     if (i < a.size() && j < b.size() && a[i] == b[j]) {
@@ -132,25 +144,31 @@ static bool printDiff(const std::vector<std::string> &a, const std::vector<std::
 static Error run() {
   Expected<LoadedPlan> plan = load(first);
   if (!plan) return plan.takeError();
-  if (shownRank < 0 || size_t(shownRank) >= plan->manifest.ranks.size()) return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
+  if (shownRank < 0 || size_t(shownRank) >= plan->manifest.ranks.size())
+    return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
   if (verb == "memory") {
     printMemory(*plan);
     return Error::success();
   }
   if (verb == "show") {
-    for (const std::string &line : linesOf(*plan, shownRank)) outs() << line << "\n";
+    for (const std::string &line : linesOf(*plan, shownRank))
+      outs() << line << "\n";
     return Error::success();
   }
   printsAddresses = false;
   Expected<LoadedPlan> other = load(second);
   if (!other) return other.takeError();
   if (size_t(shownRank) >= other->manifest.ranks.size()) return problem("--rank", "the second plan has fewer ranks");
-  if (!printDiff(linesOf(*plan, shownRank), linesOf(*other, shownRank))) outs() << "rank " << shownRank << " runs the same program\n";
+  if (!printDiff(linesOf(*plan, shownRank), linesOf(*other, shownRank)))
+    outs() << "rank " << shownRank << " runs the same program\n";
   return Error::success();
 }
 
 int main(int argc, char **argv) {
-  if (!autotp::parseCommandLine(argc, argv, category, "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans.\n")) return 2;
+  if (!autotp::parseCommandLine(
+          argc, argv, category,
+          "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans.\n"))
+    return 2;
   if ((verb != "show" && verb != "memory" && verb != "diff") || (verb == "diff") == second.empty()) {
     errs() << "error: write autotp-plan show|memory PLAN, or autotp-plan diff PLAN OTHER\n";
     return 2;

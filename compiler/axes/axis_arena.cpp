@@ -18,8 +18,12 @@ AxisId AxisArena::add(int64_t size) {
   return id;
 }
 
-AxisId AxisArena::leaf(int64_t size) { return size == 1 ? kNoAxis : add(size); }
-AxisId AxisArena::segment(int64_t size) { return add(size); }
+AxisId AxisArena::leaf(int64_t size) {
+  return size == 1 ? kNoAxis : add(size);
+}
+AxisId AxisArena::segment(int64_t size) {
+  return add(size);
+}
 
 AxisId AxisArena::product(llvm::ArrayRef<AxisId> factors) {
   llvm::SmallVector<AxisId> real;
@@ -40,7 +44,8 @@ AxisId AxisArena::product(llvm::ArrayRef<AxisId> factors) {
 AxisId AxisArena::concat(llvm::ArrayRef<AxisId> segments) {
   if (segments.size() == 1) return segments[0];
   int64_t size = 0;
-  for (AxisId segment : segments) size += this->size(segment);
+  for (AxisId segment : segments)
+    size += this->size(segment);
   AxisId id = add(size);
   nodes_[id].kind = Kind::Concat;
   nodes_[id].children.assign(segments.begin(), segments.end());
@@ -48,7 +53,8 @@ AxisId AxisArena::concat(llvm::ArrayRef<AxisId> segments) {
 }
 
 AxisId AxisArena::find(AxisId axis) const {
-  while (nodes_[axis].parent != axis) axis = nodes_[axis].parent;
+  while (nodes_[axis].parent != axis)
+    axis = nodes_[axis].parent;
   return axis;
 }
 
@@ -56,7 +62,8 @@ llvm::SmallVector<AxisId> AxisArena::factors(AxisId axis) const {
   axis = find(axis);
   if (nodes_[axis].kind != Kind::Product) return {axis};
   llvm::SmallVector<AxisId> all;
-  for (AxisId child : nodes_[axis].children) all.append(factors(child));
+  for (AxisId child : nodes_[axis].children)
+    all.append(factors(child));
   return all;
 }
 
@@ -64,7 +71,8 @@ llvm::SmallVector<AxisId> AxisArena::segments(AxisId axis) const {
   axis = find(axis);
   if (nodes_[axis].kind != Kind::Concat) return {axis};
   llvm::SmallVector<AxisId> all;
-  for (AxisId child : nodes_[axis].children) all.append(segments(child));
+  for (AxisId child : nodes_[axis].children)
+    all.append(segments(child));
   return all;
 }
 
@@ -72,7 +80,8 @@ llvm::SmallVector<AxisId> AxisArena::leaves(AxisId axis) const {
   axis = find(axis);
   if (nodes_[axis].kind == Kind::Leaf) return {axis};
   llvm::SmallVector<AxisId> all;
-  for (AxisId child : nodes_[axis].children) all.append(leaves(child));
+  for (AxisId child : nodes_[axis].children)
+    all.append(leaves(child));
   return all;
 }
 
@@ -176,7 +185,8 @@ bool AxisArena::unifyProducts(AxisId a, AxisId b) {
   llvm::SmallVector<AxisId> left = factors(a), right = factors(b);
   auto flat = [&](llvm::ArrayRef<AxisId> list) {
     llvm::SmallVector<AxisId> all;
-    for (AxisId axis : list) all.append(factors(axis));
+    for (AxisId axis : list)
+      all.append(factors(axis));
     return all;
   };
   while (!left.empty() && !right.empty()) {
@@ -202,7 +212,8 @@ bool AxisArena::unifyProducts(AxisId a, AxisId b) {
       else if (!splitFactor(axis, common, parts))
         return false;
       llvm::SmallVector<AxisId> flat;
-      for (AxisId part : parts) flat.append(factors(part));
+      for (AxisId part : parts)
+        flat.append(factors(part));
       list.insert(list.begin(), flat.begin(), flat.end());
       return true;
     };
@@ -243,7 +254,8 @@ bool AxisArena::unifyConcats(AxisId a, AxisId b) {
   size_t done = 0;
   auto flat = [&](llvm::ArrayRef<AxisId> list) {
     llvm::SmallVector<AxisId> all;
-    for (AxisId axis : list) all.append(segments(axis));
+    for (AxisId axis : list)
+      all.append(segments(axis));
     return all;
   };
   while (!left.empty() && !right.empty()) {

@@ -1,5 +1,5 @@
-/// \file Logical axes: which dimensions are one index. Union-find whose classes may be bound to a product or a concatenation
-/// of other axes, so that a dimension is a small tree whose leaves are axes.
+/// \file Logical axes: which dimensions are one index. Union-find whose classes may be bound to a product or a
+/// concatenation of other axes, so that a dimension is a small tree whose leaves are axes.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"

@@ -19,7 +19,8 @@ Cover outerProduct(const Cover &outer, const Cover &inner, int64_t innerSize) {
   for (Interval o : outer) {
     if (isWhole) append(all, {o.begin * innerSize, o.end * innerSize});
     for (int64_t i = o.begin; !isWhole && i < o.end; ++i)
-      for (Interval x : inner) append(all, {i * innerSize + x.begin, i * innerSize + x.end});
+      for (Interval x : inner)
+        append(all, {i * innerSize + x.begin, i * innerSize + x.end});
   }
   return all;
 }
@@ -37,7 +38,8 @@ Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, i
   case AxisArena::Kind::Concat: {
     int64_t offset = 0;
     for (AxisId segment : arena.segments(term)) {
-      for (Interval x : cover(arena, segment, assignment, coordinate)) append(all, {offset + x.begin, offset + x.end});
+      for (Interval x : cover(arena, segment, assignment, coordinate))
+        append(all, {offset + x.begin, offset + x.end});
       offset += arena.size(segment);
     }
     return all;
@@ -90,7 +92,8 @@ std::vector<Interval> evenIntervals(int64_t size, int64_t n) {
 std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group, int64_t tp) {
   std::vector<std::pair<Interval, Interval>> all;
   if (tp <= kv) {
-    for (Interval own : evenIntervals(kv, tp)) all.push_back({own, {0, group}});
+    for (Interval own : evenIntervals(kv, tp))
+      all.push_back({own, {0, group}});
     return all;
   }
   if (tp > kv * group) { // more coordinates than heads: the last hold nothing
@@ -102,7 +105,8 @@ std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group,
   std::vector<Interval> shares = evenIntervals(tp, kv);
   std::reverse(shares.begin(), shares.end()); // the last heads have one coordinate more
   for (Interval share : shares) {
-    for (Interval part : evenIntervals(group, share.end - share.begin)) all.push_back({{head, head + 1}, part});
+    for (Interval part : evenIntervals(group, share.end - share.begin))
+      all.push_back({{head, head + 1}, part});
     ++head;
   }
   return all;

@@ -127,8 +127,10 @@ struct Instantiation {
     int64_t known = isProduct;
     llvm::SmallVector<std::string> unknown;
     for (const std::string &name : dim.names)
-      if (!sizes.count(name)) unknown.push_back(name);
-      else known = isProduct ? known * sizes[name] : known + sizes[name];
+      if (!sizes.count(name))
+        unknown.push_back(name);
+      else
+        known = isProduct ? known * sizes[name] : known + sizes[name];
     if (unknown.empty()) return known == size || size == 1;
     if (unknown.size() > 1) return !isLast;
     if (isProduct && (known == 0 || size % known)) return size == 1 && !isLast;
@@ -147,10 +149,13 @@ struct Instantiation {
         if (isNew) it->second = dim.kind == Dim::Kind::Concat ? arena.segment(own) : arena.leaf(own);
         parts.push_back(it->second);
         std::pair<AxisId, std::string> whole{it->second, "the operator needs all of it"};
-        if (dim.isWhole[i] && it->second != kNoAxis && !llvm::is_contained(terms.whole, whole)) terms.whole.push_back(whole);
+        if (dim.isWhole[i] && it->second != kNoAxis && !llvm::is_contained(terms.whole, whole))
+          terms.whole.push_back(whole);
       }
-      if (parts.empty()) out.push_back(kNoAxis);
-      else out.push_back(dim.kind == Dim::Kind::Concat ? arena.concat(parts) : arena.product(parts));
+      if (parts.empty())
+        out.push_back(kNoAxis);
+      else
+        out.push_back(dim.kind == Dim::Kind::Concat ? arena.concat(parts) : arena.product(parts));
     }
     return out;
   }
@@ -167,8 +172,10 @@ llvm::Expected<IndexTerms> IndexText::instantiate(AxisArena &arena, Shapes opera
   if (llvm::is_contained(inDone, false) || llvm::is_contained(outDone, false) || !work.solve())
     return problem(text_, "sizes do not agree with the index text");
   IndexTerms terms;
-  for (const auto &flat : work.ins) terms.ins.push_back(work.termsOf(flat, terms));
-  for (const auto &flat : work.outs) terms.outs.push_back(work.termsOf(flat, terms));
+  for (const auto &flat : work.ins)
+    terms.ins.push_back(work.termsOf(flat, terms));
+  for (const auto &flat : work.outs)
+    terms.outs.push_back(work.termsOf(flat, terms));
   auto leavesOf = [&](const IndexTerms::Axes &list) {
     IndexTerms::Axes all;
     for (AxisId axis : list)
@@ -184,7 +191,8 @@ llvm::Expected<IndexTerms> IndexText::instantiate(AxisArena &arena, Shapes opera
   return terms;
 }
 
-IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands, IndexText::Shapes results) {
+IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands,
+                           IndexText::Shapes results) {
   auto parsed = IndexText::parse(text);
   auto terms = parsed ? parsed->instantiate(arena, operands, results) : llvm::Expected<IndexTerms>(parsed.takeError());
   if (terms) return std::move(*terms);
@@ -210,22 +218,31 @@ ReshapeTerms refineReshape(AxisArena &arena, llvm::ArrayRef<int64_t> from, llvm:
   std::vector<llvm::SmallVector<AxisId>> left(from.size()), right(to.size());
   size_t i = 0, j = 0;
   while (true) {
-    while (i < from.size() && from[i] == 1) ++i;
-    while (j < to.size() && to[j] == 1) ++j;
+    while (i < from.size() && from[i] == 1)
+      ++i;
+    while (j < to.size() && to[j] == 1)
+      ++j;
     if (i == from.size() && j == to.size()) break;
     size_t i0 = i, j0 = j;
     int64_t m = i < from.size() ? from[i++] : 1, n = j < to.size() ? to[j++] : 1;
     while (m != n && (i < from.size() || j < to.size()))
-      if ((m < n && i < from.size()) || j == to.size()) m *= from[i++];
-      else n *= to[j++];
+      if ((m < n && i < from.size()) || j == to.size())
+        m *= from[i++];
+      else
+        n *= to[j++];
     bool aligns = m == n && m > 0;
     size_t x = i0, y = j0;
     for (int64_t a = 1, b = 1; aligns;) {
-      while (a == 1 && x < i) a = from[x++];
-      while (b == 1 && y < j) b = to[y++];
+      while (a == 1 && x < i)
+        a = from[x++];
+      while (b == 1 && y < j)
+        b = to[y++];
       if (a == 1 && b == 1) break;
       int64_t common = std::gcd(a, b);
-      if (common == 1) { aligns = false; break; }
+      if (common == 1) {
+        aligns = false;
+        break;
+      }
       AxisId leaf = arena.leaf(common);
       left[x - 1].push_back(leaf);
       right[y - 1].push_back(leaf);

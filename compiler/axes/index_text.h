@@ -1,6 +1,6 @@
 /// \file Operator texts such as "... m k, ... k n -> ... m n": which index runs over which dimension.
-/// name... : any number of dimensions, right aligned; (a b) product; (a|b) concat; c! must stay whole; a dimension of size 1
-/// has no index.
+/// name... : any number of dimensions, right aligned; (a b) product; (a|b) concat; c! must stay whole; a dimension of
+/// size 1 has no index.
 #pragma once
 
 #include "compiler/axes/axis_arena.h"
@@ -34,13 +34,18 @@ private:
   std::vector<std::vector<Dim>> ins_, outs_;
 };
 
-/// For the texts of operator rows. A text that does not fit gives fresh axes, all whole, with the error as their reason.
-IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands, IndexText::Shapes results);
+/// For the texts of operator rows. A text that does not fit gives fresh axes, all whole, with the error as their
+/// reason.
+IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands,
+                           IndexText::Shapes results);
 template <typename T>
-IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, llvm::ArrayRef<T> operands, llvm::ArrayRef<T> results) {
+IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, llvm::ArrayRef<T> operands,
+                           llvm::ArrayRef<T> results) {
   std::vector<llvm::ArrayRef<int64_t>> in, out;
-  for (const T &type : operands) in.push_back(type.shape);
-  for (const T &type : results) out.push_back(type.shape);
+  for (const T &type : operands)
+    in.push_back(type.shape);
+  for (const T &type : results)
+    out.push_back(type.shape);
   return instantiateText(text, arena, IndexText::Shapes(in), IndexText::Shapes(out));
 }
 template <typename T, unsigned M, unsigned N>

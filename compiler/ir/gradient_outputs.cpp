@@ -5,11 +5,14 @@
 
 namespace autotp {
 
-std::string gradientName(llvm::StringRef parameter) { return ("gradient:" + parameter).str(); }
+std::string gradientName(llvm::StringRef parameter) {
+  return ("gradient:" + parameter).str();
+}
 
 std::vector<std::pair<ValueId, ValueId>> gradientOutputs(const Graph &graph) {
   llvm::StringMap<ValueId> byName;
-  for (const Output &output : graph.outputs) byName[output.name] = output.value;
+  for (const Output &output : graph.outputs)
+    byName[output.name] = output.value;
   std::vector<std::pair<ValueId, ValueId>> pairs;
   for (const ParameterInfo &parameter : graph.parameters) {
     auto at = byName.find(gradientName(graph.value(parameter.value).name));

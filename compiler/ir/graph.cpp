@@ -10,7 +10,8 @@
 namespace autotp {
 
 Attributes::Attributes(std::initializer_list<std::pair<std::string, Value>> values) {
-  for (const auto &[name, value] : values) set(name, value);
+  for (const auto &[name, value] : values)
+    set(name, value);
 }
 
 void Attributes::set(llvm::StringRef name, Value value) {
@@ -89,7 +90,8 @@ NodeId Graph::addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm
     node.results.push_back(ValueId(values_.size()));
     values_.push_back(std::move(value));
   }
-  for (const auto &[index, operand] : indexed(operands)) values_[operand].uses.push_back({id, unsigned(index)});
+  for (const auto &[index, operand] : indexed(operands))
+    values_[operand].uses.push_back({id, unsigned(index)});
   node.next = before;
   node.previous = before == kNone ? last_ : nodes_[before].previous;
   nodes_.push_back(std::move(node));
@@ -136,16 +138,20 @@ void Graph::setKind(ValueId value, ValueKind kind) {
   values_[value].kind = kind;
 }
 
-void Graph::rename(ValueId value, llvm::StringRef name) { values_[value].name = uniqueName(name); }
+void Graph::rename(ValueId value, llvm::StringRef name) {
+  values_[value].name = uniqueName(name);
+}
 
 void Graph::removeDead() {
   std::vector<bool> isNeeded(values_.size(), false);
-  for (const Output &output : outputs) isNeeded[output.value] = true;
+  for (const Output &output : outputs)
+    isNeeded[output.value] = true;
   for (NodeId id = last_; id != kNone;) {
     Node &node = nodes_[id];
     NodeId previous = node.previous;
     if (llvm::any_of(node.results, [&](ValueId r) { return isNeeded[r]; })) {
-      for (ValueId operand : node.operands) isNeeded[operand] = true;
+      for (ValueId operand : node.operands)
+        isNeeded[operand] = true;
     } else {
       erase(id);
     }
@@ -155,7 +161,8 @@ void Graph::removeDead() {
 
 std::vector<NodeId> Graph::order() const {
   std::vector<NodeId> ids;
-  for (NodeId id = first_; id != kNone; id = nodes_[id].next) ids.push_back(id);
+  for (NodeId id = first_; id != kNone; id = nodes_[id].next)
+    ids.push_back(id);
   return ids;
 }
 

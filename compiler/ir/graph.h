@@ -30,10 +30,10 @@ struct Use {
 
 struct Value {
   Type type;
-  std::string name;   ///< unique in the graph; the ONNX name where there is one
+  std::string name; ///< unique in the graph; the ONNX name where there is one
   ValueKind kind = ValueKind::Result;
-  NodeId producer = kNone; ///< of a Result
-  unsigned result = 0;     ///< which result of the producer
+  NodeId producer = kNone;        ///< of a Result
+  unsigned result = 0;            ///< which result of the producer
   std::optional<Tensor> contents; ///< of a Constant; of a Parameter where its initial value is known
   llvm::SmallVector<Use, 2> uses;
 };
@@ -64,8 +64,8 @@ struct Node {
   llvm::SmallVector<ValueId, 4> operands;
   llvm::SmallVector<ValueId, 2> results;
   Attributes attributes;
-  std::string origin;       ///< the ONNX node, or what a pass made it for: every message and profile names it
-  bool backward = false;    ///< made by differentiation: counted apart in reports
+  std::string origin;    ///< the ONNX node, or what a pass made it for: every message and profile names it
+  bool backward = false; ///< made by differentiation: counted apart in reports
   bool erased = false;
   NodeId previous = kNone, next = kNone;
 

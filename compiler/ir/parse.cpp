@@ -2,7 +2,6 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
-#include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
@@ -96,8 +95,10 @@ private:
   void readStatement(Line &line) {
     if (hasReturned_) return line.fail("nothing may follow 'return'");
     if (line.tryTake("return")) return readReturn(line);
-    constexpr std::pair<const char *, ValueKind> kKinds[] = {{"input ", ValueKind::Input}, {"parameter ", ValueKind::Parameter},
-                                                             {"state ", ValueKind::State}, {"constant ", ValueKind::Constant}};
+    constexpr std::pair<const char *, ValueKind> kKinds[] = {{"input ", ValueKind::Input},
+                                                             {"parameter ", ValueKind::Parameter},
+                                                             {"state ", ValueKind::State},
+                                                             {"constant ", ValueKind::Constant}};
     for (auto [word, kind] : kKinds)
       if (line.tryTake(word)) return readSource(line, kind);
     readNode(line);
@@ -211,7 +212,8 @@ private:
 
   void readNode(Line &line) {
     llvm::SmallVector<llvm::StringRef, 2> names;
-    do names.push_back(readName(line));
+    do
+      names.push_back(readName(line));
     while (!line.failed() && line.tryTake(","));
     line.take("=");
     llvm::StringRef word = line.until("( ");
@@ -227,14 +229,17 @@ private:
     if (line.tryTake("{")) attributes = readAttributes(line);
     line.take(":");
     llvm::SmallVector<Type, 2> types;
-    do types.push_back(readType(line));
+    do
+      types.push_back(readType(line));
     while (!line.failed() && line.tryTake(","));
     bool isBackward = line.tryTake("# backward");
-    if (names.size() != types.size()) line.fail("it names " + llvm::Twine(names.size()) + " results and types " + llvm::Twine(types.size()));
+    if (names.size() != types.size())
+      line.fail("it names " + llvm::Twine(names.size()) + " results and types " + llvm::Twine(types.size()));
     if (line.failed()) return;
     NodeId node = graph_.addNode(op, operands, types, std::move(attributes), "");
     graph_.node(node).backward = isBackward;
-    for (size_t r = 0; r < names.size(); ++r) define(line, names[r], graph_.node(node).results[r]);
+    for (size_t r = 0; r < names.size(); ++r)
+      define(line, names[r], graph_.node(node).results[r]);
   }
 
   void readReturn(Line &line) {
@@ -257,6 +262,8 @@ private:
 
 } // namespace
 
-llvm::Expected<Graph> parse(llvm::StringRef text, Intern internOp) { return Parser(text, internOp).run(); }
+llvm::Expected<Graph> parse(llvm::StringRef text, Intern internOp) {
+  return Parser(text, internOp).run();
+}
 
 } // namespace autotp

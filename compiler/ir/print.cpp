@@ -1,9 +1,9 @@
 #include "compiler/ir/print.h"
 
-#include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SHA1.h"
 
 namespace autotp {
@@ -17,7 +17,8 @@ std::string contentsText(const Tensor &tensor) {
   llvm::raw_string_ostream os(text);
   if (array.type.elements() <= kMostPrinted) {
     os << "{";
-    llvm::interleave(array.data, os, [&](double v) { os << llvm::format("%.9g", v); }, ", ");
+    llvm::interleave(
+        array.data, os, [&](double v) { os << llvm::format("%.9g", v); }, ", ");
     os << "}";
   } else {
     llvm::SHA1 hash;
@@ -44,17 +45,21 @@ void printAttribute(const std::pair<std::string, Attributes::Value> &row, llvm::
 
 void printNode(const Graph &graph, const Node &node, llvm::raw_ostream &os, const Annotate &annotate) {
   os << "  ";
-  llvm::interleave(node.results, os, [&](ValueId r) { os << "%" << graph.value(r).name; }, ", ");
+  llvm::interleave(
+      node.results, os, [&](ValueId r) { os << "%" << graph.value(r).name; }, ", ");
   os << " = " << node.op << "(";
-  llvm::interleave(node.operands, os, [&](ValueId v) { os << "%" << graph.value(v).name; }, ", ");
+  llvm::interleave(
+      node.operands, os, [&](ValueId v) { os << "%" << graph.value(v).name; }, ", ");
   os << ")";
   if (!node.attributes.all().empty()) {
     os << " {";
-    llvm::interleave(node.attributes.all(), os, [&](const auto &row) { printAttribute(row, os); }, ", ");
+    llvm::interleave(
+        node.attributes.all(), os, [&](const auto &row) { printAttribute(row, os); }, ", ");
     os << "}";
   }
   os << " : ";
-  llvm::interleave(node.results, os, [&](ValueId r) { os << graph.type(r).text() << annotate(r); }, ", ");
+  llvm::interleave(
+      node.results, os, [&](ValueId r) { os << graph.type(r).text() << annotate(r); }, ", ");
   if (node.backward) os << "  # backward";
   os << "\n";
 }
@@ -63,8 +68,10 @@ void printNode(const Graph &graph, const Node &node, llvm::raw_ostream &os, cons
 
 void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate) {
   os << "graph {\n";
-  constexpr std::pair<ValueKind, const char *> kKinds[] = {{ValueKind::Input, "input"}, {ValueKind::Parameter, "parameter"},
-                                                           {ValueKind::State, "state"}, {ValueKind::Constant, "constant"}};
+  constexpr std::pair<ValueKind, const char *> kKinds[] = {{ValueKind::Input, "input"},
+                                                           {ValueKind::Parameter, "parameter"},
+                                                           {ValueKind::State, "state"},
+                                                           {ValueKind::Constant, "constant"}};
   for (auto [kind, word] : kKinds)
     for (ValueId id : graph.sources(kind)) {
       const Value &value = graph.value(id);
@@ -73,9 +80,11 @@ void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate) 
       if (kind == ValueKind::Constant) os << " = " << contentsText(*value.contents);
       os << "\n";
     }
-  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) printNode(graph, graph.node(id), os, annotate);
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+    printNode(graph, graph.node(id), os, annotate);
   os << "  return ";
-  llvm::interleave(graph.outputs, os, [&](const Output &o) { os << o.name << "=%" << graph.value(o.value).name; }, ", ");
+  llvm::interleave(
+      graph.outputs, os, [&](const Output &o) { os << o.name << "=%" << graph.value(o.value).name; }, ", ");
   os << "\n}\n";
 }
 

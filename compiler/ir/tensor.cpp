@@ -11,7 +11,8 @@ namespace autotp {
 
 int64_t elementsOf(llvm::ArrayRef<int64_t> shape) {
   int64_t n = 1;
-  for (int64_t d : shape) n *= d;
+  for (int64_t d : shape)
+    n *= d;
   return n;
 }
 
@@ -26,7 +27,8 @@ std::string Type::text() const {
 
 Shape stridesOf(llvm::ArrayRef<int64_t> shape) {
   Shape strides(shape.size(), 1);
-  for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];
+  for (size_t d = shape.size(); d-- > 1;)
+    strides[d - 1] = strides[d] * shape[d];
   return strides;
 }
 
@@ -83,30 +85,47 @@ template <typename T> T loadAs(const uint8_t *at) {
 
 double load(DType dtype, const uint8_t *at) {
   switch (dtype) {
-  case DType::F32: return loadAs<float>(at);
-  case DType::F64: return loadAs<double>(at);
-  case DType::BF16: return bf16ToFloat(loadAs<uint16_t>(at));
-  case DType::F16: return halfToDouble(loadAs<uint16_t>(at));
-  case DType::I64: return double(loadAs<int64_t>(at));
-  case DType::I32: return loadAs<int32_t>(at);
+  case DType::F32:
+    return loadAs<float>(at);
+  case DType::F64:
+    return loadAs<double>(at);
+  case DType::BF16:
+    return bf16ToFloat(loadAs<uint16_t>(at));
+  case DType::F16:
+    return halfToDouble(loadAs<uint16_t>(at));
+  case DType::I64:
+    return double(loadAs<int64_t>(at));
+  case DType::I32:
+    return loadAs<int32_t>(at);
   case DType::Bool:
-  case DType::U8: return *at;
+  case DType::U8:
+    return *at;
   }
   return 0;
 }
 
-template <typename T> void storeAs(T value, uint8_t *at) { std::memcpy(at, &value, sizeof(T)); }
+template <typename T> void storeAs(T value, uint8_t *at) {
+  std::memcpy(at, &value, sizeof(T));
+}
 
 void store(DType dtype, double value, uint8_t *at) {
   switch (dtype) {
-  case DType::F32: return storeAs(float(value), at);
-  case DType::F64: return storeAs(value, at);
-  case DType::BF16: return storeAs(floatToBf16(float(value)), at);
-  case DType::F16: return storeAs(doubleToHalf(value), at);
-  case DType::I64: return storeAs(saturated<int64_t>(value), at);
-  case DType::I32: return storeAs(saturated<int32_t>(value), at);
-  case DType::Bool: return storeAs(uint8_t(value != 0), at);
-  case DType::U8: return storeAs(saturated<uint8_t>(value), at);
+  case DType::F32:
+    return storeAs(float(value), at);
+  case DType::F64:
+    return storeAs(value, at);
+  case DType::BF16:
+    return storeAs(floatToBf16(float(value)), at);
+  case DType::F16:
+    return storeAs(doubleToHalf(value), at);
+  case DType::I64:
+    return storeAs(saturated<int64_t>(value), at);
+  case DType::I32:
+    return storeAs(saturated<int32_t>(value), at);
+  case DType::Bool:
+    return storeAs(uint8_t(value != 0), at);
+  case DType::U8:
+    return storeAs(saturated<uint8_t>(value), at);
   }
 }
 
@@ -124,14 +143,16 @@ void roundToType(Array &array) {
 Array toArray(const Tensor &tensor) {
   Array array(tensor.type);
   size_t size = sizeOf(tensor.type.dtype);
-  for (size_t i = 0; i < array.data.size(); ++i) array.data[i] = load(tensor.type.dtype, tensor.bytes.data() + i * size);
+  for (size_t i = 0; i < array.data.size(); ++i)
+    array.data[i] = load(tensor.type.dtype, tensor.bytes.data() + i * size);
   return array;
 }
 
 Tensor toTensor(const Array &array) {
   size_t size = sizeOf(array.type.dtype);
   std::vector<uint8_t> bytes(array.data.size() * size);
-  for (size_t i = 0; i < array.data.size(); ++i) store(array.type.dtype, array.data[i], bytes.data() + i * size);
+  for (size_t i = 0; i < array.data.size(); ++i)
+    store(array.type.dtype, array.data[i], bytes.data() + i * size);
   return ownedTensor(array.type, std::move(bytes));
 }
 

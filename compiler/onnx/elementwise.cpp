@@ -19,12 +19,14 @@ template <const char *kOp, unsigned kOperands> llvm::Error same(NodeImport &node
 #define AUTOTP_SAME(name, operands)                                                                                    \
   constexpr char k_##name[] = #name;                                                                                   \
   constexpr ImportFn import_##name = same<k_##name, operands>;
-AUTOTP_SAME(neg, 1) AUTOTP_SAME(exp, 1) AUTOTP_SAME(log, 1) AUTOTP_SAME(sqrt, 1) AUTOTP_SAME(reciprocal, 1) AUTOTP_SAME(tanh, 1)
-AUTOTP_SAME(sigmoid, 1) AUTOTP_SAME(erf, 1) AUTOTP_SAME(relu, 1) AUTOTP_SAME(abs, 1) AUTOTP_SAME(sin, 1) AUTOTP_SAME(cos, 1)
-AUTOTP_SAME(floor, 1) AUTOTP_SAME(is_nan, 1) AUTOTP_SAME(add, 2) AUTOTP_SAME(sub, 2) AUTOTP_SAME(mul, 2) AUTOTP_SAME(div, 2)
-AUTOTP_SAME(equal, 2) AUTOTP_SAME(less, 2) AUTOTP_SAME(less_equal, 2) AUTOTP_SAME(greater, 2) AUTOTP_SAME(greater_equal, 2)
-AUTOTP_SAME(where, 3) AUTOTP_SAME(silu, 1)
-constexpr char k_not[] = "not", k_and[] = "and", k_or[] = "or";
+AUTOTP_SAME(neg, 1)
+AUTOTP_SAME(exp, 1) AUTOTP_SAME(log, 1) AUTOTP_SAME(sqrt, 1) AUTOTP_SAME(reciprocal, 1) AUTOTP_SAME(tanh, 1)
+    AUTOTP_SAME(sigmoid, 1) AUTOTP_SAME(erf, 1) AUTOTP_SAME(relu, 1) AUTOTP_SAME(abs, 1) AUTOTP_SAME(sin, 1)
+        AUTOTP_SAME(cos, 1) AUTOTP_SAME(floor, 1) AUTOTP_SAME(is_nan, 1) AUTOTP_SAME(add, 2) AUTOTP_SAME(sub, 2)
+            AUTOTP_SAME(mul, 2) AUTOTP_SAME(div, 2) AUTOTP_SAME(equal, 2) AUTOTP_SAME(less, 2)
+                AUTOTP_SAME(less_equal, 2) AUTOTP_SAME(greater, 2) AUTOTP_SAME(greater_equal, 2) AUTOTP_SAME(where, 3)
+                    AUTOTP_SAME(silu, 1) constexpr char k_not[] = "not",
+                                                        k_and[] = "and", k_or[] = "or";
 #undef AUTOTP_SAME
 
 /// Max, Min and Sum take any number of operands.
@@ -61,7 +63,8 @@ llvm::Error importSwish(NodeImport &node) {
 llvm::Error importPow(NodeImport &node) {
   if (!node.has(1)) return node.fail("its exponent is missing");
   ValueId exponent = node[1];
-  if (!isFloat(node.type(0).dtype) && isFloat(node.type(1).dtype)) return node.fail("an integer to the power of a float is not supported", "cast the base to a float first");
+  if (!isFloat(node.type(0).dtype) && isFloat(node.type(1).dtype))
+    return node.fail("an integer to the power of a float is not supported", "cast the base to a float first");
   if (node.type(1).dtype != node.type(0).dtype) {
     AUTOTP_TRY(converted, node.make("cast", {exponent}, {}, Type{node.type(0).dtype, node.type(1).shape}));
     exponent = converted;
@@ -87,23 +90,54 @@ llvm::Error importGelu(NodeImport &node) {
 
 llvm::Error importDropout(NodeImport &node) {
   const Tensor *training = node.has(2) ? node.constant(node[2]) : nullptr;
-  if (node.has(2) && (!training || training->type.elements() != 1 || toArray(*training).data[0] != 0)) return node.fail("dropout in training mode is not supported", "export the model in eval mode");
+  if (node.has(2) && (!training || training->type.elements() != 1 || toArray(*training).data[0] != 0))
+    return node.fail("dropout in training mode is not supported", "export the model in eval mode");
   return importIdentity(node);
 }
 
 const ImportDef kImports[] = {
-    {"", "Abs", import_abs}, {"", "Add", import_add}, {"", "And", same<k_and, 2>}, {"", "Cast", importCast}, {"", "Cos", import_cos},
-    {"", "Div", import_div}, {"", "Dropout", importDropout}, {"", "Equal", import_equal}, {"", "Erf", import_erf}, {"", "Exp", import_exp},
-    {"", "Floor", import_floor}, {"", "Gelu", importGelu}, {"", "Greater", import_greater}, {"", "GreaterOrEqual", import_greater_equal},
-    {"", "Identity", importIdentity}, {"", "IsNaN", import_is_nan}, {"", "Less", import_less}, {"", "LessOrEqual", import_less_equal},
-    {"", "Log", import_log}, {"", "Max", chain<k_max>}, {"", "Min", chain<k_min>}, {"", "Mul", import_mul}, {"", "Neg", import_neg},
-    {"", "Not", same<k_not, 1>}, {"", "Or", same<k_or, 2>}, {"", "Pow", importPow}, {"", "Reciprocal", import_reciprocal},
-    {"", "Relu", import_relu}, {"", "Sigmoid", import_sigmoid}, {"", "Sin", import_sin}, {"", "Sqrt", import_sqrt}, {"", "Sub", import_sub},
-    {"", "Sum", chain<k_sum>}, {"", "Swish", importSwish}, {"", "Tanh", import_tanh}, {"", "Where", import_where},
+    {"", "Abs", import_abs},
+    {"", "Add", import_add},
+    {"", "And", same<k_and, 2>},
+    {"", "Cast", importCast},
+    {"", "Cos", import_cos},
+    {"", "Div", import_div},
+    {"", "Dropout", importDropout},
+    {"", "Equal", import_equal},
+    {"", "Erf", import_erf},
+    {"", "Exp", import_exp},
+    {"", "Floor", import_floor},
+    {"", "Gelu", importGelu},
+    {"", "Greater", import_greater},
+    {"", "GreaterOrEqual", import_greater_equal},
+    {"", "Identity", importIdentity},
+    {"", "IsNaN", import_is_nan},
+    {"", "Less", import_less},
+    {"", "LessOrEqual", import_less_equal},
+    {"", "Log", import_log},
+    {"", "Max", chain<k_max>},
+    {"", "Min", chain<k_min>},
+    {"", "Mul", import_mul},
+    {"", "Neg", import_neg},
+    {"", "Not", same<k_not, 1>},
+    {"", "Or", same<k_or, 2>},
+    {"", "Pow", importPow},
+    {"", "Reciprocal", import_reciprocal},
+    {"", "Relu", import_relu},
+    {"", "Sigmoid", import_sigmoid},
+    {"", "Sin", import_sin},
+    {"", "Sqrt", import_sqrt},
+    {"", "Sub", import_sub},
+    {"", "Sum", chain<k_sum>},
+    {"", "Swish", importSwish},
+    {"", "Tanh", import_tanh},
+    {"", "Where", import_where},
 };
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> elementwiseImports() { return kImports; }
+llvm::ArrayRef<ImportDef> elementwiseImports() {
+  return kImports;
+}
 
 } // namespace autotp

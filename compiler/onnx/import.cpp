@@ -40,11 +40,16 @@ public:
 
 private:
   llvm::Error checkModel() {
-    if (!proto_.has_graph() || proto_.graph().node_size() == 0) return problem(path_, "it holds no graph", "is it an ONNX model?");
+    if (!proto_.has_graph() || proto_.graph().node_size() == 0)
+      return problem(path_, "it holds no graph", "is it an ONNX model?");
     for (const auto &opset : proto_.opset_import())
       if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
-    if (opset_ < kOldestOpset) return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13", "export the model with opset 13 or newer");
-    if (proto_.functions_size() > 0) return problem(path_, "it holds model-local functions ('" + escaped(proto_.functions(0).name()) + "')", "inline them when exporting");
+    if (opset_ < kOldestOpset)
+      return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
+                     "export the model with opset 13 or newer");
+    if (proto_.functions_size() > 0)
+      return problem(path_, "it holds model-local functions ('" + escaped(proto_.functions(0).name()) + "')",
+                     "inline them when exporting");
     return llvm::Error::success();
   }
 
@@ -58,13 +63,22 @@ private:
     std::map<std::string, std::pair<int, std::string>> unknown;
     for (const onnx::NodeProto &node : proto_.graph().node())
       if (!findImport(node.domain(), node.op_type())) {
-        auto &row = unknown.insert({(node.domain().empty() ? "" : node.domain() + ".") + node.op_type(), {0, nameOf(node)}}).first->second;
+        auto &row =
+            unknown.insert({(node.domain().empty() ? "" : node.domain() + ".") + node.op_type(), {0, nameOf(node)}})
+                .first->second;
         ++row.first;
       }
     if (unknown.empty()) return llvm::Error::success();
     std::string list;
-    for (const auto &[op, row] : unknown) list += llvm::formatv("\n    {0} ({1} node{2}, first '{3}')", escaped(op), row.first, row.first == 1 ? "" : "s", escaped(row.second)).str();
-    return problem(path_, llvm::formatv("{0} operator{1} not supported:{2}", unknown.size(), unknown.size() == 1 ? " is" : "s are", list).str(), "export without them, or open an issue that names them");
+    for (const auto &[op, row] : unknown)
+      list += llvm::formatv("\n    {0} ({1} node{2}, first '{3}')", escaped(op), row.first, row.first == 1 ? "" : "s",
+                            escaped(row.second))
+                  .str();
+    return problem(
+        path_,
+        llvm::formatv("{0} operator{1} not supported:{2}", unknown.size(), unknown.size() == 1 ? " is" : "s are", list)
+            .str(),
+        "export without them, or open an issue that names them");
   }
 
   llvm::Error define(const std::string &name, ValueId value) {
@@ -75,18 +89,24 @@ private:
   /// A weight that is trained from scratch: its file states no more than its type.
   static bool isWithoutContents(const onnx::TensorProto &proto) {
     return proto.data_location() == onnx::TensorProto::EXTERNAL &&
-           llvm::any_of(proto.external_data(), [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
+           llvm::any_of(proto.external_data(),
+                        [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
   }
 
-  /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their role.
+  /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
+  /// role.
   llvm::Error addInitializers() {
     llvm::Error errors = llvm::Error::success();
     for (const onnx::TensorProto &proto : proto_.graph().initializer()) {
       if (isWithoutContents(proto)) {
         llvm::Expected<Type> type = typeOf(proto);
         if (!type || !isFloat(type->dtype) || type->shape.empty()) {
-          if (!type) errors = llvm::joinErrors(std::move(errors), type.takeError());
-          else errors = llvm::joinErrors(std::move(errors), problem("tensor '" + escaped(proto.name()) + "'", "only float tensors of rank 1 and more may lack contents"));
+          if (!type)
+            errors = llvm::joinErrors(std::move(errors), type.takeError());
+          else
+            errors =
+                llvm::joinErrors(std::move(errors), problem("tensor '" + escaped(proto.name()) + "'",
+                                                            "only float tensors of rank 1 and more may lack contents"));
           continue;
         }
         ValueId value = model_.graph.addParameter(proto.name(), *type);
@@ -101,7 +121,8 @@ private:
       }
       bool mayTrain = isFloat(tensor->type.dtype) && !tensor->type.shape.empty();
       Type type = tensor->type;
-      ValueId value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor)) : model_.graph.addConstant(proto.name(), std::move(*tensor));
+      ValueId value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor))
+                               : model_.graph.addConstant(proto.name(), std::move(*tensor));
       if (mayTrain) model_.initializers.push_back(value);
       errors = llvm::joinErrors(std::move(errors), define(proto.name(), value));
     }
@@ -125,7 +146,9 @@ private:
       llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
       if (!dtype) return problem("input '" + escaped(input.name()) + "'", llvm::toString(dtype.takeError()));
       Type type{*dtype, {}};
-      if (!input.type().tensor_type().has_shape()) return problem("input '" + escaped(input.name()) + "'", "it has no shape", "export the model with the shapes of its inputs");
+      if (!input.type().tensor_type().has_shape())
+        return problem("input '" + escaped(input.name()) + "'", "it has no shape",
+                       "export the model with the shapes of its inputs");
       for (const auto &dim : input.type().tensor_type().shape().dim()) {
         llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
         if (!size) {
@@ -134,23 +157,28 @@ private:
         }
         type.shape.push_back(*size);
       }
-      if (!countElements(type.shape)) return llvm::joinErrors(std::move(errors), problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
+      if (!countElements(type.shape))
+        return llvm::joinErrors(std::move(errors),
+                                problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
       errors = llvm::joinErrors(std::move(errors), define(input.name(), model_.graph.addInput(input.name(), type)));
     }
     return errors;
   }
 
-  llvm::Expected<int64_t> bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim, const std::string &batch) const {
+  llvm::Expected<int64_t> bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim,
+                               const std::string &batch) const {
     constexpr int64_t kLongest = int64_t(1) << 32;
     if (dim.has_dim_value()) {
-      if (dim.dim_value() < 0 || dim.dim_value() > kLongest) return problem("input '" + escaped(input) + "'", "a dimension of it is " + std::to_string(dim.dim_value()));
+      if (dim.dim_value() < 0 || dim.dim_value() > kLongest)
+        return problem("input '" + escaped(input) + "'", "a dimension of it is " + std::to_string(dim.dim_value()));
       return dim.dim_value();
     }
     std::string name = dim.dim_param();
     auto given = options_.shapes.find(name);
     if (given != options_.shapes.end()) return given->second;
     if (!name.empty() && name == batch) return std::max<int64_t>(options_.microBatch, 1);
-    return problem("input '" + escaped(input) + "' of " + path_.str(), "dimension '" + escaped(name) + "' has no size", "give it one with --shape " + escaped(name) + "=N");
+    return problem("input '" + escaped(input) + "' of " + path_.str(), "dimension '" + escaped(name) + "' has no size",
+                   "give it one with --shape " + escaped(name) + "=N");
   }
 
   llvm::Error addNode(const onnx::NodeProto &node) {
@@ -161,13 +189,18 @@ private:
         continue;
       }
       auto at = values_.find(name);
-      if (at == values_.end()) return problem("node '" + escaped(nameOf(node)) + "'", "its operand '" + escaped(name) + "' is defined after it, or nowhere");
+      if (at == values_.end())
+        return problem("node '" + escaped(nameOf(node)) + "'",
+                       "its operand '" + escaped(name) + "' is defined after it, or nowhere");
       operands.push_back(at->second);
     }
     NodeImport import(model_.graph, node, operands, opset_, nameOf(node));
-    if (node.op_type() != "Constant" && (operands.empty() || operands[0] == kNone)) return import.fail("its first operand is missing");
-    if ((node.op_type() == "MatMul" || node.op_type() == "Gemm" || node.op_type() == "Gather" || node.op_type() == "Reshape" || node.op_type() == "Expand" ||
-         node.op_type() == "Pad" || node.op_type() == "SoftmaxCrossEntropyLoss" || node.op_type() == "LayerNormalization" || node.op_type() == "RMSNormalization") &&
+    if (node.op_type() != "Constant" && (operands.empty() || operands[0] == kNone))
+      return import.fail("its first operand is missing");
+    if ((node.op_type() == "MatMul" || node.op_type() == "Gemm" || node.op_type() == "Gather" ||
+         node.op_type() == "Reshape" || node.op_type() == "Expand" || node.op_type() == "Pad" ||
+         node.op_type() == "SoftmaxCrossEntropyLoss" || node.op_type() == "LayerNormalization" ||
+         node.op_type() == "RMSNormalization") &&
         !import.has(1))
       return import.fail("its second operand is missing");
     if (llvm::Error error = findImport(node.domain(), node.op_type())->build(import)) return error;
@@ -197,7 +230,8 @@ static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const Impor
   if (bytes.size() > INT32_MAX) return problem(path, "it is larger than 2 GiB", "export its weights as external data");
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), int(bytes.size()));
   stream.SetRecursionLimit(100);
-  if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) return problem(path, "it is no ONNX model, or is truncated");
+  if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
+    return problem(path, "it is no ONNX model, or is truncated");
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
   if (!model) return model.takeError();
   model->sha256 = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);

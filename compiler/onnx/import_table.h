@@ -7,11 +7,12 @@
 
 namespace autotp {
 
-/// What an import function sees of its node, and makes of it. Types and attributes come from a file: every mistake is an
-/// error that names the node.
+/// What an import function sees of its node, and makes of it. Types and attributes come from a file: every mistake is
+/// an error that names the node.
 class NodeImport {
 public:
-  NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset, std::string name);
+  NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset,
+             std::string name);
 
   size_t numOperands() const { return operands_.size(); }
   bool has(size_t k) const { return k < operands_.size() && operands_[k] != kNone; }
@@ -35,8 +36,10 @@ public:
   llvm::Expected<int64_t> axis(int64_t axis, size_t rank) const;
 
   /// Builds one of our nodes, folded where all its operands are constants. `stated`: see Builder::makeTyped.
-  llvm::Expected<ValueId> make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
-  llvm::Expected<llvm::SmallVector<ValueId, 2>> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
+  llvm::Expected<ValueId> make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {},
+                               llvm::ArrayRef<Type> stated = {});
+  llvm::Expected<llvm::SmallVector<ValueId, 2>> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
+                                                         Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
   llvm::Expected<ValueId> reshape(ValueId x, llvm::ArrayRef<int64_t> shape);
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }

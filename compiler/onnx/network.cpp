@@ -9,7 +9,8 @@ llvm::Error importSoftmax(NodeImport &node) {
   AUTOTP_TRY(axis, node.axis(node.integer("axis", -1), rank));
   ValueId x = node[0];
   llvm::SmallVector<int64_t, 6> perm;
-  for (int64_t d = 0; d < int64_t(rank); ++d) perm.push_back(d);
+  for (int64_t d = 0; d < int64_t(rank); ++d)
+    perm.push_back(d);
   std::swap(perm[axis], perm.back());
   bool isLast = axis + 1 == int64_t(rank);
   if (!isLast) {
@@ -44,8 +45,12 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   }
   return llvm::Error::success();
 }
-llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }
-llvm::Error importRmsNorm(NodeImport &node) { return importNorm(node, "rms_norm", false); }
+llvm::Error importLayerNorm(NodeImport &node) {
+  return importNorm(node, "layer_norm", true);
+}
+llvm::Error importRmsNorm(NodeImport &node) {
+  return importNorm(node, "rms_norm", false);
+}
 
 /// Classes are dimension 1 of [n, c, ..]: they go last, and the others become rows.
 llvm::Error importCrossEntropy(NodeImport &node) {
@@ -57,7 +62,8 @@ llvm::Error importCrossEntropy(NodeImport &node) {
   int64_t classes = scores.shape[1];
   if (scores.shape.size() > 2) {
     llvm::SmallVector<int64_t, 6> perm = {0};
-    for (int64_t d = 2; d < int64_t(scores.shape.size()); ++d) perm.push_back(d);
+    for (int64_t d = 2; d < int64_t(scores.shape.size()); ++d)
+      perm.push_back(d);
     perm.push_back(1);
     AUTOTP_TRY(turned, node.make("transpose", {logits}, {{"perm", perm}}));
     logits = turned;
@@ -70,19 +76,24 @@ llvm::Error importCrossEntropy(NodeImport &node) {
     labels = wide;
   }
   // Without an ignore_index every row counts: no label is this one.
-  AUTOTP_TRY(all, node.makeMany("cross_entropy", {flat, labels}, {{"ignore_index", node.integer("ignore_index", INT64_MIN)}}));
+  AUTOTP_TRY(
+      all, node.makeMany("cross_entropy", {flat, labels}, {{"ignore_index", node.integer("ignore_index", INT64_MIN)}}));
   AUTOTP_TRY(mean, node.make("div", {all[0], all[1]}));
   node.results.push_back(mean);
   return llvm::Error::success();
 }
 
 const ImportDef kImports[] = {
-    {"", "LayerNormalization", importLayerNorm}, {"", "RMSNormalization", importRmsNorm}, {"", "Softmax", importSoftmax},
+    {"", "LayerNormalization", importLayerNorm},
+    {"", "RMSNormalization", importRmsNorm},
+    {"", "Softmax", importSoftmax},
     {"", "SoftmaxCrossEntropyLoss", importCrossEntropy},
 };
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> networkImports() { return kImports; }
+llvm::ArrayRef<ImportDef> networkImports() {
+  return kImports;
+}
 
 } // namespace autotp

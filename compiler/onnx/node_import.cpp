@@ -7,7 +7,8 @@
 
 namespace autotp {
 
-NodeImport::NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset, std::string name)
+NodeImport::NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset,
+                       std::string name)
     : graph_(graph), proto_(proto), operands_(operands), opset_(opset), name_(std::move(name)) {}
 
 const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name) const {
@@ -54,7 +55,8 @@ std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most
 
 const Tensor *NodeImport::constant(ValueId value) const {
   const Value &v = graph_.value(value);
-  bool mayBeParameter = isFloat(v.type.dtype) && !v.type.shape.empty() && !v.name.empty() && v.kind == ValueKind::Parameter;
+  bool mayBeParameter =
+      isFloat(v.type.dtype) && !v.type.shape.empty() && !v.name.empty() && v.kind == ValueKind::Parameter;
   return v.kind == ValueKind::Constant && v.contents && !mayBeParameter ? &*v.contents : nullptr;
 }
 
@@ -65,7 +67,8 @@ llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) cons
                 "export the model with static shapes, or bind its dimensions with --shape");
   Array array = toArray(*tensor);
   std::vector<int64_t> values;
-  for (double value : array.data) values.push_back(value >= 9.2e18 ? INT64_MAX : value <= -9.2e18 ? INT64_MIN : int64_t(value));
+  for (double value : array.data)
+    values.push_back(value >= 9.2e18 ? INT64_MAX : value <= -9.2e18 ? INT64_MIN : int64_t(value));
   return values;
 }
 
@@ -75,8 +78,8 @@ llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
   return found;
 }
 
-llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes,
-                                                                   llvm::ArrayRef<Type> stated) {
+llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
+                                                                   Attributes attributes, llvm::ArrayRef<Type> stated) {
   for (const Type &type : stated) // before any type is inferred from them: counting their elements must not overflow
     if (!countElements(type.shape)) return fail("its result " + type.text() + " is too large");
   Builder builder(graph_);
@@ -84,22 +87,28 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   auto results = builder.tryMake(op, operands, std::move(attributes), stated);
   if (!results) return fail(llvm::toString(results.takeError()));
   for (ValueId result : *results)
-    if (!countElements(graph_.type(result).shape)) return fail("its result " + graph_.type(result).text() + " is too large");
+    if (!countElements(graph_.type(result).shape))
+      return fail("its result " + graph_.type(result).text() + " is too large");
   if (!llvm::all_of(operands, [&](ValueId v) { return constant(v) != nullptr; })) return results;
   for (ValueId result : *results)
-    if (!countElements(graph_.type(result).shape, kMostFolded)) return fail("its constant result " + graph_.type(result).text() + " is too large");
+    if (!countElements(graph_.type(result).shape, kMostFolded))
+      return fail("its constant result " + graph_.type(result).text() + " is too large");
   llvm::SmallVector<Array, 4> contents;
   llvm::SmallVector<const Array *, 4> pointers;
-  for (ValueId operand : operands) contents.push_back(toArray(*constant(operand)));
-  for (const Array &array : contents) pointers.push_back(&array);
+  for (ValueId operand : operands)
+    contents.push_back(toArray(*constant(operand)));
+  for (const Array &array : contents)
+    pointers.push_back(&array);
   NodeId node = graph_.value((*results)[0]).producer;
   llvm::SmallVector<ValueId, 2> folded;
-  for (const Array &result : evaluateNode(graph_, node, pointers)) folded.push_back(graph_.addConstant(op, toTensor(result)));
+  for (const Array &result : evaluateNode(graph_, node, pointers))
+    folded.push_back(graph_.addConstant(op, toTensor(result)));
   graph_.erase(node);
   return folded;
 }
 
-llvm::Expected<ValueId> NodeImport::make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes, llvm::ArrayRef<Type> stated) {
+llvm::Expected<ValueId> NodeImport::make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes,
+                                         llvm::ArrayRef<Type> stated) {
   auto all = makeMany(op, operands, std::move(attributes), stated);
   if (!all) return all.takeError();
   return (*all)[0];
@@ -115,7 +124,8 @@ const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;
     for (llvm::ArrayRef<ImportDef> family : {elementwiseImports(), productImports(), shapeImports(), networkImports()})
-      for (const ImportDef &row : family) map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
+      for (const ImportDef &row : family)
+        map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
     return map;
   }();
   return rows.lookup((domain == "ai.onnx" ? llvm::StringRef() : domain).str() + "/" + name.str());

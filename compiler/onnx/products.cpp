@@ -12,9 +12,12 @@ llvm::Error importMatMul(NodeImport &node) {
 
 /// alpha * op(a) op(b) + beta * c
 llvm::Error importGemm(NodeImport &node) {
-  AUTOTP_TRY(product, node.make("matmul", {node[0], node[1]}, {{"trans_a", node.integer("transA", 0)}, {"trans_b", node.integer("transB", 0)}}));
+  AUTOTP_TRY(product, node.make("matmul", {node[0], node[1]},
+                                {{"trans_a", node.integer("transA", 0)}, {"trans_b", node.integer("transB", 0)}}));
   DType dtype = node.type(0).dtype;
-  auto scaled = [&](ValueId x, double factor) -> llvm::Expected<ValueId> { return factor == 1 ? llvm::Expected<ValueId>(x) : node.make("mul", {x, node.scalar(dtype, factor)}); };
+  auto scaled = [&](ValueId x, double factor) -> llvm::Expected<ValueId> {
+    return factor == 1 ? llvm::Expected<ValueId>(x) : node.make("mul", {x, node.scalar(dtype, factor)});
+  };
   AUTOTP_TRY(result, scaled(product, node.real("alpha", 1)));
   if (node.has(2)) {
     AUTOTP_TRY(bias, scaled(node[2], node.real("beta", 1)));
@@ -36,7 +39,8 @@ llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   llvm::SmallVector<int64_t, 6> axes;
   size_t rank = node.type(0).shape.size();
   if (given.empty() && !node.integer("noop_with_empty_axes", 0))
-    for (size_t d = 0; d < rank; ++d) given.push_back(int64_t(d));
+    for (size_t d = 0; d < rank; ++d)
+      given.push_back(int64_t(d));
   for (int64_t axis : given) {
     AUTOTP_TRY(found, node.axis(axis, rank));
     if (!llvm::is_contained(axes, found)) axes.push_back(found);
@@ -54,30 +58,42 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
   }
   if (isMean && !isFloat(node.type(0).dtype)) {
     int64_t count = 1;
-    for (int64_t axis : axes) count *= node.type(0).shape[axis];
+    for (int64_t axis : axes)
+      count *= node.type(0).shape[axis];
     if (count == 0) return node.fail("it is the mean of no elements");
-    AUTOTP_TRY(mean, node.make("div", {result, node.scalar(node.type(0).dtype, double(count))})); // 1 / count would be 0
+    AUTOTP_TRY(mean,
+               node.make("div", {result, node.scalar(node.type(0).dtype, double(count))})); // 1 / count would be 0
     result = mean;
   } else if (isMean) {
     int64_t count = 1;
-    for (int64_t axis : axes) count *= node.type(0).shape[axis];
+    for (int64_t axis : axes)
+      count *= node.type(0).shape[axis];
     AUTOTP_TRY(mean, node.make("mul", {result, node.scalar(node.type(0).dtype, 1.0 / double(count))}));
     result = mean;
   }
   node.results.push_back(result);
   return llvm::Error::success();
 }
-llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduce_sum", false); }
-llvm::Error importReduceMean(NodeImport &node) { return importReduce(node, "reduce_sum", true); }
-llvm::Error importReduceMax(NodeImport &node) { return importReduce(node, "reduce_max", false); }
+llvm::Error importReduceSum(NodeImport &node) {
+  return importReduce(node, "reduce_sum", false);
+}
+llvm::Error importReduceMean(NodeImport &node) {
+  return importReduce(node, "reduce_sum", true);
+}
+llvm::Error importReduceMax(NodeImport &node) {
+  return importReduce(node, "reduce_max", false);
+}
 
 const ImportDef kImports[] = {
-    {"", "Gemm", importGemm}, {"", "MatMul", importMatMul}, {"", "ReduceMax", importReduceMax}, {"", "ReduceMean", importReduceMean},
+    {"", "Gemm", importGemm},           {"", "MatMul", importMatMul},
+    {"", "ReduceMax", importReduceMax}, {"", "ReduceMean", importReduceMean},
     {"", "ReduceSum", importReduceSum},
 };
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> productImports() { return kImports; }
+llvm::ArrayRef<ImportDef> productImports() {
+  return kImports;
+}
 
 } // namespace autotp

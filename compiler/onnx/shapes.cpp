@@ -16,7 +16,8 @@ llvm::Error importReshape(NodeImport &node) {
   for (auto [d, size] : indexed(wanted)) {
     int64_t value = size;
     if (value == 0 && !keepsZero) {
-      if (d >= from.shape.size()) return node.fail("it copies dimension " + llvm::Twine(d) + ", which its operand lacks");
+      if (d >= from.shape.size())
+        return node.fail("it copies dimension " + llvm::Twine(d) + ", which its operand lacks");
       value = from.shape[d];
     }
     if (value == -1 && unknown >= 0) return node.fail("two of its dimensions are -1");
@@ -41,7 +42,8 @@ llvm::Error importTranspose(NodeImport &node) {
   if (auto given = node.integers("perm"))
     perm.assign(given->begin(), given->end());
   else
-    for (size_t d = rank; d-- > 0;) perm.push_back(int64_t(d));
+    for (size_t d = rank; d-- > 0;)
+      perm.push_back(int64_t(d));
   AUTOTP_TRY(result, node.make("transpose", {node[0]}, {{"perm", perm}}));
   node.results.push_back(result);
   return llvm::Error::success();
@@ -81,7 +83,8 @@ llvm::Error importUnsqueeze(NodeImport &node) {
     isNew[d] = true;
   }
   Shape shape;
-  for (size_t d = 0; d < rank; ++d) shape.push_back(isNew[d] ? 1 : from[next++]);
+  for (size_t d = 0; d < rank; ++d)
+    shape.push_back(isNew[d] ? 1 : from[next++]);
   AUTOTP_TRY(result, node.reshape(node[0], shape));
   node.results.push_back(result);
   return llvm::Error::success();
@@ -113,7 +116,8 @@ llvm::Error importExpand(NodeImport &node) {
   const Shape from = node.type(0).shape;
   Shape shape(std::max(wanted.size(), from.size()), 1);
   for (size_t d = 0; d < shape.size(); ++d) { // both ways: a 1 in the target keeps the operand's size
-    int64_t a = d < from.size() ? from[from.size() - 1 - d] : 1, b = d < wanted.size() ? wanted[wanted.size() - 1 - d] : 1;
+    int64_t a = d < from.size() ? from[from.size() - 1 - d] : 1,
+            b = d < wanted.size() ? wanted[wanted.size() - 1 - d] : 1;
     if (b < 0) return node.fail("a dimension of it is " + llvm::Twine(b));
     shape[shape.size() - 1 - d] = b == 1 ? a : b;
   }
@@ -126,7 +130,8 @@ llvm::Error importExpand(NodeImport &node) {
   return llvm::Error::success();
 }
 
-llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1) {
+llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t length,
+                                int64_t step = 1) {
   if (start == 0 && step == 1 && length == node.graph().type(x).shape[axis]) return x;
   return node.make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
 }
@@ -136,7 +141,8 @@ llvm::Error importSlice(NodeImport &node) {
   AUTOTP_TRY(starts, node.constantIntegers(1));
   AUTOTP_TRY(ends, node.constantIntegers(2));
   std::vector<int64_t> axes, steps(starts.size(), 1);
-  for (size_t i = 0; i < starts.size(); ++i) axes.push_back(int64_t(i));
+  for (size_t i = 0; i < starts.size(); ++i)
+    axes.push_back(int64_t(i));
   if (node.has(3)) {
     AUTOTP_TRY(given, node.constantIntegers(3));
     axes = given;
@@ -145,7 +151,8 @@ llvm::Error importSlice(NodeImport &node) {
     AUTOTP_TRY(given, node.constantIntegers(4));
     steps = given;
   }
-  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) return node.fail("its starts, ends, axes and steps differ in length");
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    return node.fail("its starts, ends, axes and steps differ in length");
   ValueId x = node[0];
   for (size_t i = 0; i < starts.size(); ++i) {
     AUTOTP_TRY(axis, node.axis(axes[i], node.type(0).shape.size()));
@@ -153,7 +160,8 @@ llvm::Error importSlice(NodeImport &node) {
     if (steps[i] < 1) return node.fail("a step of " + llvm::Twine(steps[i]) + " is not supported");
     auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
     int64_t begin = bounded(starts[i]), end = std::max(begin, bounded(ends[i]));
-    AUTOTP_TRY(sliced, sliceOf(node, x, axis, begin, end == begin ? 0 : (end - begin - 1) / steps[i] + 1, std::min(steps[i], std::max<int64_t>(size, 1))));
+    AUTOTP_TRY(sliced, sliceOf(node, x, axis, begin, end == begin ? 0 : (end - begin - 1) / steps[i] + 1,
+                               std::min(steps[i], std::max<int64_t>(size, 1))));
     x = sliced;
   }
   node.results.push_back(x);
@@ -170,12 +178,14 @@ llvm::Error importSplit(NodeImport &node) {
     lengths = given;
   } else {
     int64_t each = parts > 0 ? (size + parts - 1) / parts : 0;
-    for (int64_t i = 0; i < parts; ++i) lengths.push_back(std::clamp<int64_t>(size - i * each, 0, each));
+    for (int64_t i = 0; i < parts; ++i)
+      lengths.push_back(std::clamp<int64_t>(size - i * each, 0, each));
   }
   if (lengths.size() < node.numResults()) return node.fail("it has more results than parts");
   int64_t at = 0;
   for (size_t i = 0; i < node.numResults(); ++i) {
-    AUTOTP_TRY(part, node.make("slice", {node[0]}, {{"axis", axis}, {"length", lengths[i]}, {"start", at}, {"step", int64_t(1)}}));
+    AUTOTP_TRY(part, node.make("slice", {node[0]},
+                               {{"axis", axis}, {"length", lengths[i]}, {"start", at}, {"step", int64_t(1)}}));
     node.results.push_back(part);
     at += lengths[i];
   }
@@ -202,7 +212,8 @@ std::optional<std::pair<int64_t, int64_t>> consecutive(NodeImport &node, int64_t
   const Tensor *tensor = node.constant(node[1]);
   if (!tensor || tensor->type.shape.size() > 1 || tensor->type.elements() == 0) return std::nullopt;
   Array indices = toArray(*tensor);
-  for (double &i : indices.data) i = i < 0 ? i + double(size) : i;
+  for (double &i : indices.data)
+    i = i < 0 ? i + double(size) : i;
   for (size_t i = 0; i < indices.data.size(); ++i)
     if (indices.data[i] != indices.data[0] + double(i)) return std::nullopt;
   int64_t first = int64_t(indices.data[0]), count = int64_t(indices.data.size());
@@ -243,9 +254,12 @@ llvm::Error importGather(NodeImport &node) {
   if (axis != 0) { // [indices.., before.., after..] to [before.., indices.., after..]
     llvm::SmallVector<int64_t, 6> perm;
     int64_t n = int64_t(indices.shape.size());
-    for (int64_t d = 0; d < axis; ++d) perm.push_back(n + d);
-    for (int64_t d = 0; d < n; ++d) perm.push_back(d);
-    for (int64_t d = n + axis; d < int64_t(node.graph().type(result).shape.size()); ++d) perm.push_back(d);
+    for (int64_t d = 0; d < axis; ++d)
+      perm.push_back(n + d);
+    for (int64_t d = 0; d < n; ++d)
+      perm.push_back(d);
+    for (int64_t d = n + axis; d < int64_t(node.graph().type(result).shape.size()); ++d)
+      perm.push_back(d);
     AUTOTP_TRY(back, node.make("transpose", {result}, {{"perm", perm}}));
     result = back;
   }
@@ -265,7 +279,8 @@ llvm::Error importPad(NodeImport &node) {
   }
   const size_t rank = node.type(0).shape.size();
   std::vector<int64_t> axes;
-  for (size_t d = 0; d < rank; ++d) axes.push_back(int64_t(d));
+  for (size_t d = 0; d < rank; ++d)
+    axes.push_back(int64_t(d));
   if (node.has(3)) {
     AUTOTP_TRY(given, node.constantIntegers(3));
     axes = given;
@@ -274,10 +289,12 @@ llvm::Error importPad(NodeImport &node) {
   ValueId x = node[0];
   for (size_t i = 0; i < axes.size(); ++i) {
     AUTOTP_TRY(axis, node.axis(axes[i], rank));
-    if (std::abs(pads[i] / 2) > kMostElements || std::abs(pads[i + axes.size()] / 2) > kMostElements) return node.fail("its padding is too large");
+    if (std::abs(pads[i] / 2) > kMostElements || std::abs(pads[i + axes.size()] / 2) > kMostElements)
+      return node.fail("its padding is too large");
     int64_t before = pads[i], after = pads[i + axes.size()], size = node.graph().type(x).shape[axis];
     int64_t cutFront = std::max<int64_t>(-before, 0), kept = size - cutFront - std::max<int64_t>(-after, 0);
-    if (kept < 0 || before > (int64_t(1) << 40) || after > (int64_t(1) << 40)) return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
+    if (kept < 0 || before > (int64_t(1) << 40) || after > (int64_t(1) << 40))
+      return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
     AUTOTP_TRY(sliced, sliceOf(node, x, axis, cutFront, kept));
     llvm::SmallVector<ValueId, 3> parts;
     auto addFill = [&](int64_t length) -> llvm::Error {
@@ -286,7 +303,8 @@ llvm::Error importPad(NodeImport &node) {
       fill.shape[axis] = length;
       if (!countElements(fill.shape, kMostFolded)) return node.fail("its padding " + fill.text() + " is too large");
       Array contents(fill);
-      for (double &element : contents.data) element = value;
+      for (double &element : contents.data)
+        element = value;
       parts.push_back(node.constantOf(toTensor(contents)));
       return llvm::Error::success();
     };
@@ -314,7 +332,8 @@ llvm::Error importConstant(NodeImport &node) {
     } else if (name == "value_float") {
       node.results.push_back(node.constantOf(scalarTensor(DType::F32, attribute.f())));
     } else if (name == "value_ints") {
-      node.results.push_back(node.integerConstant(std::vector<int64_t>(attribute.ints().begin(), attribute.ints().end())));
+      node.results.push_back(
+          node.integerConstant(std::vector<int64_t>(attribute.ints().begin(), attribute.ints().end())));
     } else if (name == "value_floats") {
       Array array(Type{DType::F32, {attribute.floats_size()}});
       llvm::copy(attribute.floats(), array.data.begin());
@@ -337,7 +356,8 @@ llvm::Error importConstantOfShape(NodeImport &node) {
   }
   if (!countElements(shape, kMostFolded)) return node.fail("its shape is negative or too large");
   Array array(type);
-  for (double &element : array.data) element = value;
+  for (double &element : array.data)
+    element = value;
   node.results.push_back(node.constantOf(toTensor(array)));
   return llvm::Error::success();
 }
@@ -352,20 +372,24 @@ llvm::Error importRange(NodeImport &node) {
   double count = bounds[2] == 0 ? -1 : std::ceil((bounds[1] - bounds[0]) / bounds[2]);
   if (!(count < double(int64_t(1) << 30)) || bounds[2] == 0) return node.fail("its range is endless or too long");
   Array array(Type{node.type(0).dtype, {int64_t(std::max(count, 0.0))}});
-  for (auto [i, element] : indexed(array.data)) element = bounds[0] + double(i) * bounds[2];
+  for (auto [i, element] : indexed(array.data))
+    element = bounds[0] + double(i) * bounds[2];
   node.results.push_back(node.constantOf(toTensor(array)));
   return llvm::Error::success();
 }
 
 const ImportDef kImports[] = {
-    {"", "Concat", importConcat}, {"", "Constant", importConstant}, {"", "ConstantOfShape", importConstantOfShape}, {"", "Expand", importExpand},
-    {"", "Flatten", importFlatten}, {"", "Gather", importGather}, {"", "Pad", importPad}, {"", "Range", importRange}, {"", "Reshape", importReshape},
-    {"", "Shape", importShape}, {"", "Slice", importSlice}, {"", "Split", importSplit}, {"", "Squeeze", importSqueeze},
-    {"", "Transpose", importTranspose}, {"", "Unsqueeze", importUnsqueeze},
+    {"", "Concat", importConcat},   {"", "Constant", importConstant},   {"", "ConstantOfShape", importConstantOfShape},
+    {"", "Expand", importExpand},   {"", "Flatten", importFlatten},     {"", "Gather", importGather},
+    {"", "Pad", importPad},         {"", "Range", importRange},         {"", "Reshape", importReshape},
+    {"", "Shape", importShape},     {"", "Slice", importSlice},         {"", "Split", importSplit},
+    {"", "Squeeze", importSqueeze}, {"", "Transpose", importTranspose}, {"", "Unsqueeze", importUnsqueeze},
 };
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> shapeImports() { return kImports; }
+llvm::ArrayRef<ImportDef> shapeImports() {
+  return kImports;
+}
 
 } // namespace autotp

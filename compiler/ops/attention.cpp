@@ -16,8 +16,10 @@ llvm::Expected<Sizes> sizesOf(const OpCall &call) {
   for (const Type &type : call.operands.take_front(3))
     if (type.shape.size() != 4) return typeProblem("it needs [batch, sequence, heads, head dimension]");
   const Shape &q = call.operands[0].shape, &k = call.operands[1].shape, &v = call.operands[2].shape;
-  if (q[0] != k[0] || q[0] != v[0] || k[1] != v[1] || k[2] != v[2] || q[3] != k[3] || (k[2] == 0 ? q[2] != 0 : q[2] % k[2] != 0))
-    return typeProblem("its q, k and v are " + llvm::Twine(call.operands[0].text()) + ", " + call.operands[1].text() + " and " + call.operands[2].text());
+  if (q[0] != k[0] || q[0] != v[0] || k[1] != v[1] || k[2] != v[2] || q[3] != k[3] ||
+      (k[2] == 0 ? q[2] != 0 : q[2] % k[2] != 0))
+    return typeProblem("its q, k and v are " + llvm::Twine(call.operands[0].text()) + ", " + call.operands[1].text() +
+                       " and " + call.operands[2].text());
   return Sizes{q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
 }
 
@@ -28,14 +30,18 @@ llvm::Expected<Types> inferAttention(const OpCall &call) {
     if (type.dtype != call.operands[0].dtype) return typeProblem("it has operands of several element types");
   if (call.operands.size() > 3) {
     const Shape &mask = call.operands[3].shape;
-    bool isWhole = mask.size() == 4 && (mask[0] == 1 || mask[0] == z->b) && (mask[1] == 1 || mask[1] == z->h) && mask[2] == z->s && mask[3] == z->t;
-    if (!isWhole) return typeProblem("its mask is " + llvm::Twine(call.operands[3].text()) + " for q " + call.operands[0].text());
+    bool isWhole = mask.size() == 4 && (mask[0] == 1 || mask[0] == z->b) && (mask[1] == 1 || mask[1] == z->h) &&
+                   mask[2] == z->s && mask[3] == z->t;
+    if (!isWhole)
+      return typeProblem("its mask is " + llvm::Twine(call.operands[3].text()) + " for q " + call.operands[0].text());
   }
   DType statistics = call.operands[0].dtype == DType::F64 ? DType::F64 : DType::F32;
   return Types{Type{call.operands[0].dtype, {z->b, z->s, z->h, z->e}}, Type{statistics, {z->b, z->h, z->s}}};
 }
 
-llvm::Expected<Types> inferAttentionGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1], call.operands[2]}; }
+llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
+  return Types{call.operands[0], call.operands[1], call.operands[2]};
+}
 
 /// Scores of one query row of one head: scaled, masked; hidden keys are -inf.
 struct Scores {
@@ -53,16 +59,22 @@ struct Scores {
   double at(int64_t b, int64_t h, int64_t i, int64_t j) const {
     if (isCausal && j > i + z.t - z.s) return -HUGE_VAL;
     double sum = 0;
-    for (int64_t d = 0; d < z.d; ++d) sum += q.data[qAt(b, i, h) + d] * k.data[kAt(b, j, h) + d];
+    for (int64_t d = 0; d < z.d; ++d)
+      sum += q.data[qAt(b, i, h) + d] * k.data[kAt(b, j, h) + d];
     sum *= scale;
     if (!mask) return sum;
     const Shape &m = mask->type.shape;
-    return sum + mask->data[(((m[0] == 1 ? 0 : b) * m[1] + (m[1] == 1 ? 0 : h)) * m[2] + (m[2] == 1 ? 0 : i)) * m[3] + (m[3] == 1 ? 0 : j)];
+    return sum + mask->data[(((m[0] == 1 ? 0 : b) * m[1] + (m[1] == 1 ? 0 : h)) * m[2] + (m[2] == 1 ? 0 : i)) * m[3] +
+                            (m[3] == 1 ? 0 : j)];
   }
 };
 
 Scores scoresOf(const OpCall &call, llvm::ArrayRef<const Array *> in, size_t maskAt) {
-  return {llvm::cantFail(sizesOf(call)), call.attributes.real("scale", 1), call.attributes.integer("causal") != 0, *in[0], *in[1],
+  return {llvm::cantFail(sizesOf(call)),
+          call.attributes.real("scale", 1),
+          call.attributes.integer("causal") != 0,
+          *in[0],
+          *in[1],
           in.size() > maskAt ? in[maskAt] : nullptr};
 }
 
@@ -74,10 +86,13 @@ void evaluateAttention(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
     for (int64_t h = 0; h < z.h; ++h)
       for (int64_t i = 0; i < z.s; ++i) {
         double largest = -HUGE_VAL, sum = 0;
-        for (int64_t j = 0; j < z.t; ++j) largest = std::max(largest, p[j] = scores.at(b, h, i, j));
-        for (int64_t j = 0; j < z.t; ++j) sum += p[j] = std::isinf(largest) ? 0 : std::exp(p[j] - largest);
+        for (int64_t j = 0; j < z.t; ++j)
+          largest = std::max(largest, p[j] = scores.at(b, h, i, j));
+        for (int64_t j = 0; j < z.t; ++j)
+          sum += p[j] = std::isinf(largest) ? 0 : std::exp(p[j] - largest);
         for (int64_t j = 0; j < z.t && sum > 0; ++j)
-          for (int64_t e = 0; e < z.e; ++e) out[0].data[scores.oAt(b, i, h) + e] += p[j] / sum * in[2]->data[scores.vAt(b, j, h) + e];
+          for (int64_t e = 0; e < z.e; ++e)
+            out[0].data[scores.oAt(b, i, h) + e] += p[j] / sum * in[2]->data[scores.vAt(b, j, h) + e];
         out[1].data[(b * z.h + h) * z.s + i] = sum > 0 ? largest + std::log(sum) : -HUGE_VAL;
       }
 }
@@ -93,7 +108,8 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
         double rowSum = 0, norm = lse.data[(b * z.h + h) * z.s + i];
         if (std::isinf(norm)) continue;
         int64_t oAt = scores.oAt(b, i, h), qAt = scores.qAt(b, i, h);
-        for (int64_t e = 0; e < z.e; ++e) rowSum += dO.data[oAt + e] * o.data[oAt + e];
+        for (int64_t e = 0; e < z.e; ++e)
+          rowSum += dO.data[oAt + e] * o.data[oAt + e];
         for (int64_t j = 0; j < z.t; ++j) {
           double p = std::exp(scores.at(b, h, i, j) - norm), dp = 0;
           int64_t kAt = scores.kAt(b, j, h), vAt = scores.vAt(b, j, h);
@@ -113,7 +129,8 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
 /// The mask is a constant: it gets no gradient.
 void attentionGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  llvm::SmallVector<ValueId, 7> operands = {node.operands[0], node.operands[1], node.operands[2], node.results[0], node.results[1], d[0]};
+  llvm::SmallVector<ValueId, 7> operands = {node.operands[0], node.operands[1], node.operands[2],
+                                            node.results[0],  node.results[1],  d[0]};
   if (node.operands.size() > 3) operands.push_back(node.operands[3]);
   auto all = b.makeMany("attention_grad", operands, node.attributes);
   llvm::copy(all, o.begin());
@@ -123,11 +140,14 @@ double attentionFlops(const OpCall &call) {
   Sizes z = llvm::cantFail(sizesOf(call));
   return 2.0 * double(z.b * z.h * z.s) * double(z.t) * double(z.d + z.e);
 }
-double attentionGradFlops(const OpCall &call) { return 2.5 * attentionFlops(call); }
+double attentionGradFlops(const OpCall &call) {
+  return 2.5 * attentionFlops(call);
+}
 
 IndexTerms attentionAxes(AxisArena &arena, const OpCall &call) {
-  const char *text = call.operands.size() > 3 ? "b s (kv g) d!, b t! kv d!, b t! kv e!, b (kv g) s t! -> b s (kv g) e!, b (kv g) s"
-                                              : "b s (kv g) d!, b t! kv d!, b t! kv e! -> b s (kv g) e!, b (kv g) s";
+  const char *text = call.operands.size() > 3
+                         ? "b s (kv g) d!, b t! kv d!, b t! kv e!, b (kv g) s t! -> b s (kv g) e!, b (kv g) s"
+                         : "b s (kv g) d!, b t! kv d!, b t! kv e! -> b s (kv g) e!, b (kv g) s";
   return instantiateText(text, arena, call.operands, call.results);
 }
 
@@ -139,9 +159,12 @@ IndexTerms attentionGradAxes(AxisArena &arena, const OpCall &call) {
 
 llvm::Expected<Types> inferRotary(const OpCall &call) {
   const Shape &x = call.operands[0].shape;
-  if (x.size() != 4 || x[3] % 2) return typeProblem("it rotates [batch, sequence, heads, an even head dimension], not " + llvm::Twine(call.operands[0].text()));
+  if (x.size() != 4 || x[3] % 2)
+    return typeProblem("it rotates [batch, sequence, heads, an even head dimension], not " +
+                       llvm::Twine(call.operands[0].text()));
   for (const Type &table : call.operands.drop_front())
-    if (table.dtype != call.operands[0].dtype || table.shape != Shape{x[1], x[3] / 2}) return typeProblem("its table is " + llvm::Twine(table.text()) + " for " + call.operands[0].text());
+    if (table.dtype != call.operands[0].dtype || table.shape != Shape{x[1], x[3] / 2})
+      return typeProblem("its table is " + llvm::Twine(table.text()) + " for " + call.operands[0].text());
   return Types{call.operands[0]};
 }
 
@@ -162,21 +185,40 @@ void evaluateRotary(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::
 
 void rotaryGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  o[0] = b.make("rotary", {d[0], node.operands[1], node.operands[2]}, {{"inverse", int64_t(!node.attributes.integer("inverse"))}});
+  o[0] = b.make("rotary", {d[0], node.operands[1], node.operands[2]},
+                {{"inverse", int64_t(!node.attributes.integer("inverse"))}});
 }
 
 /// A rotation by tables that do not depend on the heads is linear in what it rotates.
 const OpDef kOps[] = {
-    {.name = "attention", .axisRule = attentionAxes, .infer = inferAttention, .evaluate = evaluateAttention,
-     .gradient = attentionGradient, .flops = attentionFlops, .kernel = KernelId::Attention},
-    {.name = "attention_grad", .axisRule = attentionGradAxes, .linearity = Linearity::Last, .infer = inferAttentionGrad, .evaluate = evaluateAttentionGrad,
-     .flops = attentionGradFlops, .kernel = KernelId::AttentionGrad, .gradientOperand = 5},
-    {.name = "rotary", .axes = "b s h d!, s f!, s f! -> b s h d!", .linearity = Linearity::First, .infer = inferRotary,
-     .evaluate = evaluateRotary, .gradient = rotaryGradient, .kernel = KernelId::Rotary},
+    {.name = "attention",
+     .axisRule = attentionAxes,
+     .infer = inferAttention,
+     .evaluate = evaluateAttention,
+     .gradient = attentionGradient,
+     .flops = attentionFlops,
+     .kernel = KernelId::Attention},
+    {.name = "attention_grad",
+     .axisRule = attentionGradAxes,
+     .linearity = Linearity::Last,
+     .infer = inferAttentionGrad,
+     .evaluate = evaluateAttentionGrad,
+     .flops = attentionGradFlops,
+     .kernel = KernelId::AttentionGrad,
+     .gradientOperand = 5},
+    {.name = "rotary",
+     .axes = "b s h d!, s f!, s f! -> b s h d!",
+     .linearity = Linearity::First,
+     .infer = inferRotary,
+     .evaluate = evaluateRotary,
+     .gradient = rotaryGradient,
+     .kernel = KernelId::Rotary},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> attentionOps() { return kOps; }
+llvm::ArrayRef<OpDef> attentionOps() {
+  return kOps;
+}
 
 } // namespace autotp

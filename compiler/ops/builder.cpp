@@ -11,7 +11,8 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> Builder::tryMake(llvm::StringRef o
   const OpDef *row = findOp(op);
   assert(row && "no such operator");
   llvm::SmallVector<Type, 4> types;
-  for (ValueId operand : operands) types.push_back(graph.type(operand));
+  for (ValueId operand : operands)
+    types.push_back(graph.type(operand));
   llvm::Expected<Types> results = row->infer(OpCall{types, attributes, stated});
   if (!results) return results.takeError();
   NodeId node = graph.addNode(row->name, operands, *results, std::move(attributes), origin, before);
@@ -19,7 +20,8 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> Builder::tryMake(llvm::StringRef o
   return llvm::SmallVector<ValueId, 2>(graph.node(node).results);
 }
 
-llvm::SmallVector<ValueId, 2> Builder::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes) {
+llvm::SmallVector<ValueId, 2> Builder::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
+                                                Attributes attributes) {
   auto results = tryMake(op, operands, std::move(attributes), {});
   assert(results && "a pass built an ill-typed node");
   return std::move(*results);
@@ -45,7 +47,8 @@ ValueId Builder::transpose(ValueId x, llvm::ArrayRef<int64_t> perm) {
 }
 
 ValueId Builder::sumTo(ValueId x, llvm::ArrayRef<int64_t> shape) {
-  const Shape from = graph.type(x).shape, to(shape.begin(), shape.end()); // `shape` may lie in the graph, which is about to grow
+  const Shape from = graph.type(x).shape,
+              to(shape.begin(), shape.end()); // `shape` may lie in the graph, which is about to grow
   if (from == to) return x;
   llvm::SmallVector<int64_t, 6> axes;
   size_t extra = from.size() - shape.size();

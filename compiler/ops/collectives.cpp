@@ -1,5 +1,6 @@
-// compiler/ops/collectives.cpp: communication, in local graphs only. {axis}: "tp", "dp" or "world"; {group}: coordinates on
-// that axis. They are steps of the communicator, not kernels, and the evaluator of one rank does not know them.
+// compiler/ops/collectives.cpp: communication, in local graphs only. {axis}: "tp", "dp" or "world"; {group}:
+// coordinates on that axis. They are steps of the communicator, not kernels, and the evaluator of one rank does not
+// know them.
 #include "compiler/ops/families.h"
 
 namespace autotp {
@@ -17,6 +18,8 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> collectiveOps() { return kOps; }
+llvm::ArrayRef<OpDef> collectiveOps() {
+  return kOps;
+}
 
 } // namespace autotp

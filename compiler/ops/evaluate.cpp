@@ -7,14 +7,16 @@ namespace autotp {
 llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId id, llvm::ArrayRef<const Array *> operands) {
   const Node &node = graph.node(id);
   llvm::SmallVector<Type, 4> operandTypes, resultTypes;
-  for (ValueId operand : node.operands) operandTypes.push_back(graph.type(operand));
+  for (ValueId operand : node.operands)
+    operandTypes.push_back(graph.type(operand));
   llvm::SmallVector<Array, 2> results;
   for (ValueId result : node.results) {
     resultTypes.push_back(graph.type(result));
     results.emplace_back(graph.type(result));
   }
   opOf(node).evaluate(OpCall{operandTypes, node.attributes, resultTypes}, operands, results);
-  for (Array &result : results) roundToType(result);
+  for (Array &result : results)
+    roundToType(result);
   return results;
 }
 
@@ -35,9 +37,11 @@ llvm::Expected<std::vector<Array>> evaluateGraph(const Graph &graph, const llvm:
     const Node &node = graph.node(id);
     if (!opOf(node).evaluate) return problem("operator '" + node.op.str() + "'", "it needs more than one rank");
     llvm::SmallVector<const Array *, 4> operands;
-    for (ValueId operand : node.operands) operands.push_back(&values[operand]);
+    for (ValueId operand : node.operands)
+      operands.push_back(&values[operand]);
     llvm::SmallVector<Array, 2> results = evaluateNode(graph, id, operands);
-    for (size_t r = 0; r < results.size(); ++r) values[node.results[r]] = std::move(results[r]);
+    for (size_t r = 0; r < results.size(); ++r)
+      values[node.results[r]] = std::move(results[r]);
   }
   return values;
 }

@@ -1,5 +1,5 @@
-/// \file The reference evaluator: plain loops in double, each result rounded to its own dtype. For folding, gradient checks
-/// and equivalence tests; never for training.
+/// \file The reference evaluator: plain loops in double, each result rounded to its own dtype. For folding, gradient
+/// checks and equivalence tests; never for training.
 #pragma once
 
 #include "compiler/ops/op_def.h"

@@ -7,30 +7,37 @@ namespace {
 
 llvm::Expected<Types> inferGather(const OpCall &call) {
   if (call.operands[0].shape.empty()) return typeProblem("its table has no dimension");
-  if (isFloat(call.operands[1].dtype) || call.operands[1].dtype == DType::Bool) return typeProblem("its indices are " + llvm::Twine(call.operands[1].text()));
+  if (isFloat(call.operands[1].dtype) || call.operands[1].dtype == DType::Bool)
+    return typeProblem("its indices are " + llvm::Twine(call.operands[1].text()));
   Type type{call.operands[0].dtype, call.operands[1].shape};
   type.shape.append(call.operands[0].shape.begin() + 1, call.operands[0].shape.end());
   return Types{type};
 }
 
-int64_t rowElements(llvm::ArrayRef<int64_t> table) { return elementsOf(table.drop_front()); }
+int64_t rowElements(llvm::ArrayRef<int64_t> table) {
+  return elementsOf(table.drop_front());
+}
 
 void evaluateGather(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  int64_t rows = in[0]->type.shape[0], width = rowElements(in[0]->type.shape), offset = call.attributes.integer("offset");
+  int64_t rows = in[0]->type.shape[0], width = rowElements(in[0]->type.shape),
+          offset = call.attributes.integer("offset");
   for (size_t i = 0; i < in[1]->data.size(); ++i) {
     int64_t row = int64_t(in[1]->data[i]) - offset;
     // A negative index counts from the end, as ONNX's Gather has it; only constants hold such.
     if (row < 0 && offset == 0) row += rows;
-    for (int64_t e = 0; e < width; ++e) out[0].data[i * width + e] = row >= 0 && row < rows ? in[0]->data[row * width + e] : 0;
+    for (int64_t e = 0; e < width; ++e)
+      out[0].data[i * width + e] = row >= 0 && row < rows ? in[0]->data[row * width + e] : 0;
   }
 }
 
 void evaluateScatterAdd(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  int64_t rows = out[0].type.shape[0], width = rowElements(out[0].type.shape), offset = call.attributes.integer("offset");
+  int64_t rows = out[0].type.shape[0], width = rowElements(out[0].type.shape),
+          offset = call.attributes.integer("offset");
   for (size_t i = 0; i < in[0]->data.size(); ++i) {
     int64_t row = int64_t(in[0]->data[i]) - offset;
     if (row < 0 || row >= rows) continue;
-    for (int64_t e = 0; e < width; ++e) out[0].data[row * width + e] += in[1]->data[i * width + e];
+    for (int64_t e = 0; e < width; ++e)
+      out[0].data[row * width + e] += in[1]->data[i * width + e];
   }
 }
 
@@ -55,14 +62,25 @@ IndexTerms scatterAddAxes(AxisArena &arena, const OpCall &call) {
 }
 
 const OpDef kOps[] = {
-    {.name = "gather", .axisRule = gatherAxes, .linearity = Linearity::First, .infer = inferGather, .evaluate = evaluateGather,
-     .gradient = gatherGradient, .kernel = KernelId::Gather},
-    {.name = "scatter_add", .axisRule = scatterAddAxes, .linearity = Linearity::Last, .infer = inferStated, .evaluate = evaluateScatterAdd,
+    {.name = "gather",
+     .axisRule = gatherAxes,
+     .linearity = Linearity::First,
+     .infer = inferGather,
+     .evaluate = evaluateGather,
+     .gradient = gatherGradient,
+     .kernel = KernelId::Gather},
+    {.name = "scatter_add",
+     .axisRule = scatterAddAxes,
+     .linearity = Linearity::Last,
+     .infer = inferStated,
+     .evaluate = evaluateScatterAdd,
      .kernel = KernelId::ScatterAdd},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> lookupOps() { return kOps; }
+llvm::ArrayRef<OpDef> lookupOps() {
+  return kOps;
+}
 
 } // namespace autotp

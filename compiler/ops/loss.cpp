@@ -1,4 +1,5 @@
-// compiler/ops/loss.cpp: softmax cross-entropy over the rows that count. The mean is loss_sum / count, built by the importer.
+// compiler/ops/loss.cpp: softmax cross-entropy over the rows that count. The mean is loss_sum / count, built by the
+// importer.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
@@ -7,22 +8,28 @@
 namespace autotp {
 namespace {
 
-DType sumDType(const Type &logits) { return logits.dtype == DType::F64 ? DType::F64 : DType::F32; }
+DType sumDType(const Type &logits) {
+  return logits.dtype == DType::F64 ? DType::F64 : DType::F32;
+}
 
 llvm::Expected<Types> inferCrossEntropy(const OpCall &call) {
   if (call.operands[0].shape.size() != 2 || call.operands[1].shape != Shape{call.operands[0].shape[0]})
-    return typeProblem("it needs logits [rows, classes] and labels [rows], not " + llvm::Twine(call.operands[0].text()) + " and " + call.operands[1].text());
+    return typeProblem("it needs logits [rows, classes] and labels [rows], not " +
+                       llvm::Twine(call.operands[0].text()) + " and " + call.operands[1].text());
   DType sum = sumDType(call.operands[0]);
   return Types{Type{sum, {}}, Type{sum, {}}, Type{sum, {call.operands[0].shape[0]}}};
 }
 
-llvm::Expected<Types> inferLocal(const OpCall &call) { return Types{Type{sumDType(call.operands[0]), {2, call.operands[0].shape[0]}}}; }
+llvm::Expected<Types> inferLocal(const OpCall &call) {
+  return Types{Type{sumDType(call.operands[0]), {2, call.operands[0].shape[0]}}};
+}
 llvm::Expected<Types> inferFinish(const OpCall &call) {
   DType sum = call.operands[0].dtype;
   return Types{Type{sum, {}}, Type{sum, {}}, Type{sum, call.operands[1].shape}};
 }
 
-void finish(const OpCall &call, const double *sums, const double *targets, const double *largest, const Array &labels, llvm::MutableArrayRef<Array> out) {
+void finish(const OpCall &call, const double *sums, const double *targets, const double *largest, const Array &labels,
+            llvm::MutableArrayRef<Array> out) {
   for (size_t i = 0; i < labels.data.size(); ++i) {
     double lse = largest[i] + std::log(sums[i]);
     out[2].data[i] = lse;
@@ -32,13 +39,15 @@ void finish(const OpCall &call, const double *sums, const double *targets, const
   }
 }
 
-void localSums(const Array &logits, const Array &labels, const double *largest, int64_t offset, double *sums, double *targets) {
+void localSums(const Array &logits, const Array &labels, const double *largest, int64_t offset, double *sums,
+               double *targets) {
   int64_t classes = logits.type.shape[1];
   for (int64_t i = 0; i < logits.type.shape[0]; ++i) {
     const double *row = logits.data.data() + i * classes;
     int64_t label = int64_t(labels.data[i]) - offset;
     sums[i] = 0;
-    for (int64_t c = 0; c < classes; ++c) sums[i] += std::exp(row[c] - largest[i]);
+    for (int64_t c = 0; c < classes; ++c)
+      sums[i] += std::exp(row[c] - largest[i]);
     targets[i] = label >= 0 && label < classes ? row[label] : 0;
   }
 }
@@ -46,14 +55,16 @@ void localSums(const Array &logits, const Array &labels, const double *largest, 
 void evaluateCrossEntropy(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   int64_t rows = in[0]->type.shape[0], classes = in[0]->type.shape[1];
   std::vector<double> largest(rows, -HUGE_VAL), sums(rows), targets(rows);
-  for (int64_t i = 0; i < rows * classes; ++i) largest[i / classes] = std::max(largest[i / classes], in[0]->data[i]);
+  for (int64_t i = 0; i < rows * classes; ++i)
+    largest[i / classes] = std::max(largest[i / classes], in[0]->data[i]);
   localSums(*in[0], *in[1], largest.data(), 0, sums.data(), targets.data());
   finish(call, sums.data(), targets.data(), largest.data(), *in[1], out);
 }
 
 void evaluateLocal(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   double *sums = out[0].data.data();
-  localSums(*in[0], *in[1], in[2]->data.data(), call.attributes.integer("class_offset"), sums, sums + in[0]->type.shape[0]);
+  localSums(*in[0], *in[1], in[2]->data.data(), call.attributes.integer("class_offset"), sums,
+            sums + in[0]->type.shape[0]);
 }
 
 void evaluateFinish(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
@@ -67,7 +78,8 @@ void evaluateGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::Mu
     int64_t label = int64_t(in[1]->data[i]);
     if (label == call.attributes.integer("ignore_index", -100)) continue;
     for (int64_t c = 0; c < classes; ++c)
-      out[0].data[i * classes + c] = in[3]->data[0] * (std::exp(in[0]->data[i * classes + c] - in[2]->data[i]) - (label == c + offset));
+      out[0].data[i * classes + c] =
+          in[3]->data[0] * (std::exp(in[0]->data[i * classes + c] - in[2]->data[i]) - (label == c + offset));
   }
 }
 
@@ -78,12 +90,15 @@ void crossEntropyGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm
   o[0] = b.make("cross_entropy_grad", {node.operands[0], node.operands[1], node.results[2], d[0]}, node.attributes);
 }
 
-double perLogit(const OpCall &call) { return 5.0 * double(call.operands[0].elements()); }
+double perLogit(const OpCall &call) {
+  return 5.0 * double(call.operands[0].elements());
+}
 
 IndexTerms crossEntropyAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("n c, n -> , , n", arena, call.operands, call.results);
   terms.classes = terms.ins[0][1];
-  for (auto &contracted : terms.contracted) llvm::erase_value(contracted, terms.classes);
+  for (auto &contracted : terms.contracted)
+    llvm::erase_value(contracted, terms.classes);
   return terms;
 }
 
@@ -94,16 +109,35 @@ IndexTerms crossEntropyGradAxes(AxisArena &arena, const OpCall &call) {
 }
 
 const OpDef kOps[] = {
-    {.name = "cross_entropy", .axisRule = crossEntropyAxes, .infer = inferCrossEntropy, .evaluate = evaluateCrossEntropy,
-     .gradient = crossEntropyGradient, .flops = perLogit, .kernel = KernelId::CrossEntropy},
-    {.name = "cross_entropy_finish", .infer = inferFinish, .evaluate = evaluateFinish, .kernel = KernelId::CrossEntropyFinish},
-    {.name = "cross_entropy_grad", .axisRule = crossEntropyGradAxes, .linearity = Linearity::Last, .infer = inferSame, .evaluate = evaluateGrad,
-     .flops = perLogit, .kernel = KernelId::CrossEntropyGrad, .mayReuse = true},
-    {.name = "cross_entropy_local", .infer = inferLocal, .evaluate = evaluateLocal, .kernel = KernelId::CrossEntropyLocal},
+    {.name = "cross_entropy",
+     .axisRule = crossEntropyAxes,
+     .infer = inferCrossEntropy,
+     .evaluate = evaluateCrossEntropy,
+     .gradient = crossEntropyGradient,
+     .flops = perLogit,
+     .kernel = KernelId::CrossEntropy},
+    {.name = "cross_entropy_finish",
+     .infer = inferFinish,
+     .evaluate = evaluateFinish,
+     .kernel = KernelId::CrossEntropyFinish},
+    {.name = "cross_entropy_grad",
+     .axisRule = crossEntropyGradAxes,
+     .linearity = Linearity::Last,
+     .infer = inferSame,
+     .evaluate = evaluateGrad,
+     .flops = perLogit,
+     .kernel = KernelId::CrossEntropyGrad,
+     .mayReuse = true},
+    {.name = "cross_entropy_local",
+     .infer = inferLocal,
+     .evaluate = evaluateLocal,
+     .kernel = KernelId::CrossEntropyLocal},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> lossOps() { return kOps; }
+llvm::ArrayRef<OpDef> lossOps() {
+  return kOps;
+}
 
 } // namespace autotp

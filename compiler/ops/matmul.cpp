@@ -19,7 +19,8 @@ llvm::Expected<Sides> sidesOf(const OpCall &call) {
   s.k = a[a.size() - (s.transA ? 2 : 1)];
   s.n = b[b.size() - (s.transB ? 2 : 1)];
   if (s.k != b[b.size() - (s.transB ? 1 : 2)])
-    return typeProblem("it sums over " + llvm::Twine(s.k) + " on the left and " + llvm::Twine(b[b.size() - (s.transB ? 1 : 2)]) + " on the right");
+    return typeProblem("it sums over " + llvm::Twine(s.k) + " on the left and " +
+                       llvm::Twine(b[b.size() - (s.transB ? 1 : 2)]) + " on the right");
   auto batch = broadcastShapes(llvm::ArrayRef<int64_t>(a).drop_back(2), llvm::ArrayRef<int64_t>(b).drop_back(2));
   if (!batch) return batch.takeError();
   s.batch = *batch;
@@ -43,12 +44,14 @@ void evaluateMatMul(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::
   Type outerB{DType::F64, Shape(in[1]->type.shape.begin(), in[1]->type.shape.end() - 2)};
   BroadcastWalk walk(s.batch, {outerA, outerB});
   while (walk.next()) {
-    const double *a = in[0]->data.data() + walk.offsets[0] * s.m * s.k, *b = in[1]->data.data() + walk.offsets[1] * s.k * s.n;
+    const double *a = in[0]->data.data() + walk.offsets[0] * s.m * s.k,
+                 *b = in[1]->data.data() + walk.offsets[1] * s.k * s.n;
     double *c = out[0].data.data() + walk.index * s.m * s.n;
     for (int64_t i = 0; i < s.m; ++i)
       for (int64_t j = 0; j < s.n; ++j) {
         double sum = 0;
-        for (int64_t p = 0; p < s.k; ++p) sum += a[s.transA ? p * s.m + i : i * s.k + p] * b[s.transB ? j * s.k + p : p * s.n + j];
+        for (int64_t p = 0; p < s.k; ++p)
+          sum += a[s.transA ? p * s.m + i : i * s.k + p] * b[s.transB ? j * s.k + p : p * s.n + j];
         c[i * s.n + j] = sum;
       }
   }
@@ -62,7 +65,8 @@ void differentiateMatMul(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm:
   auto product = [&](ValueId x, ValueId y, int64_t transX, int64_t transY) {
     return b.make("matmul", {x, y}, {{"trans_a", transX}, {"trans_b", transY}});
   };
-  const Shape leftShape = b.graph.type(left).shape, rightShape = b.graph.type(right).shape, outShape = b.graph.type(dy).shape;
+  const Shape leftShape = b.graph.type(left).shape, rightShape = b.graph.type(right).shape,
+              outShape = b.graph.type(dy).shape;
   ValueId dLeft = ta ? product(right, dy, tb, 1) : product(dy, right, 0, !tb);
   o[0] = b.sumTo(dLeft, leftShape);
   if (!ta && rightShape.size() == 2 && leftShape.size() > 2) {
@@ -87,12 +91,20 @@ IndexTerms matMulAxes(AxisArena &arena, const OpCall &call) {
 }
 
 const OpDef kOps[] = {
-    {.name = "matmul", .axisRule = matMulAxes, .linearity = Linearity::Each, .infer = inferMatMul, .evaluate = evaluateMatMul,
-     .gradient = differentiateMatMul, .flops = matMulFlops, .kernel = KernelId::MatMul},
+    {.name = "matmul",
+     .axisRule = matMulAxes,
+     .linearity = Linearity::Each,
+     .infer = inferMatMul,
+     .evaluate = evaluateMatMul,
+     .gradient = differentiateMatMul,
+     .flops = matMulFlops,
+     .kernel = KernelId::MatMul},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> matmulOps() { return kOps; }
+llvm::ArrayRef<OpDef> matmulOps() {
+  return kOps;
+}
 
 } // namespace autotp

@@ -9,7 +9,8 @@ namespace {
 llvm::Expected<Types> inferReshape(const OpCall &call) {
   if (call.results.empty()) return typeProblem("its result type must be stated");
   if (call.results[0].dtype != call.operands[0].dtype || call.results[0].elements() != call.operands[0].elements())
-    return typeProblem("it cannot give " + llvm::Twine(call.operands[0].text()) + " the shape of " + call.results[0].text());
+    return typeProblem("it cannot give " + llvm::Twine(call.operands[0].text()) + " the shape of " +
+                       call.results[0].text());
   return Types{call.results[0]};
 }
 
@@ -17,7 +18,8 @@ llvm::Expected<Types> inferExpand(const OpCall &call) {
   if (call.results.empty()) return typeProblem("its result type must be stated");
   llvm::Expected<Shape> shape = broadcastShapes(call.operands[0].shape, call.results[0].shape);
   if (!shape) return shape.takeError();
-  if (*shape != call.results[0].shape || call.results[0].dtype != call.operands[0].dtype) return typeProblem("it cannot broadcast " + llvm::Twine(call.operands[0].text()) + " to " + call.results[0].text());
+  if (*shape != call.results[0].shape || call.results[0].dtype != call.operands[0].dtype)
+    return typeProblem("it cannot broadcast " + llvm::Twine(call.operands[0].text()) + " to " + call.results[0].text());
   return Types{call.results[0]};
 }
 
@@ -27,7 +29,8 @@ llvm::Expected<Types> inferTranspose(const OpCall &call) {
   llvm::SmallVector<bool, 6> isTaken(call.operands[0].shape.size(), false);
   if (perm.size() != isTaken.size()) return typeProblem("its permutation has another rank than its operand");
   for (int64_t p : perm) {
-    if (p < 0 || p >= int64_t(perm.size()) || isTaken[p]) return typeProblem("its permutation takes no dimension twice and none out of range");
+    if (p < 0 || p >= int64_t(perm.size()) || isTaken[p])
+      return typeProblem("its permutation takes no dimension twice and none out of range");
     isTaken[p] = true;
     type.shape.push_back(call.operands[0].shape[p]);
   }
@@ -36,7 +39,8 @@ llvm::Expected<Types> inferTranspose(const OpCall &call) {
 
 llvm::Expected<Types> inferSlice(const OpCall &call) {
   const Attributes &a = call.attributes;
-  int64_t axis = a.integer("axis"), start = a.integer("start"), length = a.integer("length"), step = a.integer("step", 1);
+  int64_t axis = a.integer("axis"), start = a.integer("start"), length = a.integer("length"),
+          step = a.integer("step", 1);
   Type type = call.operands[0];
   if (axis < 0 || axis >= int64_t(type.shape.size())) return typeProblem("it has no dimension " + llvm::Twine(axis));
   if (start < 0 || length < 0 || step < 1 || (length > 0 && start + (length - 1) * step >= type.shape[axis]))
@@ -54,17 +58,21 @@ llvm::Expected<Types> inferConcat(const OpCall &call) {
     Shape expected = type.shape;
     if (operand.shape.size() != expected.size()) return typeProblem("its operands differ in rank");
     expected[axis] = operand.shape[axis];
-    if (expected != operand.shape || operand.dtype != type.dtype) return typeProblem("its operands are " + llvm::Twine(type.text()) + " and " + operand.text());
+    if (expected != operand.shape || operand.dtype != type.dtype)
+      return typeProblem("its operands are " + llvm::Twine(type.text()) + " and " + operand.text());
     type.shape[axis] += operand.shape[axis];
   }
   return Types{type};
 }
 
-void evaluateCopy(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) { out[0].data = in[0]->data; }
+void evaluateCopy(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  out[0].data = in[0]->data;
+}
 
 void evaluateExpand(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   BroadcastWalk walk(out[0].type.shape, call.operands);
-  while (walk.next()) out[0].data[walk.index] = in[0]->data[walk.offsets[0]];
+  while (walk.next())
+    out[0].data[walk.index] = in[0]->data[walk.offsets[0]];
 }
 
 void evaluateTranspose(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
@@ -80,12 +88,16 @@ void evaluateTranspose(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   }
 }
 
-int64_t productOf(llvm::ArrayRef<int64_t> dims) { return elementsOf(dims); }
+int64_t productOf(llvm::ArrayRef<int64_t> dims) {
+  return elementsOf(dims);
+}
 
 void evaluateSlice(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const Shape &shape = in[0]->type.shape;
-  int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"), step = call.attributes.integer("step", 1);
-  int64_t outer = productOf(llvm::ArrayRef<int64_t>(shape).take_front(axis)), inner = productOf(llvm::ArrayRef<int64_t>(shape).drop_front(axis + 1));
+  int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"),
+          step = call.attributes.integer("step", 1);
+  int64_t outer = productOf(llvm::ArrayRef<int64_t>(shape).take_front(axis)),
+          inner = productOf(llvm::ArrayRef<int64_t>(shape).drop_front(axis + 1));
   int64_t length = out[0].type.shape[axis];
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < length; ++i)
@@ -96,7 +108,8 @@ void evaluateSlice(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::M
 void evaluateConcat(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const Shape &shape = out[0].type.shape;
   int64_t axis = call.attributes.integer("axis"), at = 0;
-  int64_t outer = productOf(llvm::ArrayRef<int64_t>(shape).take_front(axis)), inner = productOf(llvm::ArrayRef<int64_t>(shape).drop_front(axis + 1));
+  int64_t outer = productOf(llvm::ArrayRef<int64_t>(shape).take_front(axis)),
+          inner = productOf(llvm::ArrayRef<int64_t>(shape).drop_front(axis + 1));
   for (const Array *operand : in) {
     int64_t length = operand->type.shape[axis];
     for (int64_t o = 0; o < outer; ++o)
@@ -107,7 +120,8 @@ void evaluateConcat(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::
 }
 
 void evaluateFull(const OpCall &call, llvm::ArrayRef<const Array *>, llvm::MutableArrayRef<Array> out) {
-  for (double &value : out[0].data) value = call.attributes.real("value");
+  for (double &value : out[0].data)
+    value = call.attributes.real("value");
 }
 
 void reshapeGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
@@ -122,7 +136,8 @@ void expandGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
 void transposeGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   llvm::ArrayRef<int64_t> given = b.graph.node(id).attributes.integers("perm");
   llvm::SmallVector<int64_t, 6> perm(given.begin(), given.end()), inverse(perm.size());
-  for (size_t i = 0; i < perm.size(); ++i) inverse[perm[i]] = int64_t(i);
+  for (size_t i = 0; i < perm.size(); ++i)
+    inverse[perm[i]] = int64_t(i);
   o[0] = b.transpose(d[0], inverse);
 }
 
@@ -170,7 +185,8 @@ void concatGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
 // Axis rules. A dimension of size 1 has no axis.
 llvm::SmallVector<AxisId, 6> freshAxes(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
   llvm::SmallVector<AxisId, 6> axes;
-  for (int64_t size : shape) axes.push_back(arena.leaf(size));
+  for (int64_t size : shape)
+    axes.push_back(arena.leaf(size));
   return axes;
 }
 
@@ -187,14 +203,16 @@ IndexTerms reshapeAxes(AxisArena &arena, const OpCall &call) {
   ReshapeTerms refined = refineReshape(arena, call.operands[0].shape, call.results[0].shape);
   terms.ins[0].assign(refined.from.begin(), refined.from.end());
   terms.outs[0].assign(refined.to.begin(), refined.to.end());
-  for (AxisId axis : refined.whole) terms.whole.push_back({axis, "a reshape mixes it with others"});
+  for (AxisId axis : refined.whole)
+    terms.whole.push_back({axis, "a reshape mixes it with others"});
   return terms;
 }
 
 IndexTerms expandAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = termsOf(1);
   const Shape &from = call.operands[0].shape, &to = call.results[0].shape;
-  for (int64_t size : to) terms.outs[0].push_back(arena.leaf(size));
+  for (int64_t size : to)
+    terms.outs[0].push_back(arena.leaf(size));
   for (size_t d = 0; d < from.size(); ++d)
     terms.ins[0].push_back(from[d] == 1 ? kNoAxis : terms.outs[0][to.size() - from.size() + d]);
   return terms;
@@ -203,13 +221,15 @@ IndexTerms expandAxes(AxisArena &arena, const OpCall &call) {
 IndexTerms transposeAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = termsOf(1);
   terms.ins[0] = freshAxes(arena, call.operands[0].shape);
-  for (int64_t p : call.attributes.integers("perm")) terms.outs[0].push_back(terms.ins[0][p]);
+  for (int64_t p : call.attributes.integers("perm"))
+    terms.outs[0].push_back(terms.ins[0][p]);
   return terms;
 }
 
 IndexTerms sliceAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = termsOf(1);
-  int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"), step = call.attributes.integer("step", 1);
+  int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"),
+          step = call.attributes.integer("step", 1);
   terms.ins[0] = terms.outs[0] = freshAxes(arena, call.operands[0].shape);
   terms.cutDim = int(axis);
   int64_t size = call.operands[0].shape[axis], length = call.results[0].shape[axis];
@@ -256,24 +276,64 @@ IndexTerms fullAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-double noFlops(const OpCall &) { return 0; }
+double noFlops(const OpCall &) {
+  return 0;
+}
 
 const OpDef kOps[] = {
-    {.name = "concat", .axisRule = concatAxes, .linearity = Linearity::Together, .infer = inferConcat, .evaluate = evaluateConcat,
-     .gradient = concatGradient, .flops = noFlops, .kernel = KernelId::Concat},
-    {.name = "expand", .axisRule = expandAxes, .linearity = Linearity::Each, .infer = inferExpand, .evaluate = evaluateExpand,
-     .gradient = expandGradient, .flops = noFlops, .kernel = KernelId::Expand},
-    {.name = "full", .axisRule = fullAxes, .infer = inferStated, .evaluate = evaluateFull, .flops = noFlops, .kernel = KernelId::Full},
-    {.name = "reshape", .axisRule = reshapeAxes, .linearity = Linearity::Each, .infer = inferReshape, .evaluate = evaluateCopy,
-     .gradient = reshapeGradient, .flops = noFlops, .kernel = KernelId::None, .isView = true},
-    {.name = "slice", .axisRule = sliceAxes, .linearity = Linearity::Each, .infer = inferSlice, .evaluate = evaluateSlice,
-     .gradient = sliceGradient, .flops = noFlops, .kernel = KernelId::Slice},
-    {.name = "transpose", .axisRule = transposeAxes, .linearity = Linearity::Each, .infer = inferTranspose, .evaluate = evaluateTranspose,
-     .gradient = transposeGradient, .flops = noFlops, .kernel = KernelId::Transpose},
+    {.name = "concat",
+     .axisRule = concatAxes,
+     .linearity = Linearity::Together,
+     .infer = inferConcat,
+     .evaluate = evaluateConcat,
+     .gradient = concatGradient,
+     .flops = noFlops,
+     .kernel = KernelId::Concat},
+    {.name = "expand",
+     .axisRule = expandAxes,
+     .linearity = Linearity::Each,
+     .infer = inferExpand,
+     .evaluate = evaluateExpand,
+     .gradient = expandGradient,
+     .flops = noFlops,
+     .kernel = KernelId::Expand},
+    {.name = "full",
+     .axisRule = fullAxes,
+     .infer = inferStated,
+     .evaluate = evaluateFull,
+     .flops = noFlops,
+     .kernel = KernelId::Full},
+    {.name = "reshape",
+     .axisRule = reshapeAxes,
+     .linearity = Linearity::Each,
+     .infer = inferReshape,
+     .evaluate = evaluateCopy,
+     .gradient = reshapeGradient,
+     .flops = noFlops,
+     .kernel = KernelId::None,
+     .isView = true},
+    {.name = "slice",
+     .axisRule = sliceAxes,
+     .linearity = Linearity::Each,
+     .infer = inferSlice,
+     .evaluate = evaluateSlice,
+     .gradient = sliceGradient,
+     .flops = noFlops,
+     .kernel = KernelId::Slice},
+    {.name = "transpose",
+     .axisRule = transposeAxes,
+     .linearity = Linearity::Each,
+     .infer = inferTranspose,
+     .evaluate = evaluateTranspose,
+     .gradient = transposeGradient,
+     .flops = noFlops,
+     .kernel = KernelId::Transpose},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> movementOps() { return kOps; }
+llvm::ArrayRef<OpDef> movementOps() {
+  return kOps;
+}
 
 } // namespace autotp

@@ -6,13 +6,16 @@
 namespace autotp {
 namespace {
 
-Type statisticsOf(const Type &x) { return Type{x.dtype == DType::F64 ? DType::F64 : DType::F32, Shape(x.shape.begin(), x.shape.end() - 1)}; }
+Type statisticsOf(const Type &x) {
+  return Type{x.dtype == DType::F64 ? DType::F64 : DType::F32, Shape(x.shape.begin(), x.shape.end() - 1)};
+}
 
 llvm::Error checkRows(const OpCall &call, unsigned vectors) {
   if (call.operands[0].shape.empty()) return typeProblem("its operand has no dimension");
   for (unsigned k = 1; k <= vectors; ++k)
     if (call.operands[k].shape != Shape{call.operands[0].shape.back()})
-      return typeProblem("its scale or bias is " + llvm::Twine(call.operands[k].text()) + " for rows of " + llvm::Twine(call.operands[0].shape.back()));
+      return typeProblem("its scale or bias is " + llvm::Twine(call.operands[k].text()) + " for rows of " +
+                         llvm::Twine(call.operands[0].shape.back()));
   return llvm::Error::success();
 }
 
@@ -24,8 +27,12 @@ llvm::Expected<Types> inferRmsNorm(const OpCall &call) {
   if (llvm::Error error = checkRows(call, 1)) return error;
   return Types{call.operands[0], statisticsOf(call.operands[0])};
 }
-llvm::Expected<Types> inferLayerNormGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1], call.operands[1]}; }
-llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1]}; }
+llvm::Expected<Types> inferLayerNormGrad(const OpCall &call) {
+  return Types{call.operands[0], call.operands[1], call.operands[1]};
+}
+llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) {
+  return Types{call.operands[0], call.operands[1]};
+}
 
 struct Rows {
   int64_t rows, width;
@@ -37,9 +44,12 @@ void evaluateSoftmax(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::Mut
   for (int64_t i = 0; i < r.rows; ++i) {
     const double *x = in[0]->data.data() + i * r.width;
     double *y = out[0].data.data() + i * r.width, largest = -HUGE_VAL, sum = 0;
-    for (int64_t j = 0; j < r.width; ++j) largest = std::max(largest, x[j]);
-    for (int64_t j = 0; j < r.width; ++j) sum += y[j] = std::exp(x[j] - largest);
-    for (int64_t j = 0; j < r.width; ++j) y[j] /= sum;
+    for (int64_t j = 0; j < r.width; ++j)
+      largest = std::max(largest, x[j]);
+    for (int64_t j = 0; j < r.width; ++j)
+      sum += y[j] = std::exp(x[j] - largest);
+    for (int64_t j = 0; j < r.width; ++j)
+      y[j] /= sum;
   }
 }
 
@@ -48,8 +58,10 @@ void evaluateSoftmaxGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm:
   for (int64_t i = 0; i < r.rows; ++i) {
     const double *y = in[0]->data.data() + i * r.width, *dy = in[1]->data.data() + i * r.width;
     double dot = 0;
-    for (int64_t j = 0; j < r.width; ++j) dot += y[j] * dy[j];
-    for (int64_t j = 0; j < r.width; ++j) out[0].data[i * r.width + j] = y[j] * (dy[j] - dot);
+    for (int64_t j = 0; j < r.width; ++j)
+      dot += y[j] * dy[j];
+    for (int64_t j = 0; j < r.width; ++j)
+      out[0].data[i * r.width + j] = y[j] * (dy[j] - dot);
   }
 }
 
@@ -58,10 +70,13 @@ void evaluateLayerNorm(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   for (int64_t i = 0; i < r.rows; ++i) {
     const double *x = in[0]->data.data() + i * r.width;
     double mean = 0, variance = 0;
-    for (int64_t j = 0; j < r.width; ++j) mean += x[j] / double(r.width);
-    for (int64_t j = 0; j < r.width; ++j) variance += (x[j] - mean) * (x[j] - mean) / double(r.width);
+    for (int64_t j = 0; j < r.width; ++j)
+      mean += x[j] / double(r.width);
+    for (int64_t j = 0; j < r.width; ++j)
+      variance += (x[j] - mean) * (x[j] - mean) / double(r.width);
     double rstd = 1 / std::sqrt(variance + call.attributes.real("epsilon"));
-    for (int64_t j = 0; j < r.width; ++j) out[0].data[i * r.width + j] = (x[j] - mean) * rstd * in[1]->data[j] + in[2]->data[j];
+    for (int64_t j = 0; j < r.width; ++j)
+      out[0].data[i * r.width + j] = (x[j] - mean) * rstd * in[1]->data[j] + in[2]->data[j];
     out[1].data[i] = mean;
     out[2].data[i] = rstd;
   }
@@ -90,9 +105,11 @@ void evaluateRmsNorm(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm:
   for (int64_t i = 0; i < r.rows; ++i) {
     const double *x = in[0]->data.data() + i * r.width;
     double square = 0;
-    for (int64_t j = 0; j < r.width; ++j) square += x[j] * x[j] / double(r.width);
+    for (int64_t j = 0; j < r.width; ++j)
+      square += x[j] * x[j] / double(r.width);
     double rstd = 1 / std::sqrt(square + call.attributes.real("epsilon"));
-    for (int64_t j = 0; j < r.width; ++j) out[0].data[i * r.width + j] = x[j] * rstd * in[1]->data[j];
+    for (int64_t j = 0; j < r.width; ++j)
+      out[0].data[i * r.width + j] = x[j] * rstd * in[1]->data[j];
     out[1].data[i] = rstd;
   }
 }
@@ -106,7 +123,8 @@ void evaluateRmsNormGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm:
       dot += dy[j] * in[1]->data[j] * x[j] * rstd / double(r.width);
       out[1].data[j] += dy[j] * x[j] * rstd;
     }
-    for (int64_t j = 0; j < r.width; ++j) out[0].data[i * r.width + j] = rstd * (dy[j] * in[1]->data[j] - x[j] * rstd * dot);
+    for (int64_t j = 0; j < r.width; ++j)
+      out[0].data[i * r.width + j] = rstd * (dy[j] * in[1]->data[j] - x[j] * rstd * dot);
   }
 }
 
@@ -116,7 +134,8 @@ void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
 
 void layerNormGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  auto all = b.makeMany("layer_norm_grad", {node.operands[0], node.operands[1], node.results[1], node.results[2], d[0]});
+  auto all =
+      b.makeMany("layer_norm_grad", {node.operands[0], node.operands[1], node.results[1], node.results[2], d[0]});
   llvm::copy(all, o.begin());
 }
 
@@ -126,25 +145,60 @@ void rmsNormGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
   llvm::copy(all, o.begin());
 }
 
-double perElement(const OpCall &call) { return 8.0 * double(call.operands[0].elements()); }
+double perElement(const OpCall &call) {
+  return 8.0 * double(call.operands[0].elements());
+}
 
 const OpDef kOps[] = {
-    {.name = "layer_norm", .axes = "r... h!, h!, h! -> r... h!, r..., r...", .infer = inferLayerNorm, .evaluate = evaluateLayerNorm,
-     .gradient = layerNormGradient, .flops = perElement, .kernel = KernelId::LayerNorm},
-    {.name = "layer_norm_grad", .axes = "r... h!, h!, r..., r..., r... h! -> r... h!, h!, h!", .linearity = Linearity::Last,
-     .infer = inferLayerNormGrad, .evaluate = evaluateLayerNormGrad, .flops = perElement, .kernel = KernelId::LayerNormGrad},
-    {.name = "rms_norm", .axes = "r... h!, h! -> r... h!, r...", .infer = inferRmsNorm, .evaluate = evaluateRmsNorm,
-     .gradient = rmsNormGradient, .flops = perElement, .kernel = KernelId::RmsNorm},
-    {.name = "rms_norm_grad", .axes = "r... h!, h!, r..., r... h! -> r... h!, h!", .linearity = Linearity::Last, .infer = inferRmsNormGrad,
-     .evaluate = evaluateRmsNormGrad, .flops = perElement, .kernel = KernelId::RmsNormGrad},
-    {.name = "softmax", .axes = "r... c! -> r... c!", .infer = inferSame, .evaluate = evaluateSoftmax, .gradient = softmaxGradient,
-     .flops = perElement, .kernel = KernelId::Softmax, .mayReuse = true},
-    {.name = "softmax_grad", .axes = "r... c!, r... c! -> r... c!", .linearity = Linearity::Last, .infer = inferSame,
-     .evaluate = evaluateSoftmaxGrad, .flops = perElement, .kernel = KernelId::SoftmaxGrad},
+    {.name = "layer_norm",
+     .axes = "r... h!, h!, h! -> r... h!, r..., r...",
+     .infer = inferLayerNorm,
+     .evaluate = evaluateLayerNorm,
+     .gradient = layerNormGradient,
+     .flops = perElement,
+     .kernel = KernelId::LayerNorm},
+    {.name = "layer_norm_grad",
+     .axes = "r... h!, h!, r..., r..., r... h! -> r... h!, h!, h!",
+     .linearity = Linearity::Last,
+     .infer = inferLayerNormGrad,
+     .evaluate = evaluateLayerNormGrad,
+     .flops = perElement,
+     .kernel = KernelId::LayerNormGrad},
+    {.name = "rms_norm",
+     .axes = "r... h!, h! -> r... h!, r...",
+     .infer = inferRmsNorm,
+     .evaluate = evaluateRmsNorm,
+     .gradient = rmsNormGradient,
+     .flops = perElement,
+     .kernel = KernelId::RmsNorm},
+    {.name = "rms_norm_grad",
+     .axes = "r... h!, h!, r..., r... h! -> r... h!, h!",
+     .linearity = Linearity::Last,
+     .infer = inferRmsNormGrad,
+     .evaluate = evaluateRmsNormGrad,
+     .flops = perElement,
+     .kernel = KernelId::RmsNormGrad},
+    {.name = "softmax",
+     .axes = "r... c! -> r... c!",
+     .infer = inferSame,
+     .evaluate = evaluateSoftmax,
+     .gradient = softmaxGradient,
+     .flops = perElement,
+     .kernel = KernelId::Softmax,
+     .mayReuse = true},
+    {.name = "softmax_grad",
+     .axes = "r... c!, r... c! -> r... c!",
+     .linearity = Linearity::Last,
+     .infer = inferSame,
+     .evaluate = evaluateSoftmaxGrad,
+     .flops = perElement,
+     .kernel = KernelId::SoftmaxGrad},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> normOps() { return kOps; }
+llvm::ArrayRef<OpDef> normOps() {
+  return kOps;
+}
 
 } // namespace autotp

@@ -19,7 +19,8 @@ using Types = llvm::SmallVector<Type, 2>;
 struct OpCall {
   llvm::ArrayRef<Type> operands;
   const Attributes &attributes;
-  llvm::ArrayRef<Type> results; ///< empty while inferring, unless the caller states a type (reshape, expand, cast, full)
+  llvm::ArrayRef<Type>
+      results; ///< empty while inferring, unless the caller states a type (reshape, expand, cast, full)
 };
 
 /// In which operands an operator is linear, so that a pending sum may pass through it.
@@ -35,11 +36,13 @@ class Builder;
 
 /// Gradients of a node's operands from those of its results. kNone: no gradient (integers, or a result without one).
 /// `dresults` holds kNone for a result that the loss does not need.
-using GradientFn = void (*)(Builder &b, NodeId node, llvm::ArrayRef<ValueId> dresults, llvm::MutableArrayRef<ValueId> doperands);
+using GradientFn = void (*)(Builder &b, NodeId node, llvm::ArrayRef<ValueId> dresults,
+                            llvm::MutableArrayRef<ValueId> doperands);
 /// Errors say what is wrong with the operands' types, without naming the node.
 using InferFn = llvm::Expected<Types> (*)(const OpCall &call);
 /// Plain loops in double; the caller rounds to the results' dtypes.
-using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> operands, llvm::MutableArrayRef<Array> results);
+using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> operands,
+                            llvm::MutableArrayRef<Array> results);
 /// The indices of every dimension, where they depend on attributes or shapes and no text can say them.
 using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
 /// Floating-point operations of one execution; null: one for each result element.
@@ -56,8 +59,8 @@ struct OpDef {
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
-  bool isView = false;        ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
-  bool mayReuse = false;      ///< result 0 may have the memory of operand 0 where nothing else needs that operand
+  bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
+  bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
   std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
 };
 
@@ -75,7 +78,8 @@ public:
 
   /// A node of one result. The types are right by construction: a mistake is ours, and asserts.
   ValueId make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {});
-  llvm::SmallVector<ValueId, 2> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {});
+  llvm::SmallVector<ValueId, 2> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
+                                         Attributes attributes = {});
   /// For operators whose result type is stated: reshape, expand, cast, full.
   ValueId makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Type result, Attributes attributes = {});
   /// The same with errors as values, for what comes out of a file. `stated` may be empty.

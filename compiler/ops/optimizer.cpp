@@ -1,5 +1,5 @@
-// compiler/ops/optimizer.cpp: what runs on the flat f32 buckets of gradients, parameters and states. These exist in local
-// graphs only: no axes, no gradients. kernels.def has their formulas.
+// compiler/ops/optimizer.cpp: what runs on the flat f32 buckets of gradients, parameters and states. These exist in
+// local graphs only: no axes, no gradients. kernels.def has their formulas.
 #include "compiler/ops/families.h"
 
 #include <cmath>
@@ -7,12 +7,19 @@
 namespace autotp {
 namespace {
 
-llvm::Expected<Types> inferScalar(const OpCall &call) { return Types{Type{call.operands[0].dtype, {}}}; }
-llvm::Expected<Types> inferGradScale(const OpCall &call) { return Types{call.operands[0], call.operands[0]}; }
-llvm::Expected<Types> inferAdamW(const OpCall &call) { return Types{call.operands[0], call.operands[1], call.operands[2]}; }
+llvm::Expected<Types> inferScalar(const OpCall &call) {
+  return Types{Type{call.operands[0].dtype, {}}};
+}
+llvm::Expected<Types> inferGradScale(const OpCall &call) {
+  return Types{call.operands[0], call.operands[0]};
+}
+llvm::Expected<Types> inferAdamW(const OpCall &call) {
+  return Types{call.operands[0], call.operands[1], call.operands[2]};
+}
 
 void evaluateAccumulate(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  for (size_t i = 0; i < out[0].data.size(); ++i) out[0].data[i] = in[0]->data[i] + in[1]->data[i];
+  for (size_t i = 0; i < out[0].data.size(); ++i)
+    out[0].data[i] = in[0]->data[i] + in[1]->data[i];
 }
 
 /// Whether bucket element `at` lies in one of the {begins, ends} segments. Evaluated for dp rank 0.
@@ -49,7 +56,11 @@ void evaluateAdamW(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::M
 }
 
 const OpDef kOps[] = {
-    {.name = "accumulate", .infer = inferSame, .evaluate = evaluateAccumulate, .kernel = KernelId::Accumulate, .inPlace = {0, -1, -1}},
+    {.name = "accumulate",
+     .infer = inferSame,
+     .evaluate = evaluateAccumulate,
+     .kernel = KernelId::Accumulate,
+     .inPlace = {0, -1, -1}},
     {.name = "adamw", .infer = inferAdamW, .evaluate = evaluateAdamW, .kernel = KernelId::AdamW, .inPlace = {0, 1, 2}},
     {.name = "grad_scale", .infer = inferGradScale, .evaluate = evaluateGradScale, .kernel = KernelId::GradScale},
     {.name = "sum_squares", .infer = inferScalar, .evaluate = evaluateSumSquares, .kernel = KernelId::SumSquares},
@@ -57,6 +68,8 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> optimizerOps() { return kOps; }
+llvm::ArrayRef<OpDef> optimizerOps() {
+  return kOps;
+}
 
 } // namespace autotp

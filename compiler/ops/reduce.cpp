@@ -1,4 +1,5 @@
-// compiler/ops/reduce.cpp: sums and maxima over dimensions. A mean is a sum times a constant, so that no local count exists.
+// compiler/ops/reduce.cpp: sums and maxima over dimensions. A mean is a sum times a constant, so that no local count
+// exists.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 #include "runtime/base/indexed.h"
@@ -8,12 +9,15 @@
 namespace autotp {
 namespace {
 
-bool isReduced(const OpCall &call, size_t dim) { return llvm::is_contained(call.attributes.integers("axes"), int64_t(dim)); }
+bool isReduced(const OpCall &call, size_t dim) {
+  return llvm::is_contained(call.attributes.integers("axes"), int64_t(dim));
+}
 
 llvm::Expected<Types> inferReduce(const OpCall &call) {
   Type type{call.operands[0].dtype, {}};
   for (int64_t axis : call.attributes.integers("axes"))
-    if (axis < 0 || axis >= int64_t(call.operands[0].shape.size())) return typeProblem("it has no dimension " + llvm::Twine(axis));
+    if (axis < 0 || axis >= int64_t(call.operands[0].shape.size()))
+      return typeProblem("it has no dimension " + llvm::Twine(axis));
   for (const auto &[d, size] : indexed(call.operands[0].shape)) {
     if (!isReduced(call, d))
       type.shape.push_back(size);
@@ -23,10 +27,13 @@ llvm::Expected<Types> inferReduce(const OpCall &call) {
   return Types{type};
 }
 
-template <bool kMax> void evaluateReduce(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  for (double &value : out[0].data) value = kMax ? -HUGE_VAL : 0;
+template <bool kMax>
+void evaluateReduce(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  for (double &value : out[0].data)
+    value = kMax ? -HUGE_VAL : 0;
   Type kept{DType::F64, {}};
-  for (const auto &[d, size] : indexed(call.operands[0].shape)) kept.shape.push_back(isReduced(call, d) ? 1 : size);
+  for (const auto &[d, size] : indexed(call.operands[0].shape))
+    kept.shape.push_back(isReduced(call, d) ? 1 : size);
   BroadcastWalk walk(call.operands[0].shape, {kept});
   while (walk.next()) {
     double &at = out[0].data[walk.offsets[0]], value = in[0]->data[walk.index];
@@ -36,7 +43,8 @@ template <bool kMax> void evaluateReduce(const OpCall &call, llvm::ArrayRef<cons
 
 Shape keptShape(const Graph &graph, NodeId id) {
   Shape shape = graph.type(graph.node(id).operands[0]).shape;
-  for (int64_t axis : graph.node(id).attributes.integers("axes")) shape[axis] = 1;
+  for (int64_t axis : graph.node(id).attributes.integers("axes"))
+    shape[axis] = 1;
   return shape;
 }
 
@@ -75,22 +83,38 @@ IndexTerms reduceAxes(AxisArena &arena, const OpCall &call) {
 /// Sharding what a maximum runs over would leave a pending maximum; only sums may be pending here, so it stays whole.
 IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = reduceAxes(arena, call);
-  for (AxisId axis : terms.contracted[0]) terms.whole.push_back({axis, "a maximum runs over it"});
+  for (AxisId axis : terms.contracted[0])
+    terms.whole.push_back({axis, "a maximum runs over it"});
   terms.contracted[0].clear();
   return terms;
 }
 
-double reduceFlops(const OpCall &call) { return double(call.operands[0].elements()); }
+double reduceFlops(const OpCall &call) {
+  return double(call.operands[0].elements());
+}
 
 const OpDef kOps[] = {
-    {.name = "reduce_max", .axisRule = reduceMaxAxes, .infer = inferReduce, .evaluate = evaluateReduce<true>, .gradient = maxGradient,
-     .flops = reduceFlops, .kernel = KernelId::ReduceMax},
-    {.name = "reduce_sum", .axisRule = reduceAxes, .linearity = Linearity::Each, .infer = inferReduce, .evaluate = evaluateReduce<false>,
-     .gradient = sumGradient, .flops = reduceFlops, .kernel = KernelId::ReduceSum},
+    {.name = "reduce_max",
+     .axisRule = reduceMaxAxes,
+     .infer = inferReduce,
+     .evaluate = evaluateReduce<true>,
+     .gradient = maxGradient,
+     .flops = reduceFlops,
+     .kernel = KernelId::ReduceMax},
+    {.name = "reduce_sum",
+     .axisRule = reduceAxes,
+     .linearity = Linearity::Each,
+     .infer = inferReduce,
+     .evaluate = evaluateReduce<false>,
+     .gradient = sumGradient,
+     .flops = reduceFlops,
+     .kernel = KernelId::ReduceSum},
 };
 
 } // namespace
 
-llvm::ArrayRef<OpDef> reduceOps() { return kOps; }
+llvm::ArrayRef<OpDef> reduceOps() {
+  return kOps;
+}
 
 } // namespace autotp

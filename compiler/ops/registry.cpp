@@ -10,9 +10,10 @@ namespace autotp {
 llvm::ArrayRef<const OpDef *> allOps() {
   static const std::vector<const OpDef *> rows = [] {
     std::vector<const OpDef *> all;
-    for (llvm::ArrayRef<OpDef> family : {elementwiseOps(), matmulOps(), reduceOps(), movementOps(), lookupOps(), normOps(),
-                                         attentionOps(), lossOps(), optimizerOps(), collectiveOps()})
-      for (const OpDef &row : family) all.push_back(&row);
+    for (llvm::ArrayRef<OpDef> family : {elementwiseOps(), matmulOps(), reduceOps(), movementOps(), lookupOps(),
+                                         normOps(), attentionOps(), lossOps(), optimizerOps(), collectiveOps()})
+      for (const OpDef &row : family)
+        all.push_back(&row);
     llvm::sort(all, [](const OpDef *a, const OpDef *b) { return llvm::StringRef(a->name) < b->name; });
     return all;
   }();
@@ -22,7 +23,8 @@ llvm::ArrayRef<const OpDef *> allOps() {
 const OpDef *findOp(llvm::StringRef name) {
   static const llvm::StringMap<const OpDef *> byName = [] {
     llvm::StringMap<const OpDef *> map;
-    for (const OpDef *row : allOps()) map[row->name] = row;
+    for (const OpDef *row : allOps())
+      map[row->name] = row;
     return map;
   }();
   return byName.lookup(name);
@@ -34,9 +36,13 @@ const OpDef &opOf(const Node &node) {
   return *row;
 }
 
-llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }
+llvm::Error typeProblem(const llvm::Twine &what) {
+  return problem("", what.str());
+}
 
-llvm::Expected<Types> inferSame(const OpCall &call) { return Types{call.operands[0]}; }
+llvm::Expected<Types> inferSame(const OpCall &call) {
+  return Types{call.operands[0]};
+}
 
 llvm::Expected<Types> inferStated(const OpCall &call) {
   if (call.results.empty()) return typeProblem("its result type must be stated");
@@ -69,9 +75,11 @@ bool BroadcastWalk::next() {
   if (++index == 0) return elementsOf(shape_) > 0;
   for (size_t d = shape_.size(); d-- > 0;) {
     ++position_[d];
-    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] += strides_[k][d];
+    for (size_t k = 0; k < offsets.size(); ++k)
+      offsets[k] += strides_[k][d];
     if (position_[d] < shape_[d]) return true;
-    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] -= strides_[k][d] * shape_[d];
+    for (size_t k = 0; k < offsets.size(); ++k)
+      offsets[k] -= strides_[k][d] * shape_[d];
     position_[d] = 0;
   }
   return false;

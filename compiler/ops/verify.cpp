@@ -7,7 +7,8 @@ namespace autotp {
 namespace {
 
 std::string nodeName(const Graph &graph, const Node &node) {
-  std::string name = ("node " + node.op + " %" + (node.results.empty() ? std::string() : graph.value(node.results[0]).name)).str();
+  std::string name =
+      ("node " + node.op + " %" + (node.results.empty() ? std::string() : graph.value(node.results[0]).name)).str();
   return node.origin.empty() ? name : name + " (from " + escaped(node.origin) + ")";
 }
 
@@ -17,17 +18,22 @@ llvm::Error verifyNode(const Graph &graph, NodeId id, llvm::ArrayRef<bool> isDef
   if (!row) return problem(nodeName(graph, node), "its operator is not in the table");
   llvm::SmallVector<Type, 4> operandTypes, resultTypes;
   for (const auto &[k, operand] : indexed(node.operands)) {
-    if (!isDefined[operand]) return problem(nodeName(graph, node), "operand '" + graph.value(operand).name + "' is defined after it, or nowhere");
-    if (!llvm::is_contained(graph.value(operand).uses, Use{id, unsigned(k)})) return problem(nodeName(graph, node), "it is missing in its operand's uses");
+    if (!isDefined[operand])
+      return problem(nodeName(graph, node),
+                     "operand '" + graph.value(operand).name + "' is defined after it, or nowhere");
+    if (!llvm::is_contained(graph.value(operand).uses, Use{id, unsigned(k)}))
+      return problem(nodeName(graph, node), "it is missing in its operand's uses");
     operandTypes.push_back(graph.type(operand));
   }
-  for (ValueId result : node.results) resultTypes.push_back(graph.type(result));
+  for (ValueId result : node.results)
+    resultTypes.push_back(graph.type(result));
   llvm::Expected<Types> inferred = row->infer(OpCall{operandTypes, node.attributes, resultTypes});
   if (!inferred) return problem(nodeName(graph, node), llvm::toString(inferred.takeError()));
   if (inferred->size() != resultTypes.size()) return problem(nodeName(graph, node), "it has a wrong number of results");
   for (size_t r = 0; r < resultTypes.size(); ++r)
     if (!(resultTypes[r] == (*inferred)[r]))
-      return problem(nodeName(graph, node), "result " + std::to_string(r) + " is " + resultTypes[r].text() + ", its operator gives " + (*inferred)[r].text());
+      return problem(nodeName(graph, node), "result " + std::to_string(r) + " is " + resultTypes[r].text() +
+                                                ", its operator gives " + (*inferred)[r].text());
   return llvm::Error::success();
 }
 
@@ -36,10 +42,12 @@ llvm::Error verifyNode(const Graph &graph, NodeId id, llvm::ArrayRef<bool> isDef
 llvm::Error verify(const Graph &graph) {
   llvm::SmallVector<bool, 0> isDefined(graph.numValues(), false);
   llvm::Error errors = llvm::Error::success();
-  for (ValueId id = 0; id < graph.numValues(); ++id) isDefined[id] = graph.value(id).producer == kNone;
+  for (ValueId id = 0; id < graph.numValues(); ++id)
+    isDefined[id] = graph.value(id).producer == kNone;
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     errors = llvm::joinErrors(std::move(errors), verifyNode(graph, id, isDefined));
-    for (ValueId result : graph.node(id).results) isDefined[result] = true;
+    for (ValueId result : graph.node(id).results)
+      isDefined[result] = true;
   }
   for (const Output &output : graph.outputs)
     if (output.value >= graph.numValues() || !isDefined[output.value])

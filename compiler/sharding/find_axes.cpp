@@ -21,7 +21,8 @@ bool unifyAll(AxisArena &arena, llvm::ArrayRef<AxisId> a, llvm::ArrayRef<AxisId>
 
 Terms freshTerms(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
   Terms terms;
-  for (int64_t size : shape) terms.push_back(arena.leaf(size));
+  for (int64_t size : shape)
+    terms.push_back(arena.leaf(size));
   return terms;
 }
 
@@ -32,7 +33,8 @@ GraphAxes findAxes(const Graph &graph) {
   axes.values.resize(graph.numValues());
   axes.nodes.resize(graph.numNodes());
   for (ValueId id = 0; id < graph.numValues(); ++id)
-    if (graph.value(id).producer == kNone && !hasTermsPerUse(graph, id)) axes.values[id] = freshTerms(axes.arena, graph.type(id).shape);
+    if (graph.value(id).producer == kNone && !hasTermsPerUse(graph, id))
+      axes.values[id] = freshTerms(axes.arena, graph.type(id).shape);
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const Node &node = graph.node(id);
     NodeAxes &own = axes.nodes[id];

@@ -12,24 +12,29 @@ bool hasTermsPerUse(const Graph &graph, ValueId value) {
 
 IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node) {
   llvm::SmallVector<Type, 4> operands, results;
-  for (ValueId operand : node.operands) operands.push_back(graph.type(operand));
-  for (ValueId result : node.results) results.push_back(graph.type(result));
+  for (ValueId operand : node.operands)
+    operands.push_back(graph.type(operand));
+  for (ValueId result : node.results)
+    results.push_back(graph.type(result));
   const OpDef &row = opOf(node);
   if (row.axisRule) return row.axisRule(arena, OpCall{operands, node.attributes, results});
   return instantiateText(row.axes, arena, operands, results);
 }
 
-Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
+Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape,
+                 const Assignment &assignment, int coordinate) {
   Shape local(shape.begin(), shape.end());
   for (size_t d = 0; d < local.size(); ++d)
     if (terms[d] != kNoAxis) local[d] = localSize(arena, terms[d], assignment, coordinate);
   return local;
 }
 
-llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
+llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms,
+                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
   llvm::SmallVector<Cover, 6> covers;
   for (size_t d = 0; d < shape.size(); ++d)
-    covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}} : cover(arena, terms[d], assignment, coordinate));
+    covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}}
+                                         : cover(arena, terms[d], assignment, coordinate));
   return covers;
 }
 

@@ -22,15 +22,18 @@ struct GraphAxes {
   std::vector<NodeAxes> nodes; ///< by NodeId
 };
 
-/// Constants, and values made from nothing (full), have terms at each use and none of their own: any part of them is free.
+/// Constants, and values made from nothing (full), have terms at each use and none of their own: any part of them is
+/// free.
 bool hasTermsPerUse(const Graph &graph, ValueId value);
 
 /// The rule of a node's operator, by its text or its function.
 IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node);
 
 /// Shapes and intervals under an assignment, for one coordinate of the mesh axis.
-Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate);
-llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate);
+Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape,
+                 const Assignment &assignment, int coordinate);
+llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms,
+                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate);
 bool isSharded(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment);
 
 } // namespace autotp

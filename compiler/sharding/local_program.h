@@ -12,10 +12,10 @@ struct Reductions {
 };
 
 struct LocalParameter {
-  ValueId global;                       ///< in the global graph
-  ValueId local, gradient;              ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
-  llvm::SmallVector<Cover, 6> covers;   ///< one a dimension
-  bool isFirstHolder;                   ///< no earlier coordinate holds the same part: it counts in the norm
+  ValueId global;          ///< in the global graph
+  ValueId local, gradient; ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
+  llvm::SmallVector<Cover, 6> covers; ///< one a dimension
+  bool isFirstHolder;                 ///< no earlier coordinate holds the same part: it counts in the norm
 };
 
 struct LocalProgram {

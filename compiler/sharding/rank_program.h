@@ -1,4 +1,5 @@
-/// \file The two programs of one tp coordinate over the states that they share: the words between partition and emission.
+/// \file The two programs of one tp coordinate over the states that they share: the words between partition and
+/// emission.
 #pragma once
 
 #include "compiler/sharding/local_program.h"

@@ -7,7 +7,8 @@ namespace {
 
 int64_t countOf(const Cover &cover) {
   int64_t n = 0;
-  for (const Interval &i : cover) n += i.end - i.begin;
+  for (const Interval &i : cover)
+    n += i.end - i.begin;
   return n;
 }
 
@@ -61,7 +62,9 @@ ValueId concat(Builder &b, llvm::ArrayRef<ValueId> parts, int64_t axis) {
   return parts.size() == 1 ? parts[0] : b.make("concat", parts, {{"axis", axis}});
 }
 
-Type typeOf(Builder &b, ValueId like, Shape shape) { return Type{b.graph.type(like).dtype, std::move(shape)}; }
+Type typeOf(Builder &b, ValueId like, Shape shape) {
+  return Type{b.graph.type(like).dtype, std::move(shape)};
+}
 
 /// The value in the shape of the whole, with zeros where it is not held.
 ValueId padToWhole(Builder &b, ValueId value, const Covers &held, llvm::ArrayRef<int64_t> shape) {
@@ -90,13 +93,15 @@ ValueId padToWhole(Builder &b, ValueId value, const Covers &held, llvm::ArrayRef
 
 Shape shapeOf(const Covers &covers) {
   Shape shape;
-  for (const Cover &cover : covers) shape.push_back(countOf(cover));
+  for (const Cover &cover : covers)
+    shape.push_back(countOf(cover));
   return shape;
 }
 
 Covers wholeCovers(llvm::ArrayRef<int64_t> shape) {
   Covers covers;
-  for (int64_t size : shape) covers.push_back(Cover{Interval{0, size}});
+  for (int64_t size : shape)
+    covers.push_back(Cover{Interval{0, size}});
   return covers;
 }
 
@@ -128,11 +133,13 @@ Tensor partOf(const Tensor &tensor, const Covers &covers) {
   std::vector<std::vector<int64_t>> indices(rank); // held global indices of each dimension
   for (size_t d = 0; d < rank; ++d)
     for (const Interval &i : covers[d])
-      for (int64_t at = i.begin; at < i.end; ++at) indices[d].push_back(at);
+      for (int64_t at = i.begin; at < i.end; ++at)
+        indices[d].push_back(at);
   Shape position(rank, 0);
   for (size_t to = 0; to < bytes.size(); to += size) {
     int64_t from = 0;
-    for (size_t d = 0; d < rank; ++d) from += indices[d][position[d]] * strides[d];
+    for (size_t d = 0; d < rank; ++d)
+      from += indices[d][position[d]] * strides[d];
     std::memcpy(bytes.data() + to, tensor.bytes.data() + from * int64_t(size), size);
     for (size_t d = rank; d-- > 0;) {
       if (++position[d] < type.shape[d]) break;
@@ -151,8 +158,10 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
     total += counts.back();
   }
   ValueId flat = b.reshape(value, {b.graph.type(value).elements()});
-  ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {total}), {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
-  // Sum of the parts, each padded to the whole by its first holder, would do; parts of one sharded dimension are joined.
+  ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {total}),
+                            {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
+  // Sum of the parts, each padded to the whole by its first holder, would do; parts of one sharded dimension are
+  // joined.
   int64_t dim = -1;
   for (size_t d = 0; d < shape.size() && dim < 0; ++d)
     for (const Covers &covers : held)
@@ -163,7 +172,8 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
   };
   std::vector<Piece> pieces;
   for (size_t c = 0; c < held.size(); ++c)
-    for (const Interval &i : held[c][dim < 0 ? 0 : dim]) pieces.push_back({i, c});
+    for (const Interval &i : held[c][dim < 0 ? 0 : dim])
+      pieces.push_back({i, c});
   llvm::stable_sort(pieces, [](const Piece &x, const Piece &y) { return x.interval.begin < y.interval.begin; });
   llvm::SmallVector<ValueId, 4> parts, joined;
   int64_t offset = 0, at = 0;
@@ -175,24 +185,29 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
   for (const Piece &piece : pieces) {
     int64_t begin = std::max(piece.interval.begin, at);
     if (begin >= piece.interval.end) continue;
-    joined.push_back(slice(b, parts[piece.holder], dim, positionOf(held[piece.holder][dim], begin), piece.interval.end - begin));
+    joined.push_back(
+        slice(b, parts[piece.holder], dim, positionOf(held[piece.holder][dim], begin), piece.interval.end - begin));
     at = piece.interval.end;
   }
   return concat(b, joined, dim);
 }
 
-ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape, int coordinate) {
+ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
+                  int coordinate) {
   llvm::SmallVector<int64_t, 6> sharers, all;
   bool areParts = false; // overlapping, but not equal
   for (size_t c = 0; c < held.size(); ++c) {
     all.push_back(int64_t(c));
     if (isSame(held[c], held[coordinate])) sharers.push_back(int64_t(c));
-    for (size_t other = 0; other < c; ++other) areParts |= overlap(held[c], held[other]) && !isSame(held[c], held[other]);
+    for (size_t other = 0; other < c; ++other)
+      areParts |= overlap(held[c], held[other]) && !isSame(held[c], held[other]);
   }
   auto reduce = [&](ValueId x, const llvm::SmallVector<int64_t, 6> &group) {
     return b.make("all_reduce", {x}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string("sum")}});
   };
-  if (areParts) return takePart(b, reduce(padToWhole(b, value, held[coordinate], shape), all), wholeCovers(shape), held[coordinate]);
+  if (areParts)
+    return takePart(b, reduce(padToWhole(b, value, held[coordinate], shape), all), wholeCovers(shape),
+                    held[coordinate]);
   return sharers.size() > 1 ? reduce(value, sharers) : value;
 }
 

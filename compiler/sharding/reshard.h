@@ -22,8 +22,9 @@ Tensor partOf(const Tensor &tensor, const Covers &covers);
 /// held[c] are the covers of coordinate c.
 ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape);
 
-/// Reduces a pending sum over the coordinates that hold the same part; where parts overlap without being equal, over all
-/// coordinates with zeros from those that lack an element. Nothing where no other coordinate shares an element.
-ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape, int coordinate);
+/// Reduces a pending sum over the coordinates that hold the same part; where parts overlap without being equal, over
+/// all coordinates with zeros from those that lack an element. Nothing where no other coordinate shares an element.
+ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
+                  int coordinate);
 
 } // namespace autotp

@@ -20,7 +20,8 @@ public:
     addTables();
     const std::string embedding = parameter("model.embed_tokens.weight", {c_.vocab, c_.hidden}, Kind::Table);
     std::string x = g_.node("Gather", "embedded", {embedding, "input_ids"});
-    for (int64_t layer = 0; layer < c_.layers; ++layer) x = block(x, "model.layers." + std::to_string(layer) + ".");
+    for (int64_t layer = 0; layer < c_.layers; ++layer)
+      x = block(x, "model.layers." + std::to_string(layer) + ".");
     x = norm(x, "model.norm");
     std::string head = c_.isTied ? g_.node("Transpose", "lm_head", {embedding}, {intsAttribute("perm", {1, 0})})
                                  : parameter("lm_head.weight", {c_.hidden, c_.vocab}, Kind::Linear);
@@ -42,7 +43,8 @@ private:
     g_.table("rotary.sin", {1, 1, seq_, c_.headSize}, tables.sin);
     std::vector<float> mask(size_t(seq_ * seq_), 0.0f);
     for (int64_t row = 0; row < seq_; ++row)
-      std::fill(mask.begin() + row * seq_ + row + 1, mask.begin() + (row + 1) * seq_, -std::numeric_limits<float>::infinity());
+      std::fill(mask.begin() + row * seq_ + row + 1, mask.begin() + (row + 1) * seq_,
+                -std::numeric_limits<float>::infinity());
     g_.table("causal_mask", {1, 1, seq_, seq_}, mask);
   }
 
@@ -72,7 +74,8 @@ private:
     const int64_t half = c_.headSize / 2;
     std::string even = g_.node("Mul", name + ".cos", {x, "rotary.cos"});
     std::string first = g_.node("Slice", name + ".first", {x, g_.integers({0}), g_.integers({half}), g_.integers({3})});
-    std::string second = g_.node("Slice", name + ".second", {x, g_.integers({half}), g_.integers({c_.headSize}), g_.integers({3})});
+    std::string second =
+        g_.node("Slice", name + ".second", {x, g_.integers({half}), g_.integers({c_.headSize}), g_.integers({3})});
     std::string negated = g_.node("Neg", name + ".negated", {second});
     std::string turned = g_.node("Concat", name + ".turned", {negated, first}, {intAttribute("axis", 3)});
     return g_.node("Add", name + ".rotated", {even, g_.node("Mul", name + ".sin", {turned, "rotary.sin"})});
@@ -83,7 +86,8 @@ private:
     const int64_t group = c_.heads / c_.kvHeads;
     if (group == 1) return x;
     std::string wide = g_.node("Unsqueeze", name + ".wide", {x, g_.integers({2})});
-    std::string all = g_.node("Expand", name + ".expanded", {wide, g_.integers({batch_, c_.kvHeads, group, seq_, c_.headSize})});
+    std::string all =
+        g_.node("Expand", name + ".expanded", {wide, g_.integers({batch_, c_.kvHeads, group, seq_, c_.headSize})});
     return g_.node("Reshape", name + ".repeated", {all, g_.integers({batch_, c_.heads, seq_, c_.headSize})});
   }
 
@@ -119,7 +123,8 @@ private:
   void loss(const std::string &logits) {
     constexpr int64_t kIgnored = -100;
     std::string padded = g_.node("Pad", "labels.padded", {"labels", g_.integers({0, 0, 0, 1}), g_.integer(kIgnored)});
-    std::string next = g_.node("Slice", "labels.next", {padded, g_.integers({1}), g_.integers({seq_ + 1}), g_.integers({1})});
+    std::string next =
+        g_.node("Slice", "labels.next", {padded, g_.integers({1}), g_.integers({seq_ + 1}), g_.integers({1})});
     std::string flat = g_.node("Reshape", "labels.flat", {next, g_.integers({batch_ * seq_})});
     std::string rows = g_.node("Reshape", "logits.flat", {logits, g_.integers({batch_ * seq_, c_.vocab})});
     g_.node("SoftmaxCrossEntropyLoss", "loss", {rows, flat}, {intAttribute("ignore_index", kIgnored)});
@@ -136,7 +141,8 @@ private:
 
 int64_t LlamaParameter::elements() const {
   int64_t product = 1;
-  for (int64_t size : shape) product *= size;
+  for (int64_t size : shape)
+    product *= size;
   return product;
 }
 
@@ -148,7 +154,8 @@ LlamaModel buildLlama(const LlamaConfig &config, int64_t batch, int64_t seq) {
   opset->set_domain("");
   opset->set_version(20);
   model.proto.mutable_graph()->set_name("llama");
-  model.proto.mutable_graph()->set_doc_string("weights of *_proj and lm_head are [in, out]: transposes of the torch Linears of the same names");
+  model.proto.mutable_graph()->set_doc_string(
+      "weights of *_proj and lm_head are [in, out]: transposes of the torch Linears of the same names");
   LlamaBuilder(config, batch, seq, model).build();
   return model;
 }

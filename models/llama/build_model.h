@@ -10,8 +10,8 @@
 
 namespace autotp {
 
-/// One trainable initializer, named as Hugging Face names it. Projections and lm_head are stored [in, out]: the transpose
-/// of the torch Linear's weight of the same name, which is [out, in].
+/// One trainable initializer, named as Hugging Face names it. Projections and lm_head are stored [in, out]: the
+/// transpose of the torch Linear's weight of the same name, which is [out, in].
 struct LlamaParameter {
   std::string name;
   std::vector<int64_t> shape; ///< as stored
@@ -29,9 +29,9 @@ struct LlamaModel {
 
 constexpr int64_t kLongestSequence = 8192; ///< the causal mask is a constant of seq x seq floats
 
-/// Inputs input_ids and labels: i64 [batch, seq]; a label of -100 is not counted. Output loss: f32, the mean over counted
-/// labels of -log p(labels[i + 1] | input_ids[..i]), in nats: the labels are shifted inside, as Hugging Face does.
-/// `seq` is from 2 to kLongestSequence.
+/// Inputs input_ids and labels: i64 [batch, seq]; a label of -100 is not counted. Output loss: f32, the mean over
+/// counted labels of -log p(labels[i + 1] | input_ids[..i]), in nats: the labels are shifted inside, as Hugging Face
+/// does. `seq` is from 2 to kLongestSequence.
 LlamaModel buildLlama(const LlamaConfig &config, int64_t batch, int64_t seq);
 
 } // namespace autotp

@@ -64,7 +64,8 @@ public:
   }
 
   void fail(llvm::StringRef key, llvm::StringRef what, llvm::StringRef remedy = "") {
-    errors_ = llvm::joinErrors(std::move(errors_), problem(("key '" + prefix_ + key + "' of " + where_).str(), what, remedy));
+    errors_ =
+        llvm::joinErrors(std::move(errors_), problem(("key '" + prefix_ + key + "' of " + where_).str(), what, remedy));
   }
 
 private:
@@ -85,9 +86,12 @@ void readRope(Keys &keys, LlamaConfig &config, llvm::StringRef where, llvm::Erro
   const char *typeKey = rope.find("rope_type") ? "rope_type" : "type";
   std::string type = rope.text(typeKey);
   if (type.empty() || type == "default") return;
-  if (type != "llama3") return rope.fail(typeKey, "'" + escaped(type) + "' is not supported", "only 'default' and 'llama3' are");
-  Llama3Scaling scaling{rope.positive("factor"), rope.positive("low_freq_factor"), rope.positive("high_freq_factor"), rope.positive("original_max_position_embeddings")};
-  if (scaling.highFrequencyFactor <= scaling.lowFrequencyFactor) rope.fail("high_freq_factor", "is not above low_freq_factor");
+  if (type != "llama3")
+    return rope.fail(typeKey, "'" + escaped(type) + "' is not supported", "only 'default' and 'llama3' are");
+  Llama3Scaling scaling{rope.positive("factor"), rope.positive("low_freq_factor"), rope.positive("high_freq_factor"),
+                        rope.positive("original_max_position_embeddings")};
+  if (scaling.highFrequencyFactor <= scaling.lowFrequencyFactor)
+    rope.fail("high_freq_factor", "is not above low_freq_factor");
   config.scaling = scaling;
 }
 
@@ -95,7 +99,8 @@ void readRope(Keys &keys, LlamaConfig &config, llvm::StringRef where, llvm::Erro
 void refuseVariants(Keys &keys) {
   std::string type = keys.text("model_type"), activation = keys.text("hidden_act");
   if (!type.empty() && type != "llama") keys.fail("model_type", "'" + escaped(type) + "' is no llama");
-  if (!activation.empty() && activation != "silu") keys.fail("hidden_act", "'" + escaped(activation) + "' is not supported", "only 'silu' is");
+  if (!activation.empty() && activation != "silu")
+    keys.fail("hidden_act", "'" + escaped(activation) + "' is not supported", "only 'silu' is");
   for (const char *bias : {"attention_bias", "mlp_bias"})
     if (keys.boolean(bias)) keys.fail(bias, "is true: projections with a bias are not supported");
 }
@@ -108,13 +113,21 @@ void readSizes(Keys &keys, LlamaConfig &config) {
   config.kvHeads = keys.size("num_key_value_heads", kMostHeads, config.heads);
   config.ffn = keys.size("intermediate_size", kMostFeatures);
   config.vocab = keys.size("vocab_size", kMostFeatures);
-  if (config.heads % config.kvHeads) keys.fail("num_key_value_heads", llvm::formatv("{0} does not divide num_attention_heads, which is {1}", config.kvHeads, config.heads).str());
+  if (config.heads % config.kvHeads)
+    keys.fail(
+        "num_key_value_heads",
+        llvm::formatv("{0} does not divide num_attention_heads, which is {1}", config.kvHeads, config.heads).str());
   bool isDerived = !keys.find("head_dim");
   if (isDerived && config.hidden % config.heads)
-    keys.fail("num_attention_heads", llvm::formatv("{0} does not divide hidden_size, which is {1}", config.heads, config.hidden).str(), "give head_dim");
+    keys.fail("num_attention_heads",
+              llvm::formatv("{0} does not divide hidden_size, which is {1}", config.heads, config.hidden).str(),
+              "give head_dim");
   config.headSize = keys.size("head_dim", kMostHeadSize, config.hidden / config.heads);
-  if (isDerived && config.headSize > kMostHeadSize) keys.fail("num_attention_heads", llvm::formatv("gives heads of more than {0} features", kMostHeadSize).str());
-  if (config.headSize % 2) keys.fail(isDerived ? "num_attention_heads" : "head_dim", llvm::formatv("gives heads of an odd size, {0}, which have no halves to rotate", config.headSize).str());
+  if (isDerived && config.headSize > kMostHeadSize)
+    keys.fail("num_attention_heads", llvm::formatv("gives heads of more than {0} features", kMostHeadSize).str());
+  if (config.headSize % 2)
+    keys.fail(isDerived ? "num_attention_heads" : "head_dim",
+              llvm::formatv("gives heads of an odd size, {0}, which have no halves to rotate", config.headSize).str());
 }
 
 } // namespace

@@ -20,8 +20,9 @@ struct LlamaConfig {
   bool isTied = false; ///< lm_head is the transpose of the embedding
 };
 
-/// `text`: the contents of the file; `where` names it in messages. Absent keys have the values that Hugging Face gives them.
-/// Errors: all missing, mistyped or unsupported keys at once, each by its name; sizes that do not divide each other.
+/// `text`: the contents of the file; `where` names it in messages. Absent keys have the values that Hugging Face gives
+/// them. Errors: all missing, mistyped or unsupported keys at once, each by its name; sizes that do not divide each
+/// other.
 llvm::Expected<LlamaConfig> parseLlamaConfig(llvm::StringRef text, llvm::StringRef where);
 
 } // namespace autotp

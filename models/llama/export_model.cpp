@@ -31,7 +31,9 @@ public:
     int handle = -1;
     llvm::SmallString<256> name;
     unsigned mode = llvm::sys::fs::all_read | llvm::sys::fs::all_write;
-    if (std::error_code code = llvm::sys::fs::createUniqueFile(path_ + ".%%%%%%%%.tmp", handle, name, llvm::sys::fs::OF_None, mode)) return failed(code);
+    if (std::error_code code =
+            llvm::sys::fs::createUniqueFile(path_ + ".%%%%%%%%.tmp", handle, name, llvm::sys::fs::OF_None, mode))
+      return failed(code);
     temporary_ = name.str().str();
     stream_ = std::make_unique<llvm::raw_fd_ostream>(handle, /*shouldClose=*/true);
     return llvm::Error::success();
@@ -71,24 +73,29 @@ void setExternal(onnx::TensorProto &tensor, std::initializer_list<std::pair<cons
 
 int64_t bytesOf(const LlamaModel &model) {
   int64_t bytes = 0;
-  for (const LlamaParameter &parameter : model.parameters) bytes += parameter.elements() * int64_t(sizeof(float));
+  for (const LlamaParameter &parameter : model.parameters)
+    bytes += parameter.elements() * int64_t(sizeof(float));
   return bytes;
 }
 
 void storeInline(LlamaModel &model, const ParameterContents &contents) {
   for (size_t i = 0; i < model.parameters.size(); ++i) {
     std::vector<float> values = contents.read(model, i);
-    model.proto.mutable_graph()->mutable_initializer(model.parameters[i].initializer)->set_raw_data(values.data(), values.size() * sizeof(float));
+    model.proto.mutable_graph()
+        ->mutable_initializer(model.parameters[i].initializer)
+        ->set_raw_data(values.data(), values.size() * sizeof(float));
   }
 }
 
 /// One parameter is in memory at a time. Offsets are multiples of a page, so that readers can map them.
-llvm::Error storeBeside(LlamaModel &model, const ParameterContents &contents, const std::string &location, PendingFile &file) {
+llvm::Error storeBeside(LlamaModel &model, const ParameterContents &contents, const std::string &location,
+                        PendingFile &file) {
   constexpr uint64_t kPage = 4096;
   if (llvm::Error error = file.open()) return error;
   for (size_t i = 0; i < model.parameters.size(); ++i) {
     std::vector<float> values = contents.read(model, i);
-    const uint64_t end = file.stream().tell(), offset = llvm::alignTo(end, kPage), bytes = values.size() * sizeof(float);
+    const uint64_t end = file.stream().tell(), offset = llvm::alignTo(end, kPage),
+                   bytes = values.size() * sizeof(float);
     file.stream().write_zeros(unsigned(offset - end));
     file.stream().write(reinterpret_cast<const char *>(values.data()), bytes);
     setExternal(*model.proto.mutable_graph()->mutable_initializer(model.parameters[i].initializer),
@@ -111,7 +118,8 @@ private:
 };
 
 llvm::Error writeProto(const onnx::ModelProto &proto, const std::string &path, PendingFile &file) {
-  if (proto.ByteSizeLong() > size_t(INT32_MAX)) return problem(path, "it would exceed the 2 GiB that a protobuf can hold", "ask for a shorter --seq");
+  if (proto.ByteSizeLong() > size_t(INT32_MAX))
+    return problem(path, "it would exceed the 2 GiB that a protobuf can hold", "ask for a shorter --seq");
   if (llvm::Error error = file.open()) return error;
   bool isWritten = false;
   {
@@ -128,10 +136,15 @@ llvm::Error writeProto(const onnx::ModelProto &proto, const std::string &path, P
 llvm::Error checkOptions(const LlamaExport &options) {
   constexpr int64_t kLargestBatch = 1 << 20;
   llvm::Error errors = llvm::Error::success();
-  auto fail = [&](llvm::StringRef flag, const std::string &what, const char *remedy = "") { errors = llvm::joinErrors(std::move(errors), problem(flag, what, remedy)); };
-  if (options.batch < 1 || options.batch > kLargestBatch) fail("--batch", llvm::formatv("{0} is not from 1 to {1}", options.batch, kLargestBatch));
-  if (options.seq < 2 || options.seq > kLongestSequence) fail("--seq", llvm::formatv("{0} is not from 2 to {1}", options.seq, kLongestSequence));
-  if (!options.hasWeights && !options.weights.empty()) fail("--no-weights", "it contradicts --weights", "give one of them");
+  auto fail = [&](llvm::StringRef flag, const std::string &what, const char *remedy = "") {
+    errors = llvm::joinErrors(std::move(errors), problem(flag, what, remedy));
+  };
+  if (options.batch < 1 || options.batch > kLargestBatch)
+    fail("--batch", llvm::formatv("{0} is not from 1 to {1}", options.batch, kLargestBatch));
+  if (options.seq < 2 || options.seq > kLongestSequence)
+    fail("--seq", llvm::formatv("{0} is not from 2 to {1}", options.seq, kLongestSequence));
+  if (!options.hasWeights && !options.weights.empty())
+    fail("--no-weights", "it contradicts --weights", "give one of them");
   return errors;
 }
 
@@ -156,10 +169,14 @@ llvm::Error exportLlama(const LlamaExport &options) {
       contents = std::move(*found);
     }
     isBeside = bytesOf(model) > options.mostInlineBytes;
-    if (!isBeside) storeInline(model, contents);
-    else if (llvm::Error error = storeBeside(model, contents, location, data)) return error;
+    if (!isBeside)
+      storeInline(model, contents);
+    else if (llvm::Error error = storeBeside(model, contents, location, data))
+      return error;
   } else {
-    for (const LlamaParameter &parameter : model.parameters) setExternal(*model.proto.mutable_graph()->mutable_initializer(parameter.initializer), {{"location", kNoContents}});
+    for (const LlamaParameter &parameter : model.parameters)
+      setExternal(*model.proto.mutable_graph()->mutable_initializer(parameter.initializer),
+                  {{"location", kNoContents}});
   }
   if (llvm::Error error = writeProto(model.proto, options.output, file)) return error;
   if (isBeside)

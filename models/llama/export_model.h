@@ -12,13 +12,14 @@ namespace autotp {
 constexpr const char *kNoContents = "autotp:none";
 
 struct LlamaExport {
-  std::string config;      ///< a Hugging Face config.json
-  std::string output;      ///< the .onnx file
-  std::string weights;     ///< a .safetensors file; empty: drawn from `seed`
+  std::string config;  ///< a Hugging Face config.json
+  std::string output;  ///< the .onnx file
+  std::string weights; ///< a .safetensors file; empty: drawn from `seed`
   int64_t seed = 0;
-  bool hasWeights = true;  ///< false: external data at kNoContents
+  bool hasWeights = true; ///< false: external data at kNoContents
   int64_t batch = 1, seq = 128;
-  int64_t mostInlineBytes = int64_t(3) << 29; ///< more weights than that (1.5 GiB) go to OUTPUT.data: a protobuf ends at 2 GiB
+  int64_t mostInlineBytes =
+      int64_t(3) << 29; ///< more weights than that (1.5 GiB) go to OUTPUT.data: a protobuf ends at 2 GiB
 };
 
 /// Both files appear whole, by rename, the data first. Errors: those of the config and the weights; sizes out of range;

@@ -6,7 +6,9 @@
 namespace autotp {
 
 // raw_data is little-endian, as every machine that this project supports.
-static void setRaw(onnx::TensorProto *tensor, const void *data, size_t bytes) { tensor->set_raw_data(data, bytes); }
+static void setRaw(onnx::TensorProto *tensor, const void *data, size_t bytes) {
+  tensor->set_raw_data(data, bytes);
+}
 
 onnx::AttributeProto intAttribute(const char *name, int64_t value) {
   onnx::AttributeProto attribute;
@@ -20,16 +22,20 @@ onnx::AttributeProto intsAttribute(const char *name, llvm::ArrayRef<int64_t> val
   onnx::AttributeProto attribute;
   attribute.set_name(name);
   attribute.set_type(onnx::AttributeProto::INTS);
-  for (int64_t value : values) attribute.add_ints(value);
+  for (int64_t value : values)
+    attribute.add_ints(value);
   return attribute;
 }
 
-std::string GraphWriter::node(const char *op, std::string result, std::initializer_list<std::string> operands, Attributes attributes) {
+std::string GraphWriter::node(const char *op, std::string result, std::initializer_list<std::string> operands,
+                              Attributes attributes) {
   onnx::NodeProto *node = graph_.add_node();
   node->set_op_type(op);
   node->set_name(result);
-  for (const std::string &operand : operands) node->add_input(operand);
-  for (const onnx::AttributeProto &attribute : attributes) *node->add_attribute() = attribute;
+  for (const std::string &operand : operands)
+    node->add_input(operand);
+  for (const onnx::AttributeProto &attribute : attributes)
+    *node->add_attribute() = attribute;
   node->add_output(result);
   return result;
 }
@@ -38,7 +44,8 @@ onnx::TensorProto *GraphWriter::initializer(const std::string &name, int32_t typ
   onnx::TensorProto *tensor = graph_.add_initializer();
   tensor->set_name(name);
   tensor->set_data_type(type);
-  for (int64_t size : shape) tensor->add_dims(size);
+  for (int64_t size : shape)
+    tensor->add_dims(size);
   return tensor;
 }
 
@@ -57,7 +64,8 @@ std::string GraphWriter::integer(int64_t value) {
 std::string GraphWriter::integers(llvm::ArrayRef<int64_t> values) {
   std::string name = llvm::formatv("integers.{0:$[_]}", llvm::make_range(values.begin(), values.end()));
   if (constants_.insert(name).second)
-    setRaw(initializer(name, onnx::TensorProto::INT64, {int64_t(values.size())}), values.data(), values.size() * sizeof(int64_t));
+    setRaw(initializer(name, onnx::TensorProto::INT64, {int64_t(values.size())}), values.data(),
+           values.size() * sizeof(int64_t));
   return name;
 }
 
@@ -76,7 +84,8 @@ void GraphWriter::input(const std::string &name, llvm::ArrayRef<int64_t> shape) 
   info->set_name(name);
   auto *type = info->mutable_type()->mutable_tensor_type();
   type->set_elem_type(onnx::TensorProto::INT64);
-  for (int64_t size : shape) type->mutable_shape()->add_dim()->set_dim_value(size);
+  for (int64_t size : shape)
+    type->mutable_shape()->add_dim()->set_dim_value(size);
 }
 
 void GraphWriter::scalarOutput(const std::string &name) {

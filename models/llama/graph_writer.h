@@ -19,7 +19,8 @@ public:
   explicit GraphWriter(onnx::GraphProto &graph) : graph_(graph) {}
 
   /// Adds a node; returns the name of its result, which is `result`.
-  std::string node(const char *op, std::string result, std::initializer_list<std::string> operands, Attributes attributes = {});
+  std::string node(const char *op, std::string result, std::initializer_list<std::string> operands,
+                   Attributes attributes = {});
 
   /// Constants: equal ones are one initializer.
   std::string number(float value);

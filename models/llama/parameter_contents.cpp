@@ -35,14 +35,16 @@ float elementAt(const NamedTensor &tensor, size_t index) {
 /// Calls visit(first, last) for pieces of [0, elements), on all threads.
 void forPieces(size_t elements, llvm::function_ref<void(size_t, size_t)> visit) {
   constexpr size_t kPiece = 1 << 16;
-  llvm::parallelForEachN(0, (elements + kPiece - 1) / kPiece, [&](size_t piece) { visit(piece * kPiece, std::min(elements, (piece + 1) * kPiece)); });
+  llvm::parallelForEachN(0, (elements + kPiece - 1) / kPiece,
+                         [&](size_t piece) { visit(piece * kPiece, std::min(elements, (piece + 1) * kPiece)); });
 }
 
 std::vector<float> draw(uint64_t seed, const LlamaParameter &parameter, size_t ordinal) {
   std::vector<float> values(size_t(parameter.elements()), 1.0f);
   if (parameter.isNorm) return values;
   forPieces(values.size(), [&](size_t first, size_t last) {
-    for (size_t e = first; e < last; ++e) values[e] = float(kDeviation * philoxNormal(seed, ordinal, e));
+    for (size_t e = first; e < last; ++e)
+      values[e] = float(kDeviation * philoxNormal(seed, ordinal, e));
   });
   return values;
 }
@@ -54,13 +56,16 @@ std::vector<int64_t> shapeInFile(const LlamaParameter &parameter) {
   return shape;
 }
 
-std::string textOf(llvm::ArrayRef<int64_t> shape) { return llvm::formatv("[{0:$[, ]}]", llvm::make_range(shape.begin(), shape.end())); }
+std::string textOf(llvm::ArrayRef<int64_t> shape) {
+  return llvm::formatv("[{0:$[, ]}]", llvm::make_range(shape.begin(), shape.end()));
+}
 
 llvm::Error checkTensor(const std::string &path, const LlamaParameter &parameter, const NamedTensor *tensor) {
   const std::string where = path + ": tensor '" + parameter.name + "'";
   if (!tensor) return problem(where, "is missing", "give the whole model in one file");
   if (tensor->shape != shapeInFile(parameter))
-    return problem(where, "its shape is " + textOf(tensor->shape) + ", but the config gives " + textOf(shapeInFile(parameter)));
+    return problem(where, "its shape is " + textOf(tensor->shape) + ", but the config gives " +
+                              textOf(shapeInFile(parameter)));
   if (tensor->dtype != DType::F32 && tensor->dtype != DType::BF16 && tensor->dtype != DType::F16)
     return problem(where, ("its type is " + nameOf(tensor->dtype) + ", not f32, bf16 or f16").str());
   return llvm::Error::success();
@@ -74,7 +79,8 @@ ParameterContents ParameterContents::drawn(uint64_t seed) {
   return contents;
 }
 
-llvm::Expected<ParameterContents> ParameterContents::fromFile(const std::string &path, const LlamaConfig &config, const LlamaModel &model) {
+llvm::Expected<ParameterContents> ParameterContents::fromFile(const std::string &path, const LlamaConfig &config,
+                                                              const LlamaModel &model) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);
   if (!file) return file.takeError();
   llvm::Error errors = llvm::Error::success();
@@ -85,8 +91,10 @@ llvm::Expected<ParameterContents> ParameterContents::fromFile(const std::string 
   }
   for (const NamedTensor &tensor : file->tensors) {
     llvm::StringRef name = tensor.name;
-    if (known.count(name) || name.endswith("rotary_emb.inv_freq") || (config.isTied && name == "lm_head.weight")) continue;
-    errors = llvm::joinErrors(std::move(errors), problem(path + ": tensor '" + escaped(name) + "'", "the model of this config has no such parameter"));
+    if (known.count(name) || name.endswith("rotary_emb.inv_freq") || (config.isTied && name == "lm_head.weight"))
+      continue;
+    errors = llvm::joinErrors(std::move(errors), problem(path + ": tensor '" + escaped(name) + "'",
+                                                         "the model of this config has no such parameter"));
   }
   if (errors) return errors;
   ParameterContents contents;
@@ -101,7 +109,8 @@ std::vector<float> ParameterContents::read(const LlamaModel &model, size_t ordin
   std::vector<float> values(size_t(parameter.elements()));
   const size_t columns = size_t(parameter.shape.back()), rows = values.size() / columns;
   forPieces(values.size(), [&](size_t first, size_t last) {
-    for (size_t e = first; e < last; ++e) values[e] = elementAt(tensor, parameter.isLinear ? e % columns * rows + e / columns : e);
+    for (size_t e = first; e < last; ++e)
+      values[e] = elementAt(tensor, parameter.isLinear ? e % columns * rows + e / columns : e);
   });
   return values;
 }

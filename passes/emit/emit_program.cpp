@@ -11,7 +11,8 @@ namespace {
 
 class Emitter {
 public:
-  Emitter(const Graph &global, const RankProgram &program, const MemoryPlan &memory) : global_(global), p_(program), memory_(memory) {}
+  Emitter(const Graph &global, const RankProgram &program, const MemoryPlan &memory)
+      : global_(global), p_(program), memory_(memory) {}
 
   plan::Program run() {
     out_.set_format_version(uint32_t(kPlanFormatVersion));
@@ -36,7 +37,8 @@ private:
     ref.set_offset(address.offset);
     ref.set_dp_stride(address.dpStride);
     ref.set_dtype(uint32_t(type.dtype));
-    for (int64_t d : type.shape) ref.add_shape(d);
+    for (int64_t d : type.shape)
+      ref.add_shape(d);
     return ref;
   }
 
@@ -67,7 +69,8 @@ private:
     }
     plan::Section &to = *out_.add_sections();
     to.set_name(section.name);
-    for (NodeId id = g.first(); id != kNone; id = g.node(id).next) emitNode(g, g.node(id), addresses, to);
+    for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
+      emitNode(g, g.node(id), addresses, to);
   }
 
   /// Nothing for a view, nor for a concat whose operands were all computed in place.
@@ -83,9 +86,12 @@ private:
     }
     plan::KernelCall &call = *step.mutable_kernel();
     call.set_kernel(uint32_t(row.kernel));
-    for (ValueId v : node.operands) *call.add_operands() = tensor(g.type(v), addresses[v]);
-    for (ValueId v : node.results) *call.add_results() = tensor(g.type(v), addresses[v]);
-    for (const auto &[name, value] : node.attributes.all()) addAttribute(call, name, value);
+    for (ValueId v : node.operands)
+      *call.add_operands() = tensor(g.type(v), addresses[v]);
+    for (ValueId v : node.results)
+      *call.add_results() = tensor(g.type(v), addresses[v]);
+    for (const auto &[name, value] : node.attributes.all())
+      addAttribute(call, name, value);
     call.set_workspace_offset(memory_.workspaceOffset);
     call.set_workspace_bytes(memory_.workspaceBytes);
   }
@@ -93,7 +99,9 @@ private:
   static bool isInPlace(const Graph &g, const Node &node, const std::vector<Address> &addresses) {
     Address to = addresses[node.results[0]];
     if (node.is("slice")) // an outer slice is a view where it was placed as one
-      return to.offset == addresses[node.operands[0]].offset + uint64_t(node.attributes.integer("start")) * innerBytes(g, node) && isOuterSlice(g, node);
+      return to.offset == addresses[node.operands[0]].offset +
+                              uint64_t(node.attributes.integer("start")) * innerBytes(g, node) &&
+             isOuterSlice(g, node);
     if (!node.is("concat")) return false;
     uint64_t at = to.offset;
     int64_t axis = node.attributes.integer("axis");
@@ -106,11 +114,13 @@ private:
   }
   static uint64_t innerBytes(const Graph &g, const Node &node) {
     const Type &from = g.type(node.operands[0]);
-    return uint64_t(elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(node.attributes.integer("axis") + 1))) * sizeOf(from.dtype);
+    return uint64_t(elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(node.attributes.integer("axis") + 1))) *
+           sizeOf(from.dtype);
   }
   static bool isOuterSlice(const Graph &g, const Node &node) {
     const Shape &from = g.type(node.operands[0]).shape;
-    return node.attributes.integer("step", 1) == 1 && elementsOf(llvm::ArrayRef<int64_t>(from).take_front(node.attributes.integer("axis"))) == 1;
+    return node.attributes.integer("step", 1) == 1 &&
+           elementsOf(llvm::ArrayRef<int64_t>(from).take_front(node.attributes.integer("axis"))) == 1;
   }
 
   static void addAttribute(plan::KernelCall &call, const std::string &name, const Attributes::Value &value) {
@@ -120,7 +130,8 @@ private:
     if (const auto *real = std::get_if<double>(&value)) to.set_real(*real);
     if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value)) {
       to.mutable_integers();
-      for (int64_t i : *list) to.mutable_integers()->add_values(i);
+      for (int64_t i : *list)
+        to.mutable_integers()->add_values(i);
     }
   }
 
@@ -134,7 +145,8 @@ private:
     to.set_group(group(axis == "tp" ? plan::TP : axis == "dp" ? plan::DP : plan::WORLD, a.integers("group")));
     *to.mutable_operand() = tensor(g.type(node.operands[0]), addresses[node.operands[0]]);
     *to.mutable_result() = tensor(g.type(node.results[0]), addresses[node.results[0]]);
-    for (int64_t count : a.integers("counts")) to.add_counts(count);
+    for (int64_t count : a.integers("counts"))
+      to.add_counts(count);
     to.set_sequence(sequence_[to.group()]++);
   }
 
@@ -143,19 +155,22 @@ private:
     if (isNew) {
       plan::Group &to = *out_.add_groups();
       to.set_axis(axis);
-      for (int64_t c : coordinates) to.add_coordinates(uint32_t(c));
+      for (int64_t c : coordinates)
+        to.add_coordinates(uint32_t(c));
     }
     return at->second;
   }
 
   void emitParameters() {
     llvm::DenseMap<ValueId, const ParameterInfo *> infos;
-    for (const ParameterInfo &info : global_.parameters) infos[info.value] = &info;
+    for (const ParameterInfo &info : global_.parameters)
+      infos[info.value] = &info;
     for (const PlacedParameter &p : p_.parameters) {
       plan::Parameter &to = *out_.add_parameters();
       const Value &value = global_.value(p.local.global);
       to.set_name(value.name);
-      for (int64_t d : value.type.shape) to.add_global_shape(d);
+      for (int64_t d : value.type.shape)
+        to.add_global_shape(d);
       for (const Cover &cover : p.local.covers) {
         plan::Cover &c = *to.add_covers();
         for (const Interval &i : cover) {
@@ -189,7 +204,8 @@ private:
     bool isSliceOfWhole = bucket.dpSlice && state.type.elements() == bucket.elements;
     Type type = state.type;
     if (bucket.dpSlice) type.shape = {bucket.dpSlice};
-    return tensor(type, {memory_.states[bucket.gradients].offset, isSliceOfWhole ? uint64_t(bucket.dpSlice) * sizeOf(DType::F32) : 0});
+    return tensor(type, {memory_.states[bucket.gradients].offset,
+                         isSliceOfWhole ? uint64_t(bucket.dpSlice) * sizeOf(DType::F32) : 0});
   }
 
   const Graph &global_;
@@ -202,6 +218,8 @@ private:
 
 } // namespace
 
-plan::Program emitProgram(const Graph &global, const RankProgram &program, const MemoryPlan &memory) { return Emitter(global, program, memory).run(); }
+plan::Program emitProgram(const Graph &global, const RankProgram &program, const MemoryPlan &memory) {
+  return Emitter(global, program, memory).run();
+}
 
 } // namespace autotp

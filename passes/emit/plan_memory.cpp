@@ -10,7 +10,9 @@ namespace autotp {
 namespace {
 
 constexpr uint64_t kAlignment = 256;
-uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+uint64_t aligned(uint64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 /// Values that share bytes: one buffer, each at an offset of it.
 class SectionMemory {
@@ -35,7 +37,8 @@ public:
     places_.resize(g_.numValues());
     for (ValueId v = 0; v < g_.numValues(); ++v)
       if (g_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
-    for (NodeId id : order_) placeResults(id);
+    for (NodeId id : order_)
+      placeResults(id);
     for (NodeId id : order_)
       if (g_.node(id).is("concat")) elide(id);
     findLifetimes();
@@ -60,7 +63,9 @@ public:
         at = std::max(at, o.offset + aligned(o.bytes));
       }
       buffer.offset = at;
-      placed.insert(llvm::upper_bound(placed, b, [&](unsigned x, unsigned y) { return buffers_[x].offset < buffers_[y].offset; }), b);
+      placed.insert(
+          llvm::upper_bound(placed, b, [&](unsigned x, unsigned y) { return buffers_[x].offset < buffers_[y].offset; }),
+          b);
       end = std::max(end, at + aligned(buffer.bytes));
     }
     return end;
@@ -69,7 +74,8 @@ public:
   Place placeOf(ValueId v) const {
     Place place = places_[v];
     if (place.buffer == ~0u) return place;
-    while (buffers_[place.buffer].movedTo != ~0u) place = {buffers_[place.buffer].movedTo, place.offset + buffers_[place.buffer].movedBy};
+    while (buffers_[place.buffer].movedTo != ~0u)
+      place = {buffers_[place.buffer].movedTo, place.offset + buffers_[place.buffer].movedBy};
     return place;
   }
   std::vector<Buffer> &buffers() { return buffers_; }
@@ -122,7 +128,8 @@ private:
     for (ValueId operand : node.operands) {
       Place from = placeOf(operand), to = placeOf(node.results[0]);
       Buffer &buffer = buffers_[from.buffer];
-      bool isOwn = !buffer.isFixed && from.offset == 0 && buffer.bytes == g_.type(operand).bytes() && from.buffer != to.buffer;
+      bool isOwn =
+          !buffer.isFixed && from.offset == 0 && buffer.bytes == g_.type(operand).bytes() && from.buffer != to.buffer;
       if (isOwn && !changesLater(from.buffer)) {
         buffer.movedTo = to.buffer;
         buffer.movedBy = to.offset + at;
@@ -151,10 +158,13 @@ private:
 
   void findLifetimes() {
     for (auto [i, id] : indexed(order_)) {
-      for (ValueId operand : g_.node(id).operands) touch(operand, unsigned(i));
-      for (ValueId result : g_.node(id).results) touch(result, unsigned(i));
+      for (ValueId operand : g_.node(id).operands)
+        touch(operand, unsigned(i));
+      for (ValueId result : g_.node(id).results)
+        touch(result, unsigned(i));
     }
-    for (const Output &output : g_.outputs) touch(output.value, unsigned(order_.size()));
+    for (const Output &output : g_.outputs)
+      touch(output.value, unsigned(order_.size()));
   }
 
   /// Where an operator may work in place and its operand dies there, it does.
@@ -165,7 +175,8 @@ private:
       Place from = placeOf(node.operands[0]), to = placeOf(node.results[0]);
       Buffer &operand = buffers_[from.buffer], &result = buffers_[to.buffer];
       bool dies = operand.last == i && !operand.isFixed && !result.isFixed && from.buffer != to.buffer;
-      bool fits = from.offset == 0 && to.offset == 0 && operand.bytes == result.bytes && g_.type(node.operands[0]).bytes() == operand.bytes &&
+      bool fits = from.offset == 0 && to.offset == 0 && operand.bytes == result.bytes &&
+                  g_.type(node.operands[0]).bytes() == operand.bytes &&
                   g_.type(node.results[0]) == g_.type(node.operands[0]);
       bool isOnly = llvm::count_if(node.operands, [&](ValueId v) { return placeOf(v).buffer == from.buffer; }) == 1;
       if (!dies || !fits || !isOnly) continue;
@@ -187,21 +198,26 @@ public:
   Planner(const RankProgram &program, int threads) : p_(program), threads_(threads) {}
 
   MemoryPlan run() {
-    for (const char *region : {"parameters", "gradients", "optimizer states"}) placeStates(region);
+    for (const char *region : {"parameters", "gradients", "optimizer states"})
+      placeStates(region);
     const Section *sections[2] = {&p_.microStep, &p_.optimizerStep};
     SectionMemory memories[2] = {SectionMemory(p_.microStep), SectionMemory(p_.optimizerStep)};
-    for (SectionMemory &memory : memories) memory.run();
+    for (SectionMemory &memory : memories)
+      memory.run();
     for (ValueKind kind : {ValueKind::Input, ValueKind::Constant}) {
       begin();
-      for (int i : {0, 1}) placeSources(*sections[i], memories[i], kind);
+      for (int i : {0, 1})
+        placeSources(*sections[i], memories[i], kind);
       end(kind == ValueKind::Input ? "inputs" : "constants");
     }
     begin();
     uint64_t activations = plan_.arenaBytes;
-    for (SectionMemory &memory : memories) plan_.arenaBytes = std::max(plan_.arenaBytes, memory.packActivations(activations));
+    for (SectionMemory &memory : memories)
+      plan_.arenaBytes = std::max(plan_.arenaBytes, memory.packActivations(activations));
     end("activations");
     placeWorkspace();
-    for (int i : {0, 1}) resolve(*sections[i], memories[i], plan_.values[i]);
+    for (int i : {0, 1})
+      resolve(*sections[i], memories[i], plan_.values[i]);
     return std::move(plan_);
   }
 
@@ -236,10 +252,15 @@ private:
         const Node &node = section->graph.node(id);
         if (opOf(node).kernel == KernelId::None) continue;
         llvm::SmallVector<TensorShape, 7> operands, results;
-        auto add = [&](ValueId v, auto &list) { list.push_back({section->graph.type(v).dtype, section->graph.type(v).shape}); };
-        for (ValueId v : node.operands) add(v, operands);
-        for (ValueId v : node.results) add(v, results);
-        plan_.workspaceBytes = std::max(plan_.workspaceBytes, cpuWorkspaceBytes(opOf(node).kernel, operands, results, threads_));
+        auto add = [&](ValueId v, auto &list) {
+          list.push_back({section->graph.type(v).dtype, section->graph.type(v).shape});
+        };
+        for (ValueId v : node.operands)
+          add(v, operands);
+        for (ValueId v : node.results)
+          add(v, results);
+        plan_.workspaceBytes =
+            std::max(plan_.workspaceBytes, cpuWorkspaceBytes(opOf(node).kernel, operands, results, threads_));
       }
     plan_.workspaceOffset = take(plan_.workspaceBytes);
     end("workspace");
@@ -255,7 +276,8 @@ private:
       values[v] = {buffer.offset + place.offset, 0};
       if (!buffer.isFixed || home == section.homes.end()) continue;
       uint64_t size = sizeOf(section.graph.type(v).dtype);
-      values[v] = {plan_.states[home->second.state].offset + uint64_t(home->second.element) * size + place.offset, uint64_t(home->second.dpStride) * size};
+      values[v] = {plan_.states[home->second.state].offset + uint64_t(home->second.element) * size + place.offset,
+                   uint64_t(home->second.dpStride) * size};
     }
   }
 
@@ -267,6 +289,8 @@ private:
 
 } // namespace
 
-MemoryPlan planMemory(const RankProgram &program, int threads) { return Planner(program, threads).run(); }
+MemoryPlan planMemory(const RankProgram &program, int threads) {
+  return Planner(program, threads).run();
+}
 
 } // namespace autotp

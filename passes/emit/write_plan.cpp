@@ -45,7 +45,9 @@ std::string serialised(const plan::Program &program) {
   return bytes;
 }
 
-std::string digest(llvm::StringRef bytes) { return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true); }
+std::string digest(llvm::StringRef bytes) {
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
+}
 
 class Writer {
 public:
@@ -53,7 +55,8 @@ public:
 
   llvm::Error run() {
     for (const char *name : {"", "/programs", "/weights"})
-      if (std::error_code code = llvm::sys::fs::create_directories(folder_ + name)) return problem(folder_, "it cannot be created: " + code.message());
+      if (std::error_code code = llvm::sys::fs::create_directories(folder_ + name))
+        return problem(folder_, "it cannot be created: " + code.message());
     if (llvm::Error error = writePrograms()) return error;
     if (c_.manifest.weightsKind == "copy")
       for (auto [tp, rank] : indexed(c_.ranks))
@@ -86,11 +89,15 @@ private:
     std::vector<NamedTensor> tensors;
     for (const PlacedParameter &p : rank.parameters) {
       const Value &value = c_.global.value(p.local.global);
-      if (!value.contents) return problem("parameter '" + escaped(value.name) + "'", "the model holds no values for it", "compile with --weights none[:seed]");
+      if (!value.contents)
+        return problem("parameter '" + escaped(value.name) + "'", "the model holds no values for it",
+                       "compile with --weights none[:seed]");
       parts.push_back(partOf(*value.contents, p.local.covers));
-      tensors.push_back({value.name, value.type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
+      tensors.push_back(
+          {value.name, value.type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
     }
-    for (auto [i, tensor] : indexed(tensors)) tensor.bytes = parts[i].bytes;
+    for (auto [i, tensor] : indexed(tensors))
+      tensor.bytes = parts[i].bytes;
     std::string name = numbered("weights/tp_", tp, ".safetensors");
     if (llvm::Error error = writeSafetensors(folder_ + "/" + name, tensors)) return error;
     c_.manifest.weights.push_back({name, ""});

@@ -11,9 +11,9 @@ namespace autotp {
 
 struct PlanContents {
   const Graph &global;
-  llvm::ArrayRef<RankProgram> ranks;        ///< by tp coordinate, for the weights' covers
-  llvm::ArrayRef<plan::Program> programs;   ///< by tp coordinate; equal ones are stored once
-  Manifest manifest;                        ///< programs, weights and ranks are filled in here
+  llvm::ArrayRef<RankProgram> ranks;      ///< by tp coordinate, for the weights' covers
+  llvm::ArrayRef<plan::Program> programs; ///< by tp coordinate; equal ones are stored once
+  Manifest manifest;                      ///< programs, weights and ranks are filled in here
 };
 
 /// programs/NNNN.plan, weights/tp_NNNN.safetensors (where weights are copied) and manifest.json, in `folder`.

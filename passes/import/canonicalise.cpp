@@ -35,15 +35,20 @@ private:
     const Node node = g_.node(id);
     if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isConstant(v); })) return false;
     int64_t before = 0, after = 0;
-    for (ValueId v : node.operands) before += g_.type(v).elements();
-    for (ValueId v : node.results) after += g_.type(v).elements();
+    for (ValueId v : node.operands)
+      before += g_.type(v).elements();
+    for (ValueId v : node.results)
+      after += g_.type(v).elements();
     if (after > before && after > kLargestGrown) return false;
     std::vector<Array> contents;
     llvm::SmallVector<const Array *, 4> operands;
-    for (ValueId v : node.operands) contents.push_back(toArray(*g_.value(v).contents));
-    for (const Array &array : contents) operands.push_back(&array);
+    for (ValueId v : node.operands)
+      contents.push_back(toArray(*g_.value(v).contents));
+    for (const Array &array : contents)
+      operands.push_back(&array);
     llvm::SmallVector<Array, 2> results = evaluateNode(g_, id, operands);
-    for (size_t j = 0; j < results.size(); ++j) g_.replaceAllUses(node.results[j], g_.addConstant("folded", toTensor(results[j])));
+    for (size_t j = 0; j < results.size(); ++j)
+      g_.replaceAllUses(node.results[j], g_.addConstant("folded", toTensor(results[j])));
     return true;
   }
 
@@ -73,7 +78,9 @@ private:
       std::optional<double> value = scalar(node.operands[k]);
       if (!value || !(g_.type(other) == type)) continue;
       if ((node.is("mul") && *value == 1) || (node.is("add") && *value == 0)) return other;
-      if (k == 1 && ((node.is("div") && *value == 1) || (node.is("sub") && *value == 0) || (node.is("pow") && *value == 1))) return other;
+      if (k == 1 &&
+          ((node.is("div") && *value == 1) || (node.is("sub") && *value == 0) || (node.is("pow") && *value == 1)))
+        return other;
     }
     return kNone;
   }
@@ -89,7 +96,8 @@ private:
     if (isIdentity(perm)) return x;
     if (!from || !from->is("transpose")) return kNone;
     llvm::ArrayRef<int64_t> inner = from->attributes.integers("perm");
-    for (int64_t &p : perm) p = inner[p];
+    for (int64_t &p : perm)
+      p = inner[p];
     ValueId source = from->operands[0];
     if (isIdentity(perm)) return source;
     g_.node(id).attributes.set("perm", perm);
@@ -101,8 +109,10 @@ private:
     const Node &node = g_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
-    for (ValueId operand : node.operands) os << "," << constantKey(operand);
-    for (ValueId result : node.results) os << ":" << g_.type(result).text();
+    for (ValueId operand : node.operands)
+      os << "," << constantKey(operand);
+    for (ValueId result : node.results)
+      os << ":" << g_.type(result).text();
     for (const auto &[name, value] : node.attributes.all()) {
       os << ";" << name << "=";
       if (const auto *i = std::get_if<int64_t>(&value)) os << *i;
@@ -113,7 +123,8 @@ private:
     auto [at, isNew] = seen_.try_emplace(os.str(), id);
     if (isNew) return;
     const Node &first = g_.node(at->second);
-    for (size_t j = 0; j < node.results.size(); ++j) g_.replaceAllUses(node.results[j], first.results[j]);
+    for (size_t j = 0; j < node.results.size(); ++j)
+      g_.replaceAllUses(node.results[j], first.results[j]);
   }
 
   /// Scalars by their value, so that an exporter's many copies of one number do not hide equal nodes.

@@ -10,12 +10,15 @@ namespace {
 
 class Roles {
 public:
-  Roles(const Graph &graph) : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false) {
-    for (ValueId id : g_.sources(ValueKind::Input)) dependsOnInput_[id] = true;
+  Roles(const Graph &graph)
+      : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false) {
+    for (ValueId id : g_.sources(ValueKind::Input))
+      dependsOnInput_[id] = true;
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) {
       const Node &node = g_.node(id);
       if (!llvm::any_of(node.operands, [&](ValueId v) { return dependsOnInput_[v]; })) continue;
-      for (ValueId result : node.results) dependsOnInput_[result] = true;
+      for (ValueId result : node.results)
+        dependsOnInput_[result] = true;
       isEmbedding_[node.results[0]] = isEmbedding(node);
     }
   }
@@ -33,19 +36,24 @@ private:
     return node.is("add") && (isEmbedding_[node.operands[0]] || isEmbedding_[node.operands[1]]);
   }
 
-  static bool isView(const Node &node) { return node.is("reshape") || node.is("transpose") || node.is("cast") || node.is("expand") || node.is("slice"); }
+  static bool isView(const Node &node) {
+    return node.is("reshape") || node.is("transpose") || node.is("cast") || node.is("expand") || node.is("slice");
+  }
 
   bool trains(Use use, int depth) const {
     constexpr int kDeepest = 8;
     const Node &node = g_.node(use.node);
     if (isView(node) && !dependsOnInput_[node.results[0]])
-      return depth < kDeepest && llvm::any_of(g_.value(node.results[0]).uses, [&](Use next) { return trains(next, depth + 1); });
+      return depth < kDeepest &&
+             llvm::any_of(g_.value(node.results[0]).uses, [&](Use next) { return trains(next, depth + 1); });
     auto other = [&] { return node.operands[use.operand == 0 ? 1 : 0]; };
     if (node.is("matmul")) return dependsOnInput_[other()];
-    if (node.is("gather")) return use.operand == 0 && (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth));
+    if (node.is("gather"))
+      return use.operand == 0 && (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth));
     if (node.is("layer_norm") || node.is("rms_norm")) return use.operand > 0;
     if (node.is("add") && isEmbedding_[other()]) return true;
-    if (node.is("add") || node.is("sub") || node.is("mul")) return dependsOnInput_[other()] && isVector(node.operands[use.operand], other());
+    if (node.is("add") || node.is("sub") || node.is("mul"))
+      return dependsOnInput_[other()] && isVector(node.operands[use.operand], other());
     return false;
   }
 
@@ -57,24 +65,29 @@ private:
   /// One dimension that is not 1: the last one of `other`.
   bool isVector(ValueId value, ValueId other) const {
     const Shape &shape = g_.type(value).shape, &wide = g_.type(other).shape;
-    return !shape.empty() && !wide.empty() && shape.back() > 1 && shape.back() == wide.back() && elementsOf(shape) == shape.back();
+    return !shape.empty() && !wide.empty() && shape.back() > 1 && shape.back() == wide.back() &&
+           elementsOf(shape) == shape.back();
   }
 
   const Graph &g_;
   std::vector<bool> dependsOnInput_, isEmbedding_;
 };
 
-llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializers, llvm::StringRef flag, llvm::Regex &regex, llvm::StringRef pattern) {
+llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializers, llvm::StringRef flag,
+                         llvm::Regex &regex, llvm::StringRef pattern) {
   if (pattern.empty()) return llvm::Error::success();
   std::string why;
   if (!regex.isValid(why)) return problem(flag, "'" + escaped(pattern) + "' is no regular expression: " + why);
-  if (llvm::any_of(initializers, [&](ValueId v) { return regex.match(graph.value(v).name); })) return llvm::Error::success();
-  return problem(flag, "'" + escaped(pattern) + "' matches no initializer", "the summary of a compile without it lists their names");
+  if (llvm::any_of(initializers, [&](ValueId v) { return regex.match(graph.value(v).name); }))
+    return llvm::Error::success();
+  return problem(flag, "'" + escaped(pattern) + "' matches no initializer",
+                 "the summary of a compile without it lists their names");
 }
 
 } // namespace
 
-llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides) {
+llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
+                               const ParameterOverrides &overrides) {
   llvm::Regex train(overrides.train), freeze(overrides.freeze);
   if (llvm::Error error = checkPattern(graph, initializers, "--train", train, overrides.train)) return error;
   if (llvm::Error error = checkPattern(graph, initializers, "--freeze", freeze, overrides.freeze)) return error;
@@ -87,7 +100,8 @@ llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializer
     if (isTrained)
       graph.parameters.push_back({id, {}});
     else if (!graph.value(id).contents)
-      return problem("initializer '" + escaped(name) + "'", "it is no parameter, and its file holds no contents for it", "export its contents, or train it with --train");
+      return problem("initializer '" + escaped(name) + "'", "it is no parameter, and its file holds no contents for it",
+                     "export its contents, or train it with --train");
     else
       graph.setKind(id, ValueKind::Constant);
   }

@@ -2,9 +2,9 @@
 /// Before:  every float initializer of rank 1 and more is a parameter
 /// After:   those with a trainable role are, and are listed in Graph::parameters; the others are constants
 /// Trainable roles, looking through reshapes, transposes, casts and expands: an operand of a product whose other side
-/// depends on an input; a table of a lookup; scale or bias of a norm; a vector that multiplies, or is added to, the last
-/// dimension of a value that depends on an input; a table that is added to embeddings (what lookups and additions of
-/// them alone gave). Not trainable: masks that are added to scores, rotary tables, numbers in a formula.
+/// depends on an input; a table of a lookup; scale or bias of a norm; a vector that multiplies, or is added to, the
+/// last dimension of a value that depends on an input; a table that is added to embeddings (what lookups and additions
+/// of them alone gave). Not trainable: masks that are added to scores, rotary tables, numbers in a formula.
 /// --train and --freeze REGEX overrule it. Errors: a pattern that is no regular expression, or that matches nothing.
 #pragma once
 

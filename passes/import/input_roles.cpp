@@ -21,11 +21,14 @@ void follow(const Graph &graph, ValueId value, bool isShifted, int depth, Found 
     if (node.is("gather") && use.operand == 1) found = {"tokens", graph.type(node.operands[0]).shape[0]};
     if (node.is("cross_entropy") && use.operand == 1) {
       const Node *logits = graph.producer(node.operands[0]);
-      while (logits && logits->is("reshape")) logits = graph.producer(logits->operands[0]);
+      while (logits && logits->is("reshape"))
+        logits = graph.producer(logits->operands[0]);
       bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
-      if (found.role != "tokens") found = {isShifted || cutsLogits ? "labels" : "next-labels", graph.type(node.operands[0]).shape[1]};
+      if (found.role != "tokens")
+        found = {isShifted || cutsLogits ? "labels" : "next-labels", graph.type(node.operands[0]).shape[1]};
     }
-    if (node.is("reshape") || node.is("cast") || node.is("transpose") || node.is("expand") || node.is("concat") || node.is("slice"))
+    if (node.is("reshape") || node.is("cast") || node.is("transpose") || node.is("expand") || node.is("concat") ||
+        node.is("slice"))
       follow(graph, node.results[0], isShifted || node.is("slice"), depth + 1, found);
   }
 }
@@ -44,8 +47,12 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
     if (found.role.empty() && isFloat(input.type.dtype)) found.role = "data";
     if (auto at = given.find(input.name); at != given.end()) found.role = at->second;
     if (!llvm::is_contained(kRoles, found.role))
-      errors = llvm::joinErrors(std::move(errors), problem("input '" + escaped(input.name) + "'", found.role.empty() ? "what it means cannot be told from the graph" : "'" + escaped(found.role) + "' is no role",
-                                                           "say it with --input " + escaped(input.name) + "=tokens|labels|next-labels|ones|positions|data"));
+      errors =
+          llvm::joinErrors(std::move(errors), problem("input '" + escaped(input.name) + "'",
+                                                      found.role.empty() ? "what it means cannot be told from the graph"
+                                                                         : "'" + escaped(found.role) + "' is no role",
+                                                      "say it with --input " + escaped(input.name) +
+                                                          "=tokens|labels|next-labels|ones|positions|data"));
     roles.push_back({input.name, found.role, found.limit});
   }
   if (errors) return errors;

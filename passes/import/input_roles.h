@@ -9,12 +9,13 @@
 namespace autotp {
 
 struct InputRole {
-  std::string name, role; ///< tokens, labels (shifted in the graph), next-labels (the feed must shift), ones, positions or data
-  int64_t limit = 0;      ///< exclusive upper bound of integer values; 0: none
+  std::string name,
+      role; ///< tokens, labels (shifted in the graph), next-labels (the feed must shift), ones, positions or data
+  int64_t limit = 0; ///< exclusive upper bound of integer values; 0: none
 };
 
-/// tokens: indices of a lookup. labels, next-labels: the labels of a cross-entropy, shifted on the way or not. Floats are
-/// data. `given`: --input NAME=ROLE. Errors: an input whose role cannot be told, or a role that does not exist.
+/// tokens: indices of a lookup. labels, next-labels: the labels of a cross-entropy, shifted on the way or not. Floats
+/// are data. `given`: --input NAME=ROLE. Errors: an input whose role cannot be told, or a role that does not exist.
 llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm::StringMap<std::string> &given);
 
 } // namespace autotp

@@ -16,7 +16,8 @@ Tensor transposed(const Tensor &tensor) {
   size_t size = sizeOf(tensor.type.dtype);
   std::vector<uint8_t> bytes(tensor.bytes.size());
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) std::memcpy(bytes.data() + (c * rows + r) * size, tensor.bytes.data() + (r * columns + c) * size, size);
+    for (int64_t c = 0; c < columns; ++c)
+      std::memcpy(bytes.data() + (c * rows + r) * size, tensor.bytes.data() + (r * columns + c) * size, size);
   return ownedTensor(Type{tensor.type.dtype, {columns, rows}}, std::move(bytes));
 }
 
@@ -32,7 +33,9 @@ bool isConstantValued(const Tensor &tensor) {
 std::vector<std::string> retieWeights(Graph &graph) {
   std::vector<std::string> joined;
   llvm::SmallVector<ValueId, 2> gone; // erased at the end: parameters must not move while they are walked
-  auto contents = [&](const ParameterInfo &p) { return graph.type(p.value).shape.size() == 2 ? graph.value(p.value).contents : std::nullopt; };
+  auto contents = [&](const ParameterInfo &p) {
+    return graph.type(p.value).shape.size() == 2 ? graph.value(p.value).contents : std::nullopt;
+  };
   for (ParameterInfo &table : graph.parameters) {
     auto own = contents(table);
     if (!own || !isUsedBy(graph, table.value, "gather") || isConstantValued(*own)) continue;
@@ -40,14 +43,18 @@ std::vector<std::string> retieWeights(Graph &graph) {
     for (size_t i = 0; i < graph.parameters.size(); ++i) {
       ParameterInfo &copy = graph.parameters[i];
       auto other = contents(copy);
-      if (copy.value == table.value || llvm::is_contained(gone, copy.value) || !other || !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather")) continue;
-      bool isSame = other->type == own->type && other->bytes == own->bytes, isTurned = other->type == turned.type && other->bytes == turned.bytes;
+      if (copy.value == table.value || llvm::is_contained(gone, copy.value) || !other ||
+          !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather"))
+        continue;
+      bool isSame = other->type == own->type && other->bytes == own->bytes,
+           isTurned = other->type == turned.type && other->bytes == turned.bytes;
       if (!isSame && !isTurned) continue;
       Builder builder(graph, graph.first());
       builder.origin = "tied to " + graph.value(table.value).name;
       graph.replaceAllUses(copy.value, isTurned && !isSame ? builder.transpose(table.value, {1, 0}) : table.value);
       table.aliases.push_back({graph.value(copy.value).name, isTurned && !isSame});
-      joined.push_back(graph.value(copy.value).name + " = " + graph.value(table.value).name + (isSame ? "" : " (transposed)"));
+      joined.push_back(graph.value(copy.value).name + " = " + graph.value(table.value).name +
+                       (isSame ? "" : " (transposed)"));
       graph.setKind(copy.value, ValueKind::Constant);
       gone.push_back(copy.value);
     }

@@ -1,14 +1,15 @@
 #include "passes/partition/bind_batch.h"
 
-#include "passes/partition/localise.h"
 #include "compiler/sharding/find_axes.h"
+#include "passes/partition/localise.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
 namespace {
 
 llvm::Error refuse(int64_t batch, int64_t microBatch, const char *why) {
-  return problem("--micro-batch " + std::to_string(microBatch), "the model was exported with a static batch of " + std::to_string(batch) + ", " + why,
+  return problem("--micro-batch " + std::to_string(microBatch),
+                 "the model was exported with a static batch of " + std::to_string(batch) + ", " + why,
                  "export it with a dynamic batch, or leave --micro-batch out");
 }
 
@@ -18,7 +19,8 @@ bool isNeededWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
     for (const auto &[axis, reason] : axes.nodes[id].terms.whole)
       if (has(axis)) return true;
-  return llvm::any_of(graph.parameters, [&](const ParameterInfo &p) { return llvm::any_of(axes.values[p.value], has); });
+  return llvm::any_of(graph.parameters,
+                      [&](const ParameterInfo &p) { return llvm::any_of(axes.values[p.value], has); });
 }
 
 } // namespace
@@ -32,10 +34,12 @@ llvm::Error bindBatch(Graph &graph, int64_t microBatch) {
   GraphAxes axes = findAxes(graph);
   AxisId leaf = axes.values[inputs[0]][0];
   for (ValueId input : inputs)
-    if (graph.type(input).shape.empty() || axes.values[input][0] == kNoAxis || axes.arena.find(axes.values[input][0]) != axes.arena.find(leaf))
+    if (graph.type(input).shape.empty() || axes.values[input][0] == kNoAxis ||
+        axes.arena.find(axes.values[input][0]) != axes.arena.find(leaf))
       return refuse(batch, microBatch, "and its inputs do not share one batch axis");
   leaf = axes.arena.find(leaf);
-  if (axes.arena.kind(leaf) != AxisArena::Kind::Leaf) return refuse(batch, microBatch, "whose elements the graph tells apart");
+  if (axes.arena.kind(leaf) != AxisArena::Kind::Leaf)
+    return refuse(batch, microBatch, "whose elements the graph tells apart");
   if (isNeededWhole(graph, axes, leaf)) return refuse(batch, microBatch, "which an operator needs whole");
   Assignment assignment;
   assignment.assign(leaf, {Interval{0, microBatch}});

@@ -1,8 +1,8 @@
 #include "passes/partition/localise.h"
 
+#include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/op_def.h"
 #include "compiler/sharding/reshard.h"
-#include "compiler/ir/gradient_outputs.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -20,13 +20,15 @@ int64_t heldBelow(const Cover &cover, int64_t bound) {
 }
 
 /// Where the one interval of a looked-up dimension begins; an empty one begins anywhere.
-int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().begin; }
+int64_t beginOf(const Cover &cover) {
+  return cover.empty() ? 0 : cover.front().begin;
+}
 
 class Localiser {
 public:
   Localiser(const PlacedGraph &placed, int coordinate)
-      : p_(placed), g_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate), b_(program_.graph), local_(g_.numValues(), kNone),
-        whole_(g_.numValues(), kNone) {}
+      : p_(placed), g_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate), b_(program_.graph),
+        local_(g_.numValues(), kNone), whole_(g_.numValues(), kNone) {}
 
   llvm::Expected<LocalProgram> run() {
     for (ValueId id : g_.sources(ValueKind::Input)) {
@@ -34,8 +36,10 @@ public:
       if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
       local_[id] = program_.graph.addInput(g_.value(id).name, type);
     }
-    for (const ParameterInfo &parameter : g_.parameters) addParameter(parameter);
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) visit(id);
+    for (const ParameterInfo &parameter : g_.parameters)
+      addParameter(parameter);
+    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+      visit(id);
     finish();
     program_.graph.removeDead();
     if (errors_) return std::move(errors_);
@@ -49,9 +53,11 @@ private:
     LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), true};
     type.shape = shapeOf(parameter.covers);
     bool isWhole = type == g_.type(id);
-    parameter.local = local_[id] = program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
+    parameter.local = local_[id] =
+        program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
     program_.graph.parameters.push_back({parameter.local, info.aliases});
-    for (int other = 0; other < coordinate_; ++other) parameter.isFirstHolder &= !isSame(heldOf(id, other), parameter.covers);
+    for (int other = 0; other < coordinate_; ++other)
+      parameter.isFirstHolder &= !isSame(heldOf(id, other), parameter.covers);
     program_.parameters.push_back(std::move(parameter));
   }
 
@@ -64,7 +70,8 @@ private:
   }
   llvm::SmallVector<Covers, 8> heldByAll(ValueId id) const {
     llvm::SmallVector<Covers, 8> held;
-    for (int c = 0; c < p_.tp; ++c) held.push_back(heldOf(id, c));
+    for (int c = 0; c < p_.tp; ++c)
+      held.push_back(heldOf(id, c));
     return held;
   }
 
@@ -78,8 +85,10 @@ private:
     Covers own = wanted(coordinate_);
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
     const Node *producer = g_.producer(id);
-    if (producer && producer->is("full")) return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
-    if (value.kind == ValueKind::Input && !p_.shardsInputs) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
+    if (producer && producer->is("full"))
+      return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
+    if (value.kind == ValueKind::Input && !p_.shardsInputs)
+      return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
     bool isHeld = true, isWhole = true;
     for (int c = 0; c < p_.tp && mayDiffer; ++c) {
       Covers held = heldOf(id, c);
@@ -106,9 +115,11 @@ private:
     const Node &node = g_.node(id);
     ValueId value = node.operands[k];
     Covers wanted = wantedBy(id, k, coordinate_);
-    bool isMasked = passes && opOf(node).linearity == Linearity::Together && !isPending(value) && !isFirstHolder(id, node.results[0]);
+    bool isMasked = passes && opOf(node).linearity == Linearity::Together && !isPending(value) &&
+                    !isFirstHolder(id, node.results[0]);
     if (isMasked) return b_.full(Type{g_.type(value).dtype, shapeOf(wanted)}, 0);
-    return part(value, [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
+    return part(
+        value, [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
   }
 
   /// Whether no earlier coordinate holds the same part of `value`.
@@ -123,7 +134,8 @@ private:
   bool isFirstAtNode(NodeId id) const {
     for (int c = 0; c < coordinate_; ++c) {
       bool same = true;
-      for (unsigned k = 0; k < g_.node(id).operands.size() && same; ++k) same = isSame(wantedBy(id, k, c), wantedBy(id, k, coordinate_));
+      for (unsigned k = 0; k < g_.node(id).operands.size() && same; ++k)
+        same = isSame(wantedBy(id, k, c), wantedBy(id, k, coordinate_));
       if (same) return false;
     }
     return true;
@@ -136,14 +148,17 @@ private:
     b_.backward = node.backward;
     bool passes = llvm::any_of(node.operands, [&](ValueId v) { return isPending(v); });
     llvm::SmallVector<ValueId, 6> operands;
-    for (unsigned k = 0; k < node.operands.size(); ++k) operands.push_back(operand(id, k, passes));
+    for (unsigned k = 0; k < node.operands.size(); ++k)
+      operands.push_back(operand(id, k, passes));
     llvm::SmallVector<Type, 3> types;
-    for (ValueId result : node.results) types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
+    for (ValueId result : node.results)
+      types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
     for (const auto &[j, result] : indexed(node.results)) {
       ValueId local = results[j];
       if (p_.reductions.isPartial[result] && !passes && !isFirstAtNode(id)) local = b_.full(types[j], 0);
-      if (p_.reductions.isReduced[result]) local = reduceSum(b_, local, heldByAll(result), g_.type(result).shape, coordinate_);
+      if (p_.reductions.isReduced[result])
+        local = reduceSum(b_, local, heldByAll(result), g_.type(result).shape, coordinate_);
       local_[result] = local;
     }
   }
@@ -153,24 +168,30 @@ private:
     const IndexTerms &terms = p_.axes.nodes[id].terms;
     Attributes attributes = node.attributes;
     if (node.is("slice")) localiseSlice(id, types[0], attributes);
-    if (terms.lookup != kNoAxis) setOffset(id, attributes, wantedBy(id, 0, coordinate_)[0], g_.type(node.operands[0]).shape[0]);
-    if (terms.scatter != kNoAxis) setOffset(id, attributes, heldOf(node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
+    if (terms.lookup != kNoAxis)
+      setOffset(id, attributes, wantedBy(id, 0, coordinate_)[0], g_.type(node.operands[0]).shape[0]);
+    if (terms.scatter != kNoAxis)
+      setOffset(id, attributes, heldOf(node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
     if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
       attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
       if (node.is("cross_entropy")) return shardedCrossEntropy(node, operands, attributes);
     }
     auto made = b_.tryMake(node.op, operands, attributes, types);
     if (!made) {
-      errors_ = llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "' on tp coordinate " + std::to_string(coordinate_), llvm::toString(made.takeError())));
+      errors_ = llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "' on tp coordinate " +
+                                                                 std::to_string(coordinate_),
+                                                             llvm::toString(made.takeError())));
       llvm::SmallVector<ValueId, 3> zeros;
-      for (const Type &type : types) zeros.push_back(b_.full(type, 0));
+      for (const Type &type : types)
+        zeros.push_back(b_.full(type, 0));
       return zeros;
     }
     return {made->begin(), made->end()};
   }
 
   void localiseSlice(NodeId id, const Type &type, Attributes &attributes) {
-    int64_t axis = attributes.integer("axis"), step = attributes.integer("step", 1), start = attributes.integer("start");
+    int64_t axis = attributes.integer("axis"), step = attributes.integer("step", 1),
+            start = attributes.integer("start");
     if (step == 1) attributes.set("start", heldBelow(wantedBy(id, 0, coordinate_)[axis], start));
     attributes.set("length", type.shape[axis]);
   }
@@ -182,18 +203,22 @@ private:
 
   ValueId allReduce(ValueId value, const char *how) {
     llvm::SmallVector<int64_t, 6> group;
-    for (int c = 0; c < p_.tp; ++c) group.push_back(c);
-    return b_.make("all_reduce", {value}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string(how)}});
+    for (int c = 0; c < p_.tp; ++c)
+      group.push_back(c);
+    return b_.make("all_reduce", {value},
+                   {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string(how)}});
   }
 
   /// The maximum, then the sum and the target's logit together: 3 values a row travel (Shoeybi et al. 2019, section 3).
-  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(const Node &node, llvm::ArrayRef<ValueId> operands, Attributes attributes) {
+  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(const Node &node, llvm::ArrayRef<ValueId> operands,
+                                                    Attributes attributes) {
     ValueId logits = operands[0], labels = operands[1];
     llvm::SmallVector<int64_t, 6> classes = {1};
     ValueId largest = allReduce(b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}}), "max");
     attributes.set("classes", g_.type(node.operands[0]).shape[1]);
     ValueId sums = allReduce(b_.make("cross_entropy_local", {logits, labels, largest}, attributes), "sum");
-    auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels}, {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
+    auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels},
+                           {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
     return {all.begin(), all.end()};
   }
 
@@ -202,10 +227,13 @@ private:
     b_.origin = "gradients";
     b_.backward = true;
     llvm::StringMap<LocalParameter *> byGradient;
-    for (LocalParameter &parameter : program_.parameters) byGradient[gradientName(g_.value(parameter.global).name)] = &parameter;
+    for (LocalParameter &parameter : program_.parameters)
+      byGradient[gradientName(g_.value(parameter.global).name)] = &parameter;
     for (const Output &output : g_.outputs) {
       LocalParameter *parameter = byGradient.lookup(output.name);
-      auto wanted = [&](int c) { return parameter ? heldOf(parameter->global, c) : wholeCovers(g_.type(output.value).shape); };
+      auto wanted = [&](int c) {
+        return parameter ? heldOf(parameter->global, c) : wholeCovers(g_.type(output.value).shape);
+      };
       ValueId local = part(output.value, wanted, true);
       if (parameter) parameter->gradient = local;
       out.outputs.push_back({output.name, local});
@@ -225,6 +253,8 @@ private:
 
 } // namespace
 
-llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate) { return Localiser(placed, coordinate).run(); }
+llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate) {
+  return Localiser(placed, coordinate).run();
+}
 
 } // namespace autotp

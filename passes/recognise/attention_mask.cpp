@@ -9,8 +9,8 @@
 namespace autotp {
 namespace {
 
-/// A finite number that hides a key must vanish in the softmax (kHides); where all keys of a row may be hidden, adding it
-/// must also be the same as replacing by it (kAbsorbs: larger than any score by more than a double's precision).
+/// A finite number that hides a key must vanish in the softmax (kHides); where all keys of a row may be hidden, adding
+/// it must also be the same as replacing by it (kAbsorbs: larger than any score by more than a double's precision).
 constexpr double kHides = -1e4, kAbsorbs = -1e30;
 
 bool dependsOnParameter(const Graph &graph, ValueId value) {
@@ -25,11 +25,13 @@ bool dependsOnParameter(const Graph &graph, ValueId value) {
   return false;
 }
 
-/// The shape that a term has among scores [b, h, s, t]: rank 4, where a merged batch and heads are parted. Empty: no fit.
+/// The shape that a term has among scores [b, h, s, t]: rank 4, where a merged batch and heads are parted. Empty: no
+/// fit.
 Shape alignedShape(const Shape &term, const Shape &scores) {
   Shape shape;
   if (term.size() == 3 && term[0] != 1)
-    shape = term[0] == scores[0] * scores[1] ? Shape{scores[0], scores[1], term[1], term[2]} : Shape{1, term[0], term[1], term[2]};
+    shape = term[0] == scores[0] * scores[1] ? Shape{scores[0], scores[1], term[1], term[2]}
+                                             : Shape{1, term[0], term[1], term[2]};
   else if (term.size() <= 4)
     shape.append(4 - term.size(), 1), shape.append(term.begin(), term.end());
   else
@@ -94,7 +96,8 @@ bool isCausal(const Array &mask, double hides) {
 bool hasHiddenRow(const Array &mask) {
   int64_t width = mask.type.shape[3];
   for (size_t row = 0; row * width < mask.data.size(); ++row)
-    if (llvm::all_of(llvm::ArrayRef<double>(mask.data).slice(row * width, width), [](double v) { return v <= kHides; })) return true;
+    if (llvm::all_of(llvm::ArrayRef<double>(mask.data).slice(row * width, width), [](double v) { return v <= kHides; }))
+      return true;
   return false;
 }
 
@@ -114,7 +117,8 @@ ValueId build(Builder &b, const MaskTerm &term, const Type &scores) {
 std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const Type &scores, NodeId before) {
   llvm::SmallVector<MaskTerm, 4> constants, computed;
   for (const MaskTerm &term : terms) {
-    if (alignedShape(graph.type(term.value).shape, scores.shape).empty() || dependsOnParameter(graph, term.value)) return std::nullopt;
+    if (alignedShape(graph.type(term.value).shape, scores.shape).empty() || dependsOnParameter(graph, term.value))
+      return std::nullopt;
     bool isConstant = constantOf(graph, term.value);
     if (term.isCondition && !(term.fill <= (isConstant ? kHides : kAbsorbs))) return std::nullopt;
     (isConstant ? constants : computed).push_back(term);
@@ -128,7 +132,8 @@ std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const
     shrink(sum, 1);
     auto isWeak = [](const MaskTerm &term) { return term.isCondition && term.fill > kAbsorbs; };
     if (llvm::any_of(constants, isWeak) && (hasHiddenRow(sum) || !computed.empty())) return std::nullopt;
-    // Where another mask may hide the keys that this one shows, the finite numbers of both are compared: only -inf is causal.
+    // Where another mask may hide the keys that this one shows, the finite numbers of both are compared: only -inf is
+    // causal.
     mask.isCausal = isCausal(sum, computed.empty() ? kHides : -HUGE_VAL);
     if (!mask.isCausal && llvm::any_of(sum.data, [](double v) { return v != 0; })) {
       sum.type.dtype = scores.dtype;

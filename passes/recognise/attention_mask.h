@@ -8,8 +8,8 @@
 
 namespace autotp {
 
-/// One term of a mask, broadcast to the scores [b, h, s, t]. Without a condition `value` is added. With one, scores where it
-/// holds (or does not, `isInverted`) are replaced by `fill`: hidden keys.
+/// One term of a mask, broadcast to the scores [b, h, s, t]. Without a condition `value` is added. With one, scores
+/// where it holds (or does not, `isInverted`) are replaced by `fill`: hidden keys.
 struct MaskTerm {
   ValueId value; ///< float to add, or a bool condition
   bool isCondition = false, isInverted = false;
@@ -24,9 +24,9 @@ struct Mask {
   ValueId value = kNone; ///< [b|1, h|1, s, t], or kNone
 };
 
-/// The sum of `terms` for scores of type `scores` ([b, h, s, t]), built before `before`. Constants that say "keys up to i"
-/// become isCausal, zeros vanish, and constants that repeat along batch or heads have size 1 there.
-/// None: a term that a gradient would have to reach, or that hides keys too weakly to be a mask.
+/// The sum of `terms` for scores of type `scores` ([b, h, s, t]), built before `before`. Constants that say "keys up to
+/// i" become isCausal, zeros vanish, and constants that repeat along batch or heads have size 1 there. None: a term
+/// that a gradient would have to reach, or that hides keys too weakly to be a mask.
 std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const Type &scores, NodeId before);
 
 /// Masks that were made, by what they were made from: layers share them. (Nodes are matched in order, so that one made

@@ -11,11 +11,13 @@ llvm::Error cancelTransposes(Graph &graph) {
     llvm::SmallVector<int64_t, 6> perm = llvm::to_vector<6>(graph.node(id).attributes.integers("perm"));
     bool isJoined = false;
     for (NodeId inner; (inner = madeBy(graph, base, "transpose")) != kNone; isJoined = true) {
-      for (int64_t &p : perm) p = graph.node(inner).attributes.integers("perm")[p];
+      for (int64_t &p : perm)
+        p = graph.node(inner).attributes.integers("perm")[p];
       base = throughCasts(graph, graph.node(inner).operands[0]);
     }
     bool isIdentity = true;
-    for (size_t d = 0; d < perm.size(); ++d) isIdentity &= perm[d] == int64_t(d);
+    for (size_t d = 0; d < perm.size(); ++d)
+      isIdentity &= perm[d] == int64_t(d);
     if (isIdentity)
       graph.replaceAllUses(root, base);
     else if (isJoined)

@@ -27,7 +27,8 @@ std::optional<double> uniformOf(const Graph &graph, ValueId id) {
   const Tensor &tensor = *value.contents;
   size_t size = sizeOf(value.type.dtype);
   if (tensor.bytes.size() < size) return std::nullopt;
-  if (std::memcmp(tensor.bytes.data(), tensor.bytes.data() + size, tensor.bytes.size() - size) != 0) return std::nullopt;
+  if (std::memcmp(tensor.bytes.data(), tensor.bytes.data() + size, tensor.bytes.size() - size) != 0)
+    return std::nullopt;
   return toArray(Tensor{Type{value.type.dtype, {}}, tensor.bytes.take_front(size), tensor.owner}).data[0];
 }
 
@@ -35,7 +36,9 @@ std::optional<double> scalarOf(const Graph &graph, ValueId value) {
   return graph.type(value).elements() == 1 ? uniformOf(graph, value) : std::nullopt;
 }
 
-bool isNear(double a, double b) { return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b)); }
+bool isNear(double a, double b) {
+  return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b));
+}
 
 namespace {
 
@@ -73,9 +76,11 @@ llvm::SmallVector<Product, 4> productsOf(const Graph &graph, ValueId value, unsi
   const Node &node = graph.node(id);
   if (node.is("mul"))
     for (const Product &a : productsOf(graph, node.operands[0], depth - 1))
-      for (const Product &b : productsOf(graph, node.operands[1], depth - 1)) all.push_back(joined(a, b, id));
+      for (const Product &b : productsOf(graph, node.operands[1], depth - 1))
+        all.push_back(joined(a, b, id));
   if (node.is("div"))
-    for (const Product &a : productsOf(graph, node.operands[0], depth - 1)) all.push_back(joined(a, inverseOf(graph, node.operands[1]), id));
+    for (const Product &a : productsOf(graph, node.operands[0], depth - 1))
+      all.push_back(joined(a, inverseOf(graph, node.operands[1]), id));
   if (node.is("reciprocal")) all.push_back(joined(inverseOf(graph, node.operands[0]), Product(), id));
   return all;
 }
@@ -138,7 +143,8 @@ std::optional<Normalised> readNormalised(const Graph &graph, Product product, co
   Nodes inside = product.nodes;
   NodeId root = kNone;
   if (product.divisors.size() == 1 && product.values.size() == 2) root = madeBy(graph, product.divisors[0], "sqrt");
-  for (size_t k = 0; root == kNone && product.divisors.empty() && product.values.size() == 3 && k < product.values.size(); ++k) {
+  for (size_t k = 0;
+       root == kNone && product.divisors.empty() && product.values.size() == 3 && k < product.values.size(); ++k) {
     NodeId id = madeBy(graph, product.values[k], "rsqrt");
     if (id == kNone) id = madeBy(graph, product.values[k], "pow");
     if (id == kNone || (graph.node(id).is("pow") && scalarOf(graph, graph.node(id).operands[1]) != -0.5)) continue;
@@ -151,7 +157,8 @@ std::optional<Normalised> readNormalised(const Graph &graph, Product product, co
   if (!mean) return std::nullopt;
   for (unsigned k : {0u, 1u}) {
     ValueId x = product.values[k], weight = product.values[1 - k];
-    if (graph.type(x).shape == shape && graph.type(mean->y).shape == shape && graph.type(weight).shape == Shape{shape.back()})
+    if (graph.type(x).shape == shape && graph.type(mean->y).shape == shape &&
+        graph.type(weight).shape == Shape{shape.back()})
       return Normalised{x, mean->y, weight, mean->epsilon, inside};
   }
   return std::nullopt;
@@ -169,7 +176,8 @@ std::optional<Normalised> matchNormalised(const Graph &graph, ValueId value) {
 
 bool isClosed(const Graph &graph, llvm::ArrayRef<NodeId> inside, ValueId root) {
   llvm::SmallVector<ValueId, 16> pending;
-  for (NodeId id : inside) llvm::append_range(pending, graph.node(id).results);
+  for (NodeId id : inside)
+    llvm::append_range(pending, graph.node(id).results);
   while (!pending.empty()) {
     ValueId value = pending.pop_back_val();
     if (value == root) continue;

@@ -14,7 +14,8 @@ ValueId throughCasts(const Graph &graph, ValueId value);
 NodeId madeBy(const Graph &graph, ValueId value, llvm::StringRef op);
 /// The one number that all elements of a constant or a `full` have.
 std::optional<double> uniformOf(const Graph &graph, ValueId value);
-/// The number of a constant or a `full` of one element. (A norm's weight of ones is uniform, but no number in a formula.)
+/// The number of a constant or a `full` of one element. (A norm's weight of ones is uniform, but no number in a
+/// formula.)
 std::optional<double> scalarOf(const Graph &graph, ValueId value);
 /// Equal up to the rounding of a constant to f32.
 bool isNear(double a, double b);
@@ -25,8 +26,8 @@ struct Product {
   llvm::SmallVector<ValueId, 4> values, divisors;
   Nodes nodes; ///< the mul, div and reciprocal nodes that were taken apart
 };
-/// All readings of `value` that take apart at most `depth` levels. The type of a factor may differ from the product's by
-/// broadcasting: the caller compares the types that matter to it.
+/// All readings of `value` that take apart at most `depth` levels. The type of a factor may differ from the product's
+/// by broadcasting: the caller compares the types that matter to it.
 llvm::SmallVector<Product, 4> productsOf(const Graph &graph, ValueId value, unsigned depth);
 
 /// x of x * x or pow(x, 2), else kNone.

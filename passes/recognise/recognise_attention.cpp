@@ -11,7 +11,7 @@ using Perm = llvm::SmallVector<int64_t, 6>;
 struct Side {
   ValueId base;
   Perm perm = {0, 1, 2, 3};
-  bool isGrouped = false; ///< the base is [b, kv, group, m, n], still to be merged
+  bool isGrouped = false;                   ///< the base is [b, kv, group, m, n], still to be merged
   int64_t heads() const { return perm[1]; } ///< the dimension of `base`
 };
 
@@ -40,8 +40,8 @@ ValueId parted(const Graph &graph, ValueId value, const Shape &batch) {
   ValueId from = throughCasts(graph, graph.node(id).operands[0]);
   const Shape &a = graph.type(from).shape, &z = graph.type(value).shape;
   auto isPair = [&](const Shape &merged, const Shape &whole) {
-    return merged.size() == 3 && whole.size() == 4 && merged[0] == batch[0] * batch[1] && whole[0] == batch[0] && whole[1] == batch[1] &&
-           merged[1] == whole[2] && merged[2] == whole[3];
+    return merged.size() == 3 && whole.size() == 4 && merged[0] == batch[0] * batch[1] && whole[0] == batch[0] &&
+           whole[1] == batch[1] && merged[1] == whole[2] && merged[2] == whole[3];
   };
   return isPair(a, z) || isPair(z, a) ? from : kNone;
 }
@@ -51,7 +51,9 @@ bool partGroups(const Graph &graph, Side &side, const Shape &batch) {
   NodeId id = madeBy(graph, side.base, "reshape");
   if (id == kNone) return false;
   const Shape &from = graph.type(graph.node(id).operands[0]).shape, &merged = graph.type(side.base).shape;
-  if (from.size() != 5 || from[0] != batch[0] || from[1] * from[2] != batch[1] || from[3] != merged[1] || from[4] != merged[2]) return false;
+  if (from.size() != 5 || from[0] != batch[0] || from[1] * from[2] != batch[1] || from[3] != merged[1] ||
+      from[4] != merged[2])
+    return false;
   side.base = graph.node(id).operands[0];
   side.isGrouped = true;
   return true;
@@ -73,7 +75,8 @@ std::optional<Side> followSide(const Graph &graph, ValueId value, const Shape &b
       if (isMerged)
         std::swap(side.perm[2], side.perm[3]);
       else
-        for (int64_t &p : side.perm) p = perm[p];
+        for (int64_t &p : side.perm)
+          p = perm[p];
       side.base = node->operands[0];
       continue;
     }
@@ -98,7 +101,8 @@ std::optional<Side> followSide(const Graph &graph, ValueId value, const Shape &b
   return side;
 }
 
-/// A base whose heads were repeated in groups, before that: reshape(expand(reshape(k))), or expand(k) of one head; else kNone.
+/// A base whose heads were repeated in groups, before that: reshape(expand(reshape(k))), or expand(k) of one head; else
+/// kNone.
 ValueId unrepeated(const Graph &graph, const Side &side) {
   const Shape whole = baseShape(graph, side);
   int64_t heads = side.heads();
@@ -130,7 +134,8 @@ ValueId unrepeated(const Graph &graph, const Side &side) {
 bool followProbabilities(const Graph &graph, ValueId p, Attention &match, ValueId &v, bool &isMerged) {
   auto onlyUser = [&](ValueId value, llvm::StringRef op) {
     const Value &at = graph.value(value);
-    return at.uses.size() == 1 && !graph.isOutput(value) && graph.node(at.uses[0].node).is(op) ? at.uses[0].node : kNone;
+    return at.uses.size() == 1 && !graph.isOutput(value) && graph.node(at.uses[0].node).is(op) ? at.uses[0].node
+                                                                                               : kNone;
   };
   auto take = [&](NodeId id) {
     match.inside.push_back(id);
@@ -146,7 +151,8 @@ bool followProbabilities(const Graph &graph, ValueId p, Attention &match, ValueI
       const Node &where = graph.node(use.node);
       if (!where.is("where") || use.operand != 2 || uniformOf(graph, where.operands[1]) != 0.0) continue;
       NodeId isNan = madeBy(graph, where.operands[0], "is_nan");
-      if (isNan == kNone || graph.node(isNan).operands[0] != p || !(graph.type(where.results[0]) == graph.type(p))) continue;
+      if (isNan == kNone || graph.node(isNan).operands[0] != p || !(graph.type(where.results[0]) == graph.type(p)))
+        continue;
       match.inside.push_back(isNan);
       take(use.node);
       break;
@@ -158,7 +164,8 @@ bool followProbabilities(const Graph &graph, ValueId p, Attention &match, ValueI
     isMerged = true;
   }
   NodeId product = onlyUser(p, "matmul");
-  if (product == kNone || graph.node(product).operands[0] != p || graph.node(product).attributes.integer("trans_a")) return false;
+  if (product == kNone || graph.node(product).operands[0] != p || graph.node(product).attributes.integer("trans_a"))
+    return false;
   v = graph.node(product).operands[1];
   match.isValueTransposed = graph.node(product).attributes.integer("trans_b");
   take(product);
@@ -179,7 +186,8 @@ std::optional<Attention> followScores(const Graph &graph, ValueId value, Attenti
   match.inside.push_back(id);
   auto isWhole = [&](ValueId operand) { return graph.type(operand).shape == graph.type(at).shape; };
   if (node.is("matmul")) {
-    auto q = followSide(graph, node.operands[0], batch, &match.scale), k = followSide(graph, node.operands[1], batch, &match.scale);
+    auto q = followSide(graph, node.operands[0], batch, &match.scale),
+         k = followSide(graph, node.operands[1], batch, &match.scale);
     if (!q || !k || node.attributes.integer("trans_a")) return std::nullopt;
     if (!node.attributes.integer("trans_b")) std::swap(k->perm[2], k->perm[3]);
     match.q = *q, match.k = *k;
@@ -196,11 +204,13 @@ std::optional<Attention> followScores(const Graph &graph, ValueId value, Attenti
       std::optional<double> fill = isWhere ? uniformOf(graph, other) : 0.0;
       if (!isWhole(node.operands[k]) || !fill) continue;
       Attention next = match;
-      next.masks.push_back({throughCasts(graph, isWhere ? node.operands[0] : other), isWhere, k == 1 && isWhere, *fill});
+      next.masks.push_back(
+          {throughCasts(graph, isWhere ? node.operands[0] : other), isWhere, k == 1 && isWhere, *fill});
       if (auto found = followScores(graph, node.operands[k], std::move(next))) return found;
     }
   for (const Product &product : productsOf(graph, at, 1)) {
-    if (product.nodes.empty() || product.values.size() != 1 || !product.divisors.empty() || !isWhole(product.values[0])) continue;
+    if (product.nodes.empty() || product.values.size() != 1 || !product.divisors.empty() || !isWhole(product.values[0]))
+      continue;
     Attention next = match;
     next.scale *= product.factor;
     if (auto found = followScores(graph, product.values[0], std::move(next))) return found;
@@ -220,7 +230,8 @@ std::optional<Attention> matchAttention(const Graph &graph, NodeId softmax) {
   auto found = followScores(graph, graph.node(softmax).operands[0], std::move(match));
   if (!found) return std::nullopt;
   auto v = followSide(graph, value, found->scores.shape, nullptr);
-  if (!v || (graph.type(value).shape.size() == 3) != isMerged || !isClosed(graph, found->inside, found->root)) return std::nullopt;
+  if (!v || (graph.type(value).shape.size() == 3) != isMerged || !isClosed(graph, found->inside, found->root))
+    return std::nullopt;
   if (found->isValueTransposed) std::swap(v->perm[2], v->perm[3]);
   found->v = *v;
   auto sizeOf = [&](const Side &side, unsigned d) { return baseShape(graph, side)[side.perm[d]]; };
@@ -248,7 +259,8 @@ std::optional<Attention> matchWhole(const Graph &graph, NodeId id) {
     while (true) {
       NodeId transpose = madeBy(graph, sides[i]->base, "transpose");
       if (transpose == kNone) break;
-      for (int64_t &p : sides[i]->perm) p = graph.node(transpose).attributes.integers("perm")[p];
+      for (int64_t &p : sides[i]->perm)
+        p = graph.node(transpose).attributes.integers("perm")[p];
       sides[i]->base = graph.node(transpose).operands[0];
     }
   }
@@ -266,7 +278,8 @@ ValueId buildSide(Builder &b, const Side &side) {
 void replaceAttention(Graph &graph, Attention &match, MadeMasks &masks) {
   NodeId before = graph.value(match.root).producer;
   ValueId k = unrepeated(graph, match.k), v = unrepeated(graph, match.v);
-  bool isRepeated = k != kNone && v != kNone && graph.type(k).shape[match.k.heads()] == graph.type(v).shape[match.v.heads()];
+  bool isRepeated =
+      k != kNone && v != kNone && graph.type(k).shape[match.k.heads()] == graph.type(v).shape[match.v.heads()];
   if (isRepeated) {
     match.k = Side{k, match.k.perm};
     match.v = Side{v, match.v.perm};
@@ -275,7 +288,8 @@ void replaceAttention(Graph &graph, Attention &match, MadeMasks &masks) {
   if (isNew) at->second = makeMask(graph, match.masks, match.scores, before);
   const std::optional<Mask> &mask = at->second;
   if (!mask) return;
-  if (match.isWhole && !isRepeated && (match.masks.empty() || mask->value == match.masks[0].value)) return; // nothing to gain
+  if (match.isWhole && !isRepeated && (match.masks.empty() || mask->value == match.masks[0].value))
+    return; // nothing to gain
   Builder b = builderAt(graph, match.root);
   llvm::SmallVector<ValueId, 4> operands = {buildSide(b, match.q), buildSide(b, match.k), buildSide(b, match.v)};
   if (mask->value != kNone) operands.push_back(mask->value);

@@ -51,7 +51,8 @@ bool isTanhArgument(const Graph &graph, ValueId value, ValueId x, Nodes &inside)
     Nodes taken = product.nodes;
     bool isMatch = product.values.size() == 1 && isCubic(graph, product.values[0], x, 1, taken);
     for (unsigned k : {0u, 1u})
-      if (!isMatch && product.values.size() == 2 && product.values[k] == x) isMatch = isCubic(graph, product.values[1 - k], x, 0, taken);
+      if (!isMatch && product.values.size() == 2 && product.values[k] == x)
+        isMatch = isCubic(graph, product.values[1 - k], x, 0, taken);
     if (!isMatch) continue;
     inside.append(taken.begin(), taken.end());
     return true;
@@ -66,9 +67,12 @@ std::optional<int64_t> matchGate(const Graph &graph, ValueId value, ValueId x, N
   inside.push_back(add);
   for (unsigned k : {0u, 1u}) {
     if (scalarOf(graph, graph.node(add).operands[1 - k]) != 1.0) continue;
-    NodeId erf = madeBy(graph, graph.node(add).operands[k], "erf"), tanh = madeBy(graph, graph.node(add).operands[k], "tanh");
-    if (erf != kNone && isPower(graph, graph.node(erf).operands[0], x, 1, kSqrtHalf, inside)) return inside.push_back(erf), 0;
-    if (tanh != kNone && isTanhArgument(graph, graph.node(tanh).operands[0], x, inside)) return inside.push_back(tanh), 1;
+    NodeId erf = madeBy(graph, graph.node(add).operands[k], "erf"),
+           tanh = madeBy(graph, graph.node(add).operands[k], "tanh");
+    if (erf != kNone && isPower(graph, graph.node(erf).operands[0], x, 1, kSqrtHalf, inside))
+      return inside.push_back(erf), 0;
+    if (tanh != kNone && isTanhArgument(graph, graph.node(tanh).operands[0], x, inside))
+      return inside.push_back(tanh), 1;
   }
   return std::nullopt;
 }

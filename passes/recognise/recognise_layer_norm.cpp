@@ -17,7 +17,8 @@ ValueId matchCentred(const Graph &graph, ValueId value, Nodes &inside) {
 /// Exporters write x - mean(x) once, or once for each of its two places.
 bool recogniseAt(Graph &graph, ValueId root, ValueId product, ValueId bias) {
   std::optional<Normalised> match = matchNormalised(graph, product);
-  if (!match || graph.type(bias).shape != graph.type(match->weight).shape || !(graph.type(root) == graph.type(product))) return false;
+  if (!match || graph.type(bias).shape != graph.type(match->weight).shape || !(graph.type(root) == graph.type(product)))
+    return false;
   ValueId x = matchCentred(graph, match->x, match->inside);
   if (x == kNone || matchCentred(graph, match->y, match->inside) != x) return false;
   match->inside.push_back(graph.value(root).producer);

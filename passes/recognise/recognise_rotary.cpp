@@ -31,7 +31,8 @@ bool isTurned(const Graph &graph, ValueId value, ValueId x, Nodes &inside) {
   NodeId neg = madeBy(graph, graph.node(concat).operands[0], "neg");
   if (neg == kNone) return false;
   inside.append({concat, neg});
-  return isHalf(graph, graph.node(neg).operands[0], x, true, inside) && isHalf(graph, graph.node(concat).operands[1], x, false, inside);
+  return isHalf(graph, graph.node(neg).operands[0], x, true, inside) &&
+         isHalf(graph, graph.node(concat).operands[1], x, false, inside);
 }
 
 std::optional<Rotary> matchRotary(const Graph &graph, NodeId id) {
@@ -39,7 +40,8 @@ std::optional<Rotary> matchRotary(const Graph &graph, NodeId id) {
   const Type &type = graph.type(add.results[0]);
   if (!add.is("add") || type.shape.size() != 4 || type.shape[3] % 2 != 0) return std::nullopt;
   for (unsigned order = 0; order < 8; ++order) { // which product is the plain one, and the order of each product
-    NodeId plain = madeBy(graph, add.operands[order & 1], "mul"), turned = madeBy(graph, add.operands[1 - (order & 1)], "mul");
+    NodeId plain = madeBy(graph, add.operands[order & 1], "mul"),
+           turned = madeBy(graph, add.operands[1 - (order & 1)], "mul");
     if (plain == kNone || turned == kNone) return std::nullopt;
     unsigned p = (order >> 1) & 1, t = (order >> 2) & 1;
     ValueId x = throughCasts(graph, graph.node(plain).operands[p]);
@@ -61,7 +63,8 @@ public:
     auto [at, isNew] = made_.insert({{table, sequence}, kNone});
     if (!isNew) return at->second; // a computed one was made before an earlier node
     bool isConstant = graph_.value(table).kind == ValueKind::Constant && graph_.value(table).contents;
-    return at->second = isConstant ? halved(table, shape, sequence) : halvedByConstruction(table, shape, sequence, before);
+    return at->second =
+               isConstant ? halved(table, shape, sequence) : halvedByConstruction(table, shape, sequence, before);
   }
 
 private:
@@ -101,7 +104,8 @@ private:
     if (padded != expected || !hasEqualHalves(table)) return kNone;
     Builder b(graph_, before);
     int64_t last = int64_t(graph_.type(table).shape.size()) - 1;
-    ValueId half = b.make("slice", {table}, {{"axis", last}, {"length", shape[3] / 2}, {"start", int64_t(0)}, {"step", int64_t(1)}});
+    ValueId half = b.make("slice", {table},
+                          {{"axis", last}, {"length", shape[3] / 2}, {"start", int64_t(0)}, {"step", int64_t(1)}});
     return b.reshape(half, {shape[sequence], shape[3] / 2});
   }
 
@@ -112,7 +116,8 @@ private:
     if (node->is("concat"))
       return node->operands.size() == 2 && node->operands[0] == node->operands[1] &&
              node->attributes.integer("axis") == int64_t(from.size()) - 1;
-    if (node->is("cos") || node->is("sin") || node->is("cast") || node->is("neg")) return hasEqualHalves(node->operands[0]);
+    if (node->is("cos") || node->is("sin") || node->is("cast") || node->is("neg"))
+      return hasEqualHalves(node->operands[0]);
     if (node->is("reshape") || node->is("expand"))
       return !from.empty() && from.back() == graph_.type(value).shape.back() && hasEqualHalves(node->operands[0]);
     if (node->is("mul"))

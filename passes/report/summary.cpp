@@ -16,15 +16,19 @@ struct Traffic {
 
 /// Collectives of one step of rank 0, by section, mesh axis and kind; micro-steps counted as often as they run.
 std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t gradAccum) {
-  static constexpr const char *kAxes[] = {"tp", "dp", "world"}, *kKinds[] = {"all_reduce", "all_reduce max", "reduce_scatter", "all_gather", "all_to_all", "broadcast"};
+  static constexpr const char *kAxes[] = {"tp", "dp", "world"},
+                              *kKinds[] = {"all_reduce", "all_reduce max", "reduce_scatter",
+                                           "all_gather", "all_to_all",     "broadcast"};
   std::map<std::string, Traffic> traffic;
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps()) {
       if (!step.has_collective()) continue;
       const plan::Collective &c = step.collective();
       int64_t times = section.name() == "micro_step" ? gradAccum : 1, elements = 1;
-      for (int64_t d : c.operand().shape()) elements *= d;
-      Traffic &row = traffic[section.name() + ", " + kAxes[program.groups(int(c.group())).axis()] + ": " + kKinds[c.kind()]];
+      for (int64_t d : c.operand().shape())
+        elements *= d;
+      Traffic &row =
+          traffic[section.name() + ", " + kAxes[program.groups(int(c.group())).axis()] + ": " + kKinds[c.kind()]];
       row.count += times;
       row.bytes += times * elements * int64_t(sizeOf(DType(c.operand().dtype())));
     }
@@ -33,13 +37,15 @@ std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t g
 
 int64_t parameterElements(const Graph &graph) {
   int64_t n = 0;
-  for (const ParameterInfo &p : graph.parameters) n += graph.type(p.value).elements();
+  for (const ParameterInfo &p : graph.parameters)
+    n += graph.type(p.value).elements();
   return n;
 }
 
 llvm::json::Array integers(llvm::ArrayRef<int64_t> values) {
   llvm::json::Array array;
-  for (int64_t v : values) array.push_back(v);
+  for (int64_t v : values)
+    array.push_back(v);
   return array;
 }
 
@@ -48,11 +54,17 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
   for (const ParameterInfo &info : compiled.graph.parameters) {
     const Value &value = compiled.graph.value(info.value);
     llvm::json::Array aliases, sharded;
-    for (const auto &alias : info.aliases) aliases.push_back(alias.name);
+    for (const auto &alias : info.aliases)
+      aliases.push_back(alias.name);
     llvm::ArrayRef<AxisId> terms = compiled.axes.values[info.value];
     for (size_t d = 0; d < terms.size(); ++d)
-      if (terms[d] != kNoAxis && isSharded(compiled.axes.arena, terms[d], compiled.chosen.assignment)) sharded.push_back(int64_t(d));
-    all.push_back(llvm::json::Object{{"name", value.name}, {"shape", integers(value.type.shape)}, {"dtype", nameOf(value.type.dtype).str()}, {"tp_dimensions", std::move(sharded)}, {"aliases", std::move(aliases)}});
+      if (terms[d] != kNoAxis && isSharded(compiled.axes.arena, terms[d], compiled.chosen.assignment))
+        sharded.push_back(int64_t(d));
+    all.push_back(llvm::json::Object{{"name", value.name},
+                                     {"shape", integers(value.type.shape)},
+                                     {"dtype", nameOf(value.type.dtype).str()},
+                                     {"tp_dimensions", std::move(sharded)},
+                                     {"aliases", std::move(aliases)}});
   }
   return all;
 }
@@ -61,8 +73,13 @@ llvm::json::Array axesJson(const CompiledModel &compiled) {
   llvm::json::Array all;
   for (const AxisDecision &d : compiled.chosen.decisions) {
     llvm::json::Array parameters;
-    for (ValueId p : d.parameters) parameters.push_back(compiled.graph.value(p).name);
-    all.push_back(llvm::json::Object{{"axis", d.name}, {"size", d.size}, {"mesh_axis", d.isChosen ? "tp" : ""}, {"reason", d.reason}, {"parameters", std::move(parameters)}});
+    for (ValueId p : d.parameters)
+      parameters.push_back(compiled.graph.value(p).name);
+    all.push_back(llvm::json::Object{{"axis", d.name},
+                                     {"size", d.size},
+                                     {"mesh_axis", d.isChosen ? "tp" : ""},
+                                     {"reason", d.reason},
+                                     {"parameters", std::move(parameters)}});
   }
   return all;
 }
@@ -81,7 +98,8 @@ std::string bytesText(uint64_t bytes) {
 
 } // namespace
 
-Manifest describe(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs) {
+Manifest describe(const CompiledModel &compiled, const CompileOptions &options,
+                  llvm::ArrayRef<plan::Program> programs) {
   Manifest m;
   m.tp = options.step.tp;
   m.dp = options.step.dp;
@@ -92,19 +110,31 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options, 
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);
     const InputRole &role = compiled.inputs[i];
-    m.inputs.push_back({input.name, nameOf(input.type.dtype).str(), role.role, {input.type.shape.begin(), input.type.shape.end()}, role.limit});
+    m.inputs.push_back({input.name,
+                        nameOf(input.type.dtype).str(),
+                        role.role,
+                        {input.type.shape.begin(), input.type.shape.end()},
+                        role.limit});
     if (!input.type.shape.empty()) m.microBatch = input.type.shape[0];
   }
   llvm::json::Array collectives, memory;
-  for (const auto &[name, row] : trafficOf(programs[0], m.gradAccum)) collectives.push_back(llvm::json::Object{{"what", name}, {"count", row.count}, {"bytes", row.bytes}});
+  for (const auto &[name, row] : trafficOf(programs[0], m.gradAccum))
+    collectives.push_back(llvm::json::Object{{"what", name}, {"count", row.count}, {"bytes", row.bytes}});
   for (const plan::Program &program : programs) {
     llvm::json::Object regions;
-    for (const plan::Region &region : program.regions()) regions[region.name()] = int64_t(region.bytes());
-    memory.push_back(llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
+    for (const plan::Region &region : program.regions())
+      regions[region.name()] = int64_t(region.bytes());
+    memory.push_back(
+        llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
   const OptimizerOptions &o = options.step.optimizer;
   m.report = llvm::json::Object{{"model_sha256", compiled.sha256},
-                                {"optimizer", llvm::json::Object{{"name", "adamw"}, {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.epsilon}, {"weight_decay", o.weightDecay}, {"clip_grad_norm", o.clipGradNorm}}},
+                                {"optimizer", llvm::json::Object{{"name", "adamw"},
+                                                                 {"beta1", o.beta1},
+                                                                 {"beta2", o.beta2},
+                                                                 {"eps", o.epsilon},
+                                                                 {"weight_decay", o.weightDecay},
+                                                                 {"clip_grad_norm", o.clipGradNorm}}},
                                 {"parameters", parametersJson(compiled)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
@@ -112,16 +142,27 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options, 
   return m;
 }
 
-void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs, llvm::raw_ostream &os) {
+void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs,
+                  llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
-  os << "model       " << options.model << ", " << g.parameters.size() << " parameters, " << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
-  for (const std::string &tie : compiled.retied) os << "tied        " << tie << "\n";
-  for (const InputRole &input : compiled.inputs) os << "input       " << input.name << ": " << input.role << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
-  os << "loss        " << (compiled.loss == LossKind::CrossEntropySum ? "cross-entropy, mean over the valid labels of the global batch" : "mean over micro-batches and dp ranks (no cross-entropy was recognised)") << "\n";
+  os << "model       " << options.model << ", " << g.parameters.size() << " parameters, "
+     << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
+  for (const std::string &tie : compiled.retied)
+    os << "tied        " << tie << "\n";
+  for (const InputRole &input : compiled.inputs)
+    os << "input       " << input.name << ": " << input.role
+       << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
+  os << "loss        "
+     << (compiled.loss == LossKind::CrossEntropySum
+             ? "cross-entropy, mean over the valid labels of the global batch"
+             : "mean over micro-batches and dp ranks (no cross-entropy was recognised)")
+     << "\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   for (const AxisDecision &d : compiled.chosen.decisions)
-    if (d.isChosen) os << "sharded     " << d.name << " (size " << d.size << ", " << d.parameters.size() << " parameter" << (d.parameters.size() == 1 ? "" : "s") << ")\n";
+    if (d.isChosen)
+      os << "sharded     " << d.name << " (size " << d.size << ", " << d.parameters.size() << " parameter"
+         << (d.parameters.size() == 1 ? "" : "s") << ")\n";
   std::map<std::string, std::pair<int, std::string>> reasons;
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (!d.isChosen) {
@@ -133,10 +174,12 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     if (row.first > 1) os << " and " << row.first - 1 << " more";
     os << ": " << reason << "\n";
   }
-  for (const auto &[name, row] : trafficOf(programs[0], s.gradAccum)) os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
+  for (const auto &[name, row] : trafficOf(programs[0], s.gradAccum))
+    os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
   for (auto [c, program] : indexed(programs)) {
     os << "memory      tp coordinate " << c << ": " << bytesText(program.arena_bytes()) << " (";
-    llvm::interleave(program.regions(), os, [&](const plan::Region &r) { os << r.name() << " " << bytesText(r.bytes()); }, ", ");
+    llvm::interleave(
+        program.regions(), os, [&](const plan::Region &r) { os << r.name() << " " << bytesText(r.bytes()); }, ", ");
     os << ")\n";
   }
 }

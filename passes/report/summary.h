@@ -11,6 +11,7 @@ namespace autotp {
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs);
 
 /// Model, parameters, mesh, sharded axes and whole ones with reasons, collectives a step with bytes, memory a rank.
-void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs, llvm::raw_ostream &os);
+void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs,
+                  llvm::raw_ostream &os);
 
 } // namespace autotp

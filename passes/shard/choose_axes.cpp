@@ -30,12 +30,15 @@ using LeafSet = llvm::SmallVector<AxisId, 8>;
 
 class Chooser {
 public:
-  Chooser(const Graph &graph, const GraphAxes &axes, int tp, const MachineModel &machine) : graph_(graph), axes_(axes), tp_(tp), machine_(machine) {}
+  Chooser(const Graph &graph, const GraphAxes &axes, int tp, const MachineModel &machine)
+      : graph_(graph), axes_(axes), tp_(tp), machine_(machine) {}
 
   ChosenAxes run(ShardMode mode) {
     collectCandidates();
-    for (ValueId id = 0; id < graph_.numValues(); ++id) meetInValue(axes_.values[id]);
-    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next) visitNode(id);
+    for (ValueId id = 0; id < graph_.numValues(); ++id)
+      meetInValue(axes_.values[id]);
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
+      visitNode(id);
     return take(mode);
   }
 
@@ -46,8 +49,10 @@ private:
       for (const auto &[d, term] : indexed(terms)) {
         if (term == kNoAxis) continue;
         llvm::SmallSetVector<AxisId, 8> leaves;
-        for (AxisId leaf : axes_.arena.leaves(term)) leaves.insert(axes_.arena.find(leaf));
-        for (AxisId leaf : leaves) addTo(leaf, parameter.value, d, leaves.size() > 1);
+        for (AxisId leaf : axes_.arena.leaves(term))
+          leaves.insert(axes_.arena.find(leaf));
+        for (AxisId leaf : leaves)
+          addTo(leaf, parameter.value, d, leaves.size() > 1);
         findPartners(term);
       }
     }
@@ -59,7 +64,8 @@ private:
     Candidate &c = at->second;
     if (isNew) {
       c.leaf = leaf;
-      c.name = (graph_.value(parameter).name + (isPart ? " within dimension " : " dimension ") + llvm::Twine(dim)).str();
+      c.name =
+          (graph_.value(parameter).name + (isPart ? " within dimension " : " dimension ") + llvm::Twine(dim)).str();
     }
     if (llvm::is_contained(c.parameters, parameter)) return;
     c.parameters.push_back(parameter);
@@ -73,7 +79,8 @@ private:
       for (size_t i = 0; i + 1 < factors.size(); ++i) {
         AxisId a = axes_.arena.find(factors[i]), b = axes_.arena.find(factors[i + 1]);
         auto at = candidates_.find(a);
-        if (at != candidates_.end() && at->second.groupPartner == kNoAxis && candidates_.count(b)) at->second.groupPartner = b;
+        if (at != candidates_.end() && at->second.groupPartner == kNoAxis && candidates_.count(b))
+          at->second.groupPartner = b;
       }
     }
   }
@@ -123,26 +130,32 @@ private:
     const Node &node = graph_.node(id);
     const IndexTerms &terms = axes_.nodes[id].terms;
     for (const auto &[axis, reason] : terms.whole)
-      for (AxisId leaf : axes_.arena.leaves(axis)) markWhole(leaf, node.op.str() + ": " + reason);
+      for (AxisId leaf : axes_.arena.leaves(axis))
+        markWhole(leaf, node.op.str() + ": " + reason);
     for (AxisId term : {terms.lookup, terms.scatter, terms.classes})
       if (term != kNoAxis && axes_.arena.kind(axes_.arena.find(term)) != AxisArena::Kind::Leaf)
-        for (AxisId leaf : axes_.arena.leaves(term)) markWhole(leaf, node.op.str() + ": it is a part of what is looked up");
+        for (AxisId leaf : axes_.arena.leaves(term))
+          markWhole(leaf, node.op.str() + ": it is a part of what is looked up");
     llvm::SmallSetVector<AxisId, 8> leaves;
     for (const auto &operand : terms.ins) {
       meetInValue(operand);
       for (AxisId term : operand)
         if (term != kNoAxis)
-          for (AxisId leaf : axes_.arena.leaves(term)) leaves.insert(axes_.arena.find(leaf));
+          for (AxisId leaf : axes_.arena.leaves(term))
+            leaves.insert(axes_.arena.find(leaf));
     }
     if (const OpDef &row = opOf(node); row.flops) {
       llvm::SmallVector<Type, 4> operands, results;
-      for (ValueId operand : node.operands) operands.push_back(graph_.type(operand));
-      for (ValueId result : node.results) results.push_back(graph_.type(result));
+      for (ValueId operand : node.operands)
+        operands.push_back(graph_.type(operand));
+      for (ValueId result : node.results)
+        results.push_back(graph_.type(result));
       double flops = row.flops(OpCall{operands, node.attributes, results});
       for (AxisId leaf : leaves)
         if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.flops += flops;
     }
-    for (const auto &[j, result] : indexed(node.results)) countSent(terms, j, result);
+    for (const auto &[j, result] : indexed(node.results))
+      countSent(terms, j, result);
   }
 
   void markWhole(AxisId leaf, const std::string &reason) {
@@ -157,9 +170,11 @@ private:
     llvm::SmallSetVector<AxisId, 4> pending;
     auto add = [&](AxisId term) {
       if (term == kNoAxis) return;
-      for (AxisId leaf : axes_.arena.leaves(term)) pending.insert(axes_.arena.find(leaf));
+      for (AxisId leaf : axes_.arena.leaves(term))
+        pending.insert(axes_.arena.find(leaf));
     };
-    for (AxisId term : terms.contracted[result]) add(term);
+    for (AxisId term : terms.contracted[result])
+      add(term);
     add(terms.lookup);
     for (AxisId leaf : pending)
       if (auto at = candidates_.find(leaf); at != candidates_.end() && at->second.reduced.insert(value).second) {
@@ -177,7 +192,8 @@ private:
 
   double saved(const Candidate &c) const {
     double share = 1 - 1.0 / tp_;
-    return share * (c.flops / machine_.flopsPerSecond + c.elements * kBytesPerParameterElement / machine_.linkBytesPerSecond);
+    return share *
+           (c.flops / machine_.flopsPerSecond + c.elements * kBytesPerParameterElement / machine_.linkBytesPerSecond);
   }
   double sent(const Candidate &c) const {
     return 2.0 * (tp_ - 1) / tp_ * c.sentBytes / machine_.linkBytesPerSecond + c.reductions * machine_.latencySeconds;
@@ -185,7 +201,8 @@ private:
 
   ChosenAxes take(ShardMode mode) {
     std::vector<Candidate *> order;
-    for (auto &entry : candidates_) order.push_back(&entry.second);
+    for (auto &entry : candidates_)
+      order.push_back(&entry.second);
     llvm::stable_sort(order, [&](Candidate *a, Candidate *b) {
       return saved(*a) / (sent(*a) + machine_.latencySeconds) > saved(*b) / (sent(*b) + machine_.latencySeconds);
     });
@@ -197,7 +214,8 @@ private:
         taken.push_back(c);
         assign(*c, chosen.assignment);
       }
-      chosen.decisions.push_back({c->leaf, c->name, axes_.arena.size(c->leaf), reason.empty(), reason, c->parameters, saved(*c), sent(*c)});
+      chosen.decisions.push_back(
+          {c->leaf, c->name, axes_.arena.size(c->leaf), reason.empty(), reason, c->parameters, saved(*c), sent(*c)});
     }
     return chosen;
   }

@@ -1,8 +1,8 @@
 /// \file Decides which logical axes are sharded over tp, by what each divides and what it makes the ranks send.
 /// Before:  axes of the graph
 /// After:   tp = {kv[0], ffn[0], vocab}: for each chosen leaf the interval that every coordinate holds
-/// Candidates are axes that some parameter has, that meet themselves nowhere (both dimensions of one value), and that no
-/// operator needs whole. They are taken in order of saved / sent, as long as they multiply with none that was taken.
+/// Candidates are axes that some parameter has, that meet themselves nowhere (both dimensions of one value), and that
+/// no operator needs whole. They are taken in order of saved / sent, as long as they multiply with none that was taken.
 /// Every decision and its reason is recorded for the report.
 #pragma once
 
@@ -23,11 +23,11 @@ enum class ShardMode : uint8_t { Auto, All };
 
 struct AxisDecision {
   AxisId leaf;
-  std::string name;                          ///< stable: a parameter that has it, and its dimension
+  std::string name; ///< stable: a parameter that has it, and its dimension
   int64_t size;
   bool isChosen;
-  std::string reason;                        ///< why it is left whole; empty for a chosen one
-  llvm::SmallVector<ValueId, 4> parameters;  ///< that have it
+  std::string reason;                       ///< why it is left whole; empty for a chosen one
+  llvm::SmallVector<ValueId, 4> parameters; ///< that have it
   double savedSeconds, sentSeconds;
 };
 
@@ -36,6 +36,7 @@ struct ChosenAxes {
   std::vector<AxisDecision> decisions; ///< in the order in which they were made
 };
 
-ChosenAxes chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode, const MachineModel &machine = {});
+ChosenAxes chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode,
+                      const MachineModel &machine = {});
 
 } // namespace autotp

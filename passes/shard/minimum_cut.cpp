@@ -46,7 +46,8 @@ int64_t MinimumCut::augment(size_t source, size_t sink) {
     path.pop_back();
   }
   int64_t flow = kUnbounded;
-  for (size_t e : path) flow = std::min(flow, edges_[e].residual);
+  for (size_t e : path)
+    flow = std::min(flow, edges_[e].residual);
   for (size_t e : path) {
     edges_[e].residual -= flow;
     edges_[e ^ 1].residual += flow;
@@ -61,7 +62,8 @@ std::vector<bool> MinimumCut::solve(size_t source, size_t sink) {
     }
   }
   std::vector<bool> onSourceSide(edgesOf_.size());
-  for (size_t v = 0; v < onSourceSide.size(); ++v) onSourceSide[v] = level_[v] >= 0;
+  for (size_t v = 0; v < onSourceSide.size(); ++v)
+    onSourceSide[v] = level_[v] >= 0;
   return onSourceSide;
 }
 

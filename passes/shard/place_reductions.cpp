@@ -11,9 +11,10 @@ namespace {
 
 using LeafSet = llvm::SmallSetVector<AxisId, 8>;
 
-/// The assigned leaves of a term list. A dimension that a slice or concat cuts is left out on request: its other segments
-/// never multiply with the one that is kept.
-LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment, int leftOut = -1) {
+/// The assigned leaves of a term list. A dimension that a slice or concat cuts is left out on request: its other
+/// segments never multiply with the one that is kept.
+LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment,
+                       int leftOut = -1) {
   LeafSet set;
   for (const auto &[d, term] : indexed(terms)) {
     if (term == kNoAxis || int(d) == leftOut) continue;
@@ -25,11 +26,16 @@ LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, con
 
 bool isLinearIn(const OpDef &row, const Node &node, unsigned operand) {
   switch (row.linearity) {
-  case Linearity::None: return false;
-  case Linearity::Each: return llvm::count(node.operands, node.operands[operand]) == 1; // x * x is not linear in x
-  case Linearity::Together: return true;
-  case Linearity::First: return operand == 0;
-  case Linearity::Last: return operand == (row.gradientOperand < 0 ? node.operands.size() - 1 : unsigned(row.gradientOperand));
+  case Linearity::None:
+    return false;
+  case Linearity::Each:
+    return llvm::count(node.operands, node.operands[operand]) == 1; // x * x is not linear in x
+  case Linearity::Together:
+    return true;
+  case Linearity::First:
+    return operand == 0;
+  case Linearity::Last:
+    return operand == (row.gradientOperand < 0 ? node.operands.size() - 1 : unsigned(row.gradientOperand));
   }
   return false;
 }
@@ -43,10 +49,12 @@ bool createsPartial(const GraphAxes &axes, const Assignment &assignment, const I
 class Network {
 public:
   Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp)
-      : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), cut_(2 * graph.numValues() + 2), mayBePartial_(graph.numValues(), false) {}
+      : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), cut_(2 * graph.numValues() + 2),
+        mayBePartial_(graph.numValues(), false) {}
 
   Reductions solve() {
-    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next) visit(id);
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
+      visit(id);
     for (const Output &output : graph_.outputs)
       if (mayBePartial_[output.value]) cut_.addEdge(out(output.value), sink(), MinimumCut::kUnbounded);
     std::vector<bool> onSourceSide = cut_.solve(source(), sink());
@@ -79,7 +87,8 @@ private:
     int taken = -1; // of operands that multiply, only one may be Partial: the one that is dearest to reduce
     if (row.linearity == Linearity::Each)
       for (unsigned k = 0; k < node.operands.size(); ++k)
-        if (mayBePartial_[node.operands[k]] && (taken < 0 || costOf(node.operands[k]) > costOf(node.operands[taken]))) taken = int(k);
+        if (mayBePartial_[node.operands[k]] && (taken < 0 || costOf(node.operands[k]) > costOf(node.operands[taken])))
+          taken = int(k);
     for (unsigned k = 0; k < node.operands.size(); ++k) {
       if (!mayBePartial_[node.operands[k]]) continue;
       bool mayPass = row.linearity != Linearity::Each || taken == int(k);
@@ -106,13 +115,15 @@ private:
   int64_t costOf(ValueId value) const {
     constexpr int64_t kLatencyBytes = 4096;
     const Type &type = graph_.type(value);
-    int64_t bytes = int64_t(Type{type.dtype, localShape(axes_.arena, axes_.values[value], type.shape, assignment_, 0)}.bytes());
+    int64_t bytes =
+        int64_t(Type{type.dtype, localShape(axes_.arena, axes_.values[value], type.shape, assignment_, 0)}.bytes());
     return graph_.isOutput(value) ? 1 + bytes / 2 : kLatencyBytes + bytes;
   }
 
   bool isPending(NodeId id, unsigned result, const Reductions &reductions) const {
     if (createsPartial(axes_, assignment_, axes_.nodes[id].terms, result)) return true;
-    return llvm::any_of(graph_.node(id).operands, [&](ValueId v) { return reductions.isPartial[v] && !reductions.isReduced[v]; });
+    return llvm::any_of(graph_.node(id).operands,
+                        [&](ValueId v) { return reductions.isPartial[v] && !reductions.isReduced[v]; });
   }
 
   const Graph &graph_;
@@ -125,7 +136,8 @@ private:
 
 } // namespace
 
-bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId id, unsigned operand, unsigned result) {
+bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId id, unsigned operand,
+                   unsigned result) {
   const Node &node = graph.node(id);
   if (!isLinearIn(opOf(node), node, operand)) return false;
   const IndexTerms &terms = axes.nodes[id].terms;

@@ -2,10 +2,10 @@
 /// since everything else is a pure function of the terms and the assignment.
 /// Before:  tp = {f};  %y = matmul(%h, %w2) contracts f
 /// After:   %y is created Partial and reduced at once, or after what it passes through, whichever sends less
-/// An exact minimum vertex cut over the joint forward and backward graph (Ford and Fulkerson 1956; Dinic 1970): vertices
-/// are values that can be Partial, with the bytes that reducing them sends; the source is the operators that create the
-/// sum, the sink the uses that cannot take it. Among equal cuts the one nearest to the source. A value is reduced once,
-/// for all its users.
+/// An exact minimum vertex cut over the joint forward and backward graph (Ford and Fulkerson 1956; Dinic 1970):
+/// vertices are values that can be Partial, with the bytes that reducing them sends; the source is the operators that
+/// create the sum, the sink the uses that cannot take it. Among equal cuts the one nearest to the source. A value is
+/// reduced once, for all its users.
 #pragma once
 
 #include "compiler/sharding/local_program.h"
@@ -15,6 +15,7 @@ namespace autotp {
 Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp);
 
 /// Whether a pending sum may pass through operand `operand` of `node` to its result `result`.
-bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId node, unsigned operand, unsigned result);
+bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId node,
+                   unsigned operand, unsigned result);
 
 } // namespace autotp

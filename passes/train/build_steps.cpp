@@ -15,7 +15,8 @@ constexpr int64_t kSliceAlignment = 16;
 
 Integers everyCoordinate(int n) {
   Integers all;
-  for (int c = 0; c < n; ++c) all.push_back(c);
+  for (int c = 0; c < n; ++c)
+    all.push_back(c);
   return all;
 }
 
@@ -35,7 +36,8 @@ struct Segments {
 class StepBuilder {
 public:
   StepBuilder(const Graph &global, LocalProgram local, const StepOptions &options)
-      : global_(global), local_(std::move(local)), o_(options), slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
+      : global_(global), local_(std::move(local)), o_(options), slicesGradients_(o_.zero >= 2 && o_.dp > 1),
+        slicesStates_(o_.zero >= 1 && o_.dp > 1) {
     p_.microStep.name = "micro_step";
     p_.optimizerStep.name = "optimizer_step";
   }
@@ -60,8 +62,11 @@ private:
   void fillBuckets() {
     const Graph &g = p_.microStep.graph;
     std::vector<unsigned> position(g.numNodes(), 0);
-    for (auto [i, id] : indexed(g.order())) position[id] = unsigned(i);
-    auto readyAt = [&](const LocalParameter &p) { return g.value(p.gradient).producer == kNone ? 0 : position[g.value(p.gradient).producer]; };
+    for (auto [i, id] : indexed(g.order()))
+      position[id] = unsigned(i);
+    auto readyAt = [&](const LocalParameter &p) {
+      return g.value(p.gradient).producer == kNone ? 0 : position[g.value(p.gradient).producer];
+    };
     std::vector<LocalParameter> order = local_.parameters;
     llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
     std::vector<int64_t> used;
@@ -71,7 +76,8 @@ private:
       p_.parameters.push_back({parameter, unsigned(used.size() - 1), used.back()});
       used.back() += elements;
     }
-    for (auto [b, elements] : indexed(used)) addBucket(unsigned(b), elements);
+    for (auto [b, elements] : indexed(used))
+      addBucket(unsigned(b), elements);
   }
 
   void addBucket(unsigned b, int64_t used) {
@@ -100,10 +106,12 @@ private:
 
   void buildMicroStep() {
     Section &s = p_.microStep;
-    for (const PlacedParameter &p : p_.parameters) s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
+    for (const PlacedParameter &p : p_.parameters)
+      s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
     ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
     s.graph.outputs.clear();
-    for (unsigned b = 0; b < p_.buckets.size(); ++b) accumulateBucket(s, b);
+    for (unsigned b = 0; b < p_.buckets.size(); ++b)
+      accumulateBucket(s, b);
     for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
       Builder builder(s.graph);
       builder.origin = "loss";
@@ -119,7 +127,8 @@ private:
     std::vector<bool> isWanted(s.graph.numNodes(), false);
     int64_t used = 0;
     for (const PlacedParameter &p : p_.parameters)
-      if (p.bucket == b && s.graph.value(p.local.gradient).producer != kNone) isWanted[s.graph.value(p.local.gradient).producer] = true;
+      if (p.bucket == b && s.graph.value(p.local.gradient).producer != kNone)
+        isWanted[s.graph.value(p.local.gradient).producer] = true;
     for (NodeId id = s.graph.first(); id != kNone; id = s.graph.node(id).next)
       if (id < isWanted.size() && isWanted[id]) last = id;
     Builder builder(s.graph, last == kNone ? kNone : s.graph.node(last).next);
@@ -139,12 +148,14 @@ private:
   }
 
   ValueId reduceScatter(Builder &b, ValueId whole, const BucketLayout &bucket) {
-    return b.makeTyped("reduce_scatter", {whole}, Type{DType::F32, {bucket.elements / o_.dp}}, {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}});
+    return b.makeTyped("reduce_scatter", {whole}, Type{DType::F32, {bucket.elements / o_.dp}},
+                       {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}});
   }
 
   ValueId allReduce(Builder &b, ValueId value, const char *axis, int n) {
     if (n == 1) return value;
-    return b.make("all_reduce", {value}, {{"axis", std::string(axis)}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
+    return b.make("all_reduce", {value},
+                  {{"axis", std::string(axis)}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
   }
 
   void buildOptimizerStep() {
@@ -157,14 +168,16 @@ private:
     ValueId squares = kNone;
     for (unsigned i = 0; i < p_.buckets.size(); ++i) {
       gradients.push_back(reducedGradient(s, b, p_.buckets[i]));
-      ValueId own = b.make("sum_squares", {gradients.back()}, segments(i, [](const PlacedParameter &p) { return p.local.isFirstHolder; }));
+      ValueId own = b.make("sum_squares", {gradients.back()},
+                           segments(i, [](const PlacedParameter &p) { return p.local.isFirstHolder; }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
     ValueId count = lossAndCount(s, b);
     auto scaled = b.makeMany("grad_scale", {squares, count}, {{"max_norm", o_.optimizer.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
-    for (unsigned i = 0; i < p_.buckets.size(); ++i) updateBucket(s, b, i, gradients[i], scaled[0], lr, step);
+    for (unsigned i = 0; i < p_.buckets.size(); ++i)
+      updateBucket(s, b, i, gradients[i], scaled[0], lr, step);
   }
 
   /// The sum over dp, in the accumulator's own memory.
@@ -177,12 +190,15 @@ private:
   }
 
   ValueId lossAndCount(Section &s, Builder &b) {
-    ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type), source(s, countState_, p_.states[countState_].type)};
+    ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type),
+                       source(s, countState_, p_.states[countState_].type)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
     both = allReduce(b, both, "dp", o_.dp);
     for (int64_t i : {0, 1})
-      sums[i] = b.reshape(b.make("slice", {both}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", i}, {"step", int64_t(1)}}), {});
+      sums[i] = b.reshape(
+          b.make("slice", {both}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", i}, {"step", int64_t(1)}}),
+          {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
     s.graph.outputs.push_back({"count", sums[1]});
     return sums[1];
@@ -192,14 +208,18 @@ private:
     BucketLayout &bucket = p_.buckets[i];
     int64_t elements = slicesStates_ ? bucket.dpSlice : bucket.elements;
     Type type{DType::F32, {elements}};
-    unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type), v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
+    unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type),
+             v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
     ValueId parameters = source(s, bucket.parameters, type, bucket.dpSlice);
     const OptimizerOptions &o = o_.optimizer;
-    Attributes attributes = segments(i, [&](const PlacedParameter &p) { return o.decaysAll || global_.type(p.local.global).shape.size() >= 2; });
-    for (auto [name, value] : {std::pair("beta1", o.beta1), {"beta2", o.beta2}, {"epsilon", o.epsilon}, {"weight_decay", o.weightDecay}})
+    Attributes attributes = segments(
+        i, [&](const PlacedParameter &p) { return o.decaysAll || global_.type(p.local.global).shape.size() >= 2; });
+    for (auto [name, value] :
+         {std::pair("beta1", o.beta1), {"beta2", o.beta2}, {"epsilon", o.epsilon}, {"weight_decay", o.weightDecay}})
       attributes.set(name, value);
-    auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step}, attributes);
+    auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step},
+                              attributes);
     store(s, updated[0], {bucket.parameters, 0, bucket.dpSlice});
     store(s, updated[1], {m});
     store(s, updated[2], {v});
@@ -213,7 +233,8 @@ private:
   Attributes segments(unsigned bucket, llvm::function_ref<bool(const PlacedParameter &)> isIn) const {
     Segments segments;
     for (const PlacedParameter &p : p_.parameters)
-      if (p.bucket == bucket && isIn(p)) segments.add(p.begin, p.begin + p_.microStep.graph.type(p.local.local).elements());
+      if (p.bucket == bucket && isIn(p))
+        segments.add(p.begin, p.begin + p_.microStep.graph.type(p.local.local).elements());
     return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", p_.buckets[bucket].dpSlice}};
   }
 

@@ -1,7 +1,7 @@
 #include "passes/train/differentiate.h"
 
-#include "compiler/ops/op_def.h"
 #include "compiler/ir/gradient_outputs.h"
+#include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -22,7 +22,8 @@ Objective findObjective(Graph &graph, ValueId loss) {
   const Node *mean = graph.producer(loss);
   if (mean && mean->is("div")) {
     const Node *entropy = graph.producer(mean->operands[0]);
-    if (entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] && entropy->results[1] == mean->operands[1])
+    if (entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] &&
+        entropy->results[1] == mean->operands[1])
       return {LossKind::CrossEntropySum, mean->operands[0], mean->operands[1]};
   }
   Builder b(graph);
@@ -33,18 +34,22 @@ Objective findObjective(Graph &graph, ValueId loss) {
 /// Values through which the loss depends on a parameter.
 std::vector<bool> dependsOnParameters(const Graph &graph) {
   std::vector<bool> depends(graph.numValues(), false);
-  for (const ParameterInfo &parameter : graph.parameters) depends[parameter.value] = true;
+  for (const ParameterInfo &parameter : graph.parameters)
+    depends[parameter.value] = true;
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const Node &node = graph.node(id);
     if (llvm::any_of(node.operands, [&](ValueId v) { return depends[v]; }))
-      for (ValueId result : node.results) depends[result] = isFloat(graph.type(result).dtype);
+      for (ValueId result : node.results)
+        depends[result] = isFloat(graph.type(result).dtype);
   }
   return depends;
 }
 
 class Backward {
 public:
-  Backward(Graph &graph, std::vector<bool> depends) : graph_(graph), b_(graph), depends_(std::move(depends)) { b_.backward = true; }
+  Backward(Graph &graph, std::vector<bool> depends) : graph_(graph), b_(graph), depends_(std::move(depends)) {
+    b_.backward = true;
+  }
 
   llvm::Error run(ValueId objective) {
     std::vector<NodeId> forward = graph_.order();
@@ -69,7 +74,8 @@ private:
     if (!llvm::any_of(node.operands, [&](ValueId v) { return depends_[v]; })) return llvm::Error::success();
     b_.origin = node.origin;
     llvm::SmallVector<ValueId, 3> arriving;
-    for (ValueId result : node.results) arriving.push_back(sum(result));
+    for (ValueId result : node.results)
+      arriving.push_back(sum(result));
     if (llvm::all_of(arriving, [](ValueId v) { return v == kNone; })) return llvm::Error::success();
     if (node.is("slice") && node.attributes.integer("step", 1) == 1) {
       const Attributes &a = node.attributes;
@@ -78,7 +84,8 @@ private:
     }
     const OpDef &row = opOf(node);
     if (!row.gradient)
-      return problem("node '" + escaped(node.origin) + "'", ("operator '" + node.op + "' has no gradient, but parameters are trained through it").str(),
+      return problem("node '" + escaped(node.origin) + "'",
+                     ("operator '" + node.op + "' has no gradient, but parameters are trained through it").str(),
                      "freeze them with --freeze REGEX");
     llvm::SmallVector<ValueId, 4> leaving(node.operands.size(), kNone);
     row.gradient(b_, id, arriving, leaving);
@@ -93,7 +100,8 @@ private:
     auto at = contributions_.find(value);
     if (at == contributions_.end()) return kNone;
     ValueId total = at->second[0];
-    for (ValueId next : llvm::drop_begin(at->second)) total = b_.make("add", {total, next});
+    for (ValueId next : llvm::drop_begin(at->second))
+      total = b_.make("add", {total, next});
     at->second = {total};
     return total;
   }
@@ -104,12 +112,13 @@ private:
       if (at == slices_.end()) continue;
       std::vector<SlicePart> parts = std::move(at->second);
       slices_.erase(at);
-      while (!parts.empty()) contributions_[value].push_back(joinDisjoint(value, axis, parts));
+      while (!parts.empty())
+        contributions_[value].push_back(joinDisjoint(value, axis, parts));
     }
   }
 
-  /// One concat of as many disjoint slices as follow each other, with zeros in the gaps: the thirds of a fused QKV become
-  /// one concat, not three padded ones. Takes what it used out of `parts`.
+  /// One concat of as many disjoint slices as follow each other, with zeros in the gaps: the thirds of a fused QKV
+  /// become one concat, not three padded ones. Takes what it used out of `parts`.
   ValueId joinDisjoint(ValueId value, int64_t axis, std::vector<SlicePart> &parts) {
     llvm::stable_sort(parts, [](const SlicePart &a, const SlicePart &c) { return a.start < c.start; });
     std::vector<SlicePart> rest;
@@ -154,7 +163,9 @@ llvm::Expected<LossKind> differentiate(Graph &graph) {
     const std::string &name = graph.value(parameter.value).name;
     ValueId gradient = backward.gradientOf(parameter.value);
     if (gradient == kNone)
-      errors = llvm::joinErrors(std::move(errors), problem("parameter '" + escaped(name) + "'", "the loss does not depend on it", "leave it out with --freeze"));
+      errors =
+          llvm::joinErrors(std::move(errors), problem("parameter '" + escaped(name) + "'",
+                                                      "the loss does not depend on it", "leave it out with --freeze"));
     else
       graph.outputs.push_back({gradientName(name), gradient});
   }

@@ -2,9 +2,9 @@
 /// Before:  return loss=%loss
 /// After:   return loss_sum=%l, count=%n, gradient of every parameter by its name
 /// Where the loss is a recognised cross-entropy mean (loss_sum / count), its *sum* is differentiated and the count is
-/// yielded beside it; optimizer_step divides by the count of the whole global batch. Any other loss is differentiated as
-/// it is, with a count of 1: the mean over micro-batches.
-/// Errors: a parameter that the loss does not depend on differentiably; an operator on the way without a gradient.
+/// yielded beside it; optimizer_step divides by the count of the whole global batch. Any other loss is differentiated
+/// as it is, with a count of 1: the mean over micro-batches. Errors: a parameter that the loss does not depend on
+/// differentiably; an operator on the way without a gradient.
 #pragma once
 
 #include "compiler/ir/graph.h"

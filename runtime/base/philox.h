@@ -10,7 +10,8 @@ namespace autotp {
 
 inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counterLow, uint64_t counterHigh) {
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
-  std::array<uint32_t, 4> c = {uint32_t(counterLow), uint32_t(counterLow >> 32), uint32_t(counterHigh), uint32_t(counterHigh >> 32)};
+  std::array<uint32_t, 4> c = {uint32_t(counterLow), uint32_t(counterLow >> 32), uint32_t(counterHigh),
+                               uint32_t(counterHigh >> 32)};
   for (int round = 0; round < 10; ++round) {
     uint64_t a = uint64_t(0xD2511F53u) * c[0], b = uint64_t(0xCD9E8D57u) * c[2];
     c = {uint32_t(b >> 32) ^ c[1] ^ k0, uint32_t(b), uint32_t(a >> 32) ^ c[3] ^ k1, uint32_t(a)};

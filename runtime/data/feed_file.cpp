@@ -15,22 +15,32 @@ double loadValue(DType dtype, const std::byte *at) {
     return double(value);
   };
   switch (dtype) {
-  case DType::F32: return as(float());
-  case DType::F64: return as(double());
-  case DType::I64: return as(int64_t());
-  case DType::I32: return as(int32_t());
-  default: return as(uint8_t());
+  case DType::F32:
+    return as(float());
+  case DType::F64:
+    return as(double());
+  case DType::I64:
+    return as(int64_t());
+  case DType::I32:
+    return as(int32_t());
+  default:
+    return as(uint8_t());
   }
 }
 
 void storeValue(DType dtype, double value, std::byte *at) {
   auto as = [&](auto typed) { std::memcpy(at, &typed, sizeof typed); };
   switch (dtype) {
-  case DType::F32: return as(float(value));
-  case DType::F64: return as(value);
-  case DType::I64: return as(int64_t(value));
-  case DType::I32: return as(int32_t(value));
-  default: return as(uint8_t(value));
+  case DType::F32:
+    return as(float(value));
+  case DType::F64:
+    return as(value);
+  case DType::I64:
+    return as(int64_t(value));
+  case DType::I32:
+    return as(int32_t(value));
+  default:
+    return as(uint8_t(value));
   }
 }
 
@@ -47,7 +57,8 @@ public:
       std::memcpy(to.data(), from, to.size());
       return llvm::Error::success();
     }
-    for (size_t i = 0; i < elements; ++i) storeValue(dtypes[input], loadValue(array.dtype, from + i * fromSize), to.data() + i * toSize);
+    for (size_t i = 0; i < elements; ++i)
+      storeValue(dtypes[input], loadValue(array.dtype, from + i * fromSize), to.data() + i * toSize);
     return llvm::Error::success();
   }
 };
@@ -60,7 +71,8 @@ llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const
   for (size_t i = 0; i * size < array.data.size(); ++i) {
     double value = loadValue(array.dtype, array.data.data() + i * size);
     if (value < double(input.limit) && (value >= 0 || mayBeNegative)) continue;
-    return problem((path + ": input '" + escaped(input.name) + "'").str(), llvm::formatv("element {0} is {1}, outside [0, {2})", i, int64_t(value), input.limit).str());
+    return problem((path + ": input '" + escaped(input.name) + "'").str(),
+                   llvm::formatv("element {0} is {1}, outside [0, {2})", i, int64_t(value), input.limit).str());
   }
   return llvm::Error::success();
 }
@@ -75,12 +87,21 @@ llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Man
   for (const Manifest::Input &input : manifest.inputs) {
     std::string where = (path + ": input '" + escaped(input.name) + "'").str();
     auto at = llvm::find_if(*arrays, [&](const NpyArray &a) { return a.name == input.name; });
-    if (at == arrays->end()) return problem(where, "the feed holds no array of this name", "store it with samples first");
+    if (at == arrays->end())
+      return problem(where, "the feed holds no array of this name", "store it with samples first");
     std::vector<int64_t> sample(input.shape.begin() + 1, input.shape.end());
-    if (at->shape.empty() || std::vector<int64_t>(at->shape.begin() + 1, at->shape.end()) != sample) return problem(where, "its samples are of another shape than the plan's");
-    if (at->shape[0] % globalBatch) return problem(where, llvm::formatv("{0} rows are no whole number of global batches of {1}", at->shape[0], globalBatch).str());
+    if (at->shape.empty() || std::vector<int64_t>(at->shape.begin() + 1, at->shape.end()) != sample)
+      return problem(where, "its samples are of another shape than the plan's");
+    if (at->shape[0] % globalBatch)
+      return problem(
+          where,
+          llvm::formatv("{0} rows are no whole number of global batches of {1}", at->shape[0], globalBatch).str());
     if (at->shape[0] / globalBatch < steps)
-      return problem(where, llvm::formatv("{0} rows are enough for {1} steps, not {2}", at->shape[0], at->shape[0] / globalBatch, steps).str(), "give more rows, or fewer --steps");
+      return problem(
+          where,
+          llvm::formatv("{0} rows are enough for {1} steps, not {2}", at->shape[0], at->shape[0] / globalBatch, steps)
+              .str(),
+          "give more rows, or fewer --steps");
     if (llvm::Error error = checkRange(path, input, *at)) return error;
     feed->arrays.push_back(*at);
     feed->dtypes.push_back(dtypeNamed(input.dtype).value_or(DType::F32));

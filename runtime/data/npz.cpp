@@ -28,17 +28,20 @@ public:
 
   llvm::Expected<std::vector<Entry>> entries() const {
     size_t end = b_.rfind("PK\x05\x06");
-    if (end == llvm::StringRef::npos || b_.size() - end < 22) return problem(path_, "it is no .npz file, or is truncated");
+    if (end == llvm::StringRef::npos || b_.size() - end < 22)
+      return problem(path_, "it is no .npz file, or is truncated");
     uint64_t count = read16le(at(end + 10)), directory = read32le(at(end + 16));
     std::vector<Entry> all;
     for (uint64_t i = 0; i < count; ++i) {
-      if (directory > b_.size() || b_.size() - directory < 46 || !b_.substr(directory).startswith("PK\x01\x02")) return problem(path_, "its directory is damaged");
+      if (directory > b_.size() || b_.size() - directory < 46 || !b_.substr(directory).startswith("PK\x01\x02"))
+        return problem(path_, "its directory is damaged");
       Entry entry;
       entry.method = read16le(at(directory + 10));
       entry.packed = read32le(at(directory + 20));
       entry.size = read32le(at(directory + 24));
       entry.header = read32le(at(directory + 42));
-      uint64_t name = read16le(at(directory + 28)), extra = read16le(at(directory + 30)), comment = read16le(at(directory + 32));
+      uint64_t name = read16le(at(directory + 28)), extra = read16le(at(directory + 30)),
+               comment = read16le(at(directory + 32));
       if (b_.size() - directory - 46 < name + extra) return problem(path_, "its directory is damaged");
       entry.name = b_.substr(directory + 46, name).str();
       readZip64(directory + 46 + name, extra, entry);
@@ -52,7 +55,8 @@ public:
     auto damaged = [&] { return problem(path_, "array '" + escaped(entry.name) + "' is damaged"); };
     if (entry.header > b_.size() || b_.size() - entry.header < 30) return damaged();
     uint64_t data = entry.header + 30 + read16le(at(entry.header + 26)) + read16le(at(entry.header + 28));
-    if (data > b_.size() || entry.packed > b_.size() - data || entry.size > entry.packed * 1100 + 1024) return damaged();
+    if (data > b_.size() || entry.packed > b_.size() - data || entry.size > entry.packed * 1100 + 1024)
+      return damaged();
     std::vector<std::byte> out(entry.size);
     if (entry.method == 0) {
       if (entry.packed != entry.size) return damaged();
@@ -108,7 +112,8 @@ llvm::Expected<NpyArray> parseNpy(llvm::StringRef path, const std::string &name,
   constexpr struct {
     const char *descr;
     DType dtype;
-  } kTypes[] = {{"'<f4'", DType::F32}, {"'<f8'", DType::F64}, {"'<i8'", DType::I64}, {"'<i4'", DType::I32}, {"'|b1'", DType::Bool}, {"'|u1'", DType::U8}};
+  } kTypes[] = {{"'<f4'", DType::F32}, {"'<f8'", DType::F64},  {"'<i8'", DType::I64},
+                {"'<i4'", DType::I32}, {"'|b1'", DType::Bool}, {"'|u1'", DType::U8}};
   NpyArray array;
   array.name = name;
   bool isKnown = false;

@@ -17,8 +17,8 @@ public:
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
 };
 
-/// `.npz`: arrays by input name, samples first. Errors: a missing array, another shape, less than `steps` global batches,
-/// rows that are no whole global batches, values outside an input's range.
+/// `.npz`: arrays by input name, samples first. Errors: a missing array, another shape, less than `steps` global
+/// batches, rows that are no whole global batches, values outside an input's range.
 llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, int64_t steps);
 
 /// "synthetic[:seed]", a text file whose bytes are tokens, or nanoGPT's `.bin` of uint16 tokens. Every row is a window

@@ -20,7 +20,8 @@ public:
   TokenSource(const Manifest &manifest, uint64_t seed) : inputs_(manifest.inputs), seed_(seed) {
     for (const Manifest::Input &input : inputs_)
       if (input.role == "tokens") vocabulary_ = input.limit;
-    for (const Manifest::Input &input : inputs_) classes_ = std::max(classes_, input.limit);
+    for (const Manifest::Input &input : inputs_)
+      classes_ = std::max(classes_, input.limit);
   }
 
   llvm::Error fill(int64_t row, size_t index, std::span<std::byte> to) const override {
@@ -29,16 +30,21 @@ public:
     int64_t elements = int64_t(to.size() / sizeOf(dtype));
     for (int64_t i = 0; i < elements; ++i) {
       if (dtype == DType::F32) {
-        float value = input.role == "ones" ? 1.0f : float(philoxNormal(seed_, kDataStream + index, uint64_t(row * elements + i)));
+        float value =
+            input.role == "ones" ? 1.0f : float(philoxNormal(seed_, kDataStream + index, uint64_t(row * elements + i)));
         std::memcpy(to.data() + i * 4, &value, 4);
         continue;
       }
       int64_t value = integer(input, row, i, elements);
       bool isOut = input.limit > 0 && value >= input.limit;
       if (isOut)
-        return problem("input '" + escaped(input.name) + "'", llvm::formatv("token {0} at row {1}, position {2} lies outside the model's {3}", value, row, i, input.limit).str(),
-                       "train a model with a larger vocabulary, or give other data");
-      std::memcpy(to.data() + i * int64_t(sizeOf(dtype)), &value, sizeOf(dtype)); // little-endian: also for narrower ones
+        return problem(
+            "input '" + escaped(input.name) + "'",
+            llvm::formatv("token {0} at row {1}, position {2} lies outside the model's {3}", value, row, i, input.limit)
+                .str(),
+            "train a model with a larger vocabulary, or give other data");
+      std::memcpy(to.data() + i * int64_t(sizeOf(dtype)), &value,
+                  sizeOf(dtype)); // little-endian: also for narrower ones
     }
     return llvm::Error::success();
   }
@@ -46,7 +52,8 @@ public:
 protected:
   /// Token `position` of the window of `row`, which is `length` long.
   virtual int64_t token(int64_t row, int64_t position, int64_t length) const {
-    return int64_t(philox(seed_, uint64_t(row * (length + 1) + position), kTokenStream)[0] % uint64_t(std::max<int64_t>(vocabulary_, 1)));
+    return int64_t(philox(seed_, uint64_t(row * (length + 1) + position), kTokenStream)[0] %
+                   uint64_t(std::max<int64_t>(vocabulary_, 1)));
   }
 
   std::vector<Manifest::Input> inputs_;
@@ -59,13 +66,15 @@ private:
     if (input.role == "next-labels") return token(row, i + 1, length);
     if (input.role == "ones") return 1;
     if (input.role == "positions") return i;
-    return int64_t(philox(seed_, uint64_t(row * length + i), kDataStream)[0] % uint64_t(std::max<int64_t>(input.limit, 1)));
+    return int64_t(philox(seed_, uint64_t(row * length + i), kDataStream)[0] %
+                   uint64_t(std::max<int64_t>(input.limit, 1)));
   }
 };
 
 class FileTokens : public TokenSource {
 public:
-  FileTokens(const Manifest &manifest, std::unique_ptr<llvm::MemoryBuffer> file, int64_t width) : TokenSource(manifest, 0), file_(std::move(file)), width_(width) {}
+  FileTokens(const Manifest &manifest, std::unique_ptr<llvm::MemoryBuffer> file, int64_t width)
+      : TokenSource(manifest, 0), file_(std::move(file)), width_(width) {}
   int64_t size() const { return int64_t(file_->getBufferSize()) / width_; }
 
 protected:
@@ -90,20 +99,30 @@ llvm::Expected<std::unique_ptr<Source>> openTokens(llvm::StringRef source, const
   llvm::StringRef rest = source;
   if (rest.consume_front("synthetic")) {
     uint64_t seed = 0;
-    if (!rest.empty() && (!rest.consume_front(":") || rest.getAsInteger(10, seed))) return problem("--data", "'" + escaped(source) + "' is no source", "write synthetic or synthetic:SEED");
+    if (!rest.empty() && (!rest.consume_front(":") || rest.getAsInteger(10, seed)))
+      return problem("--data", "'" + escaped(source) + "' is no source", "write synthetic or synthetic:SEED");
     return std::make_unique<TokenSource>(manifest, seed);
   }
   auto file = llvm::MemoryBuffer::getFile(source, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem("--data " + source.str(), "it cannot be read: " + file.getError().message(), "give a text file, a .bin of uint16 tokens, or synthetic[:seed]");
+  if (!file)
+    return problem("--data " + source.str(), "it cannot be read: " + file.getError().message(),
+                   "give a text file, a .bin of uint16 tokens, or synthetic[:seed]");
   int64_t width = source.endswith(".bin") ? 2 : 1, bytes = int64_t((*file)->getBufferSize()), longest = 0;
   if (bytes % width) return problem("--data " + source.str(), "its size is odd, but its tokens are of two bytes");
   for (const Manifest::Input &input : manifest.inputs) {
-    if (input.role == "data") return problem("--data " + source.str(), "input '" + escaped(input.name) + "' is no token", "feed it with --feed FILE.npz");
+    if (input.role == "data")
+      return problem("--data " + source.str(), "input '" + escaped(input.name) + "' is no token",
+                     "feed it with --feed FILE.npz");
     int64_t length = 1;
-    for (size_t d = 1; d < input.shape.size(); ++d) length *= input.shape[d];
+    for (size_t d = 1; d < input.shape.size(); ++d)
+      length *= input.shape[d];
     longest = std::max(longest, length);
   }
-  if (bytes / width <= longest) return problem("--data " + source.str(), llvm::formatv("its {0} tokens are fewer than one sample of {1} and its last label need", bytes / width, longest).str());
+  if (bytes / width <= longest)
+    return problem(
+        "--data " + source.str(),
+        llvm::formatv("its {0} tokens are fewer than one sample of {1} and its last label need", bytes / width, longest)
+            .str());
   return std::make_unique<FileTokens>(manifest, std::move(*file), width);
 }
 

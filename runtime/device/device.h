@@ -28,7 +28,8 @@ struct TensorArg {
 
   int64_t elements() const {
     int64_t n = 1;
-    for (int64_t d : shape) n *= d;
+    for (int64_t d : shape)
+      n *= d;
     return n;
   }
   template <typename T> T *as() const { return static_cast<T *>(data); }

@@ -31,7 +31,8 @@ const plan::Input *Executor::input(llvm::StringRef name) const {
   return nullptr;
 }
 
-llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp, Communicator &comm, std::unique_ptr<Device> device) {
+llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp,
+                                                           Communicator &comm, std::unique_ptr<Device> device) {
   std::unique_ptr<Executor> self(new Executor(program));
   self->tp_ = tp;
   self->dp_ = dp;
@@ -41,11 +42,14 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   llvm::Expected<std::span<std::byte>> arena = self->device_->allocate(program.arena_bytes());
   if (!arena) return arena.takeError();
   self->arena_ = *arena;
-  for (const plan::Constant &constant : program.constants()) std::memcpy(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
+  for (const plan::Constant &constant : program.constants())
+    std::memcpy(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
   for (const plan::Group &group : program.groups()) {
     std::vector<int> ranks;
     for (uint32_t c : group.coordinates())
-      ranks.push_back(int(group.axis() == plan::TP ? self->dpRank_ * tp + c : group.axis() == plan::DP ? int64_t(c) * tp + self->tpRank_ : c));
+      ranks.push_back(int(group.axis() == plan::TP   ? self->dpRank_ * tp + c
+                          : group.axis() == plan::DP ? int64_t(c) * tp + self->tpRank_
+                                                     : c));
     llvm::Expected<std::unique_ptr<Group>> joined = comm.group(ranks);
     if (!joined) return joined.takeError();
     self->groups_.push_back(std::move(*joined));
@@ -66,8 +70,10 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
   }
   const plan::KernelCall &call = step.kernel();
   KernelArgs args;
-  for (const plan::TensorRef &tensor : call.operands()) args.operands.push_back(argument(tensor));
-  for (const plan::TensorRef &tensor : call.results()) args.results.push_back(argument(tensor));
+  for (const plan::TensorRef &tensor : call.operands())
+    args.operands.push_back(argument(tensor));
+  for (const plan::TensorRef &tensor : call.results())
+    args.results.push_back(argument(tensor));
   for (const plan::Attribute &a : call.attributes()) {
     if (a.has_integers())
       args.attributes.set(a.name(), std::vector<int64_t>(a.integers().values().begin(), a.integers().values().end()));
@@ -79,7 +85,10 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
   args.workspace = arena_.subspan(call.workspace_offset(), call.workspace_bytes());
   args.dpRank = int(dpRank_);
   llvm::Expected<std::unique_ptr<PreparedKernel>> kernel = device_->prepare(KernelId(call.kernel()), std::move(args));
-  if (!kernel) return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")", "the device cannot run it"), kernel.takeError());
+  if (!kernel)
+    return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
+                                    "the device cannot run it"),
+                            kernel.takeError());
   prepared.kernel = std::move(*kernel);
   steps.push_back(std::move(prepared));
   return llvm::Error::success();
@@ -101,10 +110,14 @@ llvm::Error Executor::prepareCollective(const plan::Step &step, Step &prepared) 
 bool Executor::communicate(const Step &step) {
   DType dtype = DType(step.collective->operand().dtype());
   switch (step.collective->kind()) {
-  case plan::ALL_REDUCE_SUM: return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Sum);
-  case plan::ALL_REDUCE_MAX: return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Max);
-  case plan::REDUCE_SCATTER_SUM: return step.group->reduceScatter(step.in, step.out, step.counts, dtype);
-  default: return step.group->allGather(step.in, step.out, step.counts, dtype);
+  case plan::ALL_REDUCE_SUM:
+    return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Sum);
+  case plan::ALL_REDUCE_MAX:
+    return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Max);
+  case plan::REDUCE_SCATTER_SUM:
+    return step.group->reduceScatter(step.in, step.out, step.counts, dtype);
+  default:
+    return step.group->allGather(step.in, step.out, step.counts, dtype);
   }
 }
 
@@ -131,9 +144,14 @@ void Executor::zeroAccumulators() {
 llvm::Error Executor::describe(const Step &step, Status status) const {
   std::string where = "step '" + escaped(step.source->name()) + "' (from " + escaped(step.source->origin()) + ")";
   switch (status) {
-  case Status::IndexOutOfRange: return problem(where, "an index lies outside its table", "check the tokens that are fed against the model's vocabulary");
-  case Status::NoValidLabels: return problem(where, "no label of the whole step counts", "feed batches that hold at least one label other than the ignored one");
-  default: return problem(where, "the kernel library failed");
+  case Status::IndexOutOfRange:
+    return problem(where, "an index lies outside its table",
+                   "check the tokens that are fed against the model's vocabulary");
+  case Status::NoValidLabels:
+    return problem(where, "no label of the whole step counts",
+                   "feed batches that hold at least one label other than the ignored one");
+  default:
+    return problem(where, "the kernel library failed");
   }
 }
 

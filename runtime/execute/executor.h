@@ -15,7 +15,8 @@ class Executor {
 public:
   /// Allocates the arena, writes constants, prepares every kernel and joins every group. `program` was checked and must
   /// outlive the executor. Errors name the step that the device or communicator cannot do.
-  static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp, Communicator &comm, std::unique_ptr<Device> device);
+  static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
+                                                          Communicator &comm, std::unique_ptr<Device> device);
 
   /// Runs "micro_step" or "optimizer_step". Allocates nothing. Errors name the step that failed.
   llvm::Error run(llvm::StringRef section);

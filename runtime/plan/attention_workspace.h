@@ -1,4 +1,5 @@
-/// \file How much scratch memory the cpu's attention kernels need: known to the compiler, which plans it, and to the kernels.
+/// \file How much scratch memory the cpu's attention kernels need: known to the compiler, which plans it, and to the
+/// kernels.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,13 @@ struct AttentionSizes {
 
   /// An odd number of cache lines, so that the rows of a column do not all fall into the same few sets of the cache.
   int64_t keyStride() const { return (t + 15) / 16 * 16 + ((t + 15) / 16 % 2 ? 0 : 16); }
-  int64_t forwardFloats() const { return (d + kAttentionRows) * keyStride(); }               ///< a thread
-  int64_t backwardFloats() const { return (d + e + 2 * kAttentionRows) * keyStride(); }      ///< a thread
+  int64_t forwardFloats() const { return (d + kAttentionRows) * keyStride(); }          ///< a thread
+  int64_t backwardFloats() const { return (d + e + 2 * kAttentionRows) * keyStride(); } ///< a thread
 };
 
-inline uint64_t attentionWorkspace(const AttentionSizes &z, int threads) { return uint64_t(threads) * uint64_t(z.forwardFloats()) * sizeof(float); }
+inline uint64_t attentionWorkspace(const AttentionSizes &z, int threads) {
+  return uint64_t(threads) * uint64_t(z.forwardFloats()) * sizeof(float);
+}
 /// Also dK and dV of every query head, before those that share a KV head are summed.
 inline uint64_t attentionGradWorkspace(const AttentionSizes &z, int threads) {
   return (uint64_t(threads) * uint64_t(z.backwardFloats()) + uint64_t(z.b * z.h * z.t * (z.d + z.e))) * sizeof(float);

@@ -29,7 +29,8 @@ public:
 
   llvm::Error run() {
     constexpr uint64_t kLargestArena = uint64_t(1) << 46;
-    if (p_.format_version() != uint32_t(kPlanFormatVersion)) return problem("program", "it is of another format version", "compile the plan again");
+    if (p_.format_version() != uint32_t(kPlanFormatVersion))
+      return problem("program", "it is of another format version", "compile the plan again");
     if (p_.arena_bytes() > kLargestArena) return problem("program", "its arena is larger than any memory");
     for (const plan::Group &group : p_.groups())
       if (llvm::Error error = checkGroup(group)) return error;
@@ -45,7 +46,8 @@ public:
       if (llvm::Error error = checkTensor(tensor, "accumulator")) return error;
     for (const auto &constant : p_.constants()) {
       if (llvm::Error error = checkTensor(constant.tensor(), "constant")) return error;
-      if (constant.data().size() != uint64_t(elementsOf(constant.tensor())) * sizeOf(DType(constant.tensor().dtype()))) return problem("constant", "its bytes do not fit its shape");
+      if (constant.data().size() != uint64_t(elementsOf(constant.tensor())) * sizeOf(DType(constant.tensor().dtype())))
+        return problem("constant", "its bytes do not fit its shape");
     }
     for (const auto &section : p_.sections())
       for (const auto &step : section.steps())
@@ -57,9 +59,11 @@ private:
   llvm::Error checkTensor(const plan::TensorRef &tensor, const std::string &where) {
     size_t size = tensor.dtype() <= 255 ? sizeOf(DType(tensor.dtype())) : 0;
     int64_t elements = elementsOf(tensor);
-    if (size == 0 || elements < 0) return problem(escaped(where), "its dtype or shape is not valid", "compile the plan again");
+    if (size == 0 || elements < 0)
+      return problem(escaped(where), "its dtype or shape is not valid", "compile the plan again");
     uint64_t last = uint64_t(dp_ - 1), arena = p_.arena_bytes(), bytes = uint64_t(elements) * size;
-    bool fits = tensor.offset() <= arena && (last == 0 || tensor.dp_stride() <= (arena - tensor.offset()) / last) && bytes <= arena - tensor.offset() - last * tensor.dp_stride();
+    bool fits = tensor.offset() <= arena && (last == 0 || tensor.dp_stride() <= (arena - tensor.offset()) / last) &&
+                bytes <= arena - tensor.offset() - last * tensor.dp_stride();
     if (!fits) return problem(escaped(where), "it lies outside the arena", "compile the plan again");
     return llvm::Error::success();
   }
@@ -73,7 +77,9 @@ private:
 
   llvm::Error checkParameter(const plan::Parameter &parameter) {
     if (llvm::Error error = checkTensor(parameter.tensor(), "parameter " + parameter.name())) return error;
-    bool fits = parameter.covers_size() == parameter.global_shape_size() && parameter.covers_size() == parameter.tensor().shape_size() && parameter.bucket() < uint32_t(p_.buckets_size());
+    bool fits = parameter.covers_size() == parameter.global_shape_size() &&
+                parameter.covers_size() == parameter.tensor().shape_size() &&
+                parameter.bucket() < uint32_t(p_.buckets_size());
     for (int d = 0; fits && d < parameter.covers_size(); ++d) {
       const plan::Cover &cover = parameter.covers(d);
       int64_t held = 0, at = 0;
@@ -85,22 +91,31 @@ private:
       }
       fits = fits && held == parameter.tensor().shape(d);
     }
-    return fits ? llvm::Error::success() : problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape", "compile the plan again");
+    return fits ? llvm::Error::success()
+                : problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape",
+                          "compile the plan again");
   }
 
   llvm::Error checkStep(const plan::Step &step) {
     if (step.has_kernel()) {
       const plan::KernelCall &call = step.kernel();
-      if (call.kernel() == uint32_t(KernelId::None) || call.kernel() > UINT16_MAX || nameOf(KernelId(call.kernel())) == "?") return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist", "compile the plan again with this autotp-compile");
+      if (call.kernel() == uint32_t(KernelId::None) || call.kernel() > UINT16_MAX ||
+          nameOf(KernelId(call.kernel())) == "?")
+        return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist",
+                       "compile the plan again with this autotp-compile");
       for (const auto *list : {&call.operands(), &call.results()})
         for (const plan::TensorRef &tensor : *list)
           if (llvm::Error error = checkTensor(tensor, "step " + step.name())) return error;
-      if (call.workspace_offset() > p_.arena_bytes() || call.workspace_bytes() > p_.arena_bytes() - call.workspace_offset()) return problem("step '" + escaped(step.name()) + "'", "its workspace lies outside the arena");
+      if (call.workspace_offset() > p_.arena_bytes() ||
+          call.workspace_bytes() > p_.arena_bytes() - call.workspace_offset())
+        return problem("step '" + escaped(step.name()) + "'", "its workspace lies outside the arena");
       return llvm::Error::success();
     }
-    if (!step.has_collective()) return problem("step '" + escaped(step.name()) + "'", "it does nothing", "compile the plan again");
+    if (!step.has_collective())
+      return problem("step '" + escaped(step.name()) + "'", "it does nothing", "compile the plan again");
     const plan::Collective &collective = step.collective();
-    if (collective.group() >= uint32_t(p_.groups_size())) return problem("step '" + escaped(step.name()) + "'", "its group does not exist");
+    if (collective.group() >= uint32_t(p_.groups_size()))
+      return problem("step '" + escaped(step.name()) + "'", "its group does not exist");
     if (llvm::Error error = checkTensor(collective.operand(), "step " + step.name())) return error;
     if (llvm::Error error = checkTensor(collective.result(), "step " + step.name())) return error;
     return checkCounts(step, collective);
@@ -108,7 +123,8 @@ private:
 
   /// What goes in and out of a collective agrees with its group.
   llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
-    int64_t members = p_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()), out = elementsOf(c.result()), sum = 0;
+    int64_t members = p_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()),
+            out = elementsOf(c.result()), sum = 0;
     bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members);
     for (int64_t count : c.counts()) {
       fits = fits && count >= 0 && count <= std::max(in, out);
@@ -117,12 +133,21 @@ private:
     switch (c.kind()) {
     case plan::ALL_REDUCE_SUM:
     case plan::ALL_REDUCE_MAX:
-    case plan::BROADCAST: fits = fits && in == out; break;
-    case plan::REDUCE_SCATTER_SUM: fits = fits && (c.counts_size() ? sum == in : out * members == in); break;
-    case plan::ALL_GATHER: fits = fits && (c.counts_size() ? sum == out : in * members == out); break;
-    default: fits = false;
+    case plan::BROADCAST:
+      fits = fits && in == out;
+      break;
+    case plan::REDUCE_SCATTER_SUM:
+      fits = fits && (c.counts_size() ? sum == in : out * members == in);
+      break;
+    case plan::ALL_GATHER:
+      fits = fits && (c.counts_size() ? sum == out : in * members == out);
+      break;
+    default:
+      fits = false;
     }
-    return fits ? llvm::Error::success() : problem("step '" + escaped(step.name()) + "'", "its collective does not fit its group", "compile the plan again");
+    return fits ? llvm::Error::success()
+                : problem("step '" + escaped(step.name()) + "'", "its collective does not fit its group",
+                          "compile the plan again");
   }
 
   const plan::Program &p_;
@@ -131,16 +156,20 @@ private:
 
 } // namespace
 
-llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) { return ProgramChecker(program, tp, dp).run(); }
+llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) {
+  return ProgramChecker(program, tp, dp).run();
+}
 
 llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef sha256, int64_t tp, int64_t dp) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
   llvm::StringRef bytes = (*file)->getBuffer();
   if (llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true) != sha256)
-    return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
+    return problem(path, "it is not the file that the manifest describes: truncated or edited",
+                   "compile the plan again");
   plan::Program program;
-  if (bytes.size() > INT32_MAX || !program.ParseFromArray(bytes.data(), int(bytes.size()))) return problem(path, "it is no program of a plan", "compile the plan again");
+  if (bytes.size() > INT32_MAX || !program.ParseFromArray(bytes.data(), int(bytes.size())))
+    return problem(path, "it is no program of a plan", "compile the plan again");
   if (llvm::Error error = checkProgram(program, tp, dp)) return error;
   return program;
 }

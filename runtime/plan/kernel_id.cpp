@@ -4,9 +4,11 @@ namespace autotp {
 
 llvm::StringRef nameOf(KernelId kernel) {
   switch (kernel) {
-  case KernelId::None: return "None";
+  case KernelId::None:
+    return "None";
 #define AUTOTP_KERNEL(id, name, operands, results)                                                                     \
-  case KernelId::name: return #name;
+  case KernelId::name:                                                                                                 \
+    return #name;
 #include "runtime/plan/kernels.def"
 #undef AUTOTP_KERNEL
   }

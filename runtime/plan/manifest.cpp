@@ -26,10 +26,11 @@ bool fromJSON(const llvm::json::Value &value, Manifest::Rank &rank, llvm::json::
 
 bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path) {
   llvm::json::ObjectMapper map(value, path);
-  return map && map.map("tp", m.tp) && map.map("dp", m.dp) && map.map("zero", m.zero) && map.map("micro_batch", m.microBatch) &&
-         map.map("grad_accum", m.gradAccum) && map.map("device", m.device) && map.map("loss", m.lossKind) &&
-         map.map("learning_rate", m.lr) && map.map("weights_kind", m.weightsKind) && map.map("weights_seed", m.weightsSeed) &&
-         map.map("inputs", m.inputs) && map.map("programs", m.programs) && map.map("weights", m.weights) && map.map("ranks", m.ranks);
+  return map && map.map("tp", m.tp) && map.map("dp", m.dp) && map.map("zero", m.zero) &&
+         map.map("micro_batch", m.microBatch) && map.map("grad_accum", m.gradAccum) && map.map("device", m.device) &&
+         map.map("loss", m.lossKind) && map.map("learning_rate", m.lr) && map.map("weights_kind", m.weightsKind) &&
+         map.map("weights_seed", m.weightsSeed) && map.map("inputs", m.inputs) && map.map("programs", m.programs) &&
+         map.map("weights", m.weights) && map.map("ranks", m.ranks);
 }
 
 namespace {
@@ -39,7 +40,8 @@ void writeInput(llvm::json::OStream &json, const Manifest::Input &input) {
     json.attribute("name", input.name);
     json.attribute("dtype", input.dtype);
     json.attributeArray("shape", [&] {
-      for (int64_t d : input.shape) json.value(d);
+      for (int64_t d : input.shape)
+        json.value(d);
     });
     json.attribute("role", input.role);
     json.attribute("limit", input.limit);
@@ -59,19 +61,25 @@ void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vecto
 llvm::Error checkConsistent(const Manifest &m) {
   constexpr int64_t kMost = 65536;
   auto bad = [](const char *what) { return problem("manifest.json", what, "compile the plan again"); };
-  if (m.tp < 1 || m.dp < 1 || m.tp > kMost || m.dp > kMost || m.microBatch < 1 || m.gradAccum < 1) return bad("its mesh or batch is out of range");
+  if (m.tp < 1 || m.dp < 1 || m.tp > kMost || m.dp > kMost || m.microBatch < 1 || m.gradAccum < 1)
+    return bad("its mesh or batch is out of range");
   if (int64_t(m.ranks.size()) != m.tp * m.dp) return bad("it does not list tp * dp ranks");
   for (size_t r = 0; r < m.ranks.size(); ++r) {
     const Manifest::Rank &rank = m.ranks[r];
-    if (rank.dp * m.tp + rank.tp != int64_t(r) || rank.tp < 0 || rank.tp >= m.tp) return bad("the coordinates of a rank are not dp_rank * tp + tp_rank");
-    if (rank.program < 0 || rank.program >= int64_t(m.programs.size())) return bad("a rank names a program that is not there");
+    if (rank.dp * m.tp + rank.tp != int64_t(r) || rank.tp < 0 || rank.tp >= m.tp)
+      return bad("the coordinates of a rank are not dp_rank * tp + tp_rank");
+    if (rank.program < 0 || rank.program >= int64_t(m.programs.size()))
+      return bad("a rank names a program that is not there");
   }
-  if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp) return bad("it does not list the weights of every tp coordinate");
+  if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp)
+    return bad("it does not list the weights of every tp coordinate");
   for (const Manifest::Input &input : m.inputs)
-    if (input.shape.empty() || input.shape[0] != m.microBatch) return bad("the first dimension of an input is not the micro-batch");
+    if (input.shape.empty() || input.shape[0] != m.microBatch)
+      return bad("the first dimension of an input is not the micro-batch");
   for (const auto *files : {&m.programs, &m.weights})
     for (const Manifest::File &file : *files)
-      if (llvm::StringRef(file.path).contains("..") || llvm::StringRef(file.path).startswith("/")) return bad("a file of it lies outside the plan");
+      if (llvm::StringRef(file.path).contains("..") || llvm::StringRef(file.path).startswith("/"))
+        return bad("a file of it lies outside the plan");
   return llvm::Error::success();
 }
 
@@ -83,7 +91,11 @@ std::string manifestText(const Manifest &m) {
   llvm::json::OStream json(os, 2);
   json.object([&] {
     json.attribute("format_version", kPlanFormatVersion);
-    for (auto [key, value] : {std::pair("tp", m.tp), {"dp", m.dp}, {"zero", m.zero}, {"micro_batch", m.microBatch}, {"grad_accum", m.gradAccum}})
+    for (auto [key, value] : {std::pair("tp", m.tp),
+                              {"dp", m.dp},
+                              {"zero", m.zero},
+                              {"micro_batch", m.microBatch},
+                              {"grad_accum", m.gradAccum}})
       json.attribute(key, value);
     json.attribute("device", m.device);
     json.attribute("loss", m.lossKind);
@@ -91,7 +103,8 @@ std::string manifestText(const Manifest &m) {
     json.attribute("weights_kind", m.weightsKind);
     json.attribute("weights_seed", m.weightsSeed);
     json.attributeArray("inputs", [&] {
-      for (const Manifest::Input &input : m.inputs) writeInput(json, input);
+      for (const Manifest::Input &input : m.inputs)
+        writeInput(json, input);
     });
     writeFiles(json, "programs", m.programs);
     writeFiles(json, "weights", m.weights);
@@ -112,7 +125,8 @@ std::string manifestText(const Manifest &m) {
 llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
   std::string path = planFolder.str() + "/manifest.json";
   auto file = llvm::MemoryBuffer::getFile(path);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "name a folder that autotp-compile wrote");
+  if (!file)
+    return problem(path, "it cannot be read: " + file.getError().message(), "name a folder that autotp-compile wrote");
   llvm::Expected<llvm::json::Value> json = llvm::json::parse((*file)->getBuffer());
   if (!json) return problem(path, "it is no JSON: " + llvm::toString(json.takeError()), "compile the plan again");
   const llvm::json::Object *object = json->getAsObject();

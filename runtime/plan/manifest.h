@@ -1,4 +1,5 @@
-/// \file plan/manifest.json: what a plan is, for people and for autotp-run. The compiler writes it, the runtime reads it.
+/// \file plan/manifest.json: what a plan is, for people and for autotp-run. The compiler writes it, the runtime reads
+/// it.
 #pragma once
 
 #include "llvm/Support/Error.h"

@@ -25,7 +25,8 @@ const char *formatName(DType dtype) {
   return "?";
 }
 
-llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name, const llvm::json::Value &value, llvm::ArrayRef<uint8_t> data) {
+llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name, const llvm::json::Value &value,
+                                      llvm::ArrayRef<uint8_t> data) {
   auto bad = [&](const char *what) { return problem(path.str() + ": tensor '" + escaped(name) + "'", what); };
   const llvm::json::Object *entry = value.getAsObject();
   if (!entry) return bad("its entry is no object");
@@ -44,7 +45,8 @@ llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name
     tensor.shape.push_back(size);
   }
   int64_t begin = (*offsets)[0].getAsInteger().getValueOr(-1), end = (*offsets)[1].getAsInteger().getValueOr(-1);
-  if (begin < 0 || end < begin || uint64_t(end) > data.size() || end - begin != bytes) return bad("its data_offsets do not fit its shape or the file");
+  if (begin < 0 || end < begin || uint64_t(end) > data.size() || end - begin != bytes)
+    return bad("its data_offsets do not fit its shape or the file");
   tensor.bytes = data.slice(size_t(begin), size_t(end - begin));
   return tensor;
 }
@@ -59,7 +61,8 @@ std::string headerOf(llvm::ArrayRef<NamedTensor> tensors) {
       json.attributeObject(tensor.name, [&] {
         json.attribute("dtype", formatName(tensor.dtype));
         json.attributeArray("shape", [&] {
-          for (int64_t d : tensor.shape) json.value(d);
+          for (int64_t d : tensor.shape)
+            json.value(d);
         });
         json.attributeArray("data_offsets", [&] {
           json.value(offset);
@@ -89,7 +92,8 @@ llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> t
   uint64_t length = header.size();
   os.write(reinterpret_cast<const char *>(&length), sizeof length);
   os << header;
-  for (const NamedTensor &tensor : tensors) os.write(reinterpret_cast<const char *>(tensor.bytes.data()), tensor.bytes.size());
+  for (const NamedTensor &tensor : tensors)
+    os.write(reinterpret_cast<const char *>(tensor.bytes.data()), tensor.bytes.size());
   os.close();
   code = os.has_error() ? os.error() : llvm::sys::fs::rename(temporary, path);
   if (!code) return llvm::Error::success();

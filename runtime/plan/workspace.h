@@ -18,7 +18,9 @@ struct TensorShape {
 };
 
 /// Bytes of workspace that `kernel` needs on the cpu device with these operands, whatever the number of threads up to
-/// `threads`. An upper bound; 0 for most kernels. The device checks it at load, so a wrong bound is an error, not a fault.
-uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results, int threads);
+/// `threads`. An upper bound; 0 for most kernels. The device checks it at load, so a wrong bound is an error, not a
+/// fault.
+uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results,
+                           int threads);
 
 } // namespace autotp

@@ -11,7 +11,8 @@ template <typename F> void forEachHeld(const plan::Parameter &parameter, F f) {
   std::vector<std::vector<int64_t>> held(rank);
   for (size_t d = 0; d < rank; ++d)
     for (int i = 0; i < parameter.covers(int(d)).begins_size(); ++i)
-      for (int64_t at = parameter.covers(int(d)).begins(i); at < parameter.covers(int(d)).ends(i); ++at) held[d].push_back(at);
+      for (int64_t at = parameter.covers(int(d)).begins(i); at < parameter.covers(int(d)).ends(i); ++at)
+        held[d].push_back(at);
   int64_t elements = elementsOf(parameter.tensor());
   for (int64_t e = 0; e < elements; ++e) {
     int64_t rest = e, global = 0, stride = 1;
@@ -31,13 +32,15 @@ float bucketElement(llvm::ArrayRef<const Executor *> ranks, int64_t tp, int64_t 
   int64_t dp = layout.dp_slice() ? at / layout.dp_slice() : 0;
   const Executor &owner = *ranks[size_t(dp * tp + tpRank)];
   int64_t within = layout.dp_slice() ? at % layout.dp_slice() : at;
-  return reinterpret_cast<const float *>(owner.bytes(owner.program().buckets(int(bucket)).accumulator()).data())[within];
+  return reinterpret_cast<const float *>(
+      owner.bytes(owner.program().buckets(int(bucket)).accumulator()).data())[within];
 }
 
 std::vector<float> wholeOf(llvm::ArrayRef<const Executor *> ranks, int64_t tp, int index, Gathered what) {
   const plan::Parameter &first = ranks[0]->program().parameters(index);
   int64_t elements = 1;
-  for (int64_t d : first.global_shape()) elements *= d;
+  for (int64_t d : first.global_shape())
+    elements *= d;
   std::vector<float> whole(static_cast<size_t>(elements), 0.0f);
   for (int64_t c = 0; c < tp; ++c) {
     const Executor &owner = *ranks[size_t(c)];
@@ -46,7 +49,9 @@ std::vector<float> wholeOf(llvm::ArrayRef<const Executor *> ranks, int64_t tp, i
       const float *weights = reinterpret_cast<const float *>(owner.bytes(own.tensor()).data());
       float scale = what == Gathered::Gradients ? 1.0f / owner.scalar("count") : 1.0f;
       forEachHeld(own, [&](int64_t local, int64_t global) {
-        whole[size_t(global)] = what == Gathered::Weights ? weights[local] : scale * bucketElement(ranks, tp, c, own.bucket(), int64_t(own.bucket_begin()) + local);
+        whole[size_t(global)] = what == Gathered::Weights ? weights[local]
+                                                          : scale * bucketElement(ranks, tp, c, own.bucket(),
+                                                                                  int64_t(own.bucket_begin()) + local);
       });
     }
   }
@@ -56,7 +61,8 @@ std::vector<float> wholeOf(llvm::ArrayRef<const Executor *> ranks, int64_t tp, i
 std::vector<float> transposed(const std::vector<float> &from, int64_t rows, int64_t columns) {
   std::vector<float> to(from.size());
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) to[size_t(c * rows + r)] = from[size_t(r * columns + c)];
+    for (int64_t c = 0; c < columns; ++c)
+      to[size_t(c * rows + r)] = from[size_t(r * columns + c)];
   return to;
 }
 
@@ -83,7 +89,8 @@ llvm::Error writeGathered(llvm::StringRef path, llvm::ArrayRef<const Executor *>
     add(parameter.name(), shape, std::move(whole));
   }
   for (size_t i = 0; i < tensors.size(); ++i)
-    tensors[i].bytes = llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(contents[i].data()), contents[i].size() * sizeof(float));
+    tensors[i].bytes = llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(contents[i].data()),
+                                               contents[i].size() * sizeof(float));
   return writeSafetensors(path, tensors);
 }
 

@@ -38,12 +38,15 @@ void Progress::report(const StepReport &s) {
   if (isQuiet_) return;
   llvm::raw_ostream &os = llvm::outs();
   if (isTerminal_) os << "\r\x1b[K";
-  os << "step " << s.step << "/" << s.steps << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB\n", s.loss, s.gradNorm, s.lr, s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
+  os << "step " << s.step << "/" << s.steps
+     << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB\n", s.loss, s.gradNorm, s.lr,
+                     s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
   if (isTerminal_ && s.step < s.steps) {
     constexpr int kWidth = 40;
     int done = int(kWidth * s.step / s.steps);
     double secondsLeft = double(s.steps - s.step) * s.milliseconds / 1000;
-    os << "[" << std::string(size_t(done), '#') << std::string(size_t(kWidth - done), '.') << llvm::format("] %3.0f%%  %.0f s left", 100.0 * double(s.step) / double(s.steps), secondsLeft);
+    os << "[" << std::string(size_t(done), '#') << std::string(size_t(kWidth - done), '.')
+       << llvm::format("] %3.0f%%  %.0f s left", 100.0 * double(s.step) / double(s.steps), secondsLeft);
   }
   os.flush();
 }

@@ -14,8 +14,8 @@
 namespace autotp {
 namespace {
 
-/// What all ranks of this process share. Everything is read-only while they run, but for `executors`, of which each rank
-/// sets its own before the first barrier, and `failure`.
+/// What all ranks of this process share. Everything is read-only while they run, but for `executors`, of which each
+/// rank sets its own before the first barrier, and `failure`.
 struct Job {
   const TrainOptions &options;
   Manifest manifest;
@@ -49,13 +49,17 @@ public:
 private:
   llvm::Error load() {
     const plan::Program &program = job_.programs[size_t(m_.ranks[size_t(comm_.rank())].program)];
-    int threads = job_.options.threads ? job_.options.threads : std::max(1, int(std::thread::hardware_concurrency()) / comm_.size());
-    llvm::Expected<std::unique_ptr<Executor>> executor = Executor::create(program, m_.tp, m_.dp, comm_, makeCpuDevice(threads));
+    int threads = job_.options.threads ? job_.options.threads
+                                       : std::max(1, int(std::thread::hardware_concurrency()) / comm_.size());
+    llvm::Expected<std::unique_ptr<Executor>> executor =
+        Executor::create(program, m_.tp, m_.dp, comm_, makeCpuDevice(threads));
     if (!executor) return executor.takeError();
     executor_ = std::move(*executor);
     job_.executors[size_t(comm_.rank())] = executor_.get();
     if (m_.weightsKind == "copy") {
-      if (llvm::Error error = loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path)) return error;
+      if (llvm::Error error =
+              loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path))
+        return error;
     } else {
       initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
     }
@@ -72,14 +76,16 @@ private:
       std::span<std::byte> all = executor_->bytes(input->tensor());
       size_t rowBytes = all.size() / size_t(m_.microBatch);
       for (int64_t row = 0; row < m_.microBatch; ++row)
-        if (llvm::Error error = job_.source->fill(first + row, i, all.subspan(size_t(row) * rowBytes, rowBytes))) return error;
+        if (llvm::Error error = job_.source->fill(first + row, i, all.subspan(size_t(row) * rowBytes, rowBytes)))
+          return error;
     }
     return llvm::Error::success();
   }
 
   void setScalar(llvm::StringRef name, double value) {
     float narrow = float(value);
-    if (const plan::Input *input = executor_->input(name)) std::memcpy(executor_->bytes(input->tensor()).data(), &narrow, sizeof narrow);
+    if (const plan::Input *input = executor_->input(name))
+      std::memcpy(executor_->bytes(input->tensor()).data(), &narrow, sizeof narrow);
   }
 
   llvm::Error runStep(int64_t step) {
@@ -95,7 +101,8 @@ private:
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
-    if (comm_.rank() == 0) report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (comm_.rank() == 0)
+      report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     return llvm::Error::success();
   }
 
@@ -103,11 +110,13 @@ private:
     int64_t tokens = 0;
     for (const Manifest::Input &input : m_.inputs) {
       int64_t elements = m_.gradAccum * m_.dp;
-      for (int64_t d : input.shape) elements *= d;
+      for (int64_t d : input.shape)
+        elements *= d;
       if (input.role == "tokens") tokens = elements;
     }
     if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // no token: samples
-    job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr, double(tokens) / seconds, seconds * 1e3, executor_->program().arena_bytes()});
+    job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr,
+                           double(tokens) / seconds, seconds * 1e3, executor_->program().arena_bytes()});
   }
 
   /// All ranks wait while rank 0 reads their memory.
@@ -131,7 +140,8 @@ llvm::Error open(Job &job) {
   if (!manifest) return manifest.takeError();
   job.manifest = std::move(*manifest);
   for (const Manifest::File &file : job.manifest.programs) {
-    llvm::Expected<plan::Program> program = readProgram(o.plan + "/" + file.path, file.sha256, job.manifest.tp, job.manifest.dp);
+    llvm::Expected<plan::Program> program =
+        readProgram(o.plan + "/" + file.path, file.sha256, job.manifest.tp, job.manifest.dp);
     if (!program) return program.takeError();
     job.programs.push_back(std::move(*program));
   }
@@ -153,7 +163,8 @@ llvm::Error train(const TrainOptions &options) {
   std::vector<std::unique_ptr<Communicator>> comms = makeLocalCommunicators(int(job.manifest.ranks.size()));
   // Ranks outlive their threads: rank 0 may read the others' memory until the last one has ended.
   std::vector<std::unique_ptr<Rank>> ranks;
-  for (auto &comm : comms) ranks.push_back(std::make_unique<Rank>(job, *comm));
+  for (auto &comm : comms)
+    ranks.push_back(std::make_unique<Rank>(job, *comm));
   std::vector<std::thread> threads;
   for (size_t r = 0; r < ranks.size(); ++r)
     threads.emplace_back([&, r] {
@@ -162,7 +173,8 @@ llvm::Error train(const TrainOptions &options) {
         comms[r]->abort();
       }
     });
-  for (std::thread &thread : threads) thread.join();
+  for (std::thread &thread : threads)
+    thread.join();
   if (job.failure.empty()) return llvm::Error::success();
   return llvm::createStringError(llvm::inconvertibleErrorCode(), llvm::StringRef(job.failure).ltrim("error: ").str());
 }

@@ -16,7 +16,7 @@ struct TrainOptions {
   std::string log;                        ///< JSONL
   std::string dumpGradients, saveWeights; ///< safetensors, whole tensors under their ONNX names
   std::optional<double> lr;
-  std::optional<int64_t> seed;            ///< of initial weights, for plans without
+  std::optional<int64_t> seed; ///< of initial weights, for plans without
   bool isQuiet = false;
 };
 

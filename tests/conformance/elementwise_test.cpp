@@ -13,17 +13,28 @@ using Binary = double (*)(double, double);
 
 constexpr double kInverseRoot2 = 0.70710678118654752;
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double gelu(double x) { return 0.5 * x * (1 + std::erf(x * kInverseRoot2)); }
-double geluTanh(double x) { return 0.5 * x * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x))); }
-double silu(double x) { return x * sigmoid(x); }
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double gelu(double x) {
+  return 0.5 * x * (1 + std::erf(x * kInverseRoot2));
+}
+double geluTanh(double x) {
+  return 0.5 * x * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+}
+double silu(double x) {
+  return x * sigmoid(x);
+}
 
 /// The slope by central differences, in double.
-template <Unary f> double slope(double x) { return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5; }
+template <Unary f> double slope(double x) {
+  return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5;
+}
 
 Value map(const Value &x, Unary f, DType dtype) {
   Value y{dtype, x.shape, {}};
-  for (double v : x.v) y.v.push_back(f(v));
+  for (double v : x.v)
+    y.v.push_back(f(v));
   return y;
 }
 
@@ -56,7 +67,11 @@ TEST(Elementwise, OneOperand) {
       }
   for (int isTanh : {0, 1}) {
     Value x = randomValue({3, 9001}, 4, -6, 6);
-    expectCase({KernelId::Gelu, {x}, {map(x, isTanh ? geluTanh : gelu, DType::F32)}, attributes({{"tanh", int64_t(isTanh)}}), 2e-6});
+    expectCase({KernelId::Gelu,
+                {x},
+                {map(x, isTanh ? geluTanh : gelu, DType::F32)},
+                attributes({{"tanh", int64_t(isTanh)}}),
+                2e-6});
   }
 }
 
@@ -74,7 +89,8 @@ TEST(Elementwise, SpecialValues) {
 /// The largest relative error of a kernel over a fine grid.
 double worst(KernelId kernel, Unary f, double low, double high) {
   Value x{DType::F32, {100001}, {}};
-  for (int i = 0; i <= 100000; ++i) x.v.push_back(float(low + (high - low) * i / 100000));
+  for (int i = 0; i <= 100000; ++i)
+    x.v.push_back(float(low + (high - low) * i / 100000));
   Status status;
   auto y = runCase({kernel, {x}, {x}}, 1, status);
   if (!y) return llvm::consumeError(y.takeError()), INFINITY;
@@ -89,9 +105,12 @@ TEST(Elementwise, AccuracyInUnitsOfTheLastPlace) {
   auto e = [](double x) { return std::exp(x); };
   auto t = [](double x) { return std::tanh(x); };
   auto r = [](double x) { return std::erf(x); };
-  for (auto [low, high] : {std::pair(-87.0, -10.0), {-10.0, 0.0}, {0.0, 1.0}, {1.0, 88.0}}) EXPECT_LT(worst(KernelId::Exp, e, low, high), 2 * kUlp) << low;
-  for (auto [low, high] : {std::pair(-12.0, -0.6), {-0.7, 0.7}, {0.6, 12.0}, {-1e-3, 1e-3}}) EXPECT_LT(worst(KernelId::Tanh, t, low, high), 3 * kUlp) << low;
-  for (auto [low, high] : {std::pair(-6.0, -0.9), {-0.95, 0.95}, {0.9, 6.0}, {-1e-3, 1e-3}}) EXPECT_LT(worst(KernelId::Erf, r, low, high), 3 * kUlp) << low;
+  for (auto [low, high] : {std::pair(-87.0, -10.0), {-10.0, 0.0}, {0.0, 1.0}, {1.0, 88.0}})
+    EXPECT_LT(worst(KernelId::Exp, e, low, high), 2 * kUlp) << low;
+  for (auto [low, high] : {std::pair(-12.0, -0.6), {-0.7, 0.7}, {0.6, 12.0}, {-1e-3, 1e-3}})
+    EXPECT_LT(worst(KernelId::Tanh, t, low, high), 3 * kUlp) << low;
+  for (auto [low, high] : {std::pair(-6.0, -0.9), {-0.95, 0.95}, {0.9, 6.0}, {-1e-3, 1e-3}})
+    EXPECT_LT(worst(KernelId::Erf, r, low, high), 3 * kUlp) << low;
 }
 
 Value broadcast(const Value &a, const Value &b, const Shape &shape, Binary f, DType dtype) {
@@ -106,7 +125,8 @@ Value broadcast(const Value &a, const Value &b, const Shape &shape, Binary f, DT
     }
     return v.v[size_t(index)];
   };
-  for (int64_t i = 0; i < elementsOf(shape); ++i) y.v.push_back(f(at(a, i), at(b, i)));
+  for (int64_t i = 0; i < elementsOf(shape); ++i)
+    y.v.push_back(f(at(a, i), at(b, i)));
   return y;
 }
 
@@ -116,16 +136,25 @@ TEST(Elementwise, TwoOperandsBroadcast) {
     Binary f;
     bool toBool;
   };
-  const Row rows[] = {{KernelId::Add, [](double a, double b) { return a + b; }, false}, {KernelId::Sub, [](double a, double b) { return a - b; }, false},
-                      {KernelId::Mul, [](double a, double b) { return a * b; }, false}, {KernelId::Div, [](double a, double b) { return a / b; }, false},
-                      {KernelId::Pow, [](double a, double b) { return std::pow(a, b); }, false}, {KernelId::Max, [](double a, double b) { return std::max(a, b); }, false},
-                      {KernelId::Min, [](double a, double b) { return std::min(a, b); }, false}, {KernelId::Equal, [](double a, double b) { return double(a == b); }, true},
-                      {KernelId::Less, [](double a, double b) { return double(a < b); }, true}, {KernelId::LessEqual, [](double a, double b) { return double(a <= b); }, true},
-                      {KernelId::Greater, [](double a, double b) { return double(a > b); }, true}, {KernelId::GreaterEqual, [](double a, double b) { return double(a >= b); }, true}};
+  const Row rows[] = {{KernelId::Add, [](double a, double b) { return a + b; }, false},
+                      {KernelId::Sub, [](double a, double b) { return a - b; }, false},
+                      {KernelId::Mul, [](double a, double b) { return a * b; }, false},
+                      {KernelId::Div, [](double a, double b) { return a / b; }, false},
+                      {KernelId::Pow, [](double a, double b) { return std::pow(a, b); }, false},
+                      {KernelId::Max, [](double a, double b) { return std::max(a, b); }, false},
+                      {KernelId::Min, [](double a, double b) { return std::min(a, b); }, false},
+                      {KernelId::Equal, [](double a, double b) { return double(a == b); }, true},
+                      {KernelId::Less, [](double a, double b) { return double(a < b); }, true},
+                      {KernelId::LessEqual, [](double a, double b) { return double(a <= b); }, true},
+                      {KernelId::Greater, [](double a, double b) { return double(a > b); }, true},
+                      {KernelId::GreaterEqual, [](double a, double b) { return double(a >= b); }, true}};
   struct Shapes {
     Shape a, b, y;
   };
-  const Shapes shapes[] = {{{3, 5}, {3, 5}, {3, 5}}, {{3, 1, 7}, {5, 1}, {3, 5, 7}}, {{}, {4, 3}, {4, 3}}, {{2, 3, 4}, {1}, {2, 3, 4}}, {{0, 4}, {4}, {0, 4}}, {{257, 129}, {129}, {257, 129}}, {{257, 129}, {257, 1}, {257, 129}}};
+  const Shapes shapes[] = {
+      {{3, 5}, {3, 5}, {3, 5}},          {{3, 1, 7}, {5, 1}, {3, 5, 7}}, {{}, {4, 3}, {4, 3}},
+      {{2, 3, 4}, {1}, {2, 3, 4}},       {{0, 4}, {4}, {0, 4}},          {{257, 129}, {129}, {257, 129}},
+      {{257, 129}, {257, 1}, {257, 129}}};
   for (const Row &row : rows)
     for (const Shapes &s : shapes) {
       Value a = randomValue(s.a, 1, 0.5, 4), b = randomValue(s.b, 2, 0.5, 4);
@@ -133,14 +162,17 @@ TEST(Elementwise, TwoOperandsBroadcast) {
       if (row.kernel == KernelId::Pow) continue;
       Value i = randomValue(s.a, 1, -5, 6, DType::I64), j = randomValue(s.b, 2, 1, 4, DType::I64);
       Value y = broadcast(i, j, s.y, row.f, row.toBool ? DType::Bool : DType::I64);
-      for (double &v : y.v) v = std::trunc(v);
+      for (double &v : y.v)
+        v = std::trunc(v);
       expectCase({row.kernel, {i, j}, {y}});
     }
   Value p{DType::Bool, {4}, {0, 0, 1, 1}}, q{DType::Bool, {4}, {0, 1, 0, 1}};
   expectCase({KernelId::And, {p, q}, {{DType::Bool, {4}, {0, 0, 0, 1}}}});
   expectCase({KernelId::Or, {p, q}, {{DType::Bool, {4}, {0, 1, 1, 1}}}});
   expectCase({KernelId::Div, {integers({2}, {5, -7}), integers({1}, {0})}, {integers({2}, {0, 0})}}, "by zero");
-  expectCase({KernelId::Where, {{DType::Bool, {2, 1}, {1, 0}}, {DType::F32, {3}, {1, 2, 3}}, {DType::F32, {}, {9}}}, {{DType::F32, {2, 3}, {1, 2, 3, 9, 9, 9}}}});
+  expectCase({KernelId::Where,
+              {{DType::Bool, {2, 1}, {1, 0}}, {DType::F32, {3}, {1, 2, 3}}, {DType::F32, {}, {9}}},
+              {{DType::F32, {2, 3}, {1, 2, 3, 9, 9, 9}}}});
 }
 
 TEST(Elementwise, Cast) {
@@ -151,9 +183,15 @@ TEST(Elementwise, Cast) {
       if (from != DType::Bool && to != DType::Bool) x.v[2] = y.v[2] = 96;
       expectCase({KernelId::Cast, {x}, {y}});
     }
-  expectCase({KernelId::Cast, {{DType::F32, {4}, {2.9, -2.9, 0.5, -0.5}}}, {integers({4}, {2, -2, 0, 0})}}, "truncates");
+  expectCase({KernelId::Cast, {{DType::F32, {4}, {2.9, -2.9, 0.5, -0.5}}}, {integers({4}, {2, -2, 0, 0})}},
+             "truncates");
   expectCase({KernelId::Cast, {{DType::F32, {2}, {0.25, 0}}}, {{DType::Bool, {2}, {1, 0}}}});
-  expectCase({KernelId::Cast, {{DType::F32, {3}, {1 + 1.0 / 256, 1 + 3.0 / 256, NAN}}}, {{DType::BF16, {3}, {1, 1 + 4.0 / 256, NAN}}}, {}, 0}, "to even");
+  expectCase({KernelId::Cast,
+              {{DType::F32, {3}, {1 + 1.0 / 256, 1 + 3.0 / 256, NAN}}},
+              {{DType::BF16, {3}, {1, 1 + 4.0 / 256, NAN}}},
+              {},
+              0},
+             "to even");
 }
 
 TEST(Elementwise, ActivationGradients) {
@@ -161,7 +199,8 @@ TEST(Elementwise, ActivationGradients) {
     Value x = randomValue(shape, 5, -4, 4), dy = randomValue(shape, 6), up = randomValue(shape, 7);
     auto times = [&](Unary f) {
       Value y{DType::F32, shape, {}};
-      for (size_t i = 0; i < x.v.size(); ++i) y.v.push_back(f(x.v[i]) * dy.v[i]);
+      for (size_t i = 0; i < x.v.size(); ++i)
+        y.v.push_back(f(x.v[i]) * dy.v[i]);
       return y;
     };
     expectCase({KernelId::ReluGrad, {x, dy}, {times([](double v) { return v > 0 ? 1.0 : 0.0; })}});

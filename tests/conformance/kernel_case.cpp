@@ -13,7 +13,9 @@ namespace autotp::test {
 
 namespace {
 
-template <typename T> void put(std::byte *at, T value) { std::memcpy(at, &value, sizeof value); }
+template <typename T> void put(std::byte *at, T value) {
+  std::memcpy(at, &value, sizeof value);
+}
 template <typename T> T get(const std::byte *at) {
   T value;
   std::memcpy(&value, at, sizeof value);
@@ -22,25 +24,39 @@ template <typename T> T get(const std::byte *at) {
 
 void store(DType dtype, double x, std::byte *at) {
   switch (dtype) {
-  case DType::F32: return put(at, float(x));
-  case DType::F64: return put(at, x);
-  case DType::BF16: return put(at, uint16_t(std::bit_cast<uint32_t>(float(x)) >> 16)); // tests store values that fit
-  case DType::F16: return put(at, static_cast<_Float16>(x));
-  case DType::I64: return put(at, int64_t(x));
-  case DType::I32: return put(at, int32_t(x));
-  default: return put(at, uint8_t(x));
+  case DType::F32:
+    return put(at, float(x));
+  case DType::F64:
+    return put(at, x);
+  case DType::BF16:
+    return put(at, uint16_t(std::bit_cast<uint32_t>(float(x)) >> 16)); // tests store values that fit
+  case DType::F16:
+    return put(at, static_cast<_Float16>(x));
+  case DType::I64:
+    return put(at, int64_t(x));
+  case DType::I32:
+    return put(at, int32_t(x));
+  default:
+    return put(at, uint8_t(x));
   }
 }
 
 double load(DType dtype, const std::byte *at) {
   switch (dtype) {
-  case DType::F32: return get<float>(at);
-  case DType::F64: return get<double>(at);
-  case DType::BF16: return std::bit_cast<float>(uint32_t(get<uint16_t>(at)) << 16);
-  case DType::F16: return double(get<_Float16>(at));
-  case DType::I64: return double(get<int64_t>(at));
-  case DType::I32: return get<int32_t>(at);
-  default: return get<uint8_t>(at);
+  case DType::F32:
+    return get<float>(at);
+  case DType::F64:
+    return get<double>(at);
+  case DType::BF16:
+    return std::bit_cast<float>(uint32_t(get<uint16_t>(at)) << 16);
+  case DType::F16:
+    return double(get<_Float16>(at));
+  case DType::I64:
+    return double(get<int64_t>(at));
+  case DType::I32:
+    return get<int32_t>(at);
+  default:
+    return get<uint8_t>(at);
   }
 }
 
@@ -52,8 +68,10 @@ struct Laid {
 
   void reset(const Case &c) {
     for (size_t k = 0; k < operands.size(); ++k)
-      for (size_t i = 0; i < c.operands[k].v.size(); ++i) store(c.operands[k].dtype, c.operands[k].v[i], operands[k].data() + i * sizeOf(c.operands[k].dtype));
-    for (auto &r : results) std::fill(r.begin(), r.end(), std::byte{0x7f});
+      for (size_t i = 0; i < c.operands[k].v.size(); ++i)
+        store(c.operands[k].dtype, c.operands[k].v[i], operands[k].data() + i * sizeOf(c.operands[k].dtype));
+    for (auto &r : results)
+      std::fill(r.begin(), r.end(), std::byte{0x7f});
   }
 };
 
@@ -70,7 +88,8 @@ Laid layOut(const Case &c, int threads, int64_t workspaceBytes) {
     const Value &v = c.results[r];
     laid.results.emplace_back(size_t(elementsOf(v.shape)) * sizeOf(v.dtype));
     bool isInPlace = r < c.inPlace.size() && c.inPlace[r] >= 0;
-    laid.args.results.push_back({isInPlace ? laid.operands[size_t(c.inPlace[r])].data() : laid.results.back().data(), v.dtype, v.shape});
+    laid.args.results.push_back(
+        {isInPlace ? laid.operands[size_t(c.inPlace[r])].data() : laid.results.back().data(), v.dtype, v.shape});
     out.push_back(shapeOf(v));
   }
   uint64_t bytes = workspaceBytes < 0 ? cpuWorkspaceBytes(c.kernel, in, out, threads) : uint64_t(workspaceBytes);
@@ -86,7 +105,8 @@ Laid layOut(const Case &c, int threads, int64_t workspaceBytes) {
 
 int64_t elementsOf(const Shape &shape) {
   int64_t n = 1;
-  for (int64_t d : shape) n *= d;
+  for (int64_t d : shape)
+    n *= d;
   return n;
 }
 
@@ -101,12 +121,17 @@ Value randomValue(Shape shape, int seed, double low, double high, DType dtype) {
   return value;
 }
 
-Value filled(Shape shape, double value, DType dtype) { return {dtype, shape, std::vector<double>(size_t(elementsOf(shape)), value)}; }
-Value integers(Shape shape, std::vector<double> values, DType dtype) { return {dtype, std::move(shape), std::move(values)}; }
+Value filled(Shape shape, double value, DType dtype) {
+  return {dtype, shape, std::vector<double>(size_t(elementsOf(shape)), value)};
+}
+Value integers(Shape shape, std::vector<double> values, DType dtype) {
+  return {dtype, std::move(shape), std::move(values)};
+}
 
 KernelAttributes attributes(std::vector<std::pair<std::string, KernelAttributes::Value>> values) {
   KernelAttributes all;
-  for (auto &[name, value] : values) all.set(name, value);
+  for (auto &[name, value] : values)
+    all.set(name, value);
   return all;
 }
 
@@ -123,14 +148,17 @@ llvm::Expected<std::vector<Value>> runCase(const Case &c, int threads, Status &s
       const TensorArg &t = laid.args.results[r];
       const auto *at = t.as<std::byte>();
       std::vector<std::byte> bytes(at, at + size_t(t.elements()) * sizeOf(t.dtype));
-      if (run == 0) first.push_back(std::move(bytes));
-      else EXPECT_EQ(first[r], bytes) << nameOf(c.kernel).str() << " gives other bits when run again";
+      if (run == 0)
+        first.push_back(std::move(bytes));
+      else
+        EXPECT_EQ(first[r], bytes) << nameOf(c.kernel).str() << " gives other bits when run again";
     }
   }
   std::vector<Value> got;
   for (size_t r = 0; r < c.results.size(); ++r) {
     Value v{c.results[r].dtype, c.results[r].shape, {}};
-    for (size_t i = 0; i < size_t(elementsOf(v.shape)); ++i) v.v.push_back(load(v.dtype, first[r].data() + i * sizeOf(v.dtype)));
+    for (size_t i = 0; i < size_t(elementsOf(v.shape)); ++i)
+      v.v.push_back(load(v.dtype, first[r].data() + i * sizeOf(v.dtype)));
     got.push_back(std::move(v));
   }
   return got;
@@ -150,7 +178,8 @@ void expectCase(const Case &c, const std::string &what) {
       for (size_t i = 0; i < c.results[r].v.size(); ++i) {
         double g = (*got)[r].v[i], w = c.results[r].v[i];
         bool same = g == w || (g != g && w != w) || std::fabs(g - w) <= c.tolerance * (1 + std::fabs(w));
-        ASSERT_TRUE(same) << nameOf(c.kernel).str() << " " << what << ", result " << r << ", element " << i << ": " << g << ", not " << w << " (" << threads << " threads)";
+        ASSERT_TRUE(same) << nameOf(c.kernel).str() << " " << what << ", result " << r << ", element " << i << ": " << g
+                          << ", not " << w << " (" << threads << " threads)";
       }
     }
   }

@@ -12,13 +12,15 @@ namespace {
 
 std::vector<int64_t> indexOf(int64_t flat, const Shape &shape) {
   std::vector<int64_t> index(shape.size());
-  for (size_t d = shape.size(); d-- > 0; flat /= shape[d]) index[d] = flat % shape[d];
+  for (size_t d = shape.size(); d-- > 0; flat /= shape[d])
+    index[d] = flat % shape[d];
   return index;
 }
 
 int64_t flatOf(const std::vector<int64_t> &index, const Shape &shape) {
   int64_t flat = 0;
-  for (size_t d = 0; d < shape.size(); ++d) flat = flat * shape[d] + index[d];
+  for (size_t d = 0; d < shape.size(); ++d)
+    flat = flat * shape[d] + index[d];
   return flat;
 }
 
@@ -42,10 +44,12 @@ TEST(Movement, TransposeEveryPermutation) {
     Value x = randomValue(shape, 2);
     do {
       Value y;
-      for (int64_t p : perm) y.shape.push_back(shape[size_t(p)]);
+      for (int64_t p : perm)
+        y.shape.push_back(shape[size_t(p)]);
       for (int64_t i = 0; i < elementsOf(y.shape); ++i) {
         std::vector<int64_t> to = indexOf(i, y.shape), from(4);
-        for (size_t d = 0; d < 4; ++d) from[size_t(perm[d])] = to[d];
+        for (size_t d = 0; d < 4; ++d)
+          from[size_t(perm[d])] = to[d];
         y.v.push_back(x.v[size_t(flatOf(from, shape))]);
       }
       expectCase({KernelId::Transpose, {x}, {y}, attributes({{"perm", perm}}), 0});
@@ -57,7 +61,8 @@ TEST(Movement, SliceAndConcat) {
   const Shape shape = {3, 7, 5};
   Value x = randomValue(shape, 3);
   for (int64_t axis = 0; axis < 3; ++axis)
-    for (auto [start, step, length] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 2}, {0, 2, 2}, {2, -1, 3}, {2, 1, 0}}) {
+    for (auto [start, step, length] :
+         {std::tuple<int64_t, int64_t, int64_t>{1, 1, 2}, {0, 2, 2}, {2, -1, 3}, {2, 1, 0}}) {
       Value y{DType::F32, shape, {}};
       y.shape[size_t(axis)] = length;
       for (int64_t i = 0; i < elementsOf(y.shape); ++i) {
@@ -112,7 +117,8 @@ TEST(Movement, GatherAndScatterAdd) {
   }
   Value many = randomValue({9000}, 5, 0, 50, DType::I64), grown = randomValue({9000, 9}, 6), large = filled({50, 9}, 0);
   for (size_t i = 0; i < many.v.size(); ++i)
-    for (size_t w = 0; w < 9; ++w) large.v[size_t(many.v[i]) * 9 + w] += grown.v[i * 9 + w];
+    for (size_t w = 0; w < 9; ++w)
+      large.v[size_t(many.v[i]) * 9 + w] += grown.v[i * 9 + w];
   expectCase({KernelId::ScatterAdd, {many, grown}, {large}, attributes({{"rows", int64_t(50)}}), 1e-4});
 }
 
@@ -129,10 +135,12 @@ TEST(Movement, ReduceEveryAxis) {
             kept.push_back(isSummed ? 1 : shape[size_t(d)]);
             if (!isSummed || keep) result.push_back(kept.back());
           }
-          Value x = randomValue(shape, 9, -3, 3, dtype), sum = filled(result, 0, dtype), most = filled(result, -INFINITY, dtype);
+          Value x = randomValue(shape, 9, -3, 3, dtype), sum = filled(result, 0, dtype),
+                most = filled(result, -INFINITY, dtype);
           for (int64_t i = 0; i < elementsOf(shape); ++i) {
             std::vector<int64_t> index = indexOf(i, shape);
-            for (int64_t axis : axes) index[size_t(axis)] = 0;
+            for (int64_t axis : axes)
+              index[size_t(axis)] = 0;
             size_t to = size_t(flatOf(index, kept));
             sum.v[to] += x.v[size_t(i)];
             most.v[to] = std::max(most.v[to], x.v[size_t(i)]);

@@ -12,8 +12,10 @@ namespace {
 /// Batches broadcast; at most one leading dimension a side.
 Value productOf(const Value &a, const Value &b, bool transA, bool transB) {
   const size_t ra = a.shape.size(), rb = b.shape.size();
-  const int64_t m = a.shape[ra - (transA ? 1 : 2)], k = a.shape[ra - (transA ? 2 : 1)], n = b.shape[rb - (transB ? 2 : 1)];
-  const int64_t batchA = ra > 2 ? a.shape[0] : 1, batchB = rb > 2 ? b.shape[0] : 1, batch = batchA == 1 ? batchB : batchA;
+  const int64_t m = a.shape[ra - (transA ? 1 : 2)], k = a.shape[ra - (transA ? 2 : 1)],
+                n = b.shape[rb - (transB ? 2 : 1)];
+  const int64_t batchA = ra > 2 ? a.shape[0] : 1, batchB = rb > 2 ? b.shape[0] : 1,
+                batch = batchA == 1 ? batchB : batchA;
   Value c;
   if (std::max(ra, rb) > 2) c.shape.push_back(batch);
   c.shape.insert(c.shape.end(), {m, n});
@@ -22,7 +24,9 @@ Value productOf(const Value &a, const Value &b, bool transA, bool transB) {
       for (int64_t j = 0; j < n; ++j) {
         const int64_t atA = batchA == 1 ? 0 : z * m * k, atB = batchB == 1 ? 0 : z * k * n;
         double sum = 0;
-        for (int64_t p = 0; p < k; ++p) sum += a.v[size_t(atA + (transA ? p * m + i : i * k + p))] * b.v[size_t(atB + (transB ? j * k + p : p * n + j))];
+        for (int64_t p = 0; p < k; ++p)
+          sum +=
+              a.v[size_t(atA + (transA ? p * m + i : i * k + p))] * b.v[size_t(atB + (transB ? j * k + p : p * n + j))];
         c.v.push_back(sum);
       }
   return c;
@@ -33,15 +37,22 @@ TEST(Products, MatMul) {
     Shape batchA, batchB;
   };
   for (const Row &row : {Row{{}, {}}, Row{{3}, {3}}, Row{{3}, {}}, Row{{}, {3}}, Row{{1}, {3}}, Row{{3}, {1}}})
-    for (auto [m, k, n] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1}, {5, 7, 3}, {33, 65, 17}, {0, 4, 3}, {4, 0, 3}, {4, 3, 0}})
+    for (auto [m, k, n] :
+         {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1}, {5, 7, 3}, {33, 65, 17}, {0, 4, 3}, {4, 0, 3}, {4, 3, 0}})
       for (int64_t transA : {0, 1})
         for (int64_t transB : {0, 1}) {
           Shape a = row.batchA, b = row.batchB;
-          for (int64_t d : transA ? Shape{k, m} : Shape{m, k}) a.push_back(d);
-          for (int64_t d : transB ? Shape{n, k} : Shape{k, n}) b.push_back(d);
+          for (int64_t d : transA ? Shape{k, m} : Shape{m, k})
+            a.push_back(d);
+          for (int64_t d : transB ? Shape{n, k} : Shape{k, n})
+            b.push_back(d);
           Value x = randomValue(a, 1), y = randomValue(b, 2);
-          expectCase({KernelId::MatMul, {x, y}, {productOf(x, y, transA, transB)}, attributes({{"trans_a", transA}, {"trans_b", transB}})},
-                     "batches " + std::to_string(row.batchA.size()) + std::to_string(row.batchB.size()) + " sizes " + std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
+          expectCase({KernelId::MatMul,
+                      {x, y},
+                      {productOf(x, y, transA, transB)},
+                      attributes({{"trans_a", transA}, {"trans_b", transB}})},
+                     "batches " + std::to_string(row.batchA.size()) + std::to_string(row.batchB.size()) + " sizes " +
+                         std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
         }
 }
 
@@ -61,11 +72,14 @@ std::vector<double> scoresOf(const AttentionCase &c, const Sizes &z, int64_t b, 
   std::vector<double> scores;
   for (int64_t j = 0; j < z.t; ++j) {
     double dot = 0;
-    for (int64_t d = 0; d < z.d; ++d) dot += c.q.v[size_t(((b * z.s + i) * z.h + h) * z.d + d)] * c.k.v[size_t(((b * z.t + j) * z.kv + h / (z.h / z.kv)) * z.d + d)];
+    for (int64_t d = 0; d < z.d; ++d)
+      dot += c.q.v[size_t(((b * z.s + i) * z.h + h) * z.d + d)] *
+             c.k.v[size_t(((b * z.t + j) * z.kv + h / (z.h / z.kv)) * z.d + d)];
     dot *= kScale;
     if (!z.mask.empty()) {
       int64_t at[4] = {b, h, i, j}, flat = 0;
-      for (size_t n = 0; n < 4; ++n) flat = flat * z.mask[n] + (z.mask[n] == 1 ? 0 : at[n]);
+      for (size_t n = 0; n < 4; ++n)
+        flat = flat * z.mask[n] + (z.mask[n] == 1 ? 0 : at[n]);
       dot += c.mask.v[size_t(flat)];
     }
     scores.push_back(z.causal && j > i + z.t - z.s ? -INFINITY : dot);
@@ -76,7 +90,8 @@ std::vector<double> scoresOf(const AttentionCase &c, const Sizes &z, int64_t b, 
 void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h) {
   std::vector<double> p = scoresOf(c, z, b, i, h), slope(p.size());
   double total = 0, dot = 0;
-  for (double s : p) total += std::exp(s);
+  for (double s : p)
+    total += std::exp(s);
   c.lse.v[size_t((b * z.h + h) * z.s + i)] = total > 0 ? std::log(total) : -INFINITY;
   const int64_t row = (b * z.s + i) * z.h + h, head = h / (z.h / z.kv);
   for (int64_t j = 0; j < z.t; ++j) {
@@ -101,19 +116,23 @@ void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h) 
 
 void expectAttention(const Sizes &z, bool masksWholeRows) {
   const Shape q = {z.b, z.s, z.h, z.d}, k = {z.b, z.t, z.kv, z.d}, v = {z.b, z.t, z.kv, z.e}, o = {z.b, z.s, z.h, z.e};
-  AttentionCase c{randomValue(q, 1), randomValue(k, 2), randomValue(v, 3), randomValue(z.mask, 4), filled(o, 0), filled({z.b, z.h, z.s}, 0), randomValue(o, 5), filled(q, 0), filled(k, 0), filled(v, 0)};
+  AttentionCase c{
+      randomValue(q, 1),          randomValue(k, 2), randomValue(v, 3), randomValue(z.mask, 4), filled(o, 0),
+      filled({z.b, z.h, z.s}, 0), randomValue(o, 5), filled(q, 0),      filled(k, 0),           filled(v, 0)};
   for (size_t i = 0; i < c.mask.v.size() && !z.mask.empty(); ++i)
     if (i % 3 == 1 || (masksWholeRows && int64_t(i) / z.mask[3] % 4 == 2)) c.mask.v[i] = -INFINITY;
   for (int64_t b = 0; b < z.b; ++b)
     for (int64_t i = 0; i < z.s; ++i)
-      for (int64_t h = 0; h < z.h; ++h) fillRow(c, z, b, i, h);
+      for (int64_t h = 0; h < z.h; ++h)
+        fillRow(c, z, b, i, h);
   KernelAttributes a = attributes({{"scale", kScale}, {"causal", z.causal}});
   std::vector<Value> forward = {c.q, c.k, c.v}, backward = {c.q, c.k, c.v, c.out, c.lse, c.dOut};
   if (!z.mask.empty()) {
     forward.push_back(c.mask);
     backward.push_back(c.mask);
   }
-  std::string what = "s " + std::to_string(z.s) + " t " + std::to_string(z.t) + " h " + std::to_string(z.h) + " causal " + std::to_string(z.causal);
+  std::string what = "s " + std::to_string(z.s) + " t " + std::to_string(z.t) + " h " + std::to_string(z.h) +
+                     " causal " + std::to_string(z.causal);
   expectCase({KernelId::Attention, forward, {c.out, c.lse}, a, 2e-5}, what);
   expectCase({KernelId::AttentionGrad, backward, {c.dq, c.dk, c.dv}, a, 1e-4}, what);
 }

@@ -9,13 +9,13 @@ namespace autotp::test {
 namespace {
 
 TEST(Refusals, EveryKernelIsKnownAndChecksItsCounts) {
-#define AUTOTP_KERNEL(id, name, operands, results)                                                                                                                                                     \
-  {                                                                                                                                                                                                    \
-    auto made = makeCpuDevice(1)->prepare(KernelId::name, KernelArgs());                                                                                                                               \
-    EXPECT_FALSE(bool(made)) << #name;                                                                                                                                                                 \
-    std::string text = made ? std::string() : describe(made.takeError());                                                                                                                              \
-    EXPECT_EQ(text.find("unknown"), std::string::npos) << text;                                                                                                                                        \
-    EXPECT_NE(text.find(#name), std::string::npos) << text;                                                                                                                                            \
+#define AUTOTP_KERNEL(id, name, operands, results)                                                                     \
+  {                                                                                                                    \
+    auto made = makeCpuDevice(1)->prepare(KernelId::name, KernelArgs());                                               \
+    EXPECT_FALSE(bool(made)) << #name;                                                                                 \
+    std::string text = made ? std::string() : describe(made.takeError());                                              \
+    EXPECT_EQ(text.find("unknown"), std::string::npos) << text;                                                        \
+    EXPECT_NE(text.find(#name), std::string::npos) << text;                                                            \
   }
 #include "runtime/plan/kernels.def"
 #undef AUTOTP_KERNEL
@@ -23,7 +23,8 @@ TEST(Refusals, EveryKernelIsKnownAndChecksItsCounts) {
 }
 
 TEST(Refusals, Shapes) {
-  Value a = filled({2, 3}, 1), b = filled({3, 2}, 1), square = filled({2, 2}, 1), flat = filled({5}, 1), q = filled({1, 2, 4, 8}, 1);
+  Value a = filled({2, 3}, 1), b = filled({3, 2}, 1), square = filled({2, 2}, 1), flat = filled({5}, 1),
+        q = filled({1, 2, 4, 8}, 1);
   expectRefused({KernelId::Exp, {a}, {b}}, "shape");
   expectRefused({KernelId::Add, {a, b}, {a}}, "broadcast");
   expectRefused({KernelId::MatMul, {a, a}, {square}}, "fit");
@@ -41,16 +42,22 @@ TEST(Refusals, Shapes) {
   expectRefused({KernelId::RmsNorm, {a, filled({3}, 1)}, {flat, filled({2}, 1)}}, "elements");
   expectRefused({KernelId::RmsNorm, {a, filled({3}, 1)}, {a, flat}}, "elements");
   expectRefused({KernelId::RmsNormGrad, {a, filled({3}, 1), filled({2}, 1), flat}, {a, filled({3}, 1)}}, "elements");
-  expectRefused({KernelId::LayerNormGrad, {a, filled({3}, 1), filled({2}, 1), filled({2}, 1), a}, {a, filled({3}, 1), flat}}, "elements");
-  expectRefused({KernelId::Attention, {q, filled({1, 2, 3, 8}, 1), filled({1, 2, 3, 8}, 1)}, {q, filled({1, 4, 2}, 1)}}, "fit");
+  expectRefused(
+      {KernelId::LayerNormGrad, {a, filled({3}, 1), filled({2}, 1), filled({2}, 1), a}, {a, filled({3}, 1), flat}},
+      "elements");
+  expectRefused({KernelId::Attention, {q, filled({1, 2, 3, 8}, 1), filled({1, 2, 3, 8}, 1)}, {q, filled({1, 4, 2}, 1)}},
+                "fit");
   expectRefused({KernelId::Attention, {q, q, q}, {flat, filled({1, 4, 2}, 1)}}, "elements");
   expectRefused({KernelId::AttentionGrad, {q, q, q, q, flat, q}, {q, q, q}}, "elements");
   expectRefused({KernelId::Rotary, {q, flat, flat}, {q}}, "cos");
   expectRefused({KernelId::Gather, {a, integers({2}, {0, 1})}, {a, a}}, "results");
   expectRefused({KernelId::CrossEntropy, {a, integers({2}, {0, 1})}, {filled({}, 0), filled({}, 0), flat}}, "elements");
-  expectRefused({KernelId::CrossEntropyGrad, {a, integers({2}, {0, 1}), filled({2}, 0), filled({}, 0)}, {flat}}, "elements");
+  expectRefused({KernelId::CrossEntropyGrad, {a, integers({2}, {0, 1}), filled({2}, 0), filled({}, 0)}, {flat}},
+                "elements");
   expectRefused({KernelId::AdamW, {a, a, a, flat, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}}, "elements");
-  expectRefused({KernelId::AdamW, {a, a, a, a, filled({0}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}, {}, 0, {0, 1, 2}}, "elements");
+  expectRefused(
+      {KernelId::AdamW, {a, a, a, a, filled({0}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}, {}, 0, {0, 1, 2}},
+      "elements");
 }
 
 TEST(Refusals, DTypes) {
@@ -66,12 +73,14 @@ TEST(Refusals, DTypes) {
 }
 
 TEST(Refusals, Workspace) {
-  Value q = filled({1, 2, 4, 8}, 1), lse = filled({1, 4, 2}, 1), x = filled({3, 4}, 1), n = filled({4}, 1), r = filled({3}, 1);
+  Value q = filled({1, 2, 4, 8}, 1), lse = filled({1, 4, 2}, 1), x = filled({3, 4}, 1), n = filled({4}, 1),
+        r = filled({3}, 1);
   expectRefused({KernelId::Attention, {q, q, q}, {q, lse}}, "workspace", 64);
   expectRefused({KernelId::AttentionGrad, {q, q, q, q, lse, q}, {q, q, q}}, "workspace", 64);
   expectRefused({KernelId::RmsNormGrad, {x, n, r, x}, {x, n}}, "workspace", 8);
   expectRefused({KernelId::LayerNormGrad, {x, n, r, r, x}, {x, n, n}}, "workspace", 8);
-  expectRefused({KernelId::CrossEntropy, {x, integers({3}, {0, 1, 2})}, {filled({}, 0), filled({}, 0), r}}, "workspace", 4);
+  expectRefused({KernelId::CrossEntropy, {x, integers({3}, {0, 1, 2})}, {filled({}, 0), filled({}, 0), r}}, "workspace",
+                4);
 }
 
 } // namespace

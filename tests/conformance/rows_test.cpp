@@ -14,8 +14,10 @@ TEST(Rows, SoftmaxAndItsGradient) {
     for (int64_t r = 0; r < rows; ++r) {
       const double *a = &x.v[size_t(r * n)], *g = &dy.v[size_t(r * n)];
       double total = 0, dot = 0;
-      for (int64_t i = 0; i < n; ++i) total += std::exp(a[i]);
-      for (int64_t i = 0; i < n; ++i) dot += g[i] * std::exp(a[i]) / total;
+      for (int64_t i = 0; i < n; ++i)
+        total += std::exp(a[i]);
+      for (int64_t i = 0; i < n; ++i)
+        dot += g[i] * std::exp(a[i]) / total;
       for (int64_t i = 0; i < n; ++i) {
         y.v.push_back(std::exp(a[i]) / total);
         dx.v.push_back(std::exp(a[i]) / total * (g[i] - dot));
@@ -33,12 +35,18 @@ struct NormCase {
 /// From the formulas of the papers, in double. `centred`: LayerNorm, else RMS norm.
 NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred) {
   const Shape all = {rows, n};
-  NormCase c{randomValue(all, 1), randomValue({n}, 2), randomValue({n}, 3), randomValue(all, 4), {DType::F32, all, {}}, {DType::F32, {rows}, {}}, {DType::F32, {rows}, {}}, {DType::F32, all, {}}, filled({n}, 0), filled({n}, 0)};
+  NormCase c{randomValue(all, 1),      randomValue({n}, 2),
+             randomValue({n}, 3),      randomValue(all, 4),
+             {DType::F32, all, {}},    {DType::F32, {rows}, {}},
+             {DType::F32, {rows}, {}}, {DType::F32, all, {}},
+             filled({n}, 0),           filled({n}, 0)};
   for (int64_t r = 0; r < rows; ++r) {
     const double *x = &c.x.v[size_t(r * n)], *g = &c.dy.v[size_t(r * n)];
     double mean = 0, square = 0, sum = 0, dot = 0;
-    for (int64_t i = 0; i < n && centred; ++i) mean += x[i] / double(n);
-    for (int64_t i = 0; i < n; ++i) square += (x[i] - mean) * (x[i] - mean) / double(n);
+    for (int64_t i = 0; i < n && centred; ++i)
+      mean += x[i] / double(n);
+    for (int64_t i = 0; i < n; ++i)
+      square += (x[i] - mean) * (x[i] - mean) / double(n);
     const double s = 1 / std::sqrt(square + epsilon);
     c.mean.v.push_back(mean);
     c.rstd.v.push_back(s);
@@ -50,7 +58,8 @@ NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred) {
       sum += centred ? g[i] * c.scale.v[size_t(i)] / double(n) : 0;
       dot += g[i] * c.scale.v[size_t(i)] * normal / double(n);
     }
-    for (int64_t i = 0; i < n; ++i) c.dx.v.push_back(s * (g[i] * c.scale.v[size_t(i)] - sum - (x[i] - mean) * s * dot));
+    for (int64_t i = 0; i < n; ++i)
+      c.dx.v.push_back(s * (g[i] * c.scale.v[size_t(i)] - sum - (x[i] - mean) * s * dot));
   }
   return c;
 }
@@ -103,7 +112,8 @@ Losses lossesOf(const Value &x, const Value &labels, double dloss, int64_t ignor
     l.most.v.push_back(most);
     if (counts) l.loss.v[0] += std::log(total) - x.v[size_t(r * n + label)];
     l.count.v[0] += counts;
-    for (int64_t i = 0; i < n; ++i) l.dlogits.v.push_back(counts ? dloss * (std::exp(x.v[size_t(r * n + i)]) / total - (i == label)) : 0);
+    for (int64_t i = 0; i < n; ++i)
+      l.dlogits.v.push_back(counts ? dloss * (std::exp(x.v[size_t(r * n + i)]) / total - (i == label)) : 0);
   }
   return l;
 }
@@ -111,8 +121,10 @@ Losses lossesOf(const Value &x, const Value &labels, double dloss, int64_t ignor
 TEST(Rows, CrossEntropyWholeAndSharded) {
   for (int64_t ignored : {int64_t(-100), int64_t(3)})
     for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 5}, {7, 37}, {65, 1031}}) {
-      Value x = randomValue({rows, n}, 1, -5, 5), labels = randomValue({rows}, 2, 0, double(n), DType::I64), dloss = filled({}, 0.25);
-      for (int64_t r = 1; r < rows; r += 3) labels.v[size_t(r)] = double(ignored);
+      Value x = randomValue({rows, n}, 1, -5, 5), labels = randomValue({rows}, 2, 0, double(n), DType::I64),
+            dloss = filled({}, 0.25);
+      for (int64_t r = 1; r < rows; r += 3)
+        labels.v[size_t(r)] = double(ignored);
       Losses l = lossesOf(x, labels, 0.25, ignored);
       KernelAttributes a = attributes({{"ignore_index", ignored}});
       expectCase({KernelId::CrossEntropy, {x, labels}, {l.loss, l.count, l.lse}, a});
@@ -128,7 +140,8 @@ TEST(Rows, CrossEntropyWholeAndSharded) {
             own.v[size_t(r)] += std::exp(part.v.back() - l.most.v[size_t(r)]);
             if (i == int64_t(labels.v[size_t(r)])) own.v[size_t(rows + r)] = part.v.back();
           }
-        for (size_t i = 0; i < sums.v.size(); ++i) sums.v[i] += own.v[i];
+        for (size_t i = 0; i < sums.v.size(); ++i)
+          sums.v[i] += own.v[i];
         KernelAttributes shard = attributes({{"ignore_index", ignored}, {"class_offset", from}, {"classes", n}});
         expectCase({KernelId::CrossEntropyLocal, {part, labels, l.most}, {own}, shard});
         expectCase({KernelId::CrossEntropyGrad, {part, labels, l.lse, dloss}, {slope}, shard});
@@ -136,19 +149,31 @@ TEST(Rows, CrossEntropyWholeAndSharded) {
       expectCase({KernelId::CrossEntropyFinish, {sums, l.most, labels}, {l.loss, l.count, l.lse}, a});
       labels.v[0] = double(n);
       expectStatus({KernelId::CrossEntropy, {x, labels}, {l.loss, l.count, l.lse}, a}, Status::IndexOutOfRange);
-      expectStatus({KernelId::CrossEntropyLocal, {x, labels, l.most}, {filled({2, rows}, 0)}, attributes({{"ignore_index", ignored}, {"classes", n}})}, Status::IndexOutOfRange);
+      expectStatus({KernelId::CrossEntropyLocal,
+                    {x, labels, l.most},
+                    {filled({2, rows}, 0)},
+                    attributes({{"ignore_index", ignored}, {"classes", n}})},
+                   Status::IndexOutOfRange);
     }
 }
 
 TEST(Rows, AccumulateAndGradScale) {
   Value sum = randomValue({40001}, 1), x = randomValue({40001}, 2), y = sum;
-  for (size_t i = 0; i < y.v.size(); ++i) y.v[i] += x.v[i];
+  for (size_t i = 0; i < y.v.size(); ++i)
+    y.v[i] += x.v[i];
   expectCase({KernelId::Accumulate, {sum, x}, {y}, {}, 1e-6, {0}});
   for (double limit : {0.0, 0.5, 100.0}) {
     const double norm = std::sqrt(36.0) / 4, scale = (limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1) / 4;
-    expectCase({KernelId::GradScale, {filled({}, 36), filled({}, 4)}, {filled({}, scale), filled({}, norm)}, attributes({{"max_norm", limit}})});
+    expectCase({KernelId::GradScale,
+                {filled({}, 36), filled({}, 4)},
+                {filled({}, scale), filled({}, norm)},
+                attributes({{"max_norm", limit}})});
   }
-  expectStatus({KernelId::GradScale, {filled({}, 36), filled({}, 0)}, {filled({}, 0), filled({}, 0)}, attributes({{"max_norm", 1.0}})}, Status::NoValidLabels);
+  expectStatus({KernelId::GradScale,
+                {filled({}, 36), filled({}, 0)},
+                {filled({}, 0), filled({}, 0)},
+                attributes({{"max_norm", 1.0}})},
+               Status::NoValidLabels);
 }
 
 const std::vector<int64_t> kBegins = {3, 50, 69000}, kEnds = {20, 68000, 140000};
@@ -166,7 +191,13 @@ TEST(Rows, SegmentsOfSlices) {
     double squares = 0;
     for (int64_t i = 0; i < slice; ++i)
       if (inSegments(dpRank * slice + i)) squares += x.v[size_t(i)] * x.v[size_t(i)];
-    expectCase({KernelId::SumSquares, {x}, {filled({}, squares)}, attributes({{"begins", kBegins}, {"ends", kEnds}, {"dp_slice", slice}}), 1e-6, {}, dpRank});
+    expectCase({KernelId::SumSquares,
+                {x},
+                {filled({}, squares)},
+                attributes({{"begins", kBegins}, {"ends", kEnds}, {"dp_slice", slice}}),
+                1e-6,
+                {},
+                dpRank});
   }
 }
 
@@ -174,16 +205,30 @@ TEST(Rows, AdamWIsTorchs) {
   const int64_t n = 70000;
   const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0.1, lr = 0.01, scale = 0.5, step = 3;
   for (int dpRank : {0, 1}) {
-    Value p = randomValue({n}, 1), m = randomValue({n}, 2), v = randomValue({n}, 3, 0, 1), g = randomValue({n}, 4), p1 = p, m1 = m, v1 = v;
+    Value p = randomValue({n}, 1), m = randomValue({n}, 2), v = randomValue({n}, 3, 0, 1), g = randomValue({n}, 4),
+          p1 = p, m1 = m, v1 = v;
     for (size_t i = 0; i < size_t(n); ++i) {
       const double grad = g.v[i] * scale;
       m1.v[i] = beta1 * m.v[i] + (1 - beta1) * grad;
       v1.v[i] = beta2 * v.v[i] + (1 - beta2) * grad * grad;
       if (inSegments(dpRank * n + int64_t(i))) p1.v[i] *= 1 - lr * decay;
-      p1.v[i] -= lr * (m1.v[i] / (1 - std::pow(beta1, step))) / (std::sqrt(v1.v[i] / (1 - std::pow(beta2, step))) + epsilon);
+      p1.v[i] -=
+          lr * (m1.v[i] / (1 - std::pow(beta1, step))) / (std::sqrt(v1.v[i] / (1 - std::pow(beta2, step))) + epsilon);
     }
-    KernelAttributes a = attributes({{"beta1", beta1}, {"beta2", beta2}, {"epsilon", epsilon}, {"weight_decay", decay}, {"begins", kBegins}, {"ends", kEnds}, {"dp_slice", n}});
-    expectCase({KernelId::AdamW, {p, m, v, g, filled({}, scale), filled({}, lr), filled({}, step)}, {p1, m1, v1}, a, 1e-5, {0, 1, 2}, dpRank});
+    KernelAttributes a = attributes({{"beta1", beta1},
+                                     {"beta2", beta2},
+                                     {"epsilon", epsilon},
+                                     {"weight_decay", decay},
+                                     {"begins", kBegins},
+                                     {"ends", kEnds},
+                                     {"dp_slice", n}});
+    expectCase({KernelId::AdamW,
+                {p, m, v, g, filled({}, scale), filled({}, lr), filled({}, step)},
+                {p1, m1, v1},
+                a,
+                1e-5,
+                {0, 1, 2},
+                dpRank});
   }
 }
 

@@ -18,7 +18,9 @@
 namespace autotp::test {
 namespace {
 
-std::string folderOf(const std::string &fixture) { return std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture; }
+std::string folderOf(const std::string &fixture) {
+  return std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture;
+}
 
 std::map<std::string, std::vector<double>> readTensors(const std::string &path) {
   SafetensorsFile file = llvm::cantFail(readSafetensors(path));
@@ -41,19 +43,22 @@ std::map<std::string, std::vector<double>> readTensors(const std::string &path) 
 
 double normOf(const std::vector<double> &x) {
   double sum = 0;
-  for (double v : x) sum += v * v;
+  for (double v : x)
+    sum += v * v;
   return std::sqrt(sum);
 }
 
 double distance(const std::vector<double> &a, const std::vector<double> &b) {
   double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  for (size_t i = 0; i < a.size(); ++i)
+    sum += (a[i] - b[i]) * (a[i] - b[i]);
   return std::sqrt(sum);
 }
 
 void compareGradients(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
   double global = 0;
-  for (const auto &[name, gradient] : expected.gradients) global += normOf(gradient) * normOf(gradient);
+  for (const auto &[name, gradient] : expected.gradients)
+    global += normOf(gradient) * normOf(gradient);
   for (const auto &[name, gradient] : expected.gradients) {
     auto at = run.gradients.find(name);
     if (at == run.gradients.end() || at->second.size() != gradient.size()) {
@@ -61,7 +66,8 @@ void compareGradients(const Expected &expected, const Trained &run, std::vector<
       continue;
     }
     double off = distance(gradient, at->second), bound = 1e-4 * normOf(gradient) + 1e-7 * std::sqrt(global);
-    if (!(off <= bound)) broken.push_back(llvm::formatv("gradient of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
+    if (!(off <= bound))
+      broken.push_back(llvm::formatv("gradient of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
   }
 }
 
@@ -84,8 +90,11 @@ void compareWeights(const Expected &expected, const Trained &run, std::vector<st
       off += d * d;
       size += weights[i] * weights[i];
     }
-    if (!(std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12)) broken.push_back(llvm::formatv("weights of {0}: off by {1:e} of {2:e}", name, std::sqrt(off), std::sqrt(size)).str());
-    if (!(farthest <= 2 * double(expected.steps) * expected.optimizer.lr)) broken.push_back(llvm::formatv("weights of {0}: one is off by {1:e}", name, farthest).str());
+    if (!(std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12))
+      broken.push_back(
+          llvm::formatv("weights of {0}: off by {1:e} of {2:e}", name, std::sqrt(off), std::sqrt(size)).str());
+    if (!(farthest <= 2 * double(expected.steps) * expected.optimizer.lr))
+      broken.push_back(llvm::formatv("weights of {0}: one is off by {1:e}", name, farthest).str());
   }
 }
 
@@ -94,7 +103,8 @@ std::vector<double> readLosses(const std::string &path) {
   auto file = llvm::MemoryBuffer::getFile(path);
   llvm::SmallVector<llvm::StringRef, 8> lines;
   (*file)->getBuffer().split(lines, '\n', -1, false);
-  for (llvm::StringRef line : lines) losses.push_back(llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber("loss").getValue());
+  for (llvm::StringRef line : lines)
+    losses.push_back(llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber("loss").getValue());
   return losses;
 }
 
@@ -105,8 +115,15 @@ Expected readExpected(const std::string &name) {
   llvm::json::Value json = llvm::cantFail(llvm::json::parse((*file)->getBuffer()));
   const llvm::json::Object &object = *json.getAsObject(), &o = *object.getObject("optimizer");
   Expected expected;
-  for (const llvm::json::Value &loss : *object.getArray("losses_fp64")) expected.losses.push_back(*loss.getAsNumber());
-  expected.optimizer = {*o.getNumber("lr"), *o.getNumber("beta1"), *o.getNumber("beta2"), *o.getNumber("eps"), *o.getNumber("weight_decay"), o.getNumber("clip_global_norm").getValueOr(0), false};
+  for (const llvm::json::Value &loss : *object.getArray("losses_fp64"))
+    expected.losses.push_back(*loss.getAsNumber());
+  expected.optimizer = {*o.getNumber("lr"),
+                        *o.getNumber("beta1"),
+                        *o.getNumber("beta2"),
+                        *o.getNumber("eps"),
+                        *o.getNumber("weight_decay"),
+                        o.getNumber("clip_global_norm").getValueOr(0),
+                        false};
   expected.globalBatch = *object.getInteger("global_batch");
   expected.steps = *object.getInteger("steps");
   expected.gradients = readTensors(folderOf(name) + "/grads.safetensors");
@@ -114,7 +131,9 @@ Expected readExpected(const std::string &name) {
   return expected;
 }
 
-std::string Mesh::text() const { return llvm::formatv("tp={0} dp={1} zero={2} grad-accum={3}", tp, dp, zero, gradAccum).str(); }
+std::string Mesh::text() const {
+  return llvm::formatv("tp={0} dp={1} zero={2} grad-accum={3}", tp, dp, zero, gradAccum).str();
+}
 
 llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh, bool recognise) {
   CompileOptions options;
@@ -133,15 +152,19 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   llvm::Expected<CompiledModel> compiled = compile(options);
   if (!compiled) return compiled.takeError();
   std::vector<plan::Program> programs;
-  for (size_t c = 0; c < compiled->programs.size(); ++c) programs.push_back(emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
+  for (size_t c = 0; c < compiled->programs.size(); ++c)
+    programs.push_back(emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
   Manifest manifest = describe(*compiled, options, programs);
   manifest.weightsKind = "copy";
   llvm::SmallString<128> folder;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("autotp-equivalence", folder)) return llvm::errorCodeToError(code);
+  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("autotp-equivalence", folder))
+    return llvm::errorCodeToError(code);
   std::string base = folder.str().str();
   TrainOptions trainOptions;
   trainOptions.plan = base + "/plan";
-  if (llvm::Error error = writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, trainOptions.plan)) return error;
+  if (llvm::Error error =
+          writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, trainOptions.plan))
+    return error;
   trainOptions.steps = expected.steps;
   trainOptions.feed = folderOf(fixture) + "/batch.npz";
   trainOptions.threads = 1;
@@ -150,7 +173,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
   if (llvm::Error error = autotp::train(trainOptions)) return error;
-  Trained run{readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients), readTensors(trainOptions.saveWeights)};
+  Trained run{readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
+              readTensors(trainOptions.saveWeights)};
   llvm::sys::fs::remove_directories(base);
   return run;
 }
@@ -160,7 +184,9 @@ std::vector<std::string> compare(const Expected &expected, const Trained &run) {
   if (run.losses.size() != expected.losses.size()) return {"not all steps were run"};
   for (size_t i = 0; i < run.losses.size(); ++i) {
     double off = std::fabs(run.losses[i] / expected.losses[i] - 1), bound = i == 0 ? 1e-5 : 2e-4;
-    if (!(off <= bound)) broken.push_back(llvm::formatv("loss of step {0}: {1} against {2}", i + 1, run.losses[i], expected.losses[i]).str());
+    if (!(off <= bound))
+      broken.push_back(
+          llvm::formatv("loss of step {0}: {1} against {2}", i + 1, run.losses[i], expected.losses[i]).str());
   }
   compareGradients(expected, run, broken);
   compareWeights(expected, run, broken);

@@ -12,7 +12,8 @@ namespace autotp::test {
 
 struct Expected {
   std::vector<double> losses;
-  std::map<std::string, std::vector<double>> gradients, weights; ///< by initializer; gradients of step 1, weights after the last
+  std::map<std::string, std::vector<double>> gradients,
+      weights; ///< by initializer; gradients of step 1, weights after the last
   OptimizerOptions optimizer;
   int64_t globalBatch = 4, steps = 5;
 };
@@ -30,8 +31,10 @@ struct Trained {
   std::map<std::string, std::vector<double>> gradients, weights;
 };
 
-/// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded batches.
-llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh, bool recognise = true);
+/// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded
+/// batches.
+llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
+                              bool recognise = true);
 
 /// All bounds of the contract; one line for each that is broken.
 std::vector<std::string> compare(const Expected &expected, const Trained &run);

@@ -26,7 +26,8 @@ TEST_P(Fixtures, AllMeshesEqualPyTorch) {
   for (const Mesh &mesh : allMeshes(expected)) {
     llvm::Expected<Trained> run = train(GetParam(), expected, mesh);
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
-    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << mesh.text() << ": " << broken;
   }
 }
 
@@ -36,14 +37,16 @@ TEST_P(Fixtures, UnevenMeshesEqualPyTorch) {
   for (const Mesh &mesh : {Mesh{3, 1, 0, 1}, Mesh{3, 2, 2, 1}, Mesh{5, 1, 0, 1}, Mesh{8, 1, 1, 1}, Mesh{8, 2, 2, 2}}) {
     llvm::Expected<Trained> run = train(GetParam(), expected, mesh);
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
-    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << mesh.text() << ": " << broken;
   }
 }
 
 TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
-    Trained first = llvm::cantFail(train(GetParam(), expected, mesh)), second = llvm::cantFail(train(GetParam(), expected, mesh));
+    Trained first = llvm::cantFail(train(GetParam(), expected, mesh)),
+            second = llvm::cantFail(train(GetParam(), expected, mesh));
     EXPECT_EQ(first.losses, second.losses) << mesh.text();
     EXPECT_EQ(first.weights, second.weights) << mesh.text();
   }
@@ -55,15 +58,17 @@ TEST_P(Fixtures, WithoutRecognitionTheNumbersAreTheSame) {
   for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
     llvm::Expected<Trained> run = train(GetParam(), expected, mesh, /*recognise=*/false);
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
-    for (const std::string &broken : compare(expected, *run)) ADD_FAILURE() << mesh.text() << ": " << broken;
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << mesh.text() << ": " << broken;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Equivalence, Fixtures, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"), [](const auto &info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Equivalence, Fixtures, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 } // namespace
 } // namespace autotp::test

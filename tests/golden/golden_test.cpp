@@ -1,8 +1,8 @@
 // What the compiler decides on the fixtures, as text that a reviewer reads. UPDATE_GOLDEN=1 rewrites the files.
+#include "compiler/ir/print.h"
 #include "passes/emit/emit_program.h"
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
-#include "compiler/ir/print.h"
 #include "runtime/base/error.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -43,7 +43,8 @@ std::string summaryOf(const std::string &fixture, int tp, int dp) {
   CompileOptions options = optionsFor(fixture, tp, dp);
   CompiledModel compiled = llvm::cantFail(compile(options));
   std::vector<plan::Program> programs;
-  for (size_t c = 0; c < compiled.programs.size(); ++c) programs.push_back(emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]));
+  for (size_t c = 0; c < compiled.programs.size(); ++c)
+    programs.push_back(emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]));
   options.model = fixture;
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -60,14 +61,19 @@ std::string recognised(const std::string &fixture) {
 
 class Golden : public testing::TestWithParam<const char *> {};
 
-TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
-TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
+TEST_P(Golden, Summary) {
+  expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2));
+}
+TEST_P(Golden, Recognised) {
+  expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam()));
+}
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"), [](const auto &info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 struct Counts {
   int forward = 0, backward = 0, loss = 0;
@@ -118,7 +124,8 @@ std::set<std::set<std::string>> chosenGroups(const CompiledModel &compiled) {
   for (const AxisDecision &d : compiled.chosen.decisions) {
     if (!d.isChosen) continue;
     std::set<std::string> names;
-    for (ValueId p : d.parameters) names.insert(compiled.graph.value(p).name);
+    for (ValueId p : d.parameters)
+      names.insert(compiled.graph.value(p).name);
     groups.insert(names);
   }
   return groups;
@@ -140,7 +147,8 @@ TEST(Plans, CompiledTwiceAreByteIdentical) {
     std::string first, second;
     for (std::string *text : {&first, &second}) {
       CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, 2, 2)));
-      for (size_t c = 0; c < 2; ++c) *text += emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]).SerializeAsString();
+      for (size_t c = 0; c < 2; ++c)
+        *text += emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]).SerializeAsString();
     }
     EXPECT_EQ(first, second) << fixture;
   }

@@ -1,4 +1,5 @@
-// Reads every #include of the project against the arrows that docs allow: a linker does not see an include of inline code.
+// Reads every #include of the project against the arrows that docs allow: a linker does not see an include of inline
+// code.
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -24,11 +25,14 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"runtime/comm", {"runtime/base", "runtime/plan", "runtime/device"}},
     {"runtime/data", {"runtime/base", "runtime/plan"}},
     {"runtime/execute", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm"}},
-    {"runtime/train", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data", "runtime/execute"}},
+    {"runtime/train",
+     {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data", "runtime/execute"}},
 };
 
 /// The list of passes, and what reports on all of them, know every folder.
-bool knowsAllPasses(const std::string &file) { return llvm::StringRef(file).startswith("passes/pipeline.") || llvm::StringRef(file).startswith("passes/report/"); }
+bool knowsAllPasses(const std::string &file) {
+  return llvm::StringRef(file).startswith("passes/pipeline.") || llvm::StringRef(file).startswith("passes/report/");
+}
 
 std::string folderOf(llvm::StringRef file) {
   llvm::SmallVector<llvm::StringRef, 4> parts;
@@ -40,8 +44,10 @@ bool isAllowed(const std::string &file, const std::string &included) {
   std::string from = folderOf(file), to = folderOf(included);
   llvm::StringRef target(to);
   if (target.startswith("tests") || target.startswith("tools")) return llvm::StringRef(file).startswith("tools");
-  if (from == to || llvm::StringRef(file).startswith("tools") || llvm::StringRef(file).startswith("models")) return true;
-  if (knowsAllPasses(file)) return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" || to == "runtime/plan";
+  if (from == to || llvm::StringRef(file).startswith("tools") || llvm::StringRef(file).startswith("models"))
+    return true;
+  if (knowsAllPasses(file))
+    return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" || to == "runtime/plan";
   auto row = kArrows.find(llvm::StringRef(from).startswith("passes/") ? "passes/*" : from);
   return row != kArrows.end() && row->second.count(to);
 }

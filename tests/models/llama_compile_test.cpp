@@ -11,7 +11,8 @@ namespace {
 
 class LlamaCompileTest : public ScratchFolder {
 protected:
-  llvm::Expected<CompiledModel> compileTiny(const std::string &more, const std::string &stopAfter, bool hasWeights = true) const {
+  llvm::Expected<CompiledModel> compileTiny(const std::string &more, const std::string &stopAfter,
+                                            bool hasWeights = true) const {
     LlamaExport options = tiny(more);
     options.hasWeights = hasWeights;
     if (llvm::Error error = exportLlama(options)) return error;
@@ -26,7 +27,8 @@ protected:
 
   static std::map<std::string, int> countsOf(const Graph &graph) {
     std::map<std::string, int> counts;
-    for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) ++counts[graph.node(id).op.str()];
+    for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+      ++counts[graph.node(id).op.str()];
     return counts;
   }
 };
@@ -37,7 +39,8 @@ std::set<std::string> shardedDimensions(const CompiledModel &model) {
   for (const ParameterInfo &parameter : model.graph.parameters) {
     const Terms &terms = model.axes.values[parameter.value];
     for (size_t d = 0; d < terms.size(); ++d)
-      if (isSharded(model.axes.arena, llvm::makeArrayRef(terms).slice(d, 1), model.chosen.assignment)) found.insert(model.graph.value(parameter.value).name + "/" + std::to_string(d));
+      if (isSharded(model.axes.arena, llvm::makeArrayRef(terms).slice(d, 1), model.chosen.assignment))
+        found.insert(model.graph.value(parameter.value).name + "/" + std::to_string(d));
   }
   return found;
 }
@@ -45,8 +48,9 @@ std::set<std::string> shardedDimensions(const CompiledModel &model) {
 std::set<std::string> wantedDimensions() {
   std::set<std::string> wanted = {"model.embed_tokens.weight/0", "lm_head.weight/1"};
   for (const char *layer : {"model.layers.0.", "model.layers.1."})
-    for (const char *dimension : {"self_attn.q_proj.weight/1", "self_attn.k_proj.weight/1", "self_attn.v_proj.weight/1", "self_attn.o_proj.weight/0", "mlp.gate_proj.weight/1",
-                                  "mlp.up_proj.weight/1", "mlp.down_proj.weight/0"})
+    for (const char *dimension :
+         {"self_attn.q_proj.weight/1", "self_attn.k_proj.weight/1", "self_attn.v_proj.weight/1",
+          "self_attn.o_proj.weight/0", "mlp.gate_proj.weight/1", "mlp.up_proj.weight/1", "mlp.down_proj.weight/0"})
       wanted.insert(std::string(layer) + dimension);
   return wanted;
 }

@@ -31,7 +31,8 @@ protected:
 
 Counts countsOf(const onnx::ModelProto &model) {
   Counts counts;
-  for (const auto &node : model.graph().node()) ++counts[node.op_type()];
+  for (const auto &node : model.graph().node())
+    ++counts[node.op_type()];
   return counts;
 }
 
@@ -42,7 +43,9 @@ const onnx::TensorProto &find(const onnx::ModelProto &model, llvm::StringRef nam
   return onnx::TensorProto::default_instance();
 }
 
-std::vector<int64_t> shapeOf(const onnx::TensorProto &tensor) { return {tensor.dims().begin(), tensor.dims().end()}; }
+std::vector<int64_t> shapeOf(const onnx::TensorProto &tensor) {
+  return {tensor.dims().begin(), tensor.dims().end()};
+}
 
 std::vector<float> floatsOf(llvm::StringRef bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
@@ -54,9 +57,25 @@ TEST_F(LlamaExportTest, EveryNodeIsThere) {
   onnx::ModelProto model = write(tiny());
   EXPECT_EQ(model.ir_version(), 10);
   EXPECT_EQ(model.opset_import(0).version(), 20);
-  EXPECT_EQ(countsOf(model), (Counts{{"Gather", 1}, {"Pow", 5}, {"ReduceMean", 5}, {"Sqrt", 5}, {"Reciprocal", 5}, {"MatMul", 19}, {"Reshape", 14},
-                                     {"Transpose", 10}, {"Slice", 9}, {"Neg", 4}, {"Concat", 4}, {"Unsqueeze", 4}, {"Expand", 4}, {"Softmax", 2},
-                                     {"Sigmoid", 2}, {"Add", 15}, {"Mul", 24}, {"Pad", 1}, {"SoftmaxCrossEntropyLoss", 1}}));
+  EXPECT_EQ(countsOf(model), (Counts{{"Gather", 1},
+                                     {"Pow", 5},
+                                     {"ReduceMean", 5},
+                                     {"Sqrt", 5},
+                                     {"Reciprocal", 5},
+                                     {"MatMul", 19},
+                                     {"Reshape", 14},
+                                     {"Transpose", 10},
+                                     {"Slice", 9},
+                                     {"Neg", 4},
+                                     {"Concat", 4},
+                                     {"Unsqueeze", 4},
+                                     {"Expand", 4},
+                                     {"Softmax", 2},
+                                     {"Sigmoid", 2},
+                                     {"Add", 15},
+                                     {"Mul", 24},
+                                     {"Pad", 1},
+                                     {"SoftmaxCrossEntropyLoss", 1}}));
 }
 
 TEST_F(LlamaExportTest, ParametersHaveTheirNamesAndShapes) {
@@ -81,7 +100,8 @@ TEST_F(LlamaExportTest, ParametersHaveTheirNamesAndShapes) {
 TEST_F(LlamaExportTest, ATiedHeadIsTheEmbeddingTransposed) {
   onnx::ModelProto model = write(tiny(", \"tie_word_embeddings\": true"));
   EXPECT_EQ(countsOf(model)["Transpose"], 11);
-  for (const auto &tensor : model.graph().initializer()) EXPECT_NE(tensor.name(), "lm_head.weight");
+  for (const auto &tensor : model.graph().initializer())
+    EXPECT_NE(tensor.name(), "lm_head.weight");
 }
 
 TEST_F(LlamaExportTest, DrawnWeightsFollowTheSeed) {
@@ -91,7 +111,8 @@ TEST_F(LlamaExportTest, DrawnWeightsFollowTheSeed) {
   std::vector<float> embedding = floatsOf(find(model, "model.embed_tokens.weight").raw_data());
   EXPECT_EQ(embedding[77], float(0.02 * philoxNormal(5, 0, 77)));
   EXPECT_EQ(floatsOf(find(model, "model.norm.weight").raw_data()), std::vector<float>(64, 1.0f));
-  EXPECT_EQ(floatsOf(find(model, "model.layers.0.self_attn.q_proj.weight").raw_data())[9], float(0.02 * philoxNormal(5, 2, 9)));
+  EXPECT_EQ(floatsOf(find(model, "model.layers.0.self_attn.q_proj.weight").raw_data())[9],
+            float(0.02 * philoxNormal(5, 2, 9)));
 }
 
 TEST_F(LlamaExportTest, LargeWeightsLieBeside) {
@@ -124,8 +145,10 @@ TEST_F(LlamaExportTest, WithoutWeightsShapesRemain) {
   EXPECT_EQ(find(model, "causal_mask").raw_data().size(), 16u * 16 * 4);
 }
 
-/// Writes a file with every parameter of the tiny model as torch holds it: element e of tensor t is (t * 7 + e) % 256 / 8, as bf16.
-void writeTorchWeights(const std::string &path, const onnx::ModelProto &model, const std::string &without, const std::string &extra) {
+/// Writes a file with every parameter of the tiny model as torch holds it: element e of tensor t is (t * 7 + e) % 256 /
+/// 8, as bf16.
+void writeTorchWeights(const std::string &path, const onnx::ModelProto &model, const std::string &without,
+                       const std::string &extra) {
   std::vector<NamedTensor> tensors;
   std::vector<std::vector<uint8_t>> bytes;
   for (const auto &tensor : model.graph().initializer()) {
@@ -143,7 +166,8 @@ void writeTorchWeights(const std::string &path, const onnx::ModelProto &model, c
     }
     tensors.push_back({tensor.name(), DType::BF16, shape, {}});
   }
-  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].bytes = bytes[i];
+  for (size_t i = 0; i < tensors.size(); ++i)
+    tensors[i].bytes = bytes[i];
   if (!extra.empty()) tensors.push_back({extra, DType::BF16, {64}, llvm::makeArrayRef(bytes.back()).take_front(128)});
   ASSERT_FALSE(bool(writeSafetensors(path, tensors)));
 }
@@ -155,7 +179,8 @@ TEST_F(LlamaExportTest, LinearsOfTorchAreTransposed) {
   onnx::ModelProto model = write(options);
   std::vector<float> embedding = floatsOf(find(model, "model.embed_tokens.weight").raw_data()); // the 1st parameter
   EXPECT_EQ(embedding[70], float((7 + 70) % 256) / 8);
-  std::vector<float> keys = floatsOf(find(model, "model.layers.0.self_attn.k_proj.weight").raw_data()); // the 4th, [64, 16]
+  std::vector<float> keys =
+      floatsOf(find(model, "model.layers.0.self_attn.k_proj.weight").raw_data()); // the 4th, [64, 16]
   EXPECT_EQ(keys[3 * 16 + 5], float((28 + 5 * 64 + 3) % 256) / 8);
 }
 
@@ -170,20 +195,28 @@ TEST_F(LlamaExportTest, HalvesAreWidened) {
   ASSERT_FALSE(bool(writeSafetensors(path("v.safetensors"), file.tensors)));
   options.weights = path("v.safetensors");
   std::vector<float> found = floatsOf(find(write(options), "model.norm.weight").raw_data());
-  EXPECT_EQ(std::vector<float>(found.begin(), found.begin() + 5), (std::vector<float>{1, -3, 5.9604644775390625e-8f, 65504, 0}));
+  EXPECT_EQ(std::vector<float>(found.begin(), found.begin() + 5),
+            (std::vector<float>{1, -3, 5.9604644775390625e-8f, 65504, 0}));
 }
 
 TEST_F(LlamaExportTest, WeightsThatDoNotFitAreNamed) {
   LlamaExport options = tiny();
   writeTorchWeights(path("w.safetensors"), write(options), "model.norm.weight", "model.layers.0.self_attn.q_proj.bias");
   options.weights = path("w.safetensors");
-  EXPECT_EQ(errorOf(options), "error: " + options.weights + ": tensor 'model.norm.weight': is missing\n  do:  give the whole model in one file\n"
-                              "error: " + options.weights + ": tensor 'model.layers.0.self_attn.q_proj.bias': the model of this config has no such parameter");
+  EXPECT_EQ(errorOf(options),
+            "error: " + options.weights +
+                ": tensor 'model.norm.weight': is missing\n  do:  give the whole model in one file\n"
+                "error: " +
+                options.weights +
+                ": tensor 'model.layers.0.self_attn.q_proj.bias': the model of this config has no such parameter");
   options = tiny();
   writeTorchWeights(path("w.safetensors"), write(options), "", "");
   options = tiny(", \"tie_word_embeddings\": true, \"head_dim\": 16");
   options.weights = path("w.safetensors");
-  EXPECT_NE(errorOf(options).find("tensor 'model.layers.0.self_attn.q_proj.weight': its shape is [64, 64], but the config gives [128, 64]"), std::string::npos);
+  EXPECT_NE(
+      errorOf(options).find(
+          "tensor 'model.layers.0.self_attn.q_proj.weight': its shape is [64, 64], but the config gives [128, 64]"),
+      std::string::npos);
 }
 
 TEST_F(LlamaExportTest, AFailedExportLeavesNothing) {
@@ -199,7 +232,9 @@ TEST_F(LlamaExportTest, AFailedExportLeavesNothing) {
   ASSERT_FALSE(llvm::sys::fs::remove(options.output));
   std::error_code code;
   int files = 0;
-  for (llvm::sys::fs::directory_iterator it(llvm::sys::path::parent_path(options.output), code), end; !code && it != end; it.increment(code)) ++files;
+  for (llvm::sys::fs::directory_iterator it(llvm::sys::path::parent_path(options.output), code), end;
+       !code && it != end; it.increment(code))
+    ++files;
   EXPECT_EQ(files, 1) << "only config.json";
 }
 

@@ -12,7 +12,8 @@
 
 namespace autotp {
 
-constexpr const char *kTinyConfig = R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8,
+constexpr const char *kTinyConfig =
+    R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8,
   "num_key_value_heads": 2, "intermediate_size": 96, "vocab_size": 128, "rms_norm_eps": 1e-5, "hidden_act": "silu")";
 
 class ScratchFolder : public testing::Test {

@@ -15,11 +15,15 @@ namespace {
 template <typename Body> void onRanks(int size, Body body) {
   auto all = makeLocalCommunicators(size);
   std::vector<std::thread> threads;
-  for (auto &comm : all) threads.emplace_back([&body, &comm] { body(*comm); });
-  for (std::thread &thread : threads) thread.join();
+  for (auto &comm : all)
+    threads.emplace_back([&body, &comm] { body(*comm); });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
-float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
+float valueOf(int rank, int64_t i) {
+  return float(rank * 10 + i % 7);
+}
 
 void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
   auto group = comm.group(ranks);
@@ -36,30 +40,39 @@ void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base)
     all += counts.back();
   }
   std::vector<float> in(static_cast<size_t>(all)), out(in.size(), -1);
-  for (int64_t i = 0; i < all; ++i) in[size_t(i)] = valueOf(comm.rank(), i);
+  for (int64_t i = 0; i < all; ++i)
+    in[size_t(i)] = valueOf(comm.rank(), i);
   auto sumAt = [&](int64_t i) {
     float sum = 0;
-    for (int rank : ranks) sum += valueOf(rank, i);
+    for (int rank : ranks)
+      sum += valueOf(rank, i);
     return sum;
   };
   ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Sum));
-  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(out[size_t(i)], sumAt(i));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(out[size_t(i)], sumAt(i));
   ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Max));
-  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(out[size_t(i)], valueOf(*std::max_element(ranks.begin(), ranks.end()), i));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(out[size_t(i)], valueOf(*std::max_element(ranks.begin(), ranks.end()), i));
   std::vector<float> own(size_t(counts[size_t(me)]) + 1, -1);
   ASSERT_TRUE((*group)->reduceScatter(in.data(), own.data(), counts, DType::F32));
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i) ASSERT_EQ(own[size_t(i)], sumAt(begin + i));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    ASSERT_EQ(own[size_t(i)], sumAt(begin + i));
   EXPECT_EQ(own.back(), -1); // nothing past the end
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i) own[size_t(i)] = valueOf(comm.rank(), i);
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    own[size_t(i)] = valueOf(comm.rank(), i);
   ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, DType::F32));
   for (int64_t m = 0, at = 0; m < members; ++m)
-    for (int64_t i = 0; i < counts[size_t(m)]; ++i) ASSERT_EQ(out[size_t(at++)], valueOf(ranks[size_t(m)], i));
+    for (int64_t i = 0; i < counts[size_t(m)]; ++i)
+      ASSERT_EQ(out[size_t(at++)], valueOf(ranks[size_t(m)], i));
   // In place: the reduction, a part of the operand, and a part of the result.
   std::vector<float> inOut = in;
   ASSERT_TRUE((*group)->reduceScatter(inOut.data(), inOut.data() + begin, counts, DType::F32));
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i) ASSERT_EQ(inOut[size_t(begin + i)], sumAt(begin + i));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    ASSERT_EQ(inOut[size_t(begin + i)], sumAt(begin + i));
   ASSERT_TRUE((*group)->allGather(inOut.data() + begin, inOut.data(), counts, DType::F32));
-  for (int64_t i = 0; i < all; ++i) ASSERT_EQ(inOut[size_t(i)], sumAt(i));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(inOut[size_t(i)], sumAt(i));
   ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
   EXPECT_EQ(in, inOut);
 }
@@ -69,9 +82,11 @@ TEST(LocalCommunicator, EveryCollectiveOnTheWorld) {
     for (int64_t base : {0, 1, 5, 5000})
       onRanks(size, [&](Communicator &comm) {
         std::vector<int> ranks;
-        for (int r = 0; r < size; ++r) ranks.push_back(r);
+        for (int r = 0; r < size; ++r)
+          ranks.push_back(r);
         EXPECT_EQ(comm.size(), size);
-        for (int round = 0; round < 3; ++round) checkGroup(comm, ranks, base);
+        for (int round = 0; round < 3; ++round)
+          checkGroup(comm, ranks, base);
         EXPECT_TRUE(comm.barrier());
       });
 }

@@ -14,22 +14,27 @@ namespace {
 using test::little;
 using test::TemporaryFolder;
 
-std::string npy(const std::string &descr, const std::string &shape, const std::string &data, const std::string &order = "False") {
+std::string npy(const std::string &descr, const std::string &shape, const std::string &data,
+                const std::string &order = "False") {
   std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
   return "\x93NUMPY" + std::string("\x01\x00", 2) + little(header.size(), 2) + header + data;
 }
 
 /// A zip of one stored file, as numpy.savez writes it.
 std::string npz(const std::string &name, const std::string &bytes) {
-  std::string sizes = little(0, 4) + little(bytes.size(), 4) + little(bytes.size(), 4) + little(name.size(), 2) + little(0, 2); // crc, sizes, names
+  std::string sizes = little(0, 4) + little(bytes.size(), 4) + little(bytes.size(), 4) + little(name.size(), 2) +
+                      little(0, 2); // crc, sizes, names
   std::string local = "PK\x03\x04" + little(20, 2) + little(0, 8) + sizes + name + bytes;
-  std::string directory = "PK\x01\x02" + little(20, 2) + little(20, 2) + little(0, 8) + sizes + little(0, 2) + little(0, 2) + little(0, 2) + little(0, 4) + little(0, 4) + name;
-  return local + directory + "PK\x05\x06" + little(0, 4) + little(1, 2) + little(1, 2) + little(directory.size(), 4) + little(local.size(), 4) + little(0, 2);
+  std::string directory = "PK\x01\x02" + little(20, 2) + little(20, 2) + little(0, 8) + sizes + little(0, 2) +
+                          little(0, 2) + little(0, 2) + little(0, 4) + little(0, 4) + name;
+  return local + directory + "PK\x05\x06" + little(0, 4) + little(1, 2) + little(1, 2) + little(directory.size(), 4) +
+         little(local.size(), 4) + little(0, 2);
 }
 
 std::string longs(std::vector<int64_t> values) {
   std::string bytes;
-  for (int64_t v : values) bytes += little(uint64_t(v), 8);
+  for (int64_t v : values)
+    bytes += little(uint64_t(v), 8);
   return bytes;
 }
 
@@ -48,7 +53,8 @@ TEST(Npz, ReadsAndRefuses) {
     EXPECT_FALSE(bool(read)) << what;
     if (!read) llvm::consumeError(read.takeError());
   };
-  for (size_t size = 0; size < good.size(); size += 7) refuses(good.substr(0, size), "truncated");
+  for (size_t size = 0; size < good.size(); size += 7)
+    refuses(good.substr(0, size), "truncated");
   refuses(npz("a.npy", "not an array"), "no array");
   refuses(npz("a.npy", npy(">i8", "(1,)", longs({1}))), "big-endian");
   refuses(npz("a.npy", npy("<i8", "(1,)", longs({1}), "True")), "Fortran");
@@ -101,7 +107,8 @@ TEST(Feed, RowsAndRefusals) {
 
 TEST(Tokens, Synthetic) {
   Manifest m = tokensManifest(50);
-  auto one = openTokens("synthetic:3", m), again = openTokens("synthetic:3", m), other = openTokens("synthetic:4", m), bad = openTokens("synthetic:x", m);
+  auto one = openTokens("synthetic:3", m), again = openTokens("synthetic:3", m), other = openTokens("synthetic:4", m),
+       bad = openTokens("synthetic:x", m);
   ASSERT_TRUE(one && again && other);
   EXPECT_FALSE(bool(bad));
   llvm::consumeError(bad.takeError());
@@ -123,13 +130,15 @@ TEST(Tokens, FilesAndTheirErrors) {
   auto text = openTokens(folder.write("t.txt", "abcdefghijklmnopqrstuvwxyz"), tokensManifest(256));
   ASSERT_TRUE(bool(text)) << describe(text.takeError());
   std::string words;
-  for (int i = 0; i < 40; ++i) words += little(uint64_t(1000 + i), 2);
+  for (int i = 0; i < 40; ++i)
+    words += little(uint64_t(1000 + i), 2);
   auto binary = openTokens(folder.write("t.bin", words), tokensManifest(2000));
   ASSERT_TRUE(bool(binary)) << describe(binary.takeError());
   for (Source *source : {text->get(), binary->get()})
     for (int64_t row = 0; row < 50; ++row) {
       std::vector<int64_t> ids = rowOf(*source, row, 0), labels = rowOf(*source, row, 1);
-      for (size_t i = 0; i < 4; ++i) EXPECT_EQ(labels[i], ids[0] + int64_t(i) + 1); // the window goes on, within the file
+      for (size_t i = 0; i < 4; ++i)
+        EXPECT_EQ(labels[i], ids[0] + int64_t(i) + 1); // the window goes on, within the file
     }
   auto small = openTokens(folder.write("u.bin", words), tokensManifest(900));
   ASSERT_TRUE(bool(small));

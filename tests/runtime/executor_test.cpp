@@ -20,18 +20,33 @@ void *operator new(std::size_t bytes) {
   if (void *block = std::malloc(bytes ? bytes : 1)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void *block) noexcept { std::free(block); }
-void operator delete(void *block, std::size_t) noexcept { std::free(block); }
+void operator delete(void *block) noexcept {
+  std::free(block);
+}
+void operator delete(void *block, std::size_t) noexcept {
+  std::free(block);
+}
 
 namespace autotp {
 namespace {
 
-enum : uint64_t { kX = 0, kW = 256, kY = 512, kLoss = 768, kIds = 1024, kRows = 1280, kSum = 1536, kWorkspace = 2048, kArena = kWorkspace + (4 << 20) };
+enum : uint64_t {
+  kX = 0,
+  kW = 256,
+  kY = 512,
+  kLoss = 768,
+  kIds = 1024,
+  kRows = 1280,
+  kSum = 1536,
+  kWorkspace = 2048,
+  kArena = kWorkspace + (4 << 20)
+};
 
 void setTensor(plan::TensorRef *t, uint64_t offset, std::vector<int64_t> shape, DType dtype = DType::F32) {
   t->set_offset(offset);
   t->set_dtype(uint32_t(dtype));
-  for (int64_t d : shape) t->add_shape(d);
+  for (int64_t d : shape)
+    t->add_shape(d);
 }
 
 plan::KernelCall *addCall(plan::Section *section, KernelId kernel, const char *name) {
@@ -104,7 +119,8 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
   std::atomic<bool> mayEnd{false};
   auto rank = [&](Executor &executor) {
     auto *x = reinterpret_cast<float *>(executor.bytes(executor.input("x")->tensor()).data());
-    for (int i = 0; i < 4; ++i) x[i] = float(executor.tpRank() + 1);
+    for (int i = 0; i < 4; ++i)
+      x[i] = float(executor.tpRank() + 1);
     auto step = [&] {
       executor.zeroAccumulators();
       if (llvm::Error error = executor.run("micro_step")) {
@@ -114,15 +130,20 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
     };
     step(); // libraries may allocate on first use
     ++ready;
-    while (!isCounting) std::this_thread::yield();
-    for (int i = 0; i < 10; ++i) step();
+    while (!isCounting)
+      std::this_thread::yield();
+    for (int i = 0; i < 10; ++i)
+      step();
     ++done;
-    while (!mayEnd) std::this_thread::yield();
+    while (!mayEnd)
+      std::this_thread::yield();
   };
   std::thread one([&] { rank(*executors[0]); }), two([&] { rank(*executors[1]); });
-  while (ready < 2) std::this_thread::yield();
+  while (ready < 2)
+    std::this_thread::yield();
   isCounting = true;
-  while (done < 2) std::this_thread::yield();
+  while (done < 2)
+    std::this_thread::yield();
   isCounting = false;
   const int counted = allocations;
   mayEnd = true;
@@ -130,7 +151,8 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
   two.join();
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(counted, 0);
-  for (auto &executor : executors) EXPECT_EQ(executor->scalar("loss_sum"), 10 + 20); // tpRank + 1 times the sum of w
+  for (auto &executor : executors)
+    EXPECT_EQ(executor->scalar("loss_sum"), 10 + 20); // tpRank + 1 times the sum of w
 }
 
 TEST(Executor, ErrorsNameTheStep) {

@@ -15,8 +15,11 @@ using test::TemporaryFolder;
 TEST(Safetensors, RoundTrip) {
   TemporaryFolder folder;
   std::vector<uint8_t> bytes(24);
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = uint8_t(i);
-  std::vector<NamedTensor> tensors = {{"b", DType::F32, {2, 3}, bytes}, {"a \"quoted\"", DType::I64, {}, llvm::ArrayRef<uint8_t>(bytes).take_front(8)}, {"empty", DType::BF16, {0, 5}, {}}};
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = uint8_t(i);
+  std::vector<NamedTensor> tensors = {{"b", DType::F32, {2, 3}, bytes},
+                                      {"a \"quoted\"", DType::I64, {}, llvm::ArrayRef<uint8_t>(bytes).take_front(8)},
+                                      {"empty", DType::BF16, {0, 5}, {}}};
   std::string path = folder.path() + "/x.safetensors";
   ASSERT_FALSE(bool(writeSafetensors(path, tensors)));
   auto file = readSafetensors(path);
@@ -39,7 +42,9 @@ TEST(Safetensors, BrokenFiles) {
     EXPECT_FALSE(bool(file)) << bytes;
     if (!file) llvm::consumeError(file.takeError());
   };
-  auto withHeader = [](const std::string &header, size_t data) { return little(header.size(), 8) + header + std::string(data, 'x'); };
+  auto withHeader = [](const std::string &header, size_t data) {
+    return little(header.size(), 8) + header + std::string(data, 'x');
+  };
   refuses("");
   refuses("1234567");
   refuses(little(~0ull, 8));
@@ -71,7 +76,8 @@ Manifest sampleManifest() {
   m.inputs = {{"ids", "i64", "tokens", {4, 16}, 100}, {"x", "f32", "data", {4}, 0}};
   m.programs = {{"a.pb", "00"}};
   m.weights = {{"w0", "11"}, {"w1", "22"}};
-  for (int64_t r = 0; r < 4; ++r) m.ranks.push_back({0, r % 2, r / 2});
+  for (int64_t r = 0; r < 4; ++r)
+    m.ranks.push_back({0, r % 2, r / 2});
   m.report["model"] = "m";
   return m;
 }

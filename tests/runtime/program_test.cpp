@@ -15,7 +15,8 @@ namespace {
 void setTensor(plan::TensorRef *t, uint64_t offset, std::vector<int64_t> shape) {
   t->set_offset(offset);
   t->set_dtype(uint32_t(DType::F32));
-  for (int64_t d : shape) t->add_shape(d);
+  for (int64_t d : shape)
+    t->add_shape(d);
 }
 
 /// A kernel and a reduce-scatter over two dp ranks; checked with tp 1, dp 2.
@@ -78,11 +79,13 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"group", [](P &p) { p.mutable_groups(0)->set_coordinates(1, 2); }},
       {"no such group", [&](P &p) { collective(p)->set_group(1); }},
       {"counts", [&](P &p) { collective(p)->add_counts(8); }},
-      {"sum of counts", [&](P &p) {
+      {"sum of counts",
+       [&](P &p) {
          collective(p)->add_counts(4);
          collective(p)->add_counts(3);
        }},
-      {"negative counts", [&](P &p) {
+      {"negative counts",
+       [&](P &p) {
          collective(p)->add_counts(-1);
          collective(p)->add_counts(9);
        }},

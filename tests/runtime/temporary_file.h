@@ -12,7 +12,8 @@ class TemporaryFolder {
 public:
   TemporaryFolder() {
     static int count = 0;
-    path_ = std::filesystem::temp_directory_path() / ("autotp-test-" + std::to_string(getpid()) + "-" + std::to_string(count++));
+    path_ = std::filesystem::temp_directory_path() /
+            ("autotp-test-" + std::to_string(getpid()) + "-" + std::to_string(count++));
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
@@ -29,7 +30,8 @@ private:
 /// `value` little-endian in `bytes` bytes.
 inline std::string little(uint64_t value, int bytes) {
   std::string text;
-  for (int i = 0; i < bytes; ++i) text.push_back(char(value >> (8 * i)));
+  for (int i = 0; i < bytes; ++i)
+    text.push_back(char(value >> (8 * i)));
   return text;
 }
 

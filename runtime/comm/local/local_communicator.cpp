@@ -56,7 +56,8 @@ struct SharedGroup {
 };
 
 struct World {
-  explicit World(int ranks) : size(ranks), maySpin(unsigned(ranks) <= std::thread::hardware_concurrency()), everyone(ranks) {}
+  explicit World(int ranks)
+      : size(ranks), maySpin(unsigned(ranks) <= std::thread::hardware_concurrency()), everyone(ranks) {}
   const int size;
   const bool maySpin;
   std::atomic<bool> failed{false};
@@ -73,7 +74,9 @@ struct World {
 };
 
 /// Elements [begin, end) of all operands, combined in member order, into every one of `outs` shifted by -shift.
-template <typename T> void combine(const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end, int64_t shift, Reduce reduce) {
+template <typename T>
+void combine(const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end,
+             int64_t shift, Reduce reduce) {
   constexpr int64_t kBlock = 2048;
   alignas(64) T sum[kBlock];
   for (int64_t at = begin; at < end; at += kBlock) {
@@ -82,30 +85,40 @@ template <typename T> void combine(const std::vector<const void *> &ins, std::sp
     for (size_t m = 1; m < ins.size(); ++m) {
       const T *next = static_cast<const T *>(ins[m]) + at;
       if (reduce == Reduce::Sum)
-        for (int64_t i = 0; i < n; ++i) sum[i] += next[i];
+        for (int64_t i = 0; i < n; ++i)
+          sum[i] += next[i];
       else
-        for (int64_t i = 0; i < n; ++i) sum[i] = std::max(sum[i], next[i]);
+        for (int64_t i = 0; i < n; ++i)
+          sum[i] = std::max(sum[i], next[i]);
     }
-    for (void *out : outs) std::memcpy(static_cast<T *>(out) + at - shift, sum, size_t(n) * sizeof(T));
+    for (void *out : outs)
+      std::memcpy(static_cast<T *>(out) + at - shift, sum, size_t(n) * sizeof(T));
   }
 }
 
-void combine(DType dtype, const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end, int64_t shift, Reduce reduce) {
+void combine(DType dtype, const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end,
+             int64_t shift, Reduce reduce) {
   switch (dtype) {
-  case DType::F64: return combine<double>(ins, outs, begin, end, shift, reduce);
-  case DType::I64: return combine<int64_t>(ins, outs, begin, end, shift, reduce);
-  case DType::I32: return combine<int32_t>(ins, outs, begin, end, shift, reduce);
-  default: return combine<float>(ins, outs, begin, end, shift, reduce);
+  case DType::F64:
+    return combine<double>(ins, outs, begin, end, shift, reduce);
+  case DType::I64:
+    return combine<int64_t>(ins, outs, begin, end, shift, reduce);
+  case DType::I32:
+    return combine<int32_t>(ins, outs, begin, end, shift, reduce);
+  default:
+    return combine<float>(ins, outs, begin, end, shift, reduce);
   }
 }
 
 class LocalGroup : public Group {
 public:
-  LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member) : world_(std::move(world)), s_(shared), me_(size_t(member)) {}
+  LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
+      : world_(std::move(world)), s_(shared), me_(size_t(member)) {}
 
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
     if (!publish(in, out)) return false;
-    int64_t members = int64_t(s_.in.size()), begin = elements * int64_t(me_) / members, end = elements * int64_t(me_ + 1) / members;
+    int64_t members = int64_t(s_.in.size()), begin = elements * int64_t(me_) / members,
+            end = elements * int64_t(me_ + 1) / members;
     combine(dtype, s_.in, s_.out, begin, end, 0, reduce); // nobody else touches this part of any operand
     return finish();
   }
@@ -113,7 +126,8 @@ public:
   bool reduceScatter(const void *in, void *out, std::span<const int64_t> counts, DType dtype) override {
     if (!publish(in, out)) return false;
     int64_t begin = 0;
-    for (size_t m = 0; m < me_; ++m) begin += counts[m];
+    for (size_t m = 0; m < me_; ++m)
+      begin += counts[m];
     combine(dtype, s_.in, std::span<void *const>(&s_.out[me_], 1), begin, begin + counts[me_], begin, Reduce::Sum);
     return finish();
   }
@@ -157,7 +171,8 @@ public:
     world_->failed.store(true, std::memory_order_release);
     world_->everyone.barrier.release();
     std::lock_guard lock(world_->mutex);
-    for (auto &[ranks, group] : world_->groups) group->barrier.release();
+    for (auto &[ranks, group] : world_->groups)
+      group->barrier.release();
   }
 
 private:
@@ -170,7 +185,8 @@ private:
 std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size) {
   auto world = std::make_shared<World>(size);
   std::vector<std::unique_ptr<Communicator>> all;
-  for (int r = 0; r < size; ++r) all.push_back(std::make_unique<LocalCommunicator>(world, r));
+  for (int r = 0; r < size; ++r)
+    all.push_back(std::make_unique<LocalCommunicator>(world, r));
   return all;
 }
 

@@ -13,7 +13,8 @@ template <typename T, typename Op> Prepared mapped(const Call &call, Op op) {
   return ready([=, n = call.args.results[0].elements(), threads = call.threads] {
     parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) y[i] = op(a[i], b[i]);
+      for (int64_t i = begin; i < end; ++i)
+        y[i] = op(a[i], b[i]);
     });
     return Status::Ok;
   });
@@ -36,7 +37,8 @@ template <typename T> T geluTanhSlope(T x) {
 }
 
 template <typename T> Prepared swigluGrad(const Call &call) {
-  const T *gate = call.args.operands[0].as<T>(), *up = call.args.operands[1].as<T>(), *dy = call.args.operands[2].as<T>();
+  const T *gate = call.args.operands[0].as<T>(), *up = call.args.operands[1].as<T>(),
+          *dy = call.args.operands[2].as<T>();
   T *dgate = call.args.results[0].as<T>(), *dup = call.args.results[1].as<T>();
   return ready([=, n = call.args.results[0].elements(), threads = call.threads] {
     parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
@@ -53,13 +55,17 @@ template <typename T> Prepared swigluGrad(const Call &call) {
 
 template <typename T> Prepared prepareFor(const Call &call) {
   switch (call.kernel) {
-  case KernelId::ReluGrad: return mapped<T>(call, [](T x, T dy) { return x > T(0) ? dy : T(0); });
-  case KernelId::SiluGrad: return mapped<T>(call, [](T x, T dy) { return dy * siluSlope(x); });
+  case KernelId::ReluGrad:
+    return mapped<T>(call, [](T x, T dy) { return x > T(0) ? dy : T(0); });
+  case KernelId::SiluGrad:
+    return mapped<T>(call, [](T x, T dy) { return dy * siluSlope(x); });
   case KernelId::GeluGrad:
     if (call.args.attributes.integer("tanh")) return mapped<T>(call, [](T x, T dy) { return dy * geluTanhSlope(x); });
     return mapped<T>(call, [](T x, T dy) { return dy * geluSlope(x); });
-  case KernelId::Swiglu: return mapped<T>(call, [](T gate, T up) { return gate * sigmoidOf(gate) * up; });
-  default: return swigluGrad<T>(call);
+  case KernelId::Swiglu:
+    return mapped<T>(call, [](T gate, T up) { return gate * sigmoidOf(gate) * up; });
+  default:
+    return swigluGrad<T>(call);
   }
 }
 
@@ -85,6 +91,8 @@ constexpr KernelRow kRows[] = {{KernelId::ReluGrad, prepare},
 
 } // namespace
 
-std::span<const KernelRow> activationGradKernels() { return kRows; }
+std::span<const KernelRow> activationGradKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -1,10 +1,10 @@
 /// \file Attention and its gradient, by blocks of query rows: one block's scores at a time, never all of them.
 /// After Dao et al. 2022 (the gradient recomputes the probabilities from the log-sum-exp).
-#include "runtime/plan/attention_workspace.h"
 #include "runtime/device/cpu/checks.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
 #include "runtime/device/cpu/tile_product.h"
+#include "runtime/plan/attention_workspace.h"
 
 namespace autotp::cpu {
 
@@ -37,7 +37,8 @@ llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
   Problem p;
   const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
   p.z = {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
-  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2])) return mistake(call, "q, k and v do not fit");
+  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2]))
+    return mistake(call, "q, k and v do not fit");
   p.q = in[0].as<float>();
   p.k = in[1].as<float>();
   p.v = in[2].as<float>();
@@ -60,7 +61,8 @@ llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
 llvm::Error expectAll(const Call &call, std::span<const TensorArg> tensors, std::initializer_list<int64_t> elements) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (llvm::Error error = expectF32(call, {&tensors[i]})) return error;
-    if (llvm::Error error = expectElements(call, tensors[i], elements.begin()[i], "out, lse or a gradient")) return error;
+    if (llvm::Error error = expectElements(call, tensors[i], elements.begin()[i], "out, lse or a gradient"))
+      return error;
   }
   return llvm::Error::success();
 }
@@ -68,23 +70,28 @@ llvm::Error expectAll(const Call &call, std::span<const TensorArg> tensors, std:
 /// to[c, t] = from[t, c], `from` with rows `stride` apart.
 void packTransposed(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t ld) {
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) to[c * ld + r] = from[r * stride + c];
+    for (int64_t c = 0; c < columns; ++c)
+      to[c * ld + r] = from[r * stride + c];
 }
 
 /// Scaled, masked scores of rows [i0, i1) against the first `keys` keys; hidden ones are -inf.
-void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, int64_t keys, const float *keysTransposed, float *scores) {
+void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, int64_t keys, const float *keysTransposed,
+              float *scores) {
   const int64_t ld = p.z.keyStride();
   tileProduct({p.qAt(b, i0, h), p.z.h * p.z.d, 1}, keysTransposed, ld, scores, ld, i1 - i0, keys, p.z.d, false);
   for (int64_t i = i0; i < i1; ++i) {
     float *row = scores + (i - i0) * ld;
 #pragma omp simd
-    for (int64_t j = 0; j < keys; ++j) row[j] *= p.scale;
+    for (int64_t j = 0; j < keys; ++j)
+      row[j] *= p.scale;
     if (p.mask) {
       const float *mask = p.mask + b * p.maskStrides[0] + h * p.maskStrides[1] + i * p.maskStrides[2];
-      for (int64_t j = 0; j < keys; ++j) row[j] += mask[j * p.maskStrides[3]];
+      for (int64_t j = 0; j < keys; ++j)
+        row[j] += mask[j * p.maskStrides[3]];
     }
     if (p.isCausal)
-      for (int64_t j = std::max<int64_t>(i + 1 + p.z.t - p.z.s, 0); j < keys; ++j) row[j] = -kInfinity;
+      for (int64_t j = std::max<int64_t>(i + 1 + p.z.t - p.z.s, 0); j < keys; ++j)
+        row[j] = -kInfinity;
   }
 }
 
@@ -99,14 +106,17 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out
       float *row = scores + (i - i0) * ld, total = 0;
       const float most = maximumOf(row, keys), shift = most == -kInfinity ? 0.0f : most;
 #pragma omp simd reduction(+ : total)
-      for (int64_t j = 0; j < keys; ++j) total += row[j] = expOf(row[j] - shift);
+      for (int64_t j = 0; j < keys; ++j)
+        total += row[j] = expOf(row[j] - shift);
       // expOf() of -inf is not 0 but tiny: a row that sees no key gives 0 all the same.
       const float inverse = most == -kInfinity ? 0.0f : 1.0f / total;
 #pragma omp simd
-      for (int64_t j = 0; j < keys; ++j) row[j] *= inverse;
+      for (int64_t j = 0; j < keys; ++j)
+        row[j] *= inverse;
       lse[(b * p.z.h + h) * p.z.s + i] = most == -kInfinity ? -kInfinity : shift + std::log(total);
     }
-    tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e, p.z.h * p.z.e, i1 - i0, p.z.e, keys, false);
+    tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e,
+                p.z.h * p.z.e, i1 - i0, p.z.e, keys, false);
   }
 }
 
@@ -114,12 +124,16 @@ Prepared prepareAttention(Call call) {
   if (llvm::Error error = expectCounts(call, 3, 4, 2)) return error;
   llvm::Expected<Problem> p = problemOf(call, 3);
   if (!p) return p.takeError();
-  if (llvm::Error error = expectAll(call, call.args.results, {p->z.b * p->z.s * p->z.h * p->z.e, p->z.b * p->z.h * p->z.s})) return error;
+  if (llvm::Error error =
+          expectAll(call, call.args.results, {p->z.b * p->z.s * p->z.h * p->z.e, p->z.b * p->z.h * p->z.s}))
+    return error;
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return error;
-  return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
+  return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(),
+                work = reinterpret_cast<float *>(call.args.workspace.data())] {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
       float *own = work + int64_t(thread) * p.z.forwardFloats();
-      for (int64_t at = begin; at < end; ++at) forwardHead(p, at / p.z.h, at % p.z.h, own, out, lse);
+      for (int64_t at = begin; at < end; ++at)
+        forwardHead(p, at / p.z.h, at % p.z.h, own, out, lse);
     });
     return Status::Ok;
   });
@@ -133,7 +147,8 @@ struct Backward {
 /// Adds this head's dK [t, d] and dV [t, e] into buffers of its own, and writes its dQ.
 void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, float *work, float *dk, float *dv) {
   const int64_t ld = p.z.keyStride();
-  float *keysTransposed = work, *valuesTransposed = keysTransposed + p.z.d * ld, *probabilities = valuesTransposed + p.z.e * ld, *dScores = probabilities + kAttentionRows * ld;
+  float *keysTransposed = work, *valuesTransposed = keysTransposed + p.z.d * ld,
+        *probabilities = valuesTransposed + p.z.e * ld, *dScores = probabilities + kAttentionRows * ld;
   packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
   packTransposed(p.vAt(b, h), p.z.kv * p.z.e, p.z.t, p.z.e, valuesTransposed, ld);
   std::fill_n(dk, p.z.t * p.z.d, 0.0f);
@@ -149,7 +164,8 @@ void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, flo
       const float norm = g.lse[(b * p.z.h + h) * p.z.s + i0 + i];
       const bool seesNothing = norm == -kInfinity;
 #pragma omp simd reduction(+ : dot)
-      for (int64_t e = 0; e < p.z.e; ++e) dot += o[e] * d[e];
+      for (int64_t e = 0; e < p.z.e; ++e)
+        dot += o[e] * d[e];
 #pragma omp simd
       for (int64_t j = 0; j < keys; ++j) {
         const float x = seesNothing || prob[j] == -kInfinity ? 0.0f : expOf(prob[j] - norm);
@@ -157,7 +173,8 @@ void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, flo
         ds[j] = x * (ds[j] - dot) * p.scale;
       }
     }
-    tileProduct({dScores, ld, 1}, p.kAt(b, h), p.z.kv * p.z.d, g.dq + ((b * p.z.s + i0) * p.z.h + h) * p.z.d, p.z.h * p.z.d, rows, p.z.d, keys, false);
+    tileProduct({dScores, ld, 1}, p.kAt(b, h), p.z.kv * p.z.d, g.dq + ((b * p.z.s + i0) * p.z.h + h) * p.z.d,
+                p.z.h * p.z.d, rows, p.z.d, keys, false);
     tileProduct({dScores, 1, ld}, p.qAt(b, i0, h), p.z.h * p.z.d, dk, p.z.d, keys, p.z.d, rows, true);
     tileProduct({probabilities, 1, ld}, g.dOut + rowAt, rowStride, dv, p.z.e, keys, p.z.e, rows, true);
   }
@@ -171,7 +188,8 @@ void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHe
     for (int64_t g = 0; g < group; ++g) {
       const float *from = perHead + ((b * z.h + kv * group + g) * z.t + t) * width;
 #pragma omp simd
-      for (int64_t i = 0; i < width; ++i) row[i] = g == 0 ? from[i] : row[i] + from[i];
+      for (int64_t i = 0; i < width; ++i)
+        row[i] = g == 0 ? from[i] : row[i] + from[i];
     }
   }
 }
@@ -185,15 +203,18 @@ Prepared prepareAttentionGrad(Call call) {
   const auto &out = call.args.results;
   const AttentionSizes &sizes = p->z;
   const int64_t rows = sizes.b * sizes.s * sizes.h, keys = sizes.b * sizes.t * sizes.kv;
-  if (llvm::Error error = expectAll(call, std::span(in).subspan(3, 3), {rows * sizes.e, rows, rows * sizes.e})) return error;
+  if (llvm::Error error = expectAll(call, std::span(in).subspan(3, 3), {rows * sizes.e, rows, rows * sizes.e}))
+    return error;
   if (llvm::Error error = expectAll(call, out, {rows * sizes.d, keys * sizes.d, keys * sizes.e})) return error;
   Backward g{in[3].as<float>(), in[4].as<float>(), in[5].as<float>(), out[0].as<float>()};
-  return ready([p = *p, g, dk = out[1].as<float>(), dv = out[2].as<float>(), work = reinterpret_cast<float *>(call.args.workspace.data())] {
+  return ready([p = *p, g, dk = out[1].as<float>(), dv = out[2].as<float>(),
+                work = reinterpret_cast<float *>(call.args.workspace.data())] {
     const AttentionSizes &z = p.z;
     float *perHeadK = work + p.threads * z.backwardFloats(), *perHeadV = perHeadK + z.b * z.h * z.t * z.d;
     parallelFor(p.threads, z.b * z.h, z.s * z.t * z.d, [&](int64_t begin, int64_t end, int thread) {
       for (int64_t at = begin; at < end; ++at)
-        backwardHead(p, g, at / z.h, at % z.h, work + int64_t(thread) * z.backwardFloats(), perHeadK + at * z.t * z.d, perHeadV + at * z.t * z.e);
+        backwardHead(p, g, at / z.h, at % z.h, work + int64_t(thread) * z.backwardFloats(), perHeadK + at * z.t * z.d,
+                     perHeadV + at * z.t * z.e);
     });
     parallelFor(p.threads, z.b * z.kv, z.t * z.d, [&](int64_t begin, int64_t end, int) {
       for (int64_t at = begin; at < end; ++at) {
@@ -205,10 +226,13 @@ Prepared prepareAttentionGrad(Call call) {
   });
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Attention, prepareAttention}, {KernelId::AttentionGrad, prepareAttentionGrad}};
+constexpr KernelRow kRows[] = {{KernelId::Attention, prepareAttention},
+                               {KernelId::AttentionGrad, prepareAttentionGrad}};
 
 } // namespace
 
-std::span<const KernelRow> attentionKernels() { return kRows; }
+std::span<const KernelRow> attentionKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

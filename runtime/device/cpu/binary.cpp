@@ -11,18 +11,22 @@ template <typename T, typename R, typename Op>
 void mapRow(const T *a, const T *b, R *y, int64_t n, bool aMoves, bool bMoves, Op op) {
   if (aMoves && bMoves) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = op(a[i], b[i]);
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = op(a[i], b[i]);
   } else if (aMoves) {
     const T fixed = n ? *b : T();
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = op(a[i], fixed);
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = op(a[i], fixed);
   } else if (bMoves) {
     const T fixed = n ? *a : T();
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = op(fixed, b[i]);
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = op(fixed, b[i]);
   } else if (n) {
     const R value = op(*a, *b);
-    for (int64_t i = 0; i < n; ++i) y[i] = value;
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = value;
   }
 }
 
@@ -41,31 +45,48 @@ template <typename T, typename R, typename Op> Prepared mapped(const Call &call,
 
 template <typename T> Prepared arithmetic(const Call &call) {
   switch (call.kernel) {
-  case KernelId::Add: return mapped<T, T>(call, [](T a, T b) { return T(a + b); });
-  case KernelId::Sub: return mapped<T, T>(call, [](T a, T b) { return T(a - b); });
-  case KernelId::Mul: return mapped<T, T>(call, [](T a, T b) { return T(a * b); });
+  case KernelId::Add:
+    return mapped<T, T>(call, [](T a, T b) { return T(a + b); });
+  case KernelId::Sub:
+    return mapped<T, T>(call, [](T a, T b) { return T(a - b); });
+  case KernelId::Mul:
+    return mapped<T, T>(call, [](T a, T b) { return T(a * b); });
   case KernelId::Div:
     // An integer division by zero would end the process; it gives 0.
-    if constexpr (std::is_integral_v<T>) return mapped<T, T>(call, [](T a, T b) { return b == 0 ? T(0) : b == -1 ? T(0 - a) : T(a / b); });
+    if constexpr (std::is_integral_v<T>)
+      return mapped<T, T>(call, [](T a, T b) { return b == 0 ? T(0) : b == -1 ? T(0 - a) : T(a / b); });
     return mapped<T, T>(call, [](T a, T b) { return T(a / b); });
-  case KernelId::Pow: return mapped<T, T>(call, [](T a, T b) { return b == T(2) ? T(a * a) : static_cast<T>(std::pow(a, b)); });
-  case KernelId::Max: return mapped<T, T>(call, [](T a, T b) { return a > b || a != a ? a : b; });
-  case KernelId::Min: return mapped<T, T>(call, [](T a, T b) { return a < b || a != a ? a : b; });
-  case KernelId::Equal: return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a == b; });
-  case KernelId::Less: return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a < b; });
-  case KernelId::LessEqual: return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a <= b; });
-  case KernelId::Greater: return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a > b; });
-  case KernelId::GreaterEqual: return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a >= b; });
-  default: return unsupported(call, call.args.operands[0].dtype);
+  case KernelId::Pow:
+    return mapped<T, T>(call, [](T a, T b) { return b == T(2) ? T(a * a) : static_cast<T>(std::pow(a, b)); });
+  case KernelId::Max:
+    return mapped<T, T>(call, [](T a, T b) { return a > b || a != a ? a : b; });
+  case KernelId::Min:
+    return mapped<T, T>(call, [](T a, T b) { return a < b || a != a ? a : b; });
+  case KernelId::Equal:
+    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a == b; });
+  case KernelId::Less:
+    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a < b; });
+  case KernelId::LessEqual:
+    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a <= b; });
+  case KernelId::Greater:
+    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a > b; });
+  case KernelId::GreaterEqual:
+    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a >= b; });
+  default:
+    return unsupported(call, call.args.operands[0].dtype);
   }
 }
 
 Prepared logical(const Call &call) {
   switch (call.kernel) {
-  case KernelId::And: return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return a && b; });
-  case KernelId::Or: return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return a || b; });
-  case KernelId::Equal: return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return !a == !b; });
-  default: return unsupported(call, DType::Bool);
+  case KernelId::And:
+    return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return a && b; });
+  case KernelId::Or:
+    return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return a || b; });
+  case KernelId::Equal:
+    return mapped<uint8_t, uint8_t>(call, [](uint8_t a, uint8_t b) -> uint8_t { return !a == !b; });
+  default:
+    return unsupported(call, DType::Bool);
   }
 }
 
@@ -76,12 +97,18 @@ Prepared prepareBinary(Call call) {
   const bool toBool = call.kernel >= KernelId::Equal && call.kernel <= KernelId::Or;
   if (llvm::Error error = expectDType(call, y, toBool ? DType::Bool : a.dtype, "the result")) return error;
   switch (a.dtype) {
-  case DType::F32: return arithmetic<float>(call);
-  case DType::F64: return arithmetic<double>(call);
-  case DType::I64: return arithmetic<int64_t>(call);
-  case DType::I32: return arithmetic<int32_t>(call);
-  case DType::Bool: return logical(call);
-  default: return unsupported(call, a.dtype);
+  case DType::F32:
+    return arithmetic<float>(call);
+  case DType::F64:
+    return arithmetic<double>(call);
+  case DType::I64:
+    return arithmetic<int64_t>(call);
+  case DType::I32:
+    return arithmetic<int32_t>(call);
+  case DType::Bool:
+    return logical(call);
+  default:
+    return unsupported(call, a.dtype);
   }
 }
 
@@ -96,7 +123,8 @@ template <typename Word> Prepared whereOf(const Call &call) {
     rows.forEach(threads, [&](const auto &at, int64_t to, int64_t n) {
       const uint8_t *c = condition + at[0];
       const Word *then = a + at[1], *otherwise = b + at[2];
-      for (int64_t i = 0; i < n; ++i) y[to + i] = c[i * sc] ? then[i * sa] : otherwise[i * sb];
+      for (int64_t i = 0; i < n; ++i)
+        y[to + i] = c[i * sc] ? then[i * sa] : otherwise[i * sb];
     });
     return Status::Ok;
   });
@@ -109,23 +137,29 @@ Prepared prepareWhere(Call call) {
   for (int i : {1, 2})
     if (llvm::Error error = expectDType(call, call.args.operands[i], y.dtype, "a choice")) return error;
   switch (sizeOf(y.dtype)) {
-  case 1: return whereOf<uint8_t>(call);
-  case 2: return whereOf<uint16_t>(call);
-  case 4: return whereOf<uint32_t>(call);
-  default: return whereOf<uint64_t>(call);
+  case 1:
+    return whereOf<uint8_t>(call);
+  case 2:
+    return whereOf<uint16_t>(call);
+  case 4:
+    return whereOf<uint32_t>(call);
+  default:
+    return whereOf<uint64_t>(call);
   }
 }
 
 constexpr KernelRow kRows[] = {
-    {KernelId::Add, prepareBinary},   {KernelId::Sub, prepareBinary},       {KernelId::Mul, prepareBinary},
-    {KernelId::Div, prepareBinary},   {KernelId::Pow, prepareBinary},       {KernelId::Max, prepareBinary},
-    {KernelId::Min, prepareBinary},   {KernelId::Equal, prepareBinary},     {KernelId::Less, prepareBinary},
+    {KernelId::Add, prepareBinary},       {KernelId::Sub, prepareBinary},     {KernelId::Mul, prepareBinary},
+    {KernelId::Div, prepareBinary},       {KernelId::Pow, prepareBinary},     {KernelId::Max, prepareBinary},
+    {KernelId::Min, prepareBinary},       {KernelId::Equal, prepareBinary},   {KernelId::Less, prepareBinary},
     {KernelId::LessEqual, prepareBinary}, {KernelId::Greater, prepareBinary}, {KernelId::GreaterEqual, prepareBinary},
-    {KernelId::And, prepareBinary},   {KernelId::Or, prepareBinary},        {KernelId::Where, prepareWhere},
+    {KernelId::And, prepareBinary},       {KernelId::Or, prepareBinary},      {KernelId::Where, prepareWhere},
 };
 
 } // namespace
 
-std::span<const KernelRow> binaryKernels() { return kRows; }
+std::span<const KernelRow> binaryKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

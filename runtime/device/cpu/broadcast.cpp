@@ -33,7 +33,8 @@ llvm::Expected<BroadcastRows> broadcastRows(const Call &call) {
   for (size_t i = result.size(); i-- > 0;) {
     if (result[i] == 1) continue;
     BroadcastRows::Outer dimension{result[i], {}};
-    for (size_t o = 0; o < strides.size(); ++o) dimension.strides[o] = strides[o][i];
+    for (size_t o = 0; o < strides.size(); ++o)
+      dimension.strides[o] = strides[o][i];
     bool merges = !merged.empty();
     for (size_t o = 0; merges && o < strides.size(); ++o)
       merges = dimension.strides[o] == merged.back().strides[o] * merged.back().size;
@@ -47,7 +48,8 @@ llvm::Expected<BroadcastRows> broadcastRows(const Call &call) {
   rows.inner = merged.front().size;
   rows.innerStrides = merged.front().strides;
   rows.outer.assign(merged.rbegin(), merged.rend() - 1);
-  for (const BroadcastRows::Outer &dimension : rows.outer) rows.rows *= dimension.size;
+  for (const BroadcastRows::Outer &dimension : rows.outer)
+    rows.rows *= dimension.size;
   return rows;
 }
 

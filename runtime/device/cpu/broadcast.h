@@ -24,7 +24,8 @@ struct BroadcastRows {
     for (size_t i = outer.size(); i-- > 0;) {
       const int64_t index = row % outer[i].size;
       row /= outer[i].size;
-      for (int o = 0; o < kMaxOperands; ++o) at[o] += index * outer[i].strides[o];
+      for (int o = 0; o < kMaxOperands; ++o)
+        at[o] += index * outer[i].strides[o];
     }
     return at;
   }
@@ -34,14 +35,16 @@ struct BroadcastRows {
     if (rows == 1) {
       parallelFor(threads, inner, 1, [&](int64_t begin, int64_t end, int) {
         std::array<int64_t, kMaxOperands> at{};
-        for (int o = 0; o < kMaxOperands; ++o) at[o] = begin * innerStrides[o];
+        for (int o = 0; o < kMaxOperands; ++o)
+          at[o] = begin * innerStrides[o];
         body(at, begin, end - begin);
       });
       return;
     }
     if (inner == 0) return;
     parallelFor(threads, rows, inner, [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) body(offsets(row), row * inner, inner);
+      for (int64_t row = begin; row < end; ++row)
+        body(offsets(row), row * inner, inner);
     });
   }
 };

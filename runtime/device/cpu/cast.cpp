@@ -15,10 +15,18 @@ struct Truth {
   uint8_t value;
 };
 
-template <typename T> auto widened(T x) { return x; }
-inline float widened(Bf16 x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
-inline float widened(_Float16 x) { return static_cast<float>(x); }
-inline uint8_t widened(Truth x) { return x.value != 0; }
+template <typename T> auto widened(T x) {
+  return x;
+}
+inline float widened(Bf16 x) {
+  return std::bit_cast<float>(uint32_t(x.bits) << 16);
+}
+inline float widened(_Float16 x) {
+  return static_cast<float>(x);
+}
+inline uint8_t widened(Truth x) {
+  return x.value != 0;
+}
 
 template <typename R> struct Narrowed {
   template <typename W> static R from(W x) { return static_cast<R>(x); }
@@ -41,7 +49,8 @@ template <typename T, typename R> Prepared castOf(const Call &call) {
   R *y = call.args.results[0].as<R>();
   return ready([x, y, n = call.args.results[0].elements(), threads = call.threads] {
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) y[i] = Narrowed<R>::from(widened(x[i]));
+      for (int64_t i = begin; i < end; ++i)
+        y[i] = Narrowed<R>::from(widened(x[i]));
     });
     return Status::Ok;
   });
@@ -49,14 +58,22 @@ template <typename T, typename R> Prepared castOf(const Call &call) {
 
 template <typename T> Prepared castFrom(const Call &call) {
   switch (call.args.results[0].dtype) {
-  case DType::F32: return castOf<T, float>(call);
-  case DType::F64: return castOf<T, double>(call);
-  case DType::BF16: return castOf<T, Bf16>(call);
-  case DType::F16: return castOf<T, _Float16>(call);
-  case DType::I64: return castOf<T, int64_t>(call);
-  case DType::I32: return castOf<T, int32_t>(call);
-  case DType::Bool: return castOf<T, Truth>(call);
-  case DType::U8: return castOf<T, uint8_t>(call);
+  case DType::F32:
+    return castOf<T, float>(call);
+  case DType::F64:
+    return castOf<T, double>(call);
+  case DType::BF16:
+    return castOf<T, Bf16>(call);
+  case DType::F16:
+    return castOf<T, _Float16>(call);
+  case DType::I64:
+    return castOf<T, int64_t>(call);
+  case DType::I32:
+    return castOf<T, int32_t>(call);
+  case DType::Bool:
+    return castOf<T, Truth>(call);
+  case DType::U8:
+    return castOf<T, uint8_t>(call);
   }
   return unsupported(call, call.args.results[0].dtype);
 }
@@ -66,14 +83,22 @@ Prepared prepareCast(Call call) {
   const TensorArg &x = call.args.operands[0];
   if (llvm::Error error = expectShape(call, call.args.results[0], x.shape, "the result")) return error;
   switch (x.dtype) {
-  case DType::F32: return castFrom<float>(call);
-  case DType::F64: return castFrom<double>(call);
-  case DType::BF16: return castFrom<Bf16>(call);
-  case DType::F16: return castFrom<_Float16>(call);
-  case DType::I64: return castFrom<int64_t>(call);
-  case DType::I32: return castFrom<int32_t>(call);
-  case DType::Bool: return castFrom<Truth>(call);
-  case DType::U8: return castFrom<uint8_t>(call);
+  case DType::F32:
+    return castFrom<float>(call);
+  case DType::F64:
+    return castFrom<double>(call);
+  case DType::BF16:
+    return castFrom<Bf16>(call);
+  case DType::F16:
+    return castFrom<_Float16>(call);
+  case DType::I64:
+    return castFrom<int64_t>(call);
+  case DType::I32:
+    return castFrom<int32_t>(call);
+  case DType::Bool:
+    return castFrom<Truth>(call);
+  case DType::U8:
+    return castFrom<uint8_t>(call);
   }
   return unsupported(call, x.dtype);
 }
@@ -82,6 +107,8 @@ constexpr KernelRow kRows[] = {{KernelId::Cast, prepareCast}};
 
 } // namespace
 
-std::span<const KernelRow> castKernels() { return kRows; }
+std::span<const KernelRow> castKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

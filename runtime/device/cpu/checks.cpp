@@ -7,7 +7,8 @@ namespace autotp::cpu {
 namespace {
 std::string textOf(const Shape &shape) {
   std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
 }
 } // namespace
@@ -44,12 +45,14 @@ llvm::Error expectF32(const Call &call, std::initializer_list<const TensorArg *>
 
 llvm::Error expectElements(const Call &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name) {
   if (tensor.elements() == elements) return llvm::Error::success();
-  return mistake(call, name + " has " + llvm::Twine(tensor.elements()) + " elements, expected " + llvm::Twine(elements));
+  return mistake(call,
+                 name + " has " + llvm::Twine(tensor.elements()) + " elements, expected " + llvm::Twine(elements));
 }
 
 llvm::Error expectRank(const Call &call, const TensorArg &tensor, size_t rank, llvm::StringRef name) {
   if (tensor.shape.size() == rank) return llvm::Error::success();
-  return mistake(call, name + " has " + llvm::Twine(tensor.shape.size()) + " dimensions, expected " + llvm::Twine(rank));
+  return mistake(call,
+                 name + " has " + llvm::Twine(tensor.shape.size()) + " dimensions, expected " + llvm::Twine(rank));
 }
 
 llvm::Error expectWorkspace(const Call &call, uint64_t bytes) {

@@ -1,8 +1,8 @@
 /// \file What prepare() asks of a call before it trusts its shapes.
 #pragma once
 
-#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/kernel_table.h"
 
 #include <initializer_list>
 

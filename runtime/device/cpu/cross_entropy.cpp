@@ -1,4 +1,5 @@
-/// \file Softmax cross-entropy over rows, whole or for one shard of the classes. Sums over rows are in row order, in double.
+/// \file Softmax cross-entropy over rows, whole or for one shard of the classes. Sums over rows are in row order, in
+/// double.
 #include "runtime/device/cpu/checks.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
@@ -33,7 +34,8 @@ llvm::Error expectResults(const Call &call, std::initializer_list<int64_t> eleme
 }
 
 /// The sum over rows that count of (lse - target), and how many they are.
-void sumRows(const float *lse, const float *targets, const int64_t *labels, int64_t rows, int64_t ignored, float *loss, float *count) {
+void sumRows(const float *lse, const float *targets, const int64_t *labels, int64_t rows, int64_t ignored, float *loss,
+             float *count) {
   double sum = 0;
   int64_t counted = 0;
   for (int64_t i = 0; i < rows; ++i) {
@@ -52,7 +54,9 @@ Prepared prepareWhole(Call call) {
   if (llvm::Error error = expectResults(call, {1, 1, z->rows})) return error;
   if (llvm::Error error = expectWorkspace(call, uint64_t(z->rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(), ignored = call.args.attributes.integer("ignore_index", -100),
+  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(),
+                count = out[1].as<float>(), lse = out[2].as<float>(),
+                ignored = call.args.attributes.integer("ignore_index", -100),
                 targets = reinterpret_cast<float *>(call.args.workspace.data()), threads = call.threads] {
     std::atomic<bool> isOut{false};
     parallelFor(threads, z.rows, z.classes * 4, [&](int64_t begin, int64_t end, int) {
@@ -79,7 +83,8 @@ Prepared prepareLocal(Call call) {
   if (llvm::Error error = expectF32(call, {&call.args.operands[2]})) return error;
   if (llvm::Error error = expectResults(call, {2 * z->rows})) return error;
   const KernelAttributes &a = call.args.attributes;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(), sums = call.args.results[0].as<float>(), offset = a.integer("class_offset"), all = a.integer("classes"),
+  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(),
+                sums = call.args.results[0].as<float>(), offset = a.integer("class_offset"), all = a.integer("classes"),
                 ignored = a.integer("ignore_index", -100), threads = call.threads] {
     std::atomic<bool> isOut{false};
     parallelFor(threads, z.rows, z.classes * 4, [&](int64_t begin, int64_t end, int) {
@@ -105,9 +110,11 @@ Prepared prepareFinish(Call call) {
   if (llvm::Error error = expectDType(call, in[2], DType::I64, "labels")) return error;
   if (llvm::Error error = expectElements(call, in[2], rows, "labels")) return error;
   if (llvm::Error error = expectResults(call, {1, 1, rows})) return error;
-  return ready([rows, sums = in[0].as<float>(), most = in[1].as<float>(), labels = in[2].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(),
+  return ready([rows, sums = in[0].as<float>(), most = in[1].as<float>(), labels = in[2].as<int64_t>(),
+                loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(),
                 ignored = call.args.attributes.integer("ignore_index", -100)] {
-    for (int64_t i = 0; i < rows; ++i) lse[i] = most[i] + std::log(sums[i]);
+    for (int64_t i = 0; i < rows; ++i)
+      lse[i] = most[i] + std::log(sums[i]);
     sumRows(lse, sums + rows, labels, rows, ignored, loss, count);
     return Status::Ok;
   });
@@ -122,15 +129,17 @@ Prepared prepareGrad(Call call) {
   if (llvm::Error error = expectF32(call, {&call.args.operands[2], &call.args.operands[3]})) return error;
   if (llvm::Error error = expectResults(call, {z->rows * z->classes})) return error;
   const KernelAttributes &a = call.args.attributes;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(), dloss = call.args.operands[3].as<float>(), to = call.args.results[0].as<float>(), offset = a.integer("class_offset"),
-                ignored = a.integer("ignore_index", -100), threads = call.threads] {
+  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(),
+                dloss = call.args.operands[3].as<float>(), to = call.args.results[0].as<float>(),
+                offset = a.integer("class_offset"), ignored = a.integer("ignore_index", -100), threads = call.threads] {
     parallelFor(threads, z.rows, z.classes * 4, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const float *row = z.x + i * z.classes;
         float *out = to + i * z.classes;
         const float scale = labels[i] == ignored ? 0.0f : *dloss, shift = lse[i];
 #pragma omp simd
-        for (int64_t c = 0; c < z.classes; ++c) out[c] = scale * expOf(row[c] - shift);
+        for (int64_t c = 0; c < z.classes; ++c)
+          out[c] = scale * expOf(row[c] - shift);
         const int64_t label = labels[i] - offset;
         if (label >= 0 && label < z.classes) out[label] -= scale;
       }
@@ -139,10 +148,15 @@ Prepared prepareGrad(Call call) {
   });
 }
 
-constexpr KernelRow kRows[] = {{KernelId::CrossEntropy, prepareWhole}, {KernelId::CrossEntropyLocal, prepareLocal}, {KernelId::CrossEntropyFinish, prepareFinish}, {KernelId::CrossEntropyGrad, prepareGrad}};
+constexpr KernelRow kRows[] = {{KernelId::CrossEntropy, prepareWhole},
+                               {KernelId::CrossEntropyLocal, prepareLocal},
+                               {KernelId::CrossEntropyFinish, prepareFinish},
+                               {KernelId::CrossEntropyGrad, prepareGrad}};
 
 } // namespace
 
-std::span<const KernelRow> crossEntropyKernels() { return kRows; }
+std::span<const KernelRow> crossEntropyKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -10,7 +10,8 @@ namespace {
 
 int64_t product(const Shape &shape, size_t begin, size_t end) {
   int64_t n = 1;
-  for (size_t i = begin; i < end; ++i) n *= shape[i];
+  for (size_t i = begin; i < end; ++i)
+    n *= shape[i];
   return n;
 }
 
@@ -22,7 +23,8 @@ Prepared prepareCopy(Call call) {
   const int64_t bytes = x.elements() * static_cast<int64_t>(sizeOf(x.dtype));
   return ready([from = x.as<char>(), to = y.as<char>(), bytes, threads = call.threads] {
     if (from == to) return Status::Ok;
-    parallelFor(threads, bytes, 1, [&](int64_t begin, int64_t end, int) { std::memcpy(to + begin, from + begin, end - begin); });
+    parallelFor(threads, bytes, 1,
+                [&](int64_t begin, int64_t end, int) { std::memcpy(to + begin, from + begin, end - begin); });
     return Status::Ok;
   });
 }
@@ -66,12 +68,17 @@ template <typename Word> Prepared sliceOf(const Call &call) {
 
 Prepared prepareExpand(Call call) {
   if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  if (llvm::Error error = expectDType(call, call.args.results[0], call.args.operands[0].dtype, "the result")) return error;
+  if (llvm::Error error = expectDType(call, call.args.results[0], call.args.operands[0].dtype, "the result"))
+    return error;
   switch (sizeOf(call.args.results[0].dtype)) {
-  case 1: return expandOf<uint8_t>(call);
-  case 2: return expandOf<uint16_t>(call);
-  case 4: return expandOf<uint32_t>(call);
-  default: return expandOf<uint64_t>(call);
+  case 1:
+    return expandOf<uint8_t>(call);
+  case 2:
+    return expandOf<uint16_t>(call);
+  case 4:
+    return expandOf<uint32_t>(call);
+  default:
+    return expandOf<uint64_t>(call);
   }
 }
 
@@ -80,15 +87,20 @@ Prepared prepareSlice(Call call) {
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
   if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
   const int64_t axis = call.args.attributes.integer("axis");
-  if (axis < 0 || axis >= static_cast<int64_t>(x.shape.size())) return mistake(call, "axis is outside the operand's dimensions");
+  if (axis < 0 || axis >= static_cast<int64_t>(x.shape.size()))
+    return mistake(call, "axis is outside the operand's dimensions");
   Shape expected = x.shape;
   if (y.shape.size() == x.shape.size()) expected[axis] = y.shape[axis];
   if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
   switch (sizeOf(x.dtype)) {
-  case 1: return sliceOf<uint8_t>(call);
-  case 2: return sliceOf<uint16_t>(call);
-  case 4: return sliceOf<uint32_t>(call);
-  default: return sliceOf<uint64_t>(call);
+  case 1:
+    return sliceOf<uint8_t>(call);
+  case 2:
+    return sliceOf<uint16_t>(call);
+  case 4:
+    return sliceOf<uint32_t>(call);
+  default:
+    return sliceOf<uint64_t>(call);
   }
 }
 
@@ -119,11 +131,13 @@ Prepared prepareConcat(Call call) {
   return ready([=, pieces = std::move(pieces), threads = call.threads] {
     for (const Piece &piece : pieces) {
       if (outer == 1) {
-        parallelFor(threads, piece.bytes, 1, [&](int64_t b, int64_t e, int) { std::memcpy(piece.to + b, piece.from + b, e - b); });
+        parallelFor(threads, piece.bytes, 1,
+                    [&](int64_t b, int64_t e, int) { std::memcpy(piece.to + b, piece.from + b, e - b); });
         continue;
       }
       parallelFor(threads, outer, piece.bytes, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) std::memcpy(piece.to + i * pitch, piece.from + i * piece.bytes, piece.bytes);
+        for (int64_t i = begin; i < end; ++i)
+          std::memcpy(piece.to + i * pitch, piece.from + i * piece.bytes, piece.bytes);
       });
     }
     return Status::Ok;
@@ -131,10 +145,11 @@ Prepared prepareConcat(Call call) {
 }
 
 template <typename Word> Prepared fillWith(const Call &call, Word value) {
-  return ready([value, y = call.args.results[0].as<Word>(), n = call.args.results[0].elements(), threads = call.threads] {
-    parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) { std::fill(y + begin, y + end, value); });
-    return Status::Ok;
-  });
+  return ready(
+      [value, y = call.args.results[0].as<Word>(), n = call.args.results[0].elements(), threads = call.threads] {
+        parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) { std::fill(y + begin, y + end, value); });
+        return Status::Ok;
+      });
 }
 
 Prepared prepareFull(Call call) {
@@ -142,14 +157,22 @@ Prepared prepareFull(Call call) {
   const double real = call.args.attributes.real("value");
   const int64_t integer = call.args.attributes.integer("value");
   switch (call.args.results[0].dtype) {
-  case DType::F32: return fillWith<float>(call, static_cast<float>(real));
-  case DType::F64: return fillWith<double>(call, real);
-  case DType::I64: return fillWith<int64_t>(call, integer);
-  case DType::I32: return fillWith<int32_t>(call, static_cast<int32_t>(integer));
-  case DType::Bool: return fillWith<uint8_t>(call, real != 0);
-  case DType::U8: return fillWith<uint8_t>(call, static_cast<uint8_t>(integer));
-  case DType::F16: return fillWith<_Float16>(call, static_cast<_Float16>(real));
-  case DType::BF16: break;
+  case DType::F32:
+    return fillWith<float>(call, static_cast<float>(real));
+  case DType::F64:
+    return fillWith<double>(call, real);
+  case DType::I64:
+    return fillWith<int64_t>(call, integer);
+  case DType::I32:
+    return fillWith<int32_t>(call, static_cast<int32_t>(integer));
+  case DType::Bool:
+    return fillWith<uint8_t>(call, real != 0);
+  case DType::U8:
+    return fillWith<uint8_t>(call, static_cast<uint8_t>(integer));
+  case DType::F16:
+    return fillWith<_Float16>(call, static_cast<_Float16>(real));
+  case DType::BF16:
+    break;
   }
   return unsupported(call, call.args.results[0].dtype);
 }
@@ -162,6 +185,8 @@ constexpr KernelRow kRows[] = {{KernelId::Copy, prepareCopy},
 
 } // namespace
 
-std::span<const KernelRow> dataMovementKernels() { return kRows; }
+std::span<const KernelRow> dataMovementKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

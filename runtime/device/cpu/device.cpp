@@ -16,9 +16,9 @@ constexpr size_t kAlignment = 256;
 
 const KernelRow *findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,     castKernels,    binaryKernels,    activationGradKernels, reduceKernels,
-      dataMovementKernels, transposeKernels, lookupKernels,  softmaxKernels,   rotaryKernels,
-      matMulKernels,    normKernels,    crossEntropyKernels, optimizerKernels,   attentionKernels};
+      unaryKernels,        castKernels,      binaryKernels,       activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels, lookupKernels,       softmaxKernels,        rotaryKernels,
+      matMulKernels,       normKernels,      crossEntropyKernels, optimizerKernels,      attentionKernels};
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;
@@ -40,7 +40,8 @@ class CpuDevice final : public Device {
 public:
   explicit CpuDevice(int threads) : threads_(threads > 0 ? threads : 1) {}
   ~CpuDevice() override {
-    for (void *block : blocks_) std::free(block);
+    for (void *block : blocks_)
+      std::free(block);
   }
 
   llvm::Expected<std::span<std::byte>> allocate(size_t bytes) override {
@@ -72,6 +73,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Device> makeCpuDevice(int threads) { return std::make_unique<CpuDevice>(threads); }
+std::unique_ptr<Device> makeCpuDevice(int threads) {
+  return std::make_unique<CpuDevice>(threads);
+}
 
 } // namespace autotp

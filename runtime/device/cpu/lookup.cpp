@@ -15,17 +15,19 @@ int64_t rowsOf(const Call &call, int64_t offset, int64_t tableRows) {
 
 template <typename Id> bool allWithin(const Id *ids, int64_t n, int64_t rows) {
   bool within = true;
-  for (int64_t i = 0; i < n; ++i) within &= ids[i] >= 0 && ids[i] < rows;
+  for (int64_t i = 0; i < n; ++i)
+    within &= ids[i] >= 0 && ids[i] < rows;
   return within;
 }
 
 template <typename Word, typename Id> Prepared gatherOf(const Call &call) {
   const TensorArg &table = call.args.operands[0], &ids = call.args.operands[1];
   int64_t width = 1;
-  for (size_t i = 1; i < table.shape.size(); ++i) width *= table.shape[i];
+  for (size_t i = 1; i < table.shape.size(); ++i)
+    width *= table.shape[i];
   const int64_t tableRows = table.shape[0], offset = call.args.attributes.integer("offset");
-  return ready([=, rows = rowsOf(call, offset, tableRows), from = table.as<Word>(), id = ids.as<Id>(), n = ids.elements(),
-                to = call.args.results[0].as<Word>(), threads = call.threads] {
+  return ready([=, rows = rowsOf(call, offset, tableRows), from = table.as<Word>(), id = ids.as<Id>(),
+                n = ids.elements(), to = call.args.results[0].as<Word>(), threads = call.threads] {
     if (!allWithin(id, n, rows)) return Status::IndexOutOfRange;
     parallelFor(threads, n, width, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
@@ -44,7 +46,8 @@ template <typename Word, typename Id> Prepared gatherOf(const Call &call) {
 template <typename T, typename Id> Prepared scatterOf(const Call &call) {
   const TensorArg &ids = call.args.operands[0], &table = call.args.results[0];
   int64_t width = 1;
-  for (size_t i = 1; i < table.shape.size(); ++i) width *= table.shape[i];
+  for (size_t i = 1; i < table.shape.size(); ++i)
+    width *= table.shape[i];
   const int64_t tableRows = table.shape[0], offset = call.args.attributes.integer("offset");
   return ready([=, rows = rowsOf(call, offset, tableRows), id = ids.as<Id>(), n = ids.elements(),
                 dy = call.args.operands[1].as<T>(), to = table.as<T>(), threads = call.threads] {
@@ -57,7 +60,8 @@ template <typename T, typename Id> Prepared scatterOf(const Call &call) {
         T *sum = to + row * width;
         const T *x = dy + i * width;
 #pragma omp simd
-        for (int64_t j = 0; j < width; ++j) sum[j] += x[j];
+        for (int64_t j = 0; j < width; ++j)
+          sum[j] += x[j];
       }
     });
     return Status::Ok;
@@ -66,10 +70,14 @@ template <typename T, typename Id> Prepared scatterOf(const Call &call) {
 
 template <typename Id> Prepared gatherBy(const Call &call) {
   switch (sizeOf(call.args.operands[0].dtype)) {
-  case 1: return gatherOf<uint8_t, Id>(call);
-  case 2: return gatherOf<uint16_t, Id>(call);
-  case 4: return gatherOf<uint32_t, Id>(call);
-  default: return gatherOf<uint64_t, Id>(call);
+  case 1:
+    return gatherOf<uint8_t, Id>(call);
+  case 2:
+    return gatherOf<uint16_t, Id>(call);
+  case 4:
+    return gatherOf<uint32_t, Id>(call);
+  default:
+    return gatherOf<uint64_t, Id>(call);
   }
 }
 
@@ -84,7 +92,8 @@ Prepared prepareLookup(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   const bool gather = call.kernel == KernelId::Gather;
   const TensorArg &table = gather ? call.args.operands[0] : call.args.results[0];
-  const TensorArg &ids = call.args.operands[gather ? 1 : 0], &values = gather ? call.args.results[0] : call.args.operands[1];
+  const TensorArg &ids = call.args.operands[gather ? 1 : 0],
+                  &values = gather ? call.args.results[0] : call.args.operands[1];
   if (table.shape.empty()) return mistake(call, "its table is a scalar");
   if (llvm::Error error = expectDType(call, values, table.dtype, "the rows")) return error;
   Shape expected = ids.shape;
@@ -99,6 +108,8 @@ constexpr KernelRow kRows[] = {{KernelId::Gather, prepareLookup}, {KernelId::Sca
 
 } // namespace
 
-std::span<const KernelRow> lookupKernels() { return kRows; }
+std::span<const KernelRow> lookupKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -1,4 +1,5 @@
-/// \file Products, by oneDNN: the only file that includes it. Transposes and broadcasting are strides; nothing is copied.
+/// \file Products, by oneDNN: the only file that includes it. Transposes and broadcasting are strides; nothing is
+/// copied.
 #include "runtime/device/cpu/checks.h"
 
 #include <dnnl.hpp>
@@ -19,7 +20,8 @@ View viewOf(const TensorArg &tensor, size_t rank, bool isTransposed) {
   Shape dims(rank - tensor.shape.size(), 1);
   dims.insert(dims.end(), tensor.shape.begin(), tensor.shape.end());
   Shape strides(rank, 1);
-  for (size_t d = rank - 1; d-- > 0;) strides[d] = strides[d + 1] * std::max<int64_t>(dims[d + 1], 1);
+  for (size_t d = rank - 1; d-- > 0;)
+    strides[d] = strides[d + 1] * std::max<int64_t>(dims[d + 1], 1);
   if (isTransposed) {
     std::swap(dims[rank - 1], dims[rank - 2]);
     std::swap(strides[rank - 1], strides[rank - 2]);
@@ -65,13 +67,16 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
   try {
     dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     memory::desc descriptors[3];
-    for (int i = 0; i < 3; ++i) descriptors[i] = memory::desc(views[i].dims, memory::data_type::f32, views[i].strides);
+    for (int i = 0; i < 3; ++i)
+      descriptors[i] = memory::desc(views[i].dims, memory::data_type::f32, views[i].strides);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes, engine);
+    dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes,
+                                        engine);
     if (llvm::Error error = expectWorkspace(call, chosen.scratchpad_desc().get_size())) return error;
     std::unordered_map<int, memory> arguments;
-    for (int i = 0; i < 3; ++i) arguments.emplace(names[i], memory(descriptors[i], engine, tensors[i]->data));
+    for (int i = 0; i < 3; ++i)
+      arguments.emplace(names[i], memory(descriptors[i], engine, tensors[i]->data));
     arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine, call.args.workspace.data()));
     return std::make_unique<Product>(engine, dnnl::matmul(chosen), std::move(arguments));
   } catch (const dnnl::error &error) {
@@ -83,13 +88,15 @@ Prepared prepareMatMul(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
   if (llvm::Error error = expectF32(call, {&a, &b, &c})) return error;
-  if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2) return mistake(call, "its operands need two dimensions");
+  if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
+    return mistake(call, "its operands need two dimensions");
   bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
   int64_t k = a.shape[a.shape.size() - (transA ? 2 : 1)];
   if (k != b.shape[b.shape.size() - (transB ? 1 : 2)]) return mistake(call, "its operands do not fit");
   const size_t rank = std::max(a.shape.size(), b.shape.size());
   const int64_t m = a.shape[a.shape.size() - (transA ? 1 : 2)], n = b.shape[b.shape.size() - (transB ? 2 : 1)];
-  if (c.shape.size() != rank || c.shape[rank - 2] != m || c.shape[rank - 1] != n) return mistake(call, "its result is of another shape");
+  if (c.shape.size() != rank || c.shape[rank - 2] != m || c.shape[rank - 1] != n)
+    return mistake(call, "its result is of another shape");
   if (c.elements() == 0) return ready([] { return Status::Ok; });
   if (k == 0) // a sum over nothing
     return ready([to = c.data, bytes = size_t(c.elements()) * sizeof(float)] {
@@ -107,6 +114,8 @@ constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul}};
 
 } // namespace
 
-std::span<const KernelRow> matMulKernels() { return kRows; }
+std::span<const KernelRow> matMulKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -1,5 +1,5 @@
-/// \file Layer and RMS norm over the last dimension, and their gradients. Gradients of scale and bias are summed over rows
-/// by thread into the workspace, then over threads in order.
+/// \file Layer and RMS norm over the last dimension, and their gradients. Gradients of scale and bias are summed over
+/// rows by thread into the workspace, then over threads in order.
 #include "runtime/device/cpu/checks.h"
 #include "runtime/device/cpu/parallel.h"
 
@@ -14,15 +14,22 @@ struct Rows {
   int64_t rows, width;
 };
 
-/// All but x and scale: forward (.. [, bias]) -> (y, statistics..), backward (.., statistics.., dy) -> (dx, dscale [, dbias]).
+/// All but x and scale: forward (.. [, bias]) -> (y, statistics..), backward (.., statistics.., dy) -> (dx, dscale [,
+/// dbias]).
 llvm::Error expectOthers(const Call &call, int64_t rows, int64_t width) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
   for (size_t i = 2; i < in.size(); ++i)
-    if (llvm::Error error = expectElements(call, in[i], !isGrad ? width : i + 1 == in.size() ? rows * width : rows, "an operand")) return error;
+    if (llvm::Error error = expectElements(call, in[i],
+                                           !isGrad              ? width
+                                           : i + 1 == in.size() ? rows * width
+                                                                : rows,
+                                           "an operand"))
+      return error;
   for (size_t i = 0; i < out.size(); ++i)
-    if (llvm::Error error = expectElements(call, out[i], i == 0 ? rows * width : isGrad ? width : rows, "a result")) return error;
+    if (llvm::Error error = expectElements(call, out[i], i == 0 ? rows * width : isGrad ? width : rows, "a result"))
+      return error;
   return llvm::Error::success();
 }
 
@@ -47,20 +54,24 @@ Prepared prepareLayerNorm(Call call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   const float epsilon = float(call.args.attributes.real("epsilon"));
-  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), bias = in[2].as<float>(), y = out[0].as<float>(), mean = out[1].as<float>(), rstd = out[2].as<float>(), n = r->width, rows = r->rows,
+  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), bias = in[2].as<float>(), y = out[0].as<float>(),
+                mean = out[1].as<float>(), rstd = out[2].as<float>(), n = r->width, rows = r->rows,
                 threads = call.threads] {
     parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         const float *a = x + row * n;
         float *b = y + row * n, sum = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < n; ++i) sum += a[i];
+        for (int64_t i = 0; i < n; ++i)
+          sum += a[i];
         const float m = sum / float(n);
 #pragma omp simd reduction(+ : squares)
-        for (int64_t i = 0; i < n; ++i) squares += (a[i] - m) * (a[i] - m);
+        for (int64_t i = 0; i < n; ++i)
+          squares += (a[i] - m) * (a[i] - m);
         const float s = 1.0f / std::sqrt(squares / float(n) + epsilon);
 #pragma omp simd
-        for (int64_t i = 0; i < n; ++i) b[i] = (a[i] - m) * s * scale[i] + bias[i];
+        for (int64_t i = 0; i < n; ++i)
+          b[i] = (a[i] - m) * s * scale[i] + bias[i];
         mean[row] = m;
         rstd[row] = s;
       }
@@ -75,16 +86,19 @@ Prepared prepareRmsNorm(Call call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   const float epsilon = float(call.args.attributes.real("epsilon"));
-  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), y = out[0].as<float>(), rstd = out[1].as<float>(), n = r->width, rows = r->rows, threads = call.threads] {
+  return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), y = out[0].as<float>(), rstd = out[1].as<float>(),
+                n = r->width, rows = r->rows, threads = call.threads] {
     parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         const float *a = x + row * n;
         float *b = y + row * n, squares = 0;
 #pragma omp simd reduction(+ : squares)
-        for (int64_t i = 0; i < n; ++i) squares += a[i] * a[i];
+        for (int64_t i = 0; i < n; ++i)
+          squares += a[i] * a[i];
         const float s = 1.0f / std::sqrt(squares / float(n) + epsilon);
 #pragma omp simd
-        for (int64_t i = 0; i < n; ++i) b[i] = a[i] * s * scale[i];
+        for (int64_t i = 0; i < n; ++i)
+          b[i] = a[i] * s * scale[i];
         rstd[row] = s;
       }
     });
@@ -93,16 +107,19 @@ Prepared prepareRmsNorm(Call call) {
 }
 
 /// Runs body(row, partial sums of this thread) over all rows, then adds the threads' `vectors` rows of `n` in order.
-template <typename Body> void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspace, float *const *results, Body body) {
+template <typename Body>
+void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspace, float *const *results, Body body) {
   std::memset(workspace, 0, size_t(threads) * size_t(vectors) * size_t(n) * sizeof(float));
   parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int thread) {
     float *partial = workspace + int64_t(thread) * vectors * n;
-    for (int64_t row = begin; row < end; ++row) body(row, partial);
+    for (int64_t row = begin; row < end; ++row)
+      body(row, partial);
   });
   for (int v = 0; v < vectors; ++v)
     for (int64_t i = 0; i < n; ++i) {
       float sum = 0;
-      for (int t = 0; t < threads; ++t) sum += workspace[(int64_t(t) * vectors + v) * n + i];
+      for (int t = 0; t < threads; ++t)
+        sum += workspace[(int64_t(t) * vectors + v) * n + i];
       results[v][i] = sum;
     }
 }
@@ -110,11 +127,14 @@ template <typename Body> void overRows(int threads, int64_t rows, int64_t n, int
 Prepared prepareLayerNormGrad(Call call) {
   llvm::Expected<Rows> r = rowsOf(call, 5, 3);
   if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float))) return error;
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float)))
+    return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), mean = in[2].as<float>(), rstd = in[3].as<float>(), dy = in[4].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(),
-                dbias = out[2].as<float>(), n = r->width, rows = r->rows, threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
+  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), mean = in[2].as<float>(), rstd = in[3].as<float>(),
+                dy = in[4].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(),
+                dbias = out[2].as<float>(), n = r->width, rows = r->rows, threads = call.threads,
+                work = reinterpret_cast<float *>(call.args.workspace.data())] {
     float *results[2] = {dscale, dbias};
     overRows(threads, rows, n, 2, work, results, [&](int64_t row, float *partial) {
       const float *a = x + row * n, *g = dy + row * n;
@@ -131,7 +151,8 @@ Prepared prepareLayerNormGrad(Call call) {
       sum /= float(n);
       dot /= float(n);
 #pragma omp simd
-      for (int64_t i = 0; i < n; ++i) b[i] = s * (g[i] * scale[i] - sum - (a[i] - m) * s * dot);
+      for (int64_t i = 0; i < n; ++i)
+        b[i] = s * (g[i] * scale[i] - sum - (a[i] - m) * s * dot);
     });
     return Status::Ok;
   });
@@ -140,10 +161,12 @@ Prepared prepareLayerNormGrad(Call call) {
 Prepared prepareRmsNormGrad(Call call) {
   llvm::Expected<Rows> r = rowsOf(call, 4, 2);
   if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float))) return error;
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float)))
+    return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), rstd = in[2].as<float>(), dy = in[3].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r->width, rows = r->rows,
+  return ready([x = in[0].as<float>(), scale = in[1].as<float>(), rstd = in[2].as<float>(), dy = in[3].as<float>(),
+                dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r->width, rows = r->rows,
                 threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
     overRows(threads, rows, n, 1, work, &dscale, [&](int64_t row, float *partial) {
       const float *a = x + row * n, *g = dy + row * n;
@@ -156,16 +179,22 @@ Prepared prepareRmsNormGrad(Call call) {
       }
       dot *= s * s / float(n);
 #pragma omp simd
-      for (int64_t i = 0; i < n; ++i) b[i] = s * (g[i] * scale[i] - a[i] * dot);
+      for (int64_t i = 0; i < n; ++i)
+        b[i] = s * (g[i] * scale[i] - a[i] * dot);
     });
     return Status::Ok;
   });
 }
 
-constexpr KernelRow kRows[] = {{KernelId::LayerNorm, prepareLayerNorm}, {KernelId::LayerNormGrad, prepareLayerNormGrad}, {KernelId::RmsNorm, prepareRmsNorm}, {KernelId::RmsNormGrad, prepareRmsNormGrad}};
+constexpr KernelRow kRows[] = {{KernelId::LayerNorm, prepareLayerNorm},
+                               {KernelId::LayerNormGrad, prepareLayerNormGrad},
+                               {KernelId::RmsNorm, prepareRmsNorm},
+                               {KernelId::RmsNormGrad, prepareRmsNormGrad}};
 
 } // namespace
 
-std::span<const KernelRow> normKernels() { return kRows; }
+std::span<const KernelRow> normKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -39,10 +39,12 @@ Prepared prepareAccumulate(Call call) {
   if (llvm::Error error = expectF32(call, {&in[0], &in[1], &call.args.results[0]})) return error;
   if (llvm::Error error = expectElements(call, in[1], in[0].elements(), "x")) return error;
   if (llvm::Error error = expectElements(call, call.args.results[0], in[0].elements(), "the result")) return error;
-  return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(), to = call.args.results[0].as<float>(), threads = call.threads] {
+  return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(),
+                to = call.args.results[0].as<float>(), threads = call.threads] {
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) to[i] = sum[i] + x[i];
+      for (int64_t i = begin; i < end; ++i)
+        to[i] = sum[i] + x[i];
     });
     return Status::Ok;
   });
@@ -56,18 +58,22 @@ Prepared prepareSumSquares(Call call) {
   constexpr int64_t kBlock = 65536;
   std::vector<Range> blocks;
   for (const Range &range : rangesOf(call, x.elements()))
-    for (int64_t at = range.begin; range.isIn && at < range.end; at += kBlock) blocks.push_back({at, std::min(at + kBlock, range.end), true});
-  return ready([blocks, sums = std::vector<double>(blocks.size()), from = x.as<float>(), to = call.args.results[0].as<float>(), threads = call.threads]() mutable {
+    for (int64_t at = range.begin; range.isIn && at < range.end; at += kBlock)
+      blocks.push_back({at, std::min(at + kBlock, range.end), true});
+  return ready([blocks, sums = std::vector<double>(blocks.size()), from = x.as<float>(),
+                to = call.args.results[0].as<float>(), threads = call.threads]() mutable {
     parallelFor(threads, int64_t(blocks.size()), kBlock, [&](int64_t begin, int64_t end, int) {
       for (int64_t b = begin; b < end; ++b) {
         double sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int64_t i = blocks[size_t(b)].begin; i < blocks[size_t(b)].end; ++i) sum += double(from[i]) * double(from[i]);
+        for (int64_t i = blocks[size_t(b)].begin; i < blocks[size_t(b)].end; ++i)
+          sum += double(from[i]) * double(from[i]);
         sums[size_t(b)] = sum;
       }
     });
     double total = 0;
-    for (double sum : sums) total += sum;
+    for (double sum : sums)
+      total += sum;
     *to = float(total);
     return Status::Ok;
   });
@@ -77,7 +83,8 @@ Prepared prepareGradScale(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 2)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(), norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm")] {
+  return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(),
+                norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm")] {
     if (*count == 0) return Status::NoValidLabels;
     const double n = double(*count), length = std::sqrt(double(*squares)) / n;
     *norm = float(length);
@@ -92,7 +99,8 @@ struct Adam {
 };
 
 /// torch's AdamW: decay first, epsilon outside the corrected root.
-void update(Adam t, int64_t begin, int64_t end, float scale, float beta1, float beta2, float keep, float stepSize, float rootCorrection, float epsilon) {
+void update(Adam t, int64_t begin, int64_t end, float scale, float beta1, float beta2, float keep, float stepSize,
+            float rootCorrection, float epsilon) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
     const float g = t.g[i] * scale;
@@ -118,22 +126,31 @@ Prepared prepareAdamW(Call call) {
   for (size_t k : {0u, 1u, 2u})
     if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
   const KernelAttributes &a = call.args.attributes;
-  return ready([ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()}, scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(),
-                beta1 = a.real("beta1"), beta2 = a.real("beta2"), epsilon = a.real("epsilon"), decay = a.real("weight_decay"), threads = call.threads] {
-    const double rate = double(*lr), stepSize = rate / (1 - std::pow(beta1, double(*step))), root = 1 / std::sqrt(1 - std::pow(beta2, double(*step)));
-    for (const Range &range : ranges)
-      parallelFor(threads, range.end - range.begin, 4, [&](int64_t begin, int64_t end, int) {
-        const float keep = float(range.isIn ? 1 - rate * decay : 1.0);
-        update(t, range.begin + begin, range.begin + end, *scale, float(beta1), float(beta2), keep, float(stepSize), float(root), float(epsilon));
+  return ready(
+      [ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()},
+       scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(), beta1 = a.real("beta1"),
+       beta2 = a.real("beta2"), epsilon = a.real("epsilon"), decay = a.real("weight_decay"), threads = call.threads] {
+        const double rate = double(*lr), stepSize = rate / (1 - std::pow(beta1, double(*step))),
+                     root = 1 / std::sqrt(1 - std::pow(beta2, double(*step)));
+        for (const Range &range : ranges)
+          parallelFor(threads, range.end - range.begin, 4, [&](int64_t begin, int64_t end, int) {
+            const float keep = float(range.isIn ? 1 - rate * decay : 1.0);
+            update(t, range.begin + begin, range.begin + end, *scale, float(beta1), float(beta2), keep, float(stepSize),
+                   float(root), float(epsilon));
+          });
+        return Status::Ok;
       });
-    return Status::Ok;
-  });
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate}, {KernelId::SumSquares, prepareSumSquares}, {KernelId::GradScale, prepareGradScale}, {KernelId::AdamW, prepareAdamW}};
+constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
+                               {KernelId::SumSquares, prepareSumSquares},
+                               {KernelId::GradScale, prepareGradScale},
+                               {KernelId::AdamW, prepareAdamW}};
 
 } // namespace
 
-std::span<const KernelRow> optimizerKernels() { return kRows; }
+std::span<const KernelRow> optimizerKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -38,7 +38,8 @@ Folding fold(const Shape &shape, const std::vector<int64_t> &axes) {
     std::vector<int64_t> &offsets = parts[i].summed ? folding.summed : folding.kept;
     std::vector<int64_t> longer;
     for (int64_t index = 0; index < parts[i].size; ++index)
-      for (int64_t offset : offsets) longer.push_back(index * stride + offset);
+      for (int64_t offset : offsets)
+        longer.push_back(index * stride + offset);
     offsets = std::move(longer);
     stride *= parts[i].size;
   }
@@ -56,7 +57,8 @@ template <typename T> struct Sum {
       T part = 0;
       const int64_t end = std::min(n, begin + kBlock);
 #pragma omp simd reduction(+ : part)
-      for (int64_t i = begin; i < end; ++i) part += x[i];
+      for (int64_t i = begin; i < end; ++i)
+        part += x[i];
       total += part;
     }
     return total;
@@ -66,12 +68,14 @@ template <typename T> struct Sum {
 template <typename T> struct Maximum {
   using Total = T;
   static T first() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                : std::numeric_limits<T>::lowest();
   }
   static T join(T a, T b) { return b > a || b != b ? b : a; }
   static T along(const T *x, int64_t n) {
     T most = first();
-    for (int64_t i = 0; i < n; ++i) most = join(most, x[i]);
+    for (int64_t i = 0; i < n; ++i)
+      most = join(most, x[i]);
     return most;
   }
 };
@@ -94,7 +98,8 @@ template <typename T, typename Rule> Prepared reduceBy(const Call &call) {
         const T *from = x + folding.kept[at] + column;
         if (folding.innerIsSummed) {
           auto total = Rule::first();
-          for (int64_t offset : folding.summed) total = Rule::join(total, Rule::along(from + offset, inner));
+          for (int64_t offset : folding.summed)
+            total = Rule::join(total, Rule::along(from + offset, inner));
           y[at] = static_cast<T>(total);
           continue;
         }
@@ -102,8 +107,10 @@ template <typename T, typename Rule> Prepared reduceBy(const Call &call) {
         const int64_t columns = std::min(kColumns, inner - column);
         std::fill_n(totals, columns, Rule::first());
         for (int64_t offset : folding.summed)
-          for (int64_t i = 0; i < columns; ++i) totals[i] = Rule::join(totals[i], from[offset + i]);
-        for (int64_t i = 0; i < columns; ++i) y[at * inner + column + i] = static_cast<T>(totals[i]);
+          for (int64_t i = 0; i < columns; ++i)
+            totals[i] = Rule::join(totals[i], from[offset + i]);
+        for (int64_t i = 0; i < columns; ++i)
+          y[at * inner + column + i] = static_cast<T>(totals[i]);
       }
     });
     return Status::Ok;
@@ -127,11 +134,16 @@ Prepared prepareReduce(Call call) {
     if (axis < 0 || axis >= rank) return mistake(call, "an axis is outside the operand's dimensions");
   if (llvm::Error error = expectElements(call, y, kept, "the result")) return error;
   switch (x.dtype) {
-  case DType::F32: return prepareFor<float>(call);
-  case DType::F64: return prepareFor<double>(call);
-  case DType::I64: return prepareFor<int64_t>(call);
-  case DType::I32: return prepareFor<int32_t>(call);
-  default: return unsupported(call, x.dtype);
+  case DType::F32:
+    return prepareFor<float>(call);
+  case DType::F64:
+    return prepareFor<double>(call);
+  case DType::I64:
+    return prepareFor<int64_t>(call);
+  case DType::I32:
+    return prepareFor<int32_t>(call);
+  default:
+    return unsupported(call, x.dtype);
   }
 }
 
@@ -139,6 +151,8 @@ constexpr KernelRow kRows[] = {{KernelId::ReduceSum, prepareReduce}, {KernelId::
 
 } // namespace
 
-std::span<const KernelRow> reduceKernels() { return kRows; }
+std::span<const KernelRow> reduceKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -11,12 +11,16 @@ namespace autotp::cpu {
 inline float maximumOf(const float *x, int64_t n) {
   constexpr int kLanes = 64; // several vectors in flight
   float most = -std::numeric_limits<float>::infinity(), lanes[kLanes];
-  for (float &lane : lanes) lane = most;
+  for (float &lane : lanes)
+    lane = most;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
-    for (int l = 0; l < kLanes; ++l) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
-  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
-  for (float lane : lanes) most = lane > most ? lane : most;
+    for (int l = 0; l < kLanes; ++l)
+      lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+  for (; i < n; ++i)
+    most = x[i] > most ? x[i] : most;
+  for (float lane : lanes)
+    most = lane > most ? lane : most;
   return most;
 }
 
@@ -24,7 +28,8 @@ inline float maximumOf(const float *x, int64_t n) {
 inline float sumOfExp(const float *x, int64_t n, float shift) {
   float total = 0;
 #pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += expOf(x[i] - shift);
+  for (int64_t i = 0; i < n; ++i)
+    total += expOf(x[i] - shift);
   return total;
 }
 

@@ -19,15 +19,18 @@ void softmaxRow(const float *x, float *y, int64_t n) {
   }
   const float scale = 1.0f / total;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+  for (int64_t i = 0; i < n; ++i)
+    y[i] *= scale;
 }
 
 void softmaxGradRow(const float *y, const float *dy, float *dx, int64_t n) {
   float total = 0;
 #pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += y[i] * dy[i];
+  for (int64_t i = 0; i < n; ++i)
+    total += y[i] * dy[i];
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - total);
+  for (int64_t i = 0; i < n; ++i)
+    dx[i] = y[i] * (dy[i] - total);
 }
 
 Prepared prepareSoftmax(Call call) {
@@ -56,6 +59,8 @@ constexpr KernelRow kRows[] = {{KernelId::Softmax, prepareSoftmax}, {KernelId::S
 
 } // namespace
 
-std::span<const KernelRow> softmaxKernels() { return kRows; }
+std::span<const KernelRow> softmaxKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

@@ -17,7 +17,8 @@ struct Dimension {
 /// The result's dimensions from the outermost, ones dropped and neighbours that move together merged.
 std::vector<Dimension> mergedDimensions(const Shape &shape, const std::vector<int64_t> &perm) {
   std::vector<int64_t> strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  for (size_t i = shape.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * shape[i];
   std::vector<Dimension> merged;
   for (int64_t axis : perm) {
     if (shape[axis] == 1) continue;
@@ -36,7 +37,8 @@ std::vector<int64_t> offsetsOf(const std::vector<Dimension> &dimensions) {
   for (const Dimension &dimension : dimensions) {
     std::vector<int64_t> longer;
     for (int64_t offset : offsets)
-      for (int64_t i = 0; i < dimension.size; ++i) longer.push_back(offset + i * dimension.from);
+      for (int64_t i = 0; i < dimension.size; ++i)
+        longer.push_back(offset + i * dimension.from);
     offsets = std::move(longer);
   }
   return offsets;
@@ -48,14 +50,17 @@ template <typename Word> Prepared copyRows(const Call &call, std::vector<Dimensi
   return ready([inner, offsets = offsetsOf(dimensions), x = call.args.operands[0].as<Word>(),
                 y = call.args.results[0].as<Word>(), threads = call.threads] {
     parallelFor(threads, static_cast<int64_t>(offsets.size()), inner, [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) std::copy_n(x + offsets[row], inner, y + row * inner);
+      for (int64_t row = begin; row < end; ++row)
+        std::copy_n(x + offsets[row], inner, y + row * inner);
     });
     return Status::Ok;
   });
 }
 
-/// The operand's innermost dimension is the result's dimension `turned`; the last of the result is strided in the operand.
-template <typename Word> Prepared turnBlocks(const Call &call, const std::vector<Dimension> &dimensions, size_t turned) {
+/// The operand's innermost dimension is the result's dimension `turned`; the last of the result is strided in the
+/// operand.
+template <typename Word>
+Prepared turnBlocks(const Call &call, const std::vector<Dimension> &dimensions, size_t turned) {
   std::vector<Dimension> before(dimensions.begin(), dimensions.begin() + turned);
   std::vector<Dimension> between(dimensions.begin() + turned + 1, dimensions.end() - 1);
   const int64_t rows = dimensions[turned].size, columns = dimensions.back().size, stride = dimensions.back().from;
@@ -71,7 +76,8 @@ template <typename Word> Prepared turnBlocks(const Call &call, const std::vector
         Word *to = y + o * rows * rowPitch + m * columns;
         for (int64_t c0 = 0; c0 < columns; c0 += kBlock)
           for (int64_t r = r0, c1 = std::min(columns, c0 + kBlock); r < r1; ++r)
-            for (int64_t c = c0; c < c1; ++c) to[r * rowPitch + c] = from[c * stride + r];
+            for (int64_t c = c0; c < c1; ++c)
+              to[r * rowPitch + c] = from[c * stride + r];
       }
     });
     return Status::Ok;
@@ -83,7 +89,8 @@ template <typename Word> Prepared transposeOf(const Call &call, const std::vecto
   std::vector<Dimension> dimensions = mergedDimensions(call.args.operands[0].shape, perm);
   if (dimensions.back().from == 1) return copyRows<Word>(call, std::move(dimensions));
   size_t turned = 0;
-  while (dimensions[turned].from != 1) ++turned;
+  while (dimensions[turned].from != 1)
+    ++turned;
   return turnBlocks<Word>(call, dimensions, turned);
 }
 
@@ -96,15 +103,20 @@ Prepared prepareTranspose(Call call) {
   std::sort(sorted.begin(), sorted.end());
   Shape expected;
   for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != x.shape.size()) return mistake(call, "perm is no permutation");
+    if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != x.shape.size())
+      return mistake(call, "perm is no permutation");
     expected.push_back(x.shape[perm[i]]);
   }
   if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
   switch (sizeOf(x.dtype)) {
-  case 1: return transposeOf<uint8_t>(call, perm);
-  case 2: return transposeOf<uint16_t>(call, perm);
-  case 4: return transposeOf<uint32_t>(call, perm);
-  default: return transposeOf<uint64_t>(call, perm);
+  case 1:
+    return transposeOf<uint8_t>(call, perm);
+  case 2:
+    return transposeOf<uint16_t>(call, perm);
+  case 4:
+    return transposeOf<uint32_t>(call, perm);
+  default:
+    return transposeOf<uint64_t>(call, perm);
   }
 }
 
@@ -112,6 +124,8 @@ constexpr KernelRow kRows[] = {{KernelId::Transpose, prepareTranspose}};
 
 } // namespace
 
-std::span<const KernelRow> transposeKernels() { return kRows; }
+std::span<const KernelRow> transposeKernels() {
+  return kRows;
+}
 
 } // namespace autotp::cpu

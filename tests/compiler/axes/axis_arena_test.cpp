@@ -38,10 +38,12 @@ TEST(AxisArena, FusedQkvSharesTheHeads) {
   AxisArena arena;
   AxisId q = arena.segment(64), k = arena.segment(64), v = arena.segment(64), fused = arena.concat({q, k, v});
   AxisId heads = arena.leaf(4);
-  for (AxisId part : {q, k, v}) ASSERT_TRUE(arena.unify(part, arena.product({heads, arena.leaf(16)})));
+  for (AxisId part : {q, k, v})
+    ASSERT_TRUE(arena.unify(part, arena.product({heads, arena.leaf(16)})));
   EXPECT_EQ(sizes(arena, fused), "((4 16)|(4 16)|(4 16))");
   auto segments = arena.segments(fused);
-  for (AxisId segment : segments) EXPECT_EQ(arena.find(arena.factors(segment)[0]), arena.find(heads));
+  for (AxisId segment : segments)
+    EXPECT_EQ(arena.find(arena.factors(segment)[0]), arena.find(heads));
 }
 
 TEST(AxisArena, AProductOverAConcatIsAConcatOfProducts) {
@@ -74,12 +76,14 @@ TEST(AxisArena, NothingContainsItself) {
   AxisId d = arena.leaf(2), product = arena.product({d, b});
   ASSERT_EQ(arena.size(product), 4);
   arena.unify(a, product);
-  for (AxisId leaf : arena.leaves(a)) EXPECT_EQ(arena.kind(leaf), AxisArena::Kind::Leaf);
+  for (AxisId leaf : arena.leaves(a))
+    EXPECT_EQ(arena.kind(leaf), AxisArena::Kind::Leaf);
 }
 
 TEST(AxisArena, UndoLeavesNoTrace) {
   AxisArena arena;
-  AxisId a = arena.leaf(12), b = arena.product({arena.leaf(3), arena.leaf(4)}), c = arena.concat({arena.segment(6), arena.segment(6)});
+  AxisId a = arena.leaf(12), b = arena.product({arena.leaf(3), arena.leaf(4)}),
+         c = arena.concat({arena.segment(6), arena.segment(6)});
   std::string before = sizes(arena, a) + sizes(arena, b) + sizes(arena, c);
   auto mark = arena.mark();
   arena.unify(a, b);
@@ -94,10 +98,17 @@ TEST(AxisArena, TheOrderOfUnificationsDoesNotMatter) {
   std::mt19937 random(7);
   auto solve = [&](const std::vector<int> &order) {
     AxisArena arena;
-    AxisId head = arena.leaf(8), hidden = arena.leaf(64), q = arena.leaf(64), kv = arena.leaf(32), merged = arena.product({arena.leaf(4), arena.leaf(8), arena.leaf(2)});
-    AxisId groups = arena.product({arena.leaf(4), arena.leaf(2)}), width = arena.product({arena.leaf(4), arena.leaf(8)});
-    std::vector<std::pair<AxisId, AxisId>> equations = {{q, arena.product({head, arena.leaf(8)})}, {head, groups}, {kv, width}, {hidden, merged}, {q, arena.product({groups, arena.leaf(8)})}};
-    for (int i : order) EXPECT_TRUE(arena.unify(equations[size_t(i)].first, equations[size_t(i)].second));
+    AxisId head = arena.leaf(8), hidden = arena.leaf(64), q = arena.leaf(64), kv = arena.leaf(32),
+           merged = arena.product({arena.leaf(4), arena.leaf(8), arena.leaf(2)});
+    AxisId groups = arena.product({arena.leaf(4), arena.leaf(2)}),
+           width = arena.product({arena.leaf(4), arena.leaf(8)});
+    std::vector<std::pair<AxisId, AxisId>> equations = {{q, arena.product({head, arena.leaf(8)})},
+                                                        {head, groups},
+                                                        {kv, width},
+                                                        {hidden, merged},
+                                                        {q, arena.product({groups, arena.leaf(8)})}};
+    for (int i : order)
+      EXPECT_TRUE(arena.unify(equations[size_t(i)].first, equations[size_t(i)].second));
     return sizes(arena, q) + sizes(arena, kv) + sizes(arena, hidden) + sizes(arena, head);
   };
   std::vector<int> order = {0, 1, 2, 3, 4};

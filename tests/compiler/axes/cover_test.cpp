@@ -8,7 +8,8 @@ namespace {
 
 std::string text(const Cover &cover) {
   std::string text;
-  for (Interval i : cover) text += (text.empty() ? "" : " ") + std::to_string(i.begin) + "-" + std::to_string(i.end);
+  for (Interval i : cover)
+    text += (text.empty() ? "" : " ") + std::to_string(i.begin) + "-" + std::to_string(i.end);
   return text;
 }
 
@@ -16,7 +17,8 @@ std::string text(const Cover &cover) {
 TEST(Cover, FusedQkvByHeads) {
   AxisArena arena;
   AxisId h = arena.leaf(4);
-  AxisId fused = arena.concat({arena.product({h, arena.leaf(16)}), arena.product({h, arena.leaf(16)}), arena.product({h, arena.leaf(16)})});
+  AxisId fused = arena.concat(
+      {arena.product({h, arena.leaf(16)}), arena.product({h, arena.leaf(16)}), arena.product({h, arena.leaf(16)})});
   Assignment assignment;
   assignment.assign(h, evenIntervals(4, 2));
   EXPECT_EQ(text(cover(arena, fused, assignment, 0)), "0-32 64-96 128-160");
@@ -36,7 +38,8 @@ TEST(Cover, MergedBatchAndHeads) {
 /// Falcon: 8 query heads, one K and one V head in one weight, tp 4, rank 1.
 TEST(Cover, MultiQueryKeepsKeysWhole) {
   AxisArena arena;
-  AxisId h = arena.leaf(8), heads = arena.concat({h, arena.segment(1), arena.segment(1)}), weight = arena.product({heads, arena.leaf(8)});
+  AxisId h = arena.leaf(8), heads = arena.concat({h, arena.segment(1), arena.segment(1)}),
+         weight = arena.product({heads, arena.leaf(8)});
   Assignment assignment;
   assignment.assign(h, evenIntervals(8, 4));
   EXPECT_EQ(text(cover(arena, weight, assignment, 1)), "16-32 64-80");
@@ -45,7 +48,8 @@ TEST(Cover, MultiQueryKeepsKeysWhole) {
 TEST(Rectangles, ShareKvHeadsAsEvenlyAsPossible) {
   auto heads = [](int64_t kv, int64_t group, int tp) {
     std::string text;
-    for (const auto &[k, g] : rectangles(kv, group, tp)) text += std::to_string((k.end - k.begin) * (g.end - g.begin)) + "@" + std::to_string(k.begin) + " ";
+    for (const auto &[k, g] : rectangles(kv, group, tp))
+      text += std::to_string((k.end - k.begin) * (g.end - g.begin)) + "@" + std::to_string(k.begin) + " ";
     return text;
   };
   EXPECT_EQ(heads(4, 2, 2), "4@0 4@2 ");
@@ -74,10 +78,12 @@ TEST(Cover, TilesTheWhole) {
     for (int c = 0; c < tp; ++c) {
       int64_t count = 0;
       for (Interval i : cover(arena, term, assignment, c))
-        for (int64_t at = i.begin; at < i.end; ++at, ++count) ++held[size_t(at)];
+        for (int64_t at = i.begin; at < i.end; ++at, ++count)
+          ++held[size_t(at)];
       EXPECT_EQ(count, localSize(arena, term, assignment, c));
     }
-    for (int n : held) EXPECT_EQ(n, 1);
+    for (int n : held)
+      EXPECT_EQ(n, 1);
   }
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 std::vector<Type> types(std::initializer_list<Shape> shapes) {
   std::vector<Type> all;
-  for (const Shape &shape : shapes) all.push_back({DType::F32, shape});
+  for (const Shape &shape : shapes)
+    all.push_back({DType::F32, shape});
   return all;
 }
 
@@ -38,7 +39,8 @@ TEST(IndexText, BroadcastDimensionsHaveNoIndex) {
 
 TEST(IndexText, QueryHeadsAreKvTimesGroup) {
   AxisArena arena;
-  IndexTerms t = terms(arena, "b s (kv g) d!, b t! kv d!, b t! kv e! -> b s (kv g) e!, b (kv g) s", types({{2, 6, 8, 4}, {2, 6, 4, 4}, {2, 6, 4, 4}}), types({{2, 6, 8, 4}, {2, 8, 6}}));
+  IndexTerms t = terms(arena, "b s (kv g) d!, b t! kv d!, b t! kv e! -> b s (kv g) e!, b (kv g) s",
+                       types({{2, 6, 8, 4}, {2, 6, 4, 4}, {2, 6, 4, 4}}), types({{2, 6, 8, 4}, {2, 8, 6}}));
   auto heads = arena.factors(t.ins[0][2]);
   ASSERT_EQ(heads.size(), 2u);
   EXPECT_EQ(heads[0], t.ins[1][2]);

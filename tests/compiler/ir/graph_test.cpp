@@ -66,7 +66,8 @@ TEST(Graph, NodesGoBeforeAnother) {
 
 TEST(Graph, NamesAreUniqueAndSourcesKeepTheirOrder) {
   Graph graph;
-  ValueId a = graph.addParameter("w", Type{}), b = graph.addParameter("w", Type{}), c = graph.addConstant("w", scalarTensor(DType::F32, 2));
+  ValueId a = graph.addParameter("w", Type{}), b = graph.addParameter("w", Type{}),
+          c = graph.addConstant("w", scalarTensor(DType::F32, 2));
   EXPECT_EQ(graph.value(b).name, "w_1");
   EXPECT_EQ(graph.value(c).name, "w_2");
   graph.setKind(c, ValueKind::Parameter);

@@ -24,7 +24,8 @@ Graph parsed(llvm::StringRef text) {
 
 TEST(Parse, ReadsBackWhatIsPrinted) {
   Graph graph;
-  ValueId x = graph.addInput("model/x:0", Type{DType::F32, {2, 4}}), w = graph.addParameter("layer.0.weight", Type{DType::F32, {4}});
+  ValueId x = graph.addInput("model/x:0", Type{DType::F32, {2, 4}}),
+          w = graph.addParameter("layer.0.weight", Type{DType::F32, {4}});
   ValueId state = graph.addState("m", Type{DType::F32, {}});
   Array numbers(Type{DType::F32, {4}});
   numbers.data = {0.1, -HUGE_VAL, NAN, 3e-12};
@@ -32,7 +33,8 @@ TEST(Parse, ReadsBackWhatIsPrinted) {
   ValueId big = graph.addConstant("end", integerTensor({INT64_MAX, INT64_MIN, -1}));
   Builder b(graph);
   auto norm = b.makeMany("rms_norm", {b.make("add", {x, c}), w}, {{"epsilon", 1e-6}});
-  ValueId sum = b.make("reduce_sum", {b.make("add", {norm[0], c})}, {{"axes", llvm::SmallVector<int64_t, 6>{0, 1}}, {"keepdims", int64_t(0)}});
+  ValueId sum = b.make("reduce_sum", {b.make("add", {norm[0], c})},
+                       {{"axes", llvm::SmallVector<int64_t, 6>{0, 1}}, {"keepdims", int64_t(0)}});
   b.backward = true;
   ValueId y = b.make("add", {sum, b.full(Type{DType::F32, {}}, 2)});
   b.makeTyped("cast", {big}, Type{DType::I32, {3}});
@@ -46,12 +48,14 @@ TEST(Parse, ReadsBackWhatIsPrinted) {
 }
 
 TEST(Parse, KeepsAttributesOfEveryKind) {
-  std::string text = "graph {\n  input %x : f32[4]\n  %y = all_reduce(%x) {a=-3, b=2.0, c=1e-05, d=inf, e=\"sum, of } all\", f=[1, -2], g=[], h=\"\"} : f32[4]\n  return y=%y\n}\n";
+  std::string text = "graph {\n  input %x : f32[4]\n  %y = all_reduce(%x) {a=-3, b=2.0, c=1e-05, d=inf, e=\"sum, of } "
+                     "all\", f=[1, -2], g=[], h=\"\"} : f32[4]\n  return y=%y\n}\n";
   EXPECT_EQ(printed(parsed(text)), text);
 }
 
 TEST(Parse, NamesMadeLaterAvoidThoseRead) {
-  Graph graph = parsed("graph {\n  input %x : f32[]\n  %neg_1 = neg(%x) : f32[]\n  %neg = neg(%neg_1) : f32[]\n  return y=%neg\n}\n");
+  Graph graph = parsed(
+      "graph {\n  input %x : f32[]\n  %neg_1 = neg(%x) : f32[]\n  %neg = neg(%neg_1) : f32[]\n  return y=%neg\n}\n");
   Builder b(graph);
   std::string name = graph.value(b.make("neg", {graph.output("y")})).name;
   EXPECT_NE(name, "neg");

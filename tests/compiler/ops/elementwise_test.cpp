@@ -15,7 +15,8 @@ void expectValues(const OpCase &c, llvm::ArrayRef<double> expected, size_t resul
   ASSERT_EQ(y.data.size(), expected.size()) << c.op;
   for (size_t i = 0; i < expected.size(); ++i) {
     if (std::isnan(expected[i]) || std::isinf(expected[i]))
-      EXPECT_TRUE(y.data[i] == expected[i] || (std::isnan(y.data[i]) && std::isnan(expected[i]))) << c.op << " element " << i << ": " << y.data[i];
+      EXPECT_TRUE(y.data[i] == expected[i] || (std::isnan(y.data[i]) && std::isnan(expected[i])))
+          << c.op << " element " << i << ": " << y.data[i];
     else
       EXPECT_NEAR(y.data[i], expected[i], 1e-12) << c.op << " element " << i;
   }
@@ -41,7 +42,8 @@ TEST(Elementwise, OneOperand) {
   };
   for (auto [op, f] : kRows) {
     std::vector<double> x = {0.25, 1, 1.75, 3}, y;
-    for (double v : x) y.push_back(f(v));
+    for (double v : x)
+      y.push_back(f(v));
     expectValues({op, {given({2, 2}, x)}}, y);
   }
   expectValues({"neg", {given({2}, {-1, 0})}}, {1, 0});
@@ -53,16 +55,20 @@ TEST(Elementwise, OneOperand) {
 }
 
 TEST(Elementwise, Gelu) {
-  expectValues({"gelu", {given({3}, {0, 1, -1})}, {{"tanh", int64_t(0)}}}, {0, 0.8413447460685429, -0.15865525393145707});
-  expectValues({"gelu", {given({3}, {0, 1, -1})}, {{"tanh", int64_t(1)}}}, {0, 0.8411919906082768, -0.15880800939172324});
+  expectValues({"gelu", {given({3}, {0, 1, -1})}, {{"tanh", int64_t(0)}}},
+               {0, 0.8413447460685429, -0.15865525393145707});
+  expectValues({"gelu", {given({3}, {0, 1, -1})}, {{"tanh", int64_t(1)}}},
+               {0, 0.8411919906082768, -0.15880800939172324});
 }
 
 TEST(Elementwise, TwoOperands) {
   const std::tuple<const char *, std::vector<double>> kRows[] = {
-      {"add", {4, 6, 6, 8}}, {"sub", {-2, -4, 0, -2}}, {"mul", {3, 5, 9, 15}}, {"div", {1.0 / 3, 0.2, 1, 0.6}},
-      {"pow", {1, 1, 27, 243}}, {"max", {3, 5, 3, 5}}, {"min", {1, 1, 3, 3}},
-      {"equal", {0, 0, 1, 0}}, {"less", {1, 1, 0, 1}}, {"less_equal", {1, 1, 1, 1}}, {"greater", {0, 0, 0, 0}}, {"greater_equal", {0, 0, 1, 0}}};
-  for (const auto &[op, expected] : kRows) expectValues({op, {given({2, 1}, {1, 3}), given({2}, {3, 5})}}, expected);
+      {"add", {4, 6, 6, 8}},           {"sub", {-2, -4, 0, -2}},  {"mul", {3, 5, 9, 15}},
+      {"div", {1.0 / 3, 0.2, 1, 0.6}}, {"pow", {1, 1, 27, 243}},  {"max", {3, 5, 3, 5}},
+      {"min", {1, 1, 3, 3}},           {"equal", {0, 0, 1, 0}},   {"less", {1, 1, 0, 1}},
+      {"less_equal", {1, 1, 1, 1}},    {"greater", {0, 0, 0, 0}}, {"greater_equal", {0, 0, 1, 0}}};
+  for (const auto &[op, expected] : kRows)
+    expectValues({op, {given({2, 1}, {1, 3}), given({2}, {3, 5})}}, expected);
   expectValues({"div", {given({3}, {7, -7, 7}, DType::I64), given({3}, {2, 2, 0}, DType::I64)}}, {3, -3, 0});
   expectValues({"max", {given({2}, {NAN, 1}), given({2}, {0, 2})}}, {NAN, 2});
   expectValues({"and", {given({4}, {0, 0, 1, 1}, DType::Bool), given({4}, {0, 1, 0, 1}, DType::Bool)}}, {0, 0, 0, 1});

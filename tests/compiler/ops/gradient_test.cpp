@@ -7,11 +7,15 @@ namespace autotp::optest {
 
 std::vector<OpCase> gradientCases() {
   std::vector<OpCase> cases;
-  for (const char *op : {"neg", "exp", "tanh", "sigmoid", "erf", "relu", "abs", "sin", "cos", "silu"}) cases.push_back({op, {f64({3, 4}, -2, 2)}});
-  for (const char *op : {"log", "sqrt", "rsqrt", "reciprocal"}) cases.push_back({op, {f64({3, 4}, 0.5, 2)}});
-  for (int64_t form : {0, 1}) cases.push_back({"gelu", {f64({3, 4}, -2, 2)}, {{"tanh", form}}});
+  for (const char *op : {"neg", "exp", "tanh", "sigmoid", "erf", "relu", "abs", "sin", "cos", "silu"})
+    cases.push_back({op, {f64({3, 4}, -2, 2)}});
+  for (const char *op : {"log", "sqrt", "rsqrt", "reciprocal"})
+    cases.push_back({op, {f64({3, 4}, 0.5, 2)}});
+  for (int64_t form : {0, 1})
+    cases.push_back({"gelu", {f64({3, 4}, -2, 2)}, {{"tanh", form}}});
   for (const char *op : {"add", "sub", "mul", "div", "max", "min", "pow"}) // broadcast on either side, and on both
-    for (auto [a, b] : {std::pair(Shape{3, 4}, Shape{3, 4}), std::pair(Shape{2, 3, 4}, Shape{4}), std::pair(Shape{}, Shape{2, 3}), std::pair(Shape{2, 1, 4}, Shape{3, 1})})
+    for (auto [a, b] : {std::pair(Shape{3, 4}, Shape{3, 4}), std::pair(Shape{2, 3, 4}, Shape{4}),
+                        std::pair(Shape{}, Shape{2, 3}), std::pair(Shape{2, 1, 4}, Shape{3, 1})})
       cases.push_back({op, {f64(a, 0.5, 2), f64(b, 0.5, 2)}});
   cases.push_back({"swiglu", {f64({3, 4}), f64({3, 4})}});
   cases.push_back({"where", {given({3, 1}, {1, 0, 1}, DType::Bool), f64({3, 4}), f64({4})}});
@@ -25,14 +29,19 @@ std::vector<OpCase> gradientCases() {
       Attributes flags = {{"trans_a", a}, {"trans_b", b}};
       auto left = [&](Shape batch) { return batch.append(a ? Shape{3, 2} : Shape{2, 3}), f64(batch); };
       auto right = [&](Shape batch) { return batch.append(b ? Shape{4, 3} : Shape{3, 4}), f64(batch); };
-      for (auto [x, y] : {std::pair(Shape{}, Shape{}), std::pair(Shape{2}, Shape{}), std::pair(Shape{}, Shape{2}), std::pair(Shape{2, 1}, Shape{3}), std::pair(Shape{2, 3}, Shape{2, 3})})
+      for (auto [x, y] : {std::pair(Shape{}, Shape{}), std::pair(Shape{2}, Shape{}), std::pair(Shape{}, Shape{2}),
+                          std::pair(Shape{2, 1}, Shape{3}), std::pair(Shape{2, 3}, Shape{2, 3})})
         cases.push_back({"matmul", {left(x), right(y)}, flags});
     }
   cases.push_back({"reshape", {f64({2, 6})}, {}, Type{DType::F64, {3, 4}}});
   cases.push_back({"expand", {f64({3, 1})}, {}, Type{DType::F64, {2, 3, 4}}});
   cases.push_back({"transpose", {f64({2, 3, 4})}, {{"perm", list({2, 0, 1})}}});
-  for (auto [start, length, step] : {std::tuple(0, 7, 1), std::tuple(2, 3, 1), std::tuple(0, 4, 2), std::tuple(1, 3, 2), std::tuple(0, 2, 3), std::tuple(1, 2, 4)})
-    cases.push_back({"slice", {f64({2, 7, 2})}, {{"axis", int64_t(1)}, {"length", int64_t(length)}, {"start", int64_t(start)}, {"step", int64_t(step)}}});
+  for (auto [start, length, step] : {std::tuple(0, 7, 1), std::tuple(2, 3, 1), std::tuple(0, 4, 2), std::tuple(1, 3, 2),
+                                     std::tuple(0, 2, 3), std::tuple(1, 2, 4)})
+    cases.push_back(
+        {"slice",
+         {f64({2, 7, 2})},
+         {{"axis", int64_t(1)}, {"length", int64_t(length)}, {"start", int64_t(start)}, {"step", int64_t(step)}}});
   cases.push_back({"concat", {f64({2, 3}), f64({2, 1}), f64({2, 2})}, {{"axis", int64_t(1)}}});
   cases.push_back({"gather", {f64({5, 3}), given({2, 2}, {4, 0, 4, 2}, DType::I64)}});
   cases.push_back({"softmax", {f64({2, 3, 4})}});
@@ -40,15 +49,24 @@ std::vector<OpCase> gradientCases() {
   cases.push_back({"rms_norm", {f64({2, 3, 4}), f64({4})}, {{"epsilon", 1e-2}}});
   for (int64_t causal : {0, 1})
     for (int64_t heads : {2, 4}) {
-      cases.push_back({"attention", {f64({2, 3, 4, 2}), f64({2, 5, heads, 2}), f64({2, 5, heads, 3})}, {{"causal", causal}, {"scale", 0.7}}});
+      cases.push_back({"attention",
+                       {f64({2, 3, 4, 2}), f64({2, 5, heads, 2}), f64({2, 5, heads, 3})},
+                       {{"causal", causal}, {"scale", 0.7}}});
       Operand mask = given({2, 1, 3, 5}, std::vector<double>(30, 0.25)); // a mask gets no gradient
       mask.values[3] = mask.values[7] = -HUGE_VAL;
-      for (int k = 5; k < 10; ++k) mask.values[15 + k] = -HUGE_VAL; // a row without keys
-      cases.push_back({"attention", {f64({2, 3, 4, 2}), f64({2, 5, heads, 2}), f64({2, 5, heads, 3}), mask}, {{"causal", causal}, {"scale", 0.7}}});
+      for (int k = 5; k < 10; ++k)
+        mask.values[15 + k] = -HUGE_VAL; // a row without keys
+      cases.push_back({"attention",
+                       {f64({2, 3, 4, 2}), f64({2, 5, heads, 2}), f64({2, 5, heads, 3}), mask},
+                       {{"causal", causal}, {"scale", 0.7}}});
     }
   for (int64_t inverse : {0, 1}) // tables get no gradient
-    cases.push_back({"rotary", {f64({2, 3, 2, 4}), given({3, 2}, {.1, .2, .3, .4, .5, .6}), given({3, 2}, {.9, .8, .7, .6, .5, .4})}, {{"inverse", inverse}}});
-  cases.push_back({"cross_entropy", {f64({4, 5}), given({4}, {1, -100, 4, 0}, DType::I64)}, {{"ignore_index", int64_t(-100)}}});
+    cases.push_back(
+        {"rotary",
+         {f64({2, 3, 2, 4}), given({3, 2}, {.1, .2, .3, .4, .5, .6}), given({3, 2}, {.9, .8, .7, .6, .5, .4})},
+         {{"inverse", inverse}}});
+  cases.push_back(
+      {"cross_entropy", {f64({4, 5}), given({4}, {1, -100, 4, 0}, DType::I64)}, {{"ignore_index", int64_t(-100)}}});
   return cases;
 }
 
@@ -57,14 +75,16 @@ namespace {
 /// Weights of the scalar loss: sum of result 0 times these.
 Array weightsFor(const Type &type) {
   Array weights(type);
-  for (size_t i = 0; i < weights.data.size(); ++i) weights.data[i] = 0.3 + 0.1 * double(i * 7 % 11);
+  for (size_t i = 0; i < weights.data.size(); ++i)
+    weights.data[i] = 0.3 + 0.1 * double(i * 7 % 11);
   return weights;
 }
 
 double lossOf(BuiltCase &built, const Array &weights) {
   Array y = built.evaluate(built.results[0]);
   double loss = 0;
-  for (size_t i = 0; i < y.data.size(); ++i) loss += y.data[i] * weights.data[i];
+  for (size_t i = 0; i < y.data.size(); ++i)
+    loss += y.data[i] * weights.data[i];
   return loss;
 }
 
@@ -96,7 +116,8 @@ void checkGradient(const OpCase &c) {
 }
 
 TEST(Gradients, AgreeWithCentralDifferences) {
-  for (const OpCase &c : gradientCases()) checkGradient(c);
+  for (const OpCase &c : gradientCases())
+    checkGradient(c);
 }
 
 /// Every float operand gets a gradient but those that are constants by contract.
@@ -117,8 +138,10 @@ TEST(Gradients, ReachEveryOperand) {
 
 TEST(Gradients, EveryDifferentiableRowHasACase) {
   llvm::StringSet<> covered;
-  for (const OpCase &c : gradientCases()) covered.insert(c.op);
-  for (const OpDef *row : allOps()) EXPECT_EQ(row->gradient != nullptr, covered.contains(row->name)) << row->name;
+  for (const OpCase &c : gradientCases())
+    covered.insert(c.op);
+  for (const OpDef *row : allOps())
+    EXPECT_EQ(row->gradient != nullptr, covered.contains(row->name)) << row->name;
 }
 
 } // namespace

@@ -6,10 +6,18 @@
 namespace autotp::optest {
 namespace {
 
-Type f32(Shape shape) { return {DType::F32, std::move(shape)}; }
-Type bf16(Shape shape) { return {DType::BF16, std::move(shape)}; }
-Type i64(Shape shape) { return {DType::I64, std::move(shape)}; }
-Type boolean(Shape shape) { return {DType::Bool, std::move(shape)}; }
+Type f32(Shape shape) {
+  return {DType::F32, std::move(shape)};
+}
+Type bf16(Shape shape) {
+  return {DType::BF16, std::move(shape)};
+}
+Type i64(Shape shape) {
+  return {DType::I64, std::move(shape)};
+}
+Type boolean(Shape shape) {
+  return {DType::Bool, std::move(shape)};
+}
 
 struct InferCase {
   const char *op;
@@ -27,21 +35,26 @@ std::string inferred(const InferCase &c) {
   llvm::Expected<Types> types = row->infer(OpCall{c.operands, c.attributes, stated});
   if (!types) return describe(types.takeError());
   std::string text;
-  for (const Type &type : *types) text += (text.empty() ? "" : " ") + type.text();
+  for (const Type &type : *types)
+    text += (text.empty() ? "" : " ") + type.text();
   return text;
 }
 
 std::vector<InferCase> elementwiseCases() {
   std::vector<InferCase> cases;
-  for (const char *op : {"neg", "exp", "log", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "erf", "relu", "abs", "sin", "cos", "floor", "silu", "gelu"})
+  for (const char *op : {"neg", "exp", "log", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "erf", "relu", "abs",
+                         "sin", "cos", "floor", "silu", "gelu"})
     cases.push_back({op, {bf16({2, 3})}, "bf16[2,3]"});
   for (const char *op : {"add", "sub", "mul", "div", "pow", "max", "min"}) {
     cases.push_back({op, {f32({2, 1, 4}), f32({3, 1})}, "f32[2,3,4]"});
     cases.push_back({op, {i64({}), i64({2})}, "i64[2]"});
   }
-  for (const char *op : {"relu_grad", "silu_grad", "gelu_grad", "swiglu"}) cases.push_back({op, {f32({2, 3}), f32({2, 3})}, "f32[2,3]"});
-  for (const char *op : {"equal", "less", "less_equal", "greater", "greater_equal"}) cases.push_back({op, {i64({2, 1}), i64({3})}, "bool[2,3]"});
-  for (const char *op : {"and", "or"}) cases.push_back({op, {boolean({2, 1}), boolean({3})}, "bool[2,3]"});
+  for (const char *op : {"relu_grad", "silu_grad", "gelu_grad", "swiglu"})
+    cases.push_back({op, {f32({2, 3}), f32({2, 3})}, "f32[2,3]"});
+  for (const char *op : {"equal", "less", "less_equal", "greater", "greater_equal"})
+    cases.push_back({op, {i64({2, 1}), i64({3})}, "bool[2,3]"});
+  for (const char *op : {"and", "or"})
+    cases.push_back({op, {boolean({2, 1}), boolean({3})}, "bool[2,3]"});
   cases.push_back({"not", {boolean({2})}, "bool[2]"});
   cases.push_back({"is_nan", {f32({2})}, "bool[2]"});
   cases.push_back({"where", {boolean({2, 1}), f32({3}), f32({})}, "f32[2,3]"});
@@ -61,7 +74,10 @@ std::vector<InferCase> structuredCases() {
       {"reshape", {f32({2, 6})}, "f32[3,4]", {}, f32({3, 4})},
       {"expand", {f32({3, 1})}, "f32[2,3,4]", {}, f32({2, 3, 4})},
       {"transpose", {f32({2, 3, 4})}, "f32[4,2,3]", {{"perm", list({2, 0, 1})}}},
-      {"slice", {f32({2, 7})}, "f32[2,3]", {{"axis", int64_t(1)}, {"length", int64_t(3)}, {"start", int64_t(2)}, {"step", int64_t(2)}}},
+      {"slice",
+       {f32({2, 7})},
+       "f32[2,3]",
+       {{"axis", int64_t(1)}, {"length", int64_t(3)}, {"start", int64_t(2)}, {"step", int64_t(2)}}},
       {"concat", {i64({2, 1}), i64({2, 3})}, "i64[2,4]", {{"axis", int64_t(1)}}},
       {"full", {}, "f32[2]", {{"value", 1.0}}, f32({2})},
       {"gather", {bf16({9, 4}), i64({2, 3})}, "bf16[2,3,4]"},
@@ -98,7 +114,8 @@ TEST(Infer, EveryRow) {
       EXPECT_EQ(inferred(c), c.results) << c.op;
       covered.insert(c.op);
     }
-  for (const OpDef *row : allOps()) EXPECT_TRUE(covered.contains(row->name)) << row->name;
+  for (const OpDef *row : allOps())
+    EXPECT_TRUE(covered.contains(row->name)) << row->name;
 }
 
 TEST(Infer, StatisticsOfF64AreF64) {

@@ -12,11 +12,13 @@ namespace autotp::optest {
 
 struct Operand {
   Type type;
-  std::vector<double> values;     ///< empty: random in [low, high]
+  std::vector<double> values; ///< empty: random in [low, high]
   double low = -1, high = 1;
 };
 
-inline Operand f64(Shape shape, double low = -1, double high = 1) { return {Type{DType::F64, std::move(shape)}, {}, low, high}; }
+inline Operand f64(Shape shape, double low = -1, double high = 1) {
+  return {Type{DType::F64, std::move(shape)}, {}, low, high};
+}
 inline Operand given(Shape shape, std::vector<double> values, DType dtype = DType::F64) {
   return {Type{dtype, std::move(shape)}, std::move(values)};
 }
@@ -39,13 +41,15 @@ struct BuiltCase {
     for (const Operand &operand : c.operands) {
       ValueId id = graph.addInput("x", operand.type);
       Array array(operand.type);
-      for (double &v : array.data) v = operand.low + (operand.high - operand.low) * double(random() % 100001) / 100000.0;
+      for (double &v : array.data)
+        v = operand.low + (operand.high - operand.low) * double(random() % 100001) / 100000.0;
       if (!operand.values.empty()) array.data = operand.values;
       operands.push_back(id);
       values[id] = array;
     }
     Builder b(graph);
-    auto made = b.tryMake(c.op, operands, c.attributes, c.stated ? llvm::ArrayRef<Type>(*c.stated) : llvm::ArrayRef<Type>());
+    auto made =
+        b.tryMake(c.op, operands, c.attributes, c.stated ? llvm::ArrayRef<Type>(*c.stated) : llvm::ArrayRef<Type>());
     if (!made) {
       ADD_FAILURE() << c.op << ": " << describe(made.takeError());
       return;
@@ -57,7 +61,9 @@ struct BuiltCase {
 };
 
 /// Attributes in one word.
-inline llvm::SmallVector<int64_t, 6> list(std::initializer_list<int64_t> values) { return values; }
+inline llvm::SmallVector<int64_t, 6> list(std::initializer_list<int64_t> values) {
+  return values;
+}
 
 /// A case for each differentiable row, at least.
 std::vector<OpCase> gradientCases();

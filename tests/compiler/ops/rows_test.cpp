@@ -5,7 +5,8 @@ namespace autotp::optest {
 namespace {
 
 TEST(Rows, SortedAndNamedOnce) {
-  for (size_t k = 1; k < allOps().size(); ++k) EXPECT_LT(llvm::StringRef(allOps()[k - 1]->name), allOps()[k]->name);
+  for (size_t k = 1; k < allOps().size(); ++k)
+    EXPECT_LT(llvm::StringRef(allOps()[k - 1]->name), allOps()[k]->name);
   for (const OpDef *row : allOps()) {
     EXPECT_TRUE(row->infer) << row->name;
     EXPECT_EQ(findOp(row->name), row);
@@ -18,11 +19,37 @@ TEST(Rows, WithoutGradient) {
   std::vector<std::string> found;
   for (const OpDef *row : allOps())
     if (!row->gradient) found.push_back(row->name);
-  EXPECT_EQ(found, (std::vector<std::string>{
-                       "accumulate", "adamw", "all_gather", "all_gather_into", "all_reduce", "and", "attention_grad", "cross_entropy_finish",
-                       "cross_entropy_grad", "cross_entropy_local", "equal", "floor", "full", "gelu_grad", "grad_scale",
-                       "greater", "greater_equal", "is_nan", "layer_norm_grad", "less", "less_equal", "not", "or", "reduce_scatter",
-                       "relu_grad", "rms_norm_grad", "scatter_add", "silu_grad", "softmax_grad", "sum_squares", "swiglu_grad"}));
+  EXPECT_EQ(found, (std::vector<std::string>{"accumulate",
+                                             "adamw",
+                                             "all_gather",
+                                             "all_gather_into",
+                                             "all_reduce",
+                                             "and",
+                                             "attention_grad",
+                                             "cross_entropy_finish",
+                                             "cross_entropy_grad",
+                                             "cross_entropy_local",
+                                             "equal",
+                                             "floor",
+                                             "full",
+                                             "gelu_grad",
+                                             "grad_scale",
+                                             "greater",
+                                             "greater_equal",
+                                             "is_nan",
+                                             "layer_norm_grad",
+                                             "less",
+                                             "less_equal",
+                                             "not",
+                                             "or",
+                                             "reduce_scatter",
+                                             "relu_grad",
+                                             "rms_norm_grad",
+                                             "scatter_add",
+                                             "silu_grad",
+                                             "softmax_grad",
+                                             "sum_squares",
+                                             "swiglu_grad"}));
 }
 
 /// Only collectives need more than one rank.

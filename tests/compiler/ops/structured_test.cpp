@@ -12,7 +12,8 @@ void expectValues(const OpCase &c, llvm::ArrayRef<double> expected, size_t resul
   Array y = built.evaluate(built.results[result]);
   ASSERT_EQ(y.data.size(), expected.size()) << c.op;
   for (size_t i = 0; i < expected.size(); ++i)
-    EXPECT_TRUE(y.data[i] == expected[i] || std::fabs(y.data[i] - expected[i]) <= 1e-12) << c.op << " element " << i << ": " << y.data[i];
+    EXPECT_TRUE(y.data[i] == expected[i] || std::fabs(y.data[i] - expected[i]) <= 1e-12)
+        << c.op << " element " << i << ": " << y.data[i];
 }
 
 const std::vector<double> kSix = {1, 2, 3, 4, 5, 6};
@@ -22,14 +23,20 @@ TEST(Movement, Values) {
   expectValues({"transpose", {given({1, 2, 3}, kSix)}, {{"perm", list({2, 0, 1})}}}, {1, 4, 2, 5, 3, 6});
   expectValues({"reshape", {given({2, 3}, kSix)}, {}, Type{DType::F64, {3, 2}}}, kSix);
   expectValues({"expand", {given({2, 1}, {1, 2})}, {}, Type{DType::F64, {2, 2, 2}}}, {1, 1, 2, 2, 1, 1, 2, 2});
-  expectValues({"slice", {given({2, 3}, kSix)}, {{"axis", int64_t(1)}, {"length", int64_t(2)}, {"start", int64_t(0)}, {"step", int64_t(2)}}}, {1, 3, 4, 6});
-  expectValues({"slice", {given({3, 2}, kSix)}, {{"axis", int64_t(0)}, {"length", int64_t(2)}, {"start", int64_t(1)}}}, {3, 4, 5, 6});
-  expectValues({"concat", {given({2, 1}, {1, 2}), given({2, 2}, {3, 4, 5, 6})}, {{"axis", int64_t(1)}}}, {1, 3, 4, 2, 5, 6});
+  expectValues({"slice",
+                {given({2, 3}, kSix)},
+                {{"axis", int64_t(1)}, {"length", int64_t(2)}, {"start", int64_t(0)}, {"step", int64_t(2)}}},
+               {1, 3, 4, 6});
+  expectValues({"slice", {given({3, 2}, kSix)}, {{"axis", int64_t(0)}, {"length", int64_t(2)}, {"start", int64_t(1)}}},
+               {3, 4, 5, 6});
+  expectValues({"concat", {given({2, 1}, {1, 2}), given({2, 2}, {3, 4, 5, 6})}, {{"axis", int64_t(1)}}},
+               {1, 3, 4, 2, 5, 6});
   expectValues({"full", {}, {{"value", 2.5}}, Type{DType::F64, {3}}}, {2.5, 2.5, 2.5});
 }
 
 TEST(Reduce, Values) {
-  Attributes rows = {{"axes", list({1})}, {"keepdims", int64_t(0)}}, columns = {{"axes", list({0})}, {"keepdims", int64_t(1)}};
+  Attributes rows = {{"axes", list({1})}, {"keepdims", int64_t(0)}},
+             columns = {{"axes", list({0})}, {"keepdims", int64_t(1)}};
   expectValues({"reduce_sum", {given({2, 3}, kSix)}, rows}, {6, 15});
   expectValues({"reduce_sum", {given({2, 3}, kSix)}, columns}, {5, 7, 9});
   expectValues({"reduce_max", {given({2, 3}, kSix)}, rows}, {3, 6});
@@ -48,7 +55,8 @@ TEST(MatMul, EveryOrientation) {
 TEST(Lookup, Values) {
   Operand table = given({3, 2}, kSix), ids = given({4}, {2, 0, 1, 2}, DType::I64);
   expectValues({"gather", {table, ids}}, {5, 6, 1, 2, 3, 4, 5, 6});
-  expectValues({"gather", {table, given({2}, {4, 0}, DType::I64)}, {{"offset", int64_t(3)}, {"rows", int64_t(6)}}}, {3, 4, 0, 0}); // not here: 0
+  expectValues({"gather", {table, given({2}, {4, 0}, DType::I64)}, {{"offset", int64_t(3)}, {"rows", int64_t(6)}}},
+               {3, 4, 0, 0}); // not here: 0
   expectValues({"gather", {table, given({1}, {-1}, DType::I64)}}, {5, 6});
   Operand dy = given({4, 2}, {1, 1, 2, 2, 3, 3, 4, 4});
   expectValues({"scatter_add", {ids, dy}, {}, Type{DType::F64, {3, 2}}}, {2, 2, 3, 3, 5, 5});
@@ -65,7 +73,9 @@ TEST(Norms, Values) {
   OpCase rms{"rms_norm", {given({1, 2}, {3, 3}), given({2}, {1, 2})}, {{"epsilon", 7.0}}};
   expectValues(rms, {0.75, 1.5}, 0);
   expectValues(rms, {0.25}, 1);
-  OpCase layerGrad{"layer_norm_grad", {given({1, 2}, {1, 3}), given({2}, {2, 2}), given({1}, {2}), given({1}, {1}), given({1, 2}, {1, 2})}};
+  OpCase layerGrad{
+      "layer_norm_grad",
+      {given({1, 2}, {1, 3}), given({2}, {2, 2}), given({1}, {2}), given({1}, {1}), given({1, 2}, {1, 2})}};
   expectValues(layerGrad, {0, 0}, 0);
   expectValues(layerGrad, {-1, 2}, 1);
   expectValues(layerGrad, {1, 2}, 2);
@@ -77,13 +87,18 @@ TEST(Norms, Values) {
 TEST(Attention, Values) {
   double l = std::log(3.0);
   // One head, keys 0 and 1: query 1 scores them 0 and ln 3.
-  OpCase c{"attention", {given({1, 2, 1, 1}, {7, 1}), given({1, 2, 1, 1}, {0, l}), given({1, 2, 1, 1}, {4, 8})}, {{"causal", int64_t(1)}, {"scale", 1.0}}};
+  OpCase c{"attention",
+           {given({1, 2, 1, 1}, {7, 1}), given({1, 2, 1, 1}, {0, l}), given({1, 2, 1, 1}, {4, 8})},
+           {{"causal", int64_t(1)}, {"scale", 1.0}}};
   expectValues(c, {4, 7}, 0);
   expectValues(c, {0, std::log(4.0)}, 1);
   c.operands.push_back(given({1, 1, 2, 2}, {-HUGE_VAL, 0, 0, -l})); // causal hides key 1 from query 0: no key is left
   expectValues(c, {0, 6}, 0);
   expectValues(c, {-HUGE_VAL, std::log(2.0)}, 1);
-  OpCase grad{"attention_grad", {given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {3}), given({1, 1, 1, 1}, {3}), given({1, 1, 1}, {1}), given({1, 1, 1, 1}, {5})}, {{"causal", int64_t(0)}, {"scale", 1.0}}};
+  OpCase grad{"attention_grad",
+              {given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {3}), given({1, 1, 1, 1}, {3}),
+               given({1, 1, 1}, {1}), given({1, 1, 1, 1}, {5})},
+              {{"causal", int64_t(0)}, {"scale", 1.0}}};
   expectValues(grad, {0}, 0); // a softmax of one key is constant
   expectValues(grad, {0}, 1);
   expectValues(grad, {5}, 2);
@@ -91,8 +106,9 @@ TEST(Attention, Values) {
 
 TEST(Rotary, Values) {
   for (int64_t inverse : {0, 1})
-    expectValues({"rotary", {given({1, 1, 1, 2}, {3, 4}), given({1, 1}, {0.5}), given({1, 1}, {2})}, {{"inverse", inverse}}},
-                 inverse ? std::vector<double>{9.5, -4} : std::vector<double>{-6.5, 8});
+    expectValues(
+        {"rotary", {given({1, 1, 1, 2}, {3, 4}), given({1, 1}, {0.5}), given({1, 1}, {2})}, {{"inverse", inverse}}},
+        inverse ? std::vector<double>{9.5, -4} : std::vector<double>{-6.5, 8});
 }
 
 TEST(Loss, WholeAndInParts) {
@@ -104,13 +120,18 @@ TEST(Loss, WholeAndInParts) {
   expectValues(whole, {std::log(4.0), std::log(4.0), 9 + std::log(2.0)}, 2);
   // Class 1 alone, with the maxima known.
   Operand largest = given({3}, {l, l, 9});
-  OpCase local{"cross_entropy_local", {given({3, 1}, {l, 0, 9}), labels, largest}, {{"class_offset", int64_t(1)}, {"classes", int64_t(2)}, {"ignore_index", int64_t(-100)}}};
+  OpCase local{"cross_entropy_local",
+               {given({3, 1}, {l, 0, 9}), labels, largest},
+               {{"class_offset", int64_t(1)}, {"classes", int64_t(2)}, {"ignore_index", int64_t(-100)}}};
   expectValues(local, {1, 1 / 3.0, 1, l, 0, 0});
-  OpCase finish{"cross_entropy_finish", {given({2, 3}, {4 / 3.0, 4 / 3.0, 2, l, 0, 0}), largest, labels}, {{"ignore_index", int64_t(-100)}}};
+  OpCase finish{"cross_entropy_finish",
+                {given({2, 3}, {4 / 3.0, 4 / 3.0, 2, l, 0, 0}), largest, labels},
+                {{"ignore_index", int64_t(-100)}}};
   expectValues(finish, {std::log(4 / 3.0) + std::log(4.0)}, 0);
   expectValues(finish, {2}, 1);
   Operand lse = given({3}, {std::log(4.0), std::log(4.0), 9}), dloss = given({}, {2});
-  expectValues({"cross_entropy_grad", {logits, labels, lse, dloss}, {{"ignore_index", int64_t(-100)}}}, {0.5, -0.5, 1.5, -1.5, 0, 0});
+  expectValues({"cross_entropy_grad", {logits, labels, lse, dloss}, {{"ignore_index", int64_t(-100)}}},
+               {0.5, -0.5, 1.5, -1.5, 0, 0});
 }
 
 TEST(Optimizer, Values) {
@@ -123,8 +144,14 @@ TEST(Optimizer, Values) {
   expectValues(scale, {0.5}, 0);
   // The first step of Adam moves by lr, whatever the gradient; only element 0 decays.
   OpCase adam{"adamw",
-              {given({2}, {1, 1}), given({2}, {0, 0}), given({2}, {0, 0}), given({2}, {8, -2}), given({}, {0.5}), given({}, {0.1}), given({}, {1})},
-              {{"beta1", 0.9}, {"beta2", 0.99}, {"epsilon", 0.0}, {"weight_decay", 0.5}, {"begins", list({0})}, {"ends", list({1})}}};
+              {given({2}, {1, 1}), given({2}, {0, 0}), given({2}, {0, 0}), given({2}, {8, -2}), given({}, {0.5}),
+               given({}, {0.1}), given({}, {1})},
+              {{"beta1", 0.9},
+               {"beta2", 0.99},
+               {"epsilon", 0.0},
+               {"weight_decay", 0.5},
+               {"begins", list({0})},
+               {"ends", list({1})}}};
   expectValues(adam, {0.85, 1.1}, 0);
   expectValues(adam, {0.4, -0.1}, 1);
   expectValues(adam, {0.16, 0.01}, 2);

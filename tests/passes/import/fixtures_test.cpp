@@ -23,17 +23,20 @@ TEST_P(Fixture, ParametersAreThoseThatTrain) {
   options.microBatch = 1;
   auto model = importModel(folder + "/model.onnx", options);
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
-  if (llvm::Error error = classifyParameters(model->graph, model->initializers, {})) FAIL() << llvm::toString(std::move(error));
+  if (llvm::Error error = classifyParameters(model->graph, model->initializers, {}))
+    FAIL() << llvm::toString(std::move(error));
   retieWeights(model->graph);
   std::set<std::string> found, wanted;
   for (const ParameterInfo &parameter : model->graph.parameters) {
     found.insert(model->graph.value(parameter.value).name);
-    for (const auto &alias : parameter.aliases) found.insert(alias.name);
+    for (const auto &alias : parameter.aliases)
+      found.insert(alias.name);
   }
   auto text = llvm::MemoryBuffer::getFile(folder + "/expected.json");
   ASSERT_TRUE(bool(text));
   llvm::json::Value expected = llvm::cantFail(llvm::json::parse((*text)->getBuffer()));
-  for (const auto &entry : *expected.getAsObject()->getObject("initializers")) wanted.insert(entry.first.str());
+  for (const auto &entry : *expected.getAsObject()->getObject("initializers"))
+    wanted.insert(entry.first.str());
   EXPECT_EQ(found, wanted);
 }
 

@@ -19,7 +19,9 @@ struct Spelling {
 };
 
 /// [b, h, s, d] as exporters get it: from [b, s, h, d].
-ValueId headsOf(Made &m, llvm::StringRef name, int64_t heads) { return m.b.transpose(m.input(name, {kB, kS, heads, kD}), {0, 2, 1, 3}); }
+ValueId headsOf(Made &m, llvm::StringRef name, int64_t heads) {
+  return m.b.transpose(m.input(name, {kB, kS, heads, kD}), {0, 2, 1, 3});
+}
 
 ValueId repeated(Made &m, ValueId x) {
   ValueId parted = m.b.reshape(x, {kB, kKv, 1, kS, kD});
@@ -45,7 +47,9 @@ ValueId scoresOf(Made &m, const Spelling &s) {
   Attributes attributes = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(s.key == Spelling::TransB)}};
   ValueId scores;
   if (s.isMergedProduct) {
-    auto merge = [&](ValueId x) { return m.b.reshape(x, {kB * kH, m.graph.type(x).shape[2], m.graph.type(x).shape[3]}); };
+    auto merge = [&](ValueId x) {
+      return m.b.reshape(x, {kB * kH, m.graph.type(x).shape[2], m.graph.type(x).shape[3]});
+    };
     ValueId left = merge(q), right = merge(k);
     scores = m.b.reshape(m.make("matmul", {left, right}, attributes), {kB, kH, kS, kS});
   } else {
@@ -71,7 +75,9 @@ ValueId finish(Made &m, ValueId scores, const Spelling &s) {
   return m.b.transpose(y, {0, 2, 1, 3});
 }
 
-double hides(int64_t i, double fill) { return i % kS > i / kS % kS ? fill : 0; }
+double hides(int64_t i, double fill) {
+  return i % kS > i / kS % kS ? fill : 0;
+}
 ValueId causalMask(Made &m, Shape shape, double fill = -HUGE_VAL) {
   return m.constant(std::move(shape), [=](int64_t i) { return hides(i, fill); });
 }
@@ -132,13 +138,17 @@ TEST(Attention, CausalSpellings) {
   for (int spelling = 0; spelling < 6; ++spelling) {
     Made m;
     ValueId scores = scoresOf(m, {});
-    ValueId sees = m.constant({1, 1, kS, kS}, [](int64_t i) { return hides(i, 1) == 0; }, DType::Bool);
-    ValueId hidden = m.constant({kS, kS}, [](int64_t i) { return hides(i, 1); }, DType::Bool);
+    ValueId sees = m.constant(
+        {1, 1, kS, kS}, [](int64_t i) { return hides(i, 1) == 0; }, DType::Bool);
+    ValueId hidden = m.constant(
+        {kS, kS}, [](int64_t i) { return hides(i, 1); }, DType::Bool);
     if (spelling == 0) scores = m.make("where", {sees, scores, m.number(-HUGE_VAL)});
     if (spelling == 1) scores = m.make("where", {hidden, m.number(-1e4), scores});
     if (spelling == 2) scores = m.add(causalMask(m, {kB, kH, kS, kS}, -1e9), scores);
     if (spelling == 3) scores = m.add(scores, causalMask(m, {1, 1, kS, kS}, -3.4e38));
-    if (spelling == 4) scores = m.add(m.add(scores, causalMask(m, {kB, 1, kS, kS})), m.constant({1, 1, 1, kS}, [](int64_t) { return 0; }));
+    if (spelling == 4)
+      scores =
+          m.add(m.add(scores, causalMask(m, {kB, 1, kS, kS})), m.constant({1, 1, 1, kS}, [](int64_t) { return 0; }));
     if (spelling == 5) scores = m.add(m.make("where", {sees, scores, m.number(-HUGE_VAL)}), causalMask(m, {kS, kS}));
     m.output(finish(m, scores, {}));
     expectAttention(m, 1, 1, 3);
@@ -150,7 +160,8 @@ TEST(Attention, MasksThatStay) {
     Made m;
     ValueId scores = scoresOf(m, {Spelling::Plain, Spelling::OnScores});
     Shape expected = {1, 1, kS, kS};
-    if (spelling == 0) scores = m.add(scores, m.constant({kB, kH, kS, kS}, [](int64_t i) { return double(i % (kS * kS)) * 0.1; }));
+    if (spelling == 0)
+      scores = m.add(scores, m.constant({kB, kH, kS, kS}, [](int64_t i) { return double(i % (kS * kS)) * 0.1; }));
     if (spelling == 1) {
       scores = m.add(scores, m.constant({1, kH, 1, kS}, [](int64_t i) { return double(i) * -0.1; })); // alibi
       expected = {1, kH, kS, kS};
@@ -189,10 +200,13 @@ TEST(Attention, GroupsMergedAtOnceAndOneHeadExpanded) {
   for (bool isOneHead : {false, true}) {
     Made m;
     Attributes flags = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}};
-    auto groups = [&](llvm::StringRef name) { return m.expand(m.b.reshape(headsOf(m, name, kKv), {kB, kKv, 1, kS, kD}), {kB, kKv, kH / kKv, kS, kD}); };
+    auto groups = [&](llvm::StringRef name) {
+      return m.expand(m.b.reshape(headsOf(m, name, kKv), {kB, kKv, 1, kS, kD}), {kB, kKv, kH / kKv, kS, kD});
+    };
     auto one = [&](llvm::StringRef name) { return m.expand(headsOf(m, name, 1), {kB, kH, kS, kD}); };
     ValueId k = isOneHead ? one("k") : m.b.reshape(groups("k"), {kB * kH, kS, kD});
-    ValueId turned = isOneHead ? m.b.transpose(k, {0, 1, 3, 2}) : m.b.reshape(m.b.transpose(k, {0, 2, 1}), {kB, kH, kD, kS});
+    ValueId turned =
+        isOneHead ? m.b.transpose(k, {0, 1, 3, 2}) : m.b.reshape(m.b.transpose(k, {0, 2, 1}), {kB, kH, kD, kS});
     ValueId v = isOneHead ? one("v") : m.b.reshape(groups("v"), {kB, kH, kS, kD});
     ValueId p = m.make("softmax", {m.make("matmul", {headsOf(m, "q", kH), m.mul(turned, 0.5)}, flags)});
     m.output(m.b.transpose(m.make("matmul", {p, v}, flags), {0, 2, 1, 3}));
@@ -220,7 +234,8 @@ TEST(Attention, MergedHeadsWithTwoMasks) {
 TEST(Attention, CausalBesideAComputedMask) {
   for (double fill : {-1e4, -HUGE_VAL}) {
     Made m;
-    m.output(finish(m, m.add(m.add(scoresOf(m, {}), causalMask(m, {kS, kS}, fill)), m.input("mask", {kB, 1, 1, kS})), {}));
+    m.output(
+        finish(m, m.add(m.add(scoresOf(m, {}), causalMask(m, {kS, kS}, fill)), m.input("mask", {kB, 1, 1, kS})), {}));
     expectAttention(m, fill < -1e5, 1, 4);
   }
 }
@@ -228,7 +243,8 @@ TEST(Attention, CausalBesideAComputedMask) {
 TEST(Attention, LayersShareAMask) {
   Made m;
   ValueId mask = m.input("mask", {kB, 1, 1, kS});
-  for (int layer = 0; layer < 2; ++layer) m.output(finish(m, m.add(scoresOf(m, {}), mask), {}));
+  for (int layer = 0; layer < 2; ++layer)
+    m.output(finish(m, m.add(scoresOf(m, {}), mask), {}));
   expectCount(m, recogniseAttention, "attention", 2);
   EXPECT_EQ(countOf(m.graph, "expand"), 1u);
 }
@@ -238,8 +254,12 @@ TEST(Attention, WrittenAsOneOperator) {
   for (bool isUseful : {true, false}) {
     Made m;
     ValueId q = m.input("q", {kB, kS, kH, kD});
-    auto key = [&](llvm::StringRef name) { return isUseful ? m.b.transpose(repeated(m, headsOf(m, name, kKv)), {0, 2, 1, 3}) : m.input(name, {kB, kS, kKv, kD}); };
-    ValueId k = key("k"), v = key("v"), mask = isUseful ? causalMask(m, {1, 1, kS, kS}) : m.input("mask", {kB, 1, kS, kS});
+    auto key = [&](llvm::StringRef name) {
+      return isUseful ? m.b.transpose(repeated(m, headsOf(m, name, kKv)), {0, 2, 1, 3})
+                      : m.input(name, {kB, kS, kKv, kD});
+    };
+    ValueId k = key("k"), v = key("v"),
+            mask = isUseful ? causalMask(m, {1, 1, kS, kS}) : m.input("mask", {kB, 1, kS, kS});
     m.output(m.b.makeMany("attention", {q, k, v, mask}, {{"causal", int64_t(0)}, {"scale", 0.5}})[0]);
     expectAttention(m, isUseful, 0.5, isUseful ? 3 : 4);
     EXPECT_EQ(m.graph.order().size(), 1u) << printed(m.graph);
@@ -253,7 +273,8 @@ TEST(Attention, Refused) {
     if (wrong == 0) m.output(scores);
     if (wrong == 1) scores = m.add(scores, m.parameter("bias", {1, kH, kS, kS})); // a gradient must reach it
     if (wrong == 2) scores = softcap;
-    if (wrong == 3) scores = m.make("where", {m.graph.addInput("sees", Type{DType::Bool, {kB, 1, kS, kS}}), scores, m.number(-3)});
+    if (wrong == 3)
+      scores = m.make("where", {m.graph.addInput("sees", Type{DType::Bool, {kB, 1, kS, kS}}), scores, m.number(-3)});
     if (wrong == 4) scores = m.mul(m.add(scores, causalMask(m, {kS, kS}, -1)), 0.5); // the scale is on the mask too
     m.output(finish(m, scores, {}));
     for (NodeId id : m.graph.order())

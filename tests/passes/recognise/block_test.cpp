@@ -22,7 +22,8 @@ ValueId rmsNorm(Made &m, ValueId x, llvm::StringRef name) {
 }
 
 ValueId project(Made &m, ValueId x, llvm::StringRef name, Shape weight) {
-  return m.make("matmul", {x, m.parameter(name, std::move(weight))}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+  return m.make("matmul", {x, m.parameter(name, std::move(weight))},
+                {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
 }
 
 ValueId headsOf(Made &m, ValueId x, llvm::StringRef name, int64_t heads) {
@@ -30,7 +31,8 @@ ValueId headsOf(Made &m, ValueId x, llvm::StringRef name, int64_t heads) {
 }
 
 ValueId rotate(Made &m, ValueId x, ValueId cosine, ValueId sine) {
-  ValueId turned = m.make("concat", {m.make("neg", {m.slice(x, 3, kD / 2, kD / 2)}), m.slice(x, 3, 0, kD / 2)}, {{"axis", int64_t(3)}});
+  ValueId turned = m.make("concat", {m.make("neg", {m.slice(x, 3, kD / 2, kD / 2)}), m.slice(x, 3, 0, kD / 2)},
+                          {{"axis", int64_t(3)}});
   return m.add(m.mul(x, cosine), m.mul(turned, sine));
 }
 
@@ -40,10 +42,12 @@ ValueId repeated(Made &m, ValueId x) {
 
 ValueId block(Made &m, ValueId x, ValueId cosine, ValueId sine, ValueId mask) {
   ValueId normal = rmsNorm(m, x, "norm");
-  ValueId q = rotate(m, headsOf(m, normal, "wq", kH), cosine, sine), k = rotate(m, headsOf(m, normal, "wk", kKv), cosine, sine);
+  ValueId q = rotate(m, headsOf(m, normal, "wq", kH), cosine, sine),
+          k = rotate(m, headsOf(m, normal, "wk", kKv), cosine, sine);
   ValueId v = repeated(m, headsOf(m, normal, "wv", kKv));
   ValueId merged = m.b.transpose(m.b.reshape(repeated(m, k), {kB * kH, kS, kD}), {0, 2, 1});
-  ValueId scores = m.make("matmul", {m.mul(q, 0.64), m.mul(m.b.reshape(merged, {kB, kH, kD, kS}), 0.64)}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+  ValueId scores = m.make("matmul", {m.mul(q, 0.64), m.mul(m.b.reshape(merged, {kB, kH, kD, kS}), 0.64)},
+                          {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
   ValueId p = m.make("softmax", {m.add(scores, mask)});
   p = m.make("where", {m.make("is_nan", {p}), m.number(0), p});
   ValueId y = m.make("matmul", {p, v}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
@@ -56,15 +60,21 @@ ValueId block(Made &m, ValueId x, ValueId cosine, ValueId sine, ValueId mask) {
 
 TEST(Block, BecomesItsOperators) {
   Made m;
-  auto table = [&](double (*f)(double)) { return m.constant({1, 1, kS, kD}, [=](int64_t i) { return f(double(i / kD) / double(1 + i % (kD / 2))); }); };
+  auto table = [&](double (*f)(double)) {
+    return m.constant({1, 1, kS, kD}, [=](int64_t i) { return f(double(i / kD) / double(1 + i % (kD / 2))); });
+  };
   ValueId cosine = table(std::cos), sine = table(std::sin);
   ValueId mask = m.constant({kB, 1, kS, kS}, [](int64_t i) { return i % kS > i / kS % kS ? -3.4e38 : 0; });
   ValueId x = m.input("x", {kB, kS, kHidden});
-  for (int layer = 0; layer < 2; ++layer) x = block(m, x, cosine, sine, mask);
+  for (int layer = 0; layer < 2; ++layer)
+    x = block(m, x, cosine, sine, mask);
   m.output(x);
-  for (Pass pass : {recogniseRmsNorm, recogniseSilu, recogniseSwiglu, recogniseRotary, recogniseAttention, cancelTransposes}) run(m.graph, pass);
-  const std::pair<const char *, unsigned> kExpected[] = {{"rms_norm", 4}, {"rotary", 4}, {"attention", 2}, {"swiglu", 2}, {"matmul", 14},
-                                                         {"add", 4}, {"reshape", 8}, {"transpose", 0}};
+  for (Pass pass :
+       {recogniseRmsNorm, recogniseSilu, recogniseSwiglu, recogniseRotary, recogniseAttention, cancelTransposes})
+    run(m.graph, pass);
+  const std::pair<const char *, unsigned> kExpected[] = {{"rms_norm", 4}, {"rotary", 4},   {"attention", 2},
+                                                         {"swiglu", 2},   {"matmul", 14},  {"add", 4},
+                                                         {"reshape", 8},  {"transpose", 0}};
   unsigned all = 0;
   for (auto [op, count] : kExpected) {
     EXPECT_EQ(countOf(m.graph, op), count) << op;

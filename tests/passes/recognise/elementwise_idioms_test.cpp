@@ -51,7 +51,8 @@ TEST(Gelu, WrongConstantsAndUses) {
   for (int wrong = 0; wrong < 4; ++wrong) {
     Made m;
     ValueId x = m.input("x", {3, 4}), z = m.input("z", {3, 4});
-    ValueId t = m.make("tanh", {m.mul(cubicOf(m, x, 0, wrong == 0 ? 0.05 : 0.044715), wrong == 1 ? 0.8 : kSqrtTwoOverPi)});
+    ValueId t =
+        m.make("tanh", {m.mul(cubicOf(m, x, 0, wrong == 0 ? 0.05 : 0.044715), wrong == 1 ? 0.8 : kSqrtTwoOverPi)});
     m.output(halfTimes(m, wrong == 2 ? z : x, m.add(t, m.number(1)), 0));
     if (wrong == 3) m.output(t);
     expectCount(m, recogniseGelu, "gelu", 0);

@@ -20,14 +20,19 @@ struct Made {
   Builder b{graph};
 
   ValueId input(llvm::StringRef name, Shape shape) { return graph.addInput(name, Type{DType::F64, std::move(shape)}); }
-  ValueId parameter(llvm::StringRef name, Shape shape) { return graph.addParameter(name, Type{DType::F64, std::move(shape)}); }
+  ValueId parameter(llvm::StringRef name, Shape shape) {
+    return graph.addParameter(name, Type{DType::F64, std::move(shape)});
+  }
   ValueId number(double v) { return b.scalar(DType::F64, v); }
   ValueId constant(Shape shape, std::function<double(int64_t)> at, DType dtype = DType::F64) {
     Array array(Type{dtype, std::move(shape)});
-    for (size_t i = 0; i < array.data.size(); ++i) array.data[i] = at(int64_t(i));
+    for (size_t i = 0; i < array.data.size(); ++i)
+      array.data[i] = at(int64_t(i));
     return graph.addConstant("c", toTensor(array));
   }
-  ValueId make(llvm::StringRef op, llvm::ArrayRef<ValueId> in, Attributes a = {}) { return b.make(op, in, std::move(a)); }
+  ValueId make(llvm::StringRef op, llvm::ArrayRef<ValueId> in, Attributes a = {}) {
+    return b.make(op, in, std::move(a));
+  }
   ValueId mul(ValueId x, ValueId y) { return make("mul", {x, y}); }
   ValueId mul(ValueId x, double y) { return mul(x, number(y)); }
   ValueId div(ValueId x, ValueId y) { return make("div", {x, y}); }
@@ -35,7 +40,9 @@ struct Made {
   ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length) {
     return make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", int64_t(1)}});
   }
-  ValueId expand(ValueId x, Shape shape) { return b.makeTyped("expand", {x}, Type{graph.type(x).dtype, std::move(shape)}); }
+  ValueId expand(ValueId x, Shape shape) {
+    return b.makeTyped("expand", {x}, Type{graph.type(x).dtype, std::move(shape)});
+  }
   ValueId cast(ValueId x) { return b.makeTyped("cast", {x}, Type(graph.type(x))); }
   ValueId mean(ValueId x) {
     const Shape shape = graph.type(x).shape;
@@ -51,13 +58,16 @@ inline std::vector<Array> evaluateOutputs(const Graph &graph) {
   for (ValueKind kind : {ValueKind::Input, ValueKind::Parameter})
     for (ValueId id : graph.sources(kind)) {
       Array array(graph.type(id));
-      for (double &v : array.data) v = double(random() % 2001) / 1000.0 - 1;
+      for (double &v : array.data)
+        v = double(random() % 2001) / 1000.0 - 1;
       if (array.type.dtype == DType::Bool)
-        for (double &v : array.data) v = v > -0.5;
+        for (double &v : array.data)
+          v = v > -0.5;
       sources[id] = array;
     }
   std::vector<Array> values = llvm::cantFail(evaluateGraph(graph, sources)), outputs;
-  for (const Output &output : graph.outputs) outputs.push_back(values[output.value]);
+  for (const Output &output : graph.outputs)
+    outputs.push_back(values[output.value]);
   return outputs;
 }
 

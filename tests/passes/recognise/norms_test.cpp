@@ -9,14 +9,17 @@ namespace {
 /// The spellings: how the square, the root, and the product are written.
 struct Spelling {
   bool isPow, isWeightFirst, hasCasts;
-  int root; ///< 0 reciprocal(sqrt), 1 rsqrt, 2 div(1, sqrt), 3 div(x, sqrt), 4 pow -0.5
+  int root;        ///< 0 reciprocal(sqrt), 1 rsqrt, 2 div(1, sqrt), 3 div(x, sqrt), 4 pow -0.5
   int association; ///< 0 (x r) w, 1 x (r w), 2 (x w) r
 };
 
-ValueId squareOf(Made &m, ValueId x, const Spelling &s) { return s.isPow ? m.make("pow", {x, m.number(2)}) : m.mul(x, x); }
+ValueId squareOf(Made &m, ValueId x, const Spelling &s) {
+  return s.isPow ? m.make("pow", {x, m.number(2)}) : m.mul(x, x);
+}
 
 ValueId normalise(Made &m, ValueId x, ValueId y, ValueId w, const Spelling &s, double epsilon = 1e-5) {
-  ValueId e = m.add(m.mean(squareOf(m, y, s)), m.number(epsilon)), root = s.root == 1 || s.root == 4 ? kNone : m.make("sqrt", {e});
+  ValueId e = m.add(m.mean(squareOf(m, y, s)), m.number(epsilon)),
+          root = s.root == 1 || s.root == 4 ? kNone : m.make("sqrt", {e});
   if (s.hasCasts && root != kNone) root = m.cast(root);
   auto times = [&](ValueId a, ValueId b) { return s.isWeightFirst ? m.mul(b, a) : m.mul(a, b); };
   if (s.root == 3) return s.association == 0 ? times(m.div(x, root), w) : m.div(times(x, w), root);
@@ -34,7 +37,8 @@ std::vector<Spelling> spellings() {
     for (bool isFirst : {false, true})
       for (bool casts : {false, true})
         for (int root = 0; root < 5; ++root)
-          for (int association = 0; association < 3; ++association) all.push_back({isPow, isFirst, casts, root, association});
+          for (int association = 0; association < 3; ++association)
+            all.push_back({isPow, isFirst, casts, root, association});
   return all;
 }
 
