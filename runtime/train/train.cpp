@@ -176,7 +176,9 @@ llvm::Error train(const TrainOptions &options) {
   for (std::thread &thread : threads)
     thread.join();
   if (job.failure.empty()) return llvm::Error::success();
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), llvm::StringRef(job.failure).ltrim("error: ").str());
+  llvm::StringRef text = job.failure; // the caller adds the word again
+  text.consume_front("error: ");
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), text.str());
 }
 
 } // namespace autotp

@@ -1,0 +1,81 @@
+"""Trains a Llama of a Hugging Face config.json with PyTorch eager, float32, fused AdamW; prints the ms of every step.
+
+Usage: torch_step.py CONFIG BATCH SEQ STEPS THREADS      (called by compare_torch.py)
+"""
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        hidden, self.heads, self.kv = c["hidden_size"], c["num_attention_heads"], c["num_key_value_heads"]
+        self.head = hidden // self.heads
+        linear = lambda rows, columns: nn.Linear(rows, columns, bias=False)
+        self.q, self.k, self.v = (linear(hidden, n * self.head) for n in (self.heads, self.kv, self.kv))
+        self.o = linear(hidden, hidden)
+        self.gate, self.up = (linear(hidden, c["intermediate_size"]) for _ in range(2))
+        self.down = linear(c["intermediate_size"], hidden)
+        self.norm1, self.norm2 = (nn.RMSNorm(hidden, eps=c["rms_norm_eps"]) for _ in range(2))
+
+    def forward(self, x, cos, sin):
+        b, s, _ = x.shape
+        h = self.norm1(x)
+        q, k, v = (p(h).view(b, s, -1, self.head).transpose(1, 2) for p in (self.q, self.k, self.v))
+        rotate = lambda t: t * cos + torch.cat((-t[..., self.head // 2:], t[..., : self.head // 2]), -1) * sin
+        q, k = rotate(q), rotate(k)
+        k, v = (t.repeat_interleave(self.heads // self.kv, 1) for t in (k, v))
+        a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.o(a.transpose(1, 2).reshape(b, s, -1))
+        h = self.norm2(x)
+        return x + self.down(F.silu(self.gate(h)) * self.up(h))
+
+
+class Llama(nn.Module):
+    def __init__(self, c, seq):
+        super().__init__()
+        self.embed = nn.Embedding(c["vocab_size"], c["hidden_size"])
+        self.blocks = nn.ModuleList(Block(c) for _ in range(c["num_hidden_layers"]))
+        self.norm = nn.RMSNorm(c["hidden_size"], eps=c["rms_norm_eps"])
+        self.head = nn.Linear(c["hidden_size"], c["vocab_size"], bias=False)
+        if c["tie_word_embeddings"]:
+            self.head.weight = self.embed.weight
+        dim = c["hidden_size"] // c["num_attention_heads"]
+        angles = torch.arange(seq)[:, None] * c["rope_theta"] ** (-torch.arange(0, dim, 2) / dim)[None]
+        self.register_buffer("cos", torch.cat((angles, angles), -1).cos())
+        self.register_buffer("sin", torch.cat((angles, angles), -1).sin())
+
+    def forward(self, ids):
+        x = self.embed(ids)
+        for block in self.blocks:
+            x = block(x, self.cos, self.sin)
+        logits = self.head(self.norm(x))
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+
+def main():
+    config, batch, seq, steps, threads = sys.argv[1], *map(int, sys.argv[2:])
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    c = json.load(open(config))
+    model = Llama(c, seq)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+    ids = torch.randint(c["vocab_size"], (batch, seq))
+    times = []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        optimizer.zero_grad()
+        loss = model(ids)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        times.append(1e3 * (time.perf_counter() - begin))
+    print(json.dumps(times))
+
+
+main()
