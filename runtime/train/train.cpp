@@ -9,13 +9,14 @@
 #include <chrono>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace autotp {
 namespace {
 
 /// What all ranks of this process share. Everything is read-only while they run, but for `executors`, of which each
-/// rank sets its own before the first barrier, and `failure`.
+/// rank sets its own before the first barrier, and `failure`, under `mutex`.
 struct Job {
   const TrainOptions &options;
   Manifest manifest;
@@ -24,12 +25,14 @@ struct Job {
   std::unique_ptr<Progress> progress;
   std::vector<const Executor *> executors;
   std::mutex mutex;
-  std::string failure; ///< of the rank that failed first
+  std::optional<llvm::Error> failure; ///< of the rank that failed first
 
   void fail(llvm::Error error) {
     std::lock_guard lock(mutex);
-    std::string text = describe(std::move(error));
-    if (failure.empty()) failure = std::move(text);
+    if (!failure)
+      failure.emplace(std::move(error));
+    else
+      llvm::consumeError(std::move(error)); // a consequence of the first
   }
 };
 
@@ -175,10 +178,8 @@ llvm::Error train(const TrainOptions &options) {
     });
   for (std::thread &thread : threads)
     thread.join();
-  if (job.failure.empty()) return llvm::Error::success();
-  llvm::StringRef text = job.failure; // the caller adds the word again
-  text.consume_front("error: ");
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), text.str());
+  if (job.failure) return std::move(*job.failure);
+  return llvm::Error::success();
 }
 
 } // namespace autotp
