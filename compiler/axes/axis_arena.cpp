@@ -18,12 +18,8 @@ AxisId AxisArena::add(int64_t size) {
   return id;
 }
 
-AxisId AxisArena::leaf(int64_t size) {
-  return size == 1 ? kNoAxis : add(size);
-}
-AxisId AxisArena::segment(int64_t size) {
-  return add(size);
-}
+AxisId AxisArena::leaf(int64_t size) { return size == 1 ? kNoAxis : add(size); }
+AxisId AxisArena::segment(int64_t size) { return add(size); }
 
 AxisId AxisArena::product(llvm::ArrayRef<AxisId> factors) {
   llvm::SmallVector<AxisId> real;

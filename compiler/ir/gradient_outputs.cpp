@@ -5,9 +5,7 @@
 
 namespace autotp {
 
-std::string gradientName(llvm::StringRef parameter) {
-  return ("gradient:" + parameter).str();
-}
+std::string gradientName(llvm::StringRef parameter) { return ("gradient:" + parameter).str(); }
 
 std::vector<std::pair<ValueId, ValueId>> gradientOutputs(const Graph &graph) {
   llvm::StringMap<ValueId> byName;

@@ -138,9 +138,7 @@ void Graph::setKind(ValueId value, ValueKind kind) {
   values_[value].kind = kind;
 }
 
-void Graph::rename(ValueId value, llvm::StringRef name) {
-  values_[value].name = uniqueName(name);
-}
+void Graph::rename(ValueId value, llvm::StringRef name) { values_[value].name = uniqueName(name); }
 
 void Graph::removeDead() {
   std::vector<bool> isNeeded(values_.size(), false);

@@ -262,8 +262,6 @@ private:
 
 } // namespace
 
-llvm::Expected<Graph> parse(llvm::StringRef text, Intern internOp) {
-  return Parser(text, internOp).run();
-}
+llvm::Expected<Graph> parse(llvm::StringRef text, Intern internOp) { return Parser(text, internOp).run(); }
 
 } // namespace autotp

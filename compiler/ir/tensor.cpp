@@ -104,9 +104,7 @@ double load(DType dtype, const uint8_t *at) {
   return 0;
 }
 
-template <typename T> void storeAs(T value, uint8_t *at) {
-  std::memcpy(at, &value, sizeof(T));
-}
+template <typename T> void storeAs(T value, uint8_t *at) { std::memcpy(at, &value, sizeof(T)); }
 
 void store(DType dtype, double value, uint8_t *at) {
   switch (dtype) {

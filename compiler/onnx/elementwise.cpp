@@ -20,11 +20,12 @@ template <const char *kOp, unsigned kOperands> llvm::Error same(NodeImport &node
   constexpr char k_##name[] = #name;                                                                                   \
   constexpr ImportFn import_##name = same<k_##name, operands>;
 AUTOTP_SAME(neg, 1)
-AUTOTP_SAME(exp, 1) AUTOTP_SAME(log, 1) AUTOTP_SAME(sqrt, 1) AUTOTP_SAME(reciprocal, 1) AUTOTP_SAME(tanh, 1)
-    AUTOTP_SAME(sigmoid, 1) AUTOTP_SAME(erf, 1) AUTOTP_SAME(relu, 1) AUTOTP_SAME(abs, 1) AUTOTP_SAME(sin, 1)
-        AUTOTP_SAME(cos, 1) AUTOTP_SAME(floor, 1) AUTOTP_SAME(is_nan, 1) AUTOTP_SAME(add, 2) AUTOTP_SAME(sub, 2)
-            AUTOTP_SAME(mul, 2) AUTOTP_SAME(div, 2) AUTOTP_SAME(equal, 2) AUTOTP_SAME(less, 2)
-                AUTOTP_SAME(less_equal, 2) AUTOTP_SAME(greater, 2) AUTOTP_SAME(greater_equal, 2) AUTOTP_SAME(where, 3)
+AUTOTP_SAME(exp, 1)
+AUTOTP_SAME(log, 1) AUTOTP_SAME(sqrt, 1) AUTOTP_SAME(reciprocal, 1) AUTOTP_SAME(tanh, 1) AUTOTP_SAME(sigmoid, 1)
+    AUTOTP_SAME(erf, 1) AUTOTP_SAME(relu, 1) AUTOTP_SAME(abs, 1) AUTOTP_SAME(sin, 1) AUTOTP_SAME(cos, 1)
+        AUTOTP_SAME(floor, 1) AUTOTP_SAME(is_nan, 1) AUTOTP_SAME(add, 2) AUTOTP_SAME(sub, 2) AUTOTP_SAME(mul, 2)
+            AUTOTP_SAME(div, 2) AUTOTP_SAME(equal, 2) AUTOTP_SAME(less, 2) AUTOTP_SAME(less_equal, 2)
+                AUTOTP_SAME(greater, 2) AUTOTP_SAME(greater_equal, 2) AUTOTP_SAME(where, 3)
                     AUTOTP_SAME(silu, 1) constexpr char k_not[] = "not",
                                                         k_and[] = "and", k_or[] = "or";
 #undef AUTOTP_SAME
@@ -136,8 +137,6 @@ const ImportDef kImports[] = {
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> elementwiseImports() {
-  return kImports;
-}
+llvm::ArrayRef<ImportDef> elementwiseImports() { return kImports; }
 
 } // namespace autotp

@@ -45,12 +45,8 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   }
   return llvm::Error::success();
 }
-llvm::Error importLayerNorm(NodeImport &node) {
-  return importNorm(node, "layer_norm", true);
-}
-llvm::Error importRmsNorm(NodeImport &node) {
-  return importNorm(node, "rms_norm", false);
-}
+llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }
+llvm::Error importRmsNorm(NodeImport &node) { return importNorm(node, "rms_norm", false); }
 
 /// Classes are dimension 1 of [n, c, ..]: they go last, and the others become rows.
 llvm::Error importCrossEntropy(NodeImport &node) {
@@ -92,8 +88,6 @@ const ImportDef kImports[] = {
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> networkImports() {
-  return kImports;
-}
+llvm::ArrayRef<ImportDef> networkImports() { return kImports; }
 
 } // namespace autotp

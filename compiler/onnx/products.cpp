@@ -74,15 +74,9 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
   node.results.push_back(result);
   return llvm::Error::success();
 }
-llvm::Error importReduceSum(NodeImport &node) {
-  return importReduce(node, "reduce_sum", false);
-}
-llvm::Error importReduceMean(NodeImport &node) {
-  return importReduce(node, "reduce_sum", true);
-}
-llvm::Error importReduceMax(NodeImport &node) {
-  return importReduce(node, "reduce_max", false);
-}
+llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduce_sum", false); }
+llvm::Error importReduceMean(NodeImport &node) { return importReduce(node, "reduce_sum", true); }
+llvm::Error importReduceMax(NodeImport &node) { return importReduce(node, "reduce_max", false); }
 
 const ImportDef kImports[] = {
     {"", "Gemm", importGemm},           {"", "MatMul", importMatMul},
@@ -92,8 +86,6 @@ const ImportDef kImports[] = {
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> productImports() {
-  return kImports;
-}
+llvm::ArrayRef<ImportDef> productImports() { return kImports; }
 
 } // namespace autotp

@@ -12,9 +12,7 @@
 namespace autotp {
 namespace {
 
-std::string where(const onnx::TensorProto &proto) {
-  return "tensor '" + escaped(proto.name()) + "'";
-}
+std::string where(const onnx::TensorProto &proto) { return "tensor '" + escaped(proto.name()) + "'"; }
 
 /// A path that stays beneath `folder`: relative, without "..", and through no link.
 llvm::Error checkLocation(const onnx::TensorProto &proto, llvm::StringRef folder, llvm::StringRef location) {

@@ -388,8 +388,6 @@ const ImportDef kImports[] = {
 
 } // namespace
 
-llvm::ArrayRef<ImportDef> shapeImports() {
-  return kImports;
-}
+llvm::ArrayRef<ImportDef> shapeImports() { return kImports; }
 
 } // namespace autotp

@@ -140,9 +140,7 @@ double attentionFlops(const OpCall &call) {
   Sizes z = llvm::cantFail(sizesOf(call));
   return 2.0 * double(z.b * z.h * z.s) * double(z.t) * double(z.d + z.e);
 }
-double attentionGradFlops(const OpCall &call) {
-  return 2.5 * attentionFlops(call);
-}
+double attentionGradFlops(const OpCall &call) { return 2.5 * attentionFlops(call); }
 
 IndexTerms attentionAxes(AxisArena &arena, const OpCall &call) {
   const char *text = call.operands.size() > 3
@@ -217,8 +215,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> attentionOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> attentionOps() { return kOps; }
 
 } // namespace autotp

@@ -18,8 +18,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> collectiveOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> collectiveOps() { return kOps; }
 
 } // namespace autotp

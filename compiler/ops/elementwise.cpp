@@ -19,72 +19,28 @@ void evaluateBinary(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::
     out[0].data[walk.index] = F(in[0]->data[walk.offsets[0]], in[1]->data[walk.offsets[1]]);
 }
 
-double negative(double x) {
-  return -x;
-}
-double rsqrt(double x) {
-  return 1 / std::sqrt(x);
-}
-double reciprocal(double x) {
-  return 1 / x;
-}
-double sigmoid(double x) {
-  return 1 / (1 + std::exp(-x));
-}
-double relu(double x) {
-  return x > 0 ? x : 0;
-}
-double silu(double x) {
-  return x * sigmoid(x);
-}
-double isNan(double x) {
-  return std::isnan(x);
-}
-double logicalNot(double x) {
-  return x == 0;
-}
-double add(double a, double b) {
-  return a + b;
-}
-double sub(double a, double b) {
-  return a - b;
-}
-double mul(double a, double b) {
-  return a * b;
-}
-double maximum(double a, double b) {
-  return a > b || std::isnan(a) ? a : b;
-}
-double minimum(double a, double b) {
-  return a < b || std::isnan(a) ? a : b;
-}
-double equal(double a, double b) {
-  return a == b;
-}
-double less(double a, double b) {
-  return a < b;
-}
-double lessEqual(double a, double b) {
-  return a <= b;
-}
-double greater(double a, double b) {
-  return a > b;
-}
-double greaterEqual(double a, double b) {
-  return a >= b;
-}
-double logicalAnd(double a, double b) {
-  return a != 0 && b != 0;
-}
-double logicalOr(double a, double b) {
-  return a != 0 || b != 0;
-}
-double reluGrad(double x, double dy) {
-  return x > 0 ? dy : 0;
-}
-double siluGradAt(double x, double dy) {
-  return dy * sigmoid(x) * (1 + x * (1 - sigmoid(x)));
-}
+double negative(double x) { return -x; }
+double rsqrt(double x) { return 1 / std::sqrt(x); }
+double reciprocal(double x) { return 1 / x; }
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double relu(double x) { return x > 0 ? x : 0; }
+double silu(double x) { return x * sigmoid(x); }
+double isNan(double x) { return std::isnan(x); }
+double logicalNot(double x) { return x == 0; }
+double add(double a, double b) { return a + b; }
+double sub(double a, double b) { return a - b; }
+double mul(double a, double b) { return a * b; }
+double maximum(double a, double b) { return a > b || std::isnan(a) ? a : b; }
+double minimum(double a, double b) { return a < b || std::isnan(a) ? a : b; }
+double equal(double a, double b) { return a == b; }
+double less(double a, double b) { return a < b; }
+double lessEqual(double a, double b) { return a <= b; }
+double greater(double a, double b) { return a > b; }
+double greaterEqual(double a, double b) { return a >= b; }
+double logicalAnd(double a, double b) { return a != 0 && b != 0; }
+double logicalOr(double a, double b) { return a != 0 || b != 0; }
+double reluGrad(double x, double dy) { return x > 0 ? dy : 0; }
+double siluGradAt(double x, double dy) { return dy * sigmoid(x) * (1 + x * (1 - sigmoid(x))); }
 
 constexpr double kSqrtTwoOverPi = 0.7978845608028654, kTanhCubic = 0.044715, kSqrtHalf = 0.7071067811865476,
                  kInvSqrtTwoPi = 0.3989422804014327, kTwoOverSqrtPi = 1.1283791670955126;
@@ -162,9 +118,7 @@ llvm::Expected<Types> inferCompare(const OpCall &call) {
   return types;
 }
 
-llvm::Expected<Types> inferIsNan(const OpCall &call) {
-  return Types{Type{DType::Bool, call.operands[0].shape}};
-}
+llvm::Expected<Types> inferIsNan(const OpCall &call) { return Types{Type{DType::Bool, call.operands[0].shape}}; }
 
 llvm::Expected<Types> inferWhere(const OpCall &call) {
   llvm::Expected<Types> branches = inferBinary(OpCall{call.operands.drop_front(), call.attributes, {}});
@@ -181,45 +135,23 @@ llvm::Expected<Types> inferSwiglu(const OpCall &call) {
                        call.operands[1].text());
   return Types{call.operands[0]};
 }
-llvm::Expected<Types> inferSwigluGrad(const OpCall &call) {
-  return Types{call.operands[0], call.operands[1]};
-}
+llvm::Expected<Types> inferSwigluGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1]}; }
 
 // Gradients. `x(b, n, i)` is operand i, `y(b, n)` the result.
-ValueId x(Builder &b, NodeId n, unsigned i = 0) {
-  return b.graph.node(n).operands[i];
-}
-ValueId y(Builder &b, NodeId n) {
-  return b.graph.node(n).results[0];
-}
-ValueId constantLike(Builder &b, ValueId like, double value) {
-  return b.scalar(b.graph.type(like).dtype, value);
-}
-ValueId times(Builder &b, ValueId a, ValueId c) {
-  return b.make("mul", {a, c});
-}
-ValueId scaled(Builder &b, ValueId a, double factor) {
-  return times(b, a, constantLike(b, a, factor));
-}
-ValueId to(Builder &b, ValueId gradient, ValueId operand) {
-  return b.sumTo(gradient, b.graph.type(operand).shape);
-}
+ValueId x(Builder &b, NodeId n, unsigned i = 0) { return b.graph.node(n).operands[i]; }
+ValueId y(Builder &b, NodeId n) { return b.graph.node(n).results[0]; }
+ValueId constantLike(Builder &b, ValueId like, double value) { return b.scalar(b.graph.type(like).dtype, value); }
+ValueId times(Builder &b, ValueId a, ValueId c) { return b.make("mul", {a, c}); }
+ValueId scaled(Builder &b, ValueId a, double factor) { return times(b, a, constantLike(b, a, factor)); }
+ValueId to(Builder &b, ValueId gradient, ValueId operand) { return b.sumTo(gradient, b.graph.type(operand).shape); }
 
 using In = llvm::ArrayRef<ValueId>;
 using Out = llvm::MutableArrayRef<ValueId>;
 
-void negGradient(Builder &b, NodeId, In d, Out o) {
-  o[0] = b.make("neg", {d[0]});
-}
-void expGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = times(b, d[0], y(b, n));
-}
-void logGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = b.make("div", {d[0], x(b, n)});
-}
-void sqrtGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = b.make("div", {scaled(b, d[0], 0.5), y(b, n)});
-}
+void negGradient(Builder &b, NodeId, In d, Out o) { o[0] = b.make("neg", {d[0]}); }
+void expGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], y(b, n)); }
+void logGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("div", {d[0], x(b, n)}); }
+void sqrtGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("div", {scaled(b, d[0], 0.5), y(b, n)}); }
 void rsqrtGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId cube = times(b, times(b, y(b, n), y(b, n)), y(b, n));
   o[0] = times(b, d[0], scaled(b, cube, -0.5));
@@ -239,22 +171,16 @@ void erfGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId square = times(b, x(b, n), x(b, n));
   o[0] = times(b, d[0], scaled(b, b.make("exp", {b.make("neg", {square})}), kTwoOverSqrtPi));
 }
-void reluGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = b.make("relu_grad", {x(b, n), d[0]});
-}
+void reluGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("relu_grad", {x(b, n), d[0]}); }
 void absGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId isNegative = b.make("less", {x(b, n), constantLike(b, x(b, n), 0)});
   o[0] = b.make("where", {isNegative, b.make("neg", {d[0]}), d[0]});
 }
-void sinGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = times(b, d[0], b.make("cos", {x(b, n)}));
-}
+void sinGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], b.make("cos", {x(b, n)})); }
 void cosGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = times(b, d[0], b.make("neg", {b.make("sin", {x(b, n)})}));
 }
-void siluGradient(Builder &b, NodeId n, In d, Out o) {
-  o[0] = b.make("silu_grad", {x(b, n), d[0]});
-}
+void siluGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("silu_grad", {x(b, n), d[0]}); }
 void geluGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = b.make("gelu_grad", {x(b, n), d[0]}, {{"tanh", b.graph.node(n).attributes.integer("tanh")}});
 }
@@ -401,8 +327,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> elementwiseOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> elementwiseOps() { return kOps; }
 
 } // namespace autotp

@@ -14,9 +14,7 @@ llvm::Expected<Types> inferGather(const OpCall &call) {
   return Types{type};
 }
 
-int64_t rowElements(llvm::ArrayRef<int64_t> table) {
-  return elementsOf(table.drop_front());
-}
+int64_t rowElements(llvm::ArrayRef<int64_t> table) { return elementsOf(table.drop_front()); }
 
 void evaluateGather(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   int64_t rows = in[0]->type.shape[0], width = rowElements(in[0]->type.shape),
@@ -79,8 +77,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> lookupOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> lookupOps() { return kOps; }
 
 } // namespace autotp

@@ -8,9 +8,7 @@
 namespace autotp {
 namespace {
 
-DType sumDType(const Type &logits) {
-  return logits.dtype == DType::F64 ? DType::F64 : DType::F32;
-}
+DType sumDType(const Type &logits) { return logits.dtype == DType::F64 ? DType::F64 : DType::F32; }
 
 llvm::Expected<Types> inferCrossEntropy(const OpCall &call) {
   if (call.operands[0].shape.size() != 2 || call.operands[1].shape != Shape{call.operands[0].shape[0]})
@@ -90,9 +88,7 @@ void crossEntropyGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm
   o[0] = b.make("cross_entropy_grad", {node.operands[0], node.operands[1], node.results[2], d[0]}, node.attributes);
 }
 
-double perLogit(const OpCall &call) {
-  return 5.0 * double(call.operands[0].elements());
-}
+double perLogit(const OpCall &call) { return 5.0 * double(call.operands[0].elements()); }
 
 IndexTerms crossEntropyAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("n c, n -> , , n", arena, call.operands, call.results);
@@ -136,8 +132,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> lossOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> lossOps() { return kOps; }
 
 } // namespace autotp

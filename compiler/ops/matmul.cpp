@@ -103,8 +103,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> matmulOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> matmulOps() { return kOps; }
 
 } // namespace autotp

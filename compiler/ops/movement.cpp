@@ -88,9 +88,7 @@ void evaluateTranspose(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   }
 }
 
-int64_t productOf(llvm::ArrayRef<int64_t> dims) {
-  return elementsOf(dims);
-}
+int64_t productOf(llvm::ArrayRef<int64_t> dims) { return elementsOf(dims); }
 
 void evaluateSlice(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const Shape &shape = in[0]->type.shape;
@@ -276,9 +274,7 @@ IndexTerms fullAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-double noFlops(const OpCall &) {
-  return 0;
-}
+double noFlops(const OpCall &) { return 0; }
 
 const OpDef kOps[] = {
     {.name = "concat",
@@ -332,8 +328,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> movementOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> movementOps() { return kOps; }
 
 } // namespace autotp

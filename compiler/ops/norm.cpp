@@ -30,9 +30,7 @@ llvm::Expected<Types> inferRmsNorm(const OpCall &call) {
 llvm::Expected<Types> inferLayerNormGrad(const OpCall &call) {
   return Types{call.operands[0], call.operands[1], call.operands[1]};
 }
-llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) {
-  return Types{call.operands[0], call.operands[1]};
-}
+llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1]}; }
 
 struct Rows {
   int64_t rows, width;
@@ -145,9 +143,7 @@ void rmsNormGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
   llvm::copy(all, o.begin());
 }
 
-double perElement(const OpCall &call) {
-  return 8.0 * double(call.operands[0].elements());
-}
+double perElement(const OpCall &call) { return 8.0 * double(call.operands[0].elements()); }
 
 const OpDef kOps[] = {
     {.name = "layer_norm",
@@ -197,8 +193,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> normOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> normOps() { return kOps; }
 
 } // namespace autotp

@@ -7,12 +7,8 @@
 namespace autotp {
 namespace {
 
-llvm::Expected<Types> inferScalar(const OpCall &call) {
-  return Types{Type{call.operands[0].dtype, {}}};
-}
-llvm::Expected<Types> inferGradScale(const OpCall &call) {
-  return Types{call.operands[0], call.operands[0]};
-}
+llvm::Expected<Types> inferScalar(const OpCall &call) { return Types{Type{call.operands[0].dtype, {}}}; }
+llvm::Expected<Types> inferGradScale(const OpCall &call) { return Types{call.operands[0], call.operands[0]}; }
 llvm::Expected<Types> inferAdamW(const OpCall &call) {
   return Types{call.operands[0], call.operands[1], call.operands[2]};
 }
@@ -68,8 +64,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> optimizerOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> optimizerOps() { return kOps; }
 
 } // namespace autotp

@@ -89,9 +89,7 @@ IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-double reduceFlops(const OpCall &call) {
-  return double(call.operands[0].elements());
-}
+double reduceFlops(const OpCall &call) { return double(call.operands[0].elements()); }
 
 const OpDef kOps[] = {
     {.name = "reduce_max",
@@ -113,8 +111,6 @@ const OpDef kOps[] = {
 
 } // namespace
 
-llvm::ArrayRef<OpDef> reduceOps() {
-  return kOps;
-}
+llvm::ArrayRef<OpDef> reduceOps() { return kOps; }
 
 } // namespace autotp

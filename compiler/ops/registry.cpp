@@ -36,13 +36,9 @@ const OpDef &opOf(const Node &node) {
   return *row;
 }
 
-llvm::Error typeProblem(const llvm::Twine &what) {
-  return problem("", what.str());
-}
+llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }
 
-llvm::Expected<Types> inferSame(const OpCall &call) {
-  return Types{call.operands[0]};
-}
+llvm::Expected<Types> inferSame(const OpCall &call) { return Types{call.operands[0]}; }
 
 llvm::Expected<Types> inferStated(const OpCall &call) {
   if (call.results.empty()) return typeProblem("its result type must be stated");

@@ -62,9 +62,7 @@ ValueId concat(Builder &b, llvm::ArrayRef<ValueId> parts, int64_t axis) {
   return parts.size() == 1 ? parts[0] : b.make("concat", parts, {{"axis", axis}});
 }
 
-Type typeOf(Builder &b, ValueId like, Shape shape) {
-  return Type{b.graph.type(like).dtype, std::move(shape)};
-}
+Type typeOf(Builder &b, ValueId like, Shape shape) { return Type{b.graph.type(like).dtype, std::move(shape)}; }
 
 /// The value in the shape of the whole, with zeros where it is not held.
 ValueId padToWhole(Builder &b, ValueId value, const Covers &held, llvm::ArrayRef<int64_t> shape) {

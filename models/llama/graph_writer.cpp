@@ -6,9 +6,7 @@
 namespace autotp {
 
 // raw_data is little-endian, as every machine that this project supports.
-static void setRaw(onnx::TensorProto *tensor, const void *data, size_t bytes) {
-  tensor->set_raw_data(data, bytes);
-}
+static void setRaw(onnx::TensorProto *tensor, const void *data, size_t bytes) { tensor->set_raw_data(data, bytes); }
 
 onnx::AttributeProto intAttribute(const char *name, int64_t value) {
   onnx::AttributeProto attribute;

@@ -10,9 +10,7 @@ namespace autotp {
 namespace {
 
 constexpr uint64_t kAlignment = 256;
-uint64_t aligned(uint64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
+uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// Values that share bytes: one buffer, each at an offset of it.
 class SectionMemory {
@@ -289,8 +287,6 @@ private:
 
 } // namespace
 
-MemoryPlan planMemory(const RankProgram &program, int threads) {
-  return Planner(program, threads).run();
-}
+MemoryPlan planMemory(const RankProgram &program, int threads) { return Planner(program, threads).run(); }
 
 } // namespace autotp

@@ -20,9 +20,7 @@ int64_t heldBelow(const Cover &cover, int64_t bound) {
 }
 
 /// Where the one interval of a looked-up dimension begins; an empty one begins anywhere.
-int64_t beginOf(const Cover &cover) {
-  return cover.empty() ? 0 : cover.front().begin;
-}
+int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().begin; }
 
 class Localiser {
 public:

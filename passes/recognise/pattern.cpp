@@ -36,9 +36,7 @@ std::optional<double> scalarOf(const Graph &graph, ValueId value) {
   return graph.type(value).elements() == 1 ? uniformOf(graph, value) : std::nullopt;
 }
 
-bool isNear(double a, double b) {
-  return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b));
-}
+bool isNear(double a, double b) { return a == b || std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b)); }
 
 namespace {
 

@@ -13,9 +13,7 @@ void Problem::log(llvm::raw_ostream &os) const {
   if (!remedy_.empty()) os << "\n  do:  " << remedy_;
 }
 
-std::error_code Problem::convertToErrorCode() const {
-  return llvm::inconvertibleErrorCode();
-}
+std::error_code Problem::convertToErrorCode() const { return llvm::inconvertibleErrorCode(); }
 
 llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy) {
   return llvm::make_error<Problem>(where.str(), what.str(), remedy.str());

@@ -34,8 +34,6 @@ private:
   Range range_; ///< a reference where the range has a name, else the range itself
 };
 
-template <typename Range> Indexed<Range> indexed(Range &&range) {
-  return Indexed<Range>(std::forward<Range>(range));
-}
+template <typename Range> Indexed<Range> indexed(Range &&range) { return Indexed<Range>(std::forward<Range>(range)); }
 
 } // namespace autotp

@@ -28,9 +28,7 @@ constexpr size_t sizeOf(DType dtype) {
   }
   return 0;
 }
-constexpr bool isFloat(DType d) {
-  return d == DType::F32 || d == DType::F64 || d == DType::BF16 || d == DType::F16;
-}
+constexpr bool isFloat(DType d) { return d == DType::F32 || d == DType::F64 || d == DType::BF16 || d == DType::F16; }
 
 /// "f32", "i64", "bool", ...: the spelling of IR text, plans and messages.
 llvm::StringRef nameOf(DType dtype);

@@ -13,23 +13,13 @@ using Binary = double (*)(double, double);
 
 constexpr double kInverseRoot2 = 0.70710678118654752;
 
-double sigmoid(double x) {
-  return 1 / (1 + std::exp(-x));
-}
-double gelu(double x) {
-  return 0.5 * x * (1 + std::erf(x * kInverseRoot2));
-}
-double geluTanh(double x) {
-  return 0.5 * x * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
-}
-double silu(double x) {
-  return x * sigmoid(x);
-}
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double gelu(double x) { return 0.5 * x * (1 + std::erf(x * kInverseRoot2)); }
+double geluTanh(double x) { return 0.5 * x * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x))); }
+double silu(double x) { return x * sigmoid(x); }
 
 /// The slope by central differences, in double.
-template <Unary f> double slope(double x) {
-  return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5;
-}
+template <Unary f> double slope(double x) { return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5; }
 
 Value map(const Value &x, Unary f, DType dtype) {
   Value y{dtype, x.shape, {}};

@@ -13,9 +13,7 @@ namespace autotp::test {
 
 namespace {
 
-template <typename T> void put(std::byte *at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
+template <typename T> void put(std::byte *at, T value) { std::memcpy(at, &value, sizeof value); }
 template <typename T> T get(const std::byte *at) {
   T value;
   std::memcpy(&value, at, sizeof value);

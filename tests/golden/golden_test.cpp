@@ -61,12 +61,8 @@ std::string recognised(const std::string &fixture) {
 
 class Golden : public testing::TestWithParam<const char *> {};
 
-TEST_P(Golden, Summary) {
-  expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2));
-}
-TEST_P(Golden, Recognised) {
-  expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam()));
-}
+TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
+TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          [](const auto &info) {

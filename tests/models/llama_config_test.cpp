@@ -17,9 +17,7 @@ std::string errorOf(const std::string &text) {
   auto config = parseLlamaConfig(text, "config.json");
   return config ? "" : describe(config.takeError());
 }
-std::string errorWith(const std::string &more) {
-  return errorOf(kTinyConfig + more + "}");
-}
+std::string errorWith(const std::string &more) { return errorOf(kTinyConfig + more + "}"); }
 
 TEST(LlamaConfig, AbsentKeysHaveTheValuesOfHuggingFace) {
   LlamaConfig config = llvm::cantFail(parse(", \"head_dim\": null, \"rope_scaling\": null"));

@@ -43,9 +43,7 @@ const onnx::TensorProto &find(const onnx::ModelProto &model, llvm::StringRef nam
   return onnx::TensorProto::default_instance();
 }
 
-std::vector<int64_t> shapeOf(const onnx::TensorProto &tensor) {
-  return {tensor.dims().begin(), tensor.dims().end()};
-}
+std::vector<int64_t> shapeOf(const onnx::TensorProto &tensor) { return {tensor.dims().begin(), tensor.dims().end()}; }
 
 std::vector<float> floatsOf(llvm::StringRef bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));

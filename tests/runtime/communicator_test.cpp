@@ -21,9 +21,7 @@ template <typename Body> void onRanks(int size, Body body) {
     thread.join();
 }
 
-float valueOf(int rank, int64_t i) {
-  return float(rank * 10 + i % 7);
-}
+float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
 
 void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
   auto group = comm.group(ranks);

@@ -91,8 +91,6 @@ constexpr KernelRow kRows[] = {{KernelId::ReluGrad, prepare},
 
 } // namespace
 
-std::span<const KernelRow> activationGradKernels() {
-  return kRows;
-}
+std::span<const KernelRow> activationGradKernels() { return kRows; }
 
 } // namespace autotp::cpu

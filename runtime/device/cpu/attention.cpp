@@ -231,8 +231,6 @@ constexpr KernelRow kRows[] = {{KernelId::Attention, prepareAttention},
 
 } // namespace
 
-std::span<const KernelRow> attentionKernels() {
-  return kRows;
-}
+std::span<const KernelRow> attentionKernels() { return kRows; }
 
 } // namespace autotp::cpu

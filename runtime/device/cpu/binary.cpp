@@ -158,8 +158,6 @@ constexpr KernelRow kRows[] = {
 
 } // namespace
 
-std::span<const KernelRow> binaryKernels() {
-  return kRows;
-}
+std::span<const KernelRow> binaryKernels() { return kRows; }
 
 } // namespace autotp::cpu

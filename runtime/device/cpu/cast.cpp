@@ -15,18 +15,10 @@ struct Truth {
   uint8_t value;
 };
 
-template <typename T> auto widened(T x) {
-  return x;
-}
-inline float widened(Bf16 x) {
-  return std::bit_cast<float>(uint32_t(x.bits) << 16);
-}
-inline float widened(_Float16 x) {
-  return static_cast<float>(x);
-}
-inline uint8_t widened(Truth x) {
-  return x.value != 0;
-}
+template <typename T> auto widened(T x) { return x; }
+inline float widened(Bf16 x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
+inline float widened(_Float16 x) { return static_cast<float>(x); }
+inline uint8_t widened(Truth x) { return x.value != 0; }
 
 template <typename R> struct Narrowed {
   template <typename W> static R from(W x) { return static_cast<R>(x); }
@@ -107,8 +99,6 @@ constexpr KernelRow kRows[] = {{KernelId::Cast, prepareCast}};
 
 } // namespace
 
-std::span<const KernelRow> castKernels() {
-  return kRows;
-}
+std::span<const KernelRow> castKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -155,8 +155,6 @@ constexpr KernelRow kRows[] = {{KernelId::CrossEntropy, prepareWhole},
 
 } // namespace
 
-std::span<const KernelRow> crossEntropyKernels() {
-  return kRows;
-}
+std::span<const KernelRow> crossEntropyKernels() { return kRows; }
 
 } // namespace autotp::cpu

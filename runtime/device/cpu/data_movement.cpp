@@ -185,8 +185,6 @@ constexpr KernelRow kRows[] = {{KernelId::Copy, prepareCopy},
 
 } // namespace
 
-std::span<const KernelRow> dataMovementKernels() {
-  return kRows;
-}
+std::span<const KernelRow> dataMovementKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -73,8 +73,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<Device> makeCpuDevice(int threads) {
-  return std::make_unique<CpuDevice>(threads);
-}
+std::unique_ptr<Device> makeCpuDevice(int threads) { return std::make_unique<CpuDevice>(threads); }
 
 } // namespace autotp

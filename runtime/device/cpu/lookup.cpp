@@ -108,8 +108,6 @@ constexpr KernelRow kRows[] = {{KernelId::Gather, prepareLookup}, {KernelId::Sca
 
 } // namespace
 
-std::span<const KernelRow> lookupKernels() {
-  return kRows;
-}
+std::span<const KernelRow> lookupKernels() { return kRows; }
 
 } // namespace autotp::cpu

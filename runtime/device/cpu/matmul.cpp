@@ -114,8 +114,6 @@ constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul}};
 
 } // namespace
 
-std::span<const KernelRow> matMulKernels() {
-  return kRows;
-}
+std::span<const KernelRow> matMulKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -193,8 +193,6 @@ constexpr KernelRow kRows[] = {{KernelId::LayerNorm, prepareLayerNorm},
 
 } // namespace
 
-std::span<const KernelRow> normKernels() {
-  return kRows;
-}
+std::span<const KernelRow> normKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -149,8 +149,6 @@ constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
 
 } // namespace
 
-std::span<const KernelRow> optimizerKernels() {
-  return kRows;
-}
+std::span<const KernelRow> optimizerKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -151,8 +151,6 @@ constexpr KernelRow kRows[] = {{KernelId::ReduceSum, prepareReduce}, {KernelId::
 
 } // namespace
 
-std::span<const KernelRow> reduceKernels() {
-  return kRows;
-}
+std::span<const KernelRow> reduceKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -44,8 +44,6 @@ constexpr KernelRow kRows[] = {{KernelId::Rotary, prepareRotary}};
 
 } // namespace
 
-std::span<const KernelRow> rotaryKernels() {
-  return kRows;
-}
+std::span<const KernelRow> rotaryKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -59,8 +59,6 @@ constexpr KernelRow kRows[] = {{KernelId::Softmax, prepareSoftmax}, {KernelId::S
 
 } // namespace
 
-std::span<const KernelRow> softmaxKernels() {
-  return kRows;
-}
+std::span<const KernelRow> softmaxKernels() { return kRows; }
 
 } // namespace autotp::cpu

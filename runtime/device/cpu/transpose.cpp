@@ -124,8 +124,6 @@ constexpr KernelRow kRows[] = {{KernelId::Transpose, prepareTranspose}};
 
 } // namespace
 
-std::span<const KernelRow> transposeKernels() {
-  return kRows;
-}
+std::span<const KernelRow> transposeKernels() { return kRows; }
 
 } // namespace autotp::cpu

@@ -118,8 +118,6 @@ constexpr KernelRow kRows[] = {
 
 } // namespace
 
-std::span<const KernelRow> unaryKernels() {
-  return kRows;
-}
+std::span<const KernelRow> unaryKernels() { return kRows; }
 
 } // namespace autotp::cpu

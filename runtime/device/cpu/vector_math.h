@@ -63,21 +63,11 @@ inline float erfOf(float x) {
   return t > 0.921875f ? std::copysign(tail, x) : (x != x ? x : near);
 }
 
-inline float sigmoidOf(float x) {
-  return 1.0f / (1.0f + expOf(-x));
-}
+inline float sigmoidOf(float x) { return 1.0f / (1.0f + expOf(-x)); }
 
-inline double expOf(double x) {
-  return std::exp(x);
-}
-inline double tanhOf(double x) {
-  return std::tanh(x);
-}
-inline double erfOf(double x) {
-  return std::erf(x);
-}
-inline double sigmoidOf(double x) {
-  return 1.0 / (1.0 + std::exp(-x));
-}
+inline double expOf(double x) { return std::exp(x); }
+inline double tanhOf(double x) { return std::tanh(x); }
+inline double erfOf(double x) { return std::erf(x); }
+inline double sigmoidOf(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
 } // namespace autotp::cpu

@@ -7,9 +7,7 @@
 namespace autotp {
 namespace {
 
-Type vector() {
-  return Type{DType::F32, {2}};
-}
+Type vector() { return Type{DType::F32, {2}}; }
 
 void expectRefused(const Graph &graph, const char *message) {
   std::string found = describe(verify(graph));

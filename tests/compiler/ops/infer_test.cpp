@@ -6,18 +6,10 @@
 namespace autotp::optest {
 namespace {
 
-Type f32(Shape shape) {
-  return {DType::F32, std::move(shape)};
-}
-Type bf16(Shape shape) {
-  return {DType::BF16, std::move(shape)};
-}
-Type i64(Shape shape) {
-  return {DType::I64, std::move(shape)};
-}
-Type boolean(Shape shape) {
-  return {DType::Bool, std::move(shape)};
-}
+Type f32(Shape shape) { return {DType::F32, std::move(shape)}; }
+Type bf16(Shape shape) { return {DType::BF16, std::move(shape)}; }
+Type i64(Shape shape) { return {DType::I64, std::move(shape)}; }
+Type boolean(Shape shape) { return {DType::Bool, std::move(shape)}; }
 
 struct InferCase {
   const char *op;

@@ -61,9 +61,7 @@ struct BuiltCase {
 };
 
 /// Attributes in one word.
-inline llvm::SmallVector<int64_t, 6> list(std::initializer_list<int64_t> values) {
-  return values;
-}
+inline llvm::SmallVector<int64_t, 6> list(std::initializer_list<int64_t> values) { return values; }
 
 /// A case for each differentiable row, at least.
 std::vector<OpCase> gradientCases();

@@ -75,9 +75,7 @@ ValueId finish(Made &m, ValueId scores, const Spelling &s) {
   return m.b.transpose(y, {0, 2, 1, 3});
 }
 
-double hides(int64_t i, double fill) {
-  return i % kS > i / kS % kS ? fill : 0;
-}
+double hides(int64_t i, double fill) { return i % kS > i / kS % kS ? fill : 0; }
 ValueId causalMask(Made &m, Shape shape, double fill = -HUGE_VAL) {
   return m.constant(std::move(shape), [=](int64_t i) { return hides(i, fill); });
 }
