@@ -19,6 +19,7 @@ enum class Reduce : uint8_t { Sum, Max };
 class Group {
 public:
   virtual ~Group() = default;
+  virtual size_t size() const = 0;
   /// out[i] = combined in[i] of all members; `out` may be `in`.
   virtual bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) = 0;
   /// counts[m] elements of the combined `in` for member m; `out` may be this member's own part of `in`.
@@ -36,11 +37,20 @@ public:
   /// `ranks` holds this one; every member asks for its groups at load, in the same order.
   virtual llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) = 0;
   virtual bool barrier() = 0;
-  /// Lets every wait of every rank fail: called once by a rank that cannot go on.
+  /// Ranks on this host, this one among them: they share its cores.
+  virtual int ranksOnHost() const = 0;
+  /// Called once by a rank that cannot go on. Ranks as threads: every wait of every rank fails now. Ranks as processes:
+  /// all of them end when this communicator is destroyed, so that the error can be printed first.
   virtual void abort() = 0;
 };
 
 /// Ranks as threads of this process, which read each other's memory: one communicator for each of `size` ranks.
 std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size);
+
+/// This process as one rank of MPI's world; call it and use what it gives on the main thread, once in a process's life.
+/// The order in which MPI combines elements is its own, and the same on every run with as many ranks on the same hosts.
+/// `largestCount`: elements that one MPI call may take; above, a collective is done in parts.
+/// Errors: a build without MPI; MPI that does not start.
+llvm::Expected<std::unique_ptr<Communicator>> makeMpiCommunicator(int64_t largestCount = INT32_MAX);
 
 } // namespace autotp

@@ -31,6 +31,10 @@ const plan::Input *Executor::input(llvm::StringRef name) const {
   return nullptr;
 }
 
+void Executor::setScalar(llvm::StringRef name, float value) {
+  if (const plan::Input *row = input(name)) std::memcpy(bytes(row->tensor()).data(), &value, sizeof value);
+}
+
 llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp,
                                                            Communicator &comm, std::unique_ptr<Device> device) {
   std::unique_ptr<Executor> self(new Executor(program));

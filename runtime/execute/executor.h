@@ -26,6 +26,8 @@ public:
   std::span<std::byte> bytes(const plan::TensorRef &tensor) const;
   float scalar(llvm::StringRef output) const;
   const plan::Input *input(llvm::StringRef name) const;
+  /// Does nothing where no step needs the input.
+  void setScalar(llvm::StringRef input, float value);
   const plan::Program &program() const { return program_; }
   int64_t tpRank() const { return tpRank_; }
   int64_t dpRank() const { return dpRank_; }

@@ -1,61 +1,62 @@
 #include "runtime/train/gather_parameters.h"
 
+#include "runtime/base/error.h"
+#include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
 
 namespace autotp {
 namespace {
 
-/// Calls f(local element, global element) for all elements that a rank holds.
-template <typename F> void forEachHeld(const plan::Parameter &parameter, F f) {
-  size_t rank = size_t(parameter.global_shape_size());
-  std::vector<std::vector<int64_t>> held(rank);
-  for (size_t d = 0; d < rank; ++d)
-    for (int i = 0; i < parameter.covers(int(d)).begins_size(); ++i)
-      for (int64_t at = parameter.covers(int(d)).begins(i); at < parameter.covers(int(d)).ends(i); ++at)
-        held[d].push_back(at);
-  int64_t elements = elementsOf(parameter.tensor());
-  for (int64_t e = 0; e < elements; ++e) {
-    int64_t rest = e, global = 0, stride = 1;
-    for (size_t d = rank; d-- > 0;) {
-      int64_t size = int64_t(held[d].size());
-      global += held[d][size_t(rest % size)] * stride;
-      rest /= size;
-      stride *= parameter.global_shape(int(d));
-    }
-    f(e, global);
-  }
+const plan::Parameter *find(const plan::Program &program, const std::string &name) {
+  for (const plan::Parameter &parameter : program.parameters())
+    if (parameter.name() == name) return &parameter;
+  return nullptr;
 }
 
-/// Element `at` of a bucket, from the dp rank that holds it.
-float bucketElement(llvm::ArrayRef<const Executor *> ranks, int64_t tp, int64_t tpRank, uint32_t bucket, int64_t at) {
-  const plan::Bucket &layout = ranks[size_t(tpRank)]->program().buckets(int(bucket));
-  int64_t dp = layout.dp_slice() ? at / layout.dp_slice() : 0;
-  const Executor &owner = *ranks[size_t(dp * tp + tpRank)];
-  int64_t within = layout.dp_slice() ? at % layout.dp_slice() : at;
-  return reinterpret_cast<const float *>(
-      owner.bytes(owner.program().buckets(int(bucket)).accumulator()).data())[within];
-}
-
-std::vector<float> wholeOf(llvm::ArrayRef<const Executor *> ranks, int64_t tp, int index, Gathered what) {
-  const plan::Parameter &first = ranks[0]->program().parameters(index);
-  int64_t elements = 1;
-  for (int64_t d : first.global_shape())
-    elements *= d;
-  std::vector<float> whole(static_cast<size_t>(elements), 0.0f);
-  for (int64_t c = 0; c < tp; ++c) {
-    const Executor &owner = *ranks[size_t(c)];
-    for (const plan::Parameter &own : owner.program().parameters()) {
-      if (own.name() != first.name()) continue;
-      const float *weights = reinterpret_cast<const float *>(owner.bytes(own.tensor()).data());
-      float scale = what == Gathered::Gradients ? 1.0f / owner.scalar("count") : 1.0f;
-      forEachHeld(own, [&](int64_t local, int64_t global) {
-        whole[size_t(global)] = what == Gathered::Weights ? weights[local]
-                                                          : scale * bucketElement(ranks, tp, c, own.bucket(),
-                                                                                  int64_t(own.bucket_begin()) + local);
-      });
+/// Which elements of a parameter the tp coordinates before this rank's hold: several may hold the same ones.
+class EarlierHolders {
+public:
+  EarlierHolders(llvm::ArrayRef<const plan::Program *> earlier, const std::string &name) {
+    for (const plan::Program *program : earlier) {
+      const plan::Parameter *parameter = find(*program, name);
+      if (!parameter) continue;
+      auto &dimensions = held_.emplace_back();
+      for (int d = 0; d < parameter->global_shape_size(); ++d) {
+        dimensions.emplace_back(size_t(parameter->global_shape(d)), false);
+        for (int i = 0; i < parameter->covers(d).begins_size(); ++i)
+          for (int64_t at = parameter->covers(d).begins(i); at < parameter->covers(d).ends(i); ++at)
+            dimensions.back()[size_t(at)] = true;
+      }
     }
   }
-  return whole;
+
+  bool hold(std::span<const int64_t> index) const {
+    return llvm::any_of(held_, [&](const std::vector<std::vector<bool>> &dimensions) {
+      for (size_t d = 0; d < index.size(); ++d)
+        if (!dimensions[d][size_t(index[d])]) return false;
+      return true;
+    });
+  }
+
+private:
+  std::vector<std::vector<std::vector<bool>>> held_; ///< [coordinate][dimension][index]
+};
+
+/// Adds the elements that this rank is the first to hold, of all ranks.
+void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
+            std::vector<float> &whole) {
+  auto floats = [&](const plan::TensorRef &tensor) {
+    return reinterpret_cast<const float *>(own.bytes(tensor).data());
+  };
+  const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
+  const float *weights = floats(parameter.tensor()), *gradients = floats(bucket.accumulator());
+  const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("count") : 1.0f;
+  const int64_t slice = what == Gathered::Gradients ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
+  forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t> index) {
+    int64_t at = int64_t(parameter.bucket_begin()) + local;
+    if (own.dpRank() != (slice ? at / slice : 0) || earlier.hold(index)) return;
+    whole[size_t(global)] = what == Gathered::Weights ? weights[local] : scale * gradients[slice ? at % slice : at];
+  });
 }
 
 std::vector<float> transposed(const std::vector<float> &from, int64_t rows, int64_t columns) {
@@ -66,32 +67,51 @@ std::vector<float> transposed(const std::vector<float> &from, int64_t rows, int6
   return to;
 }
 
-} // namespace
-
-llvm::Error writeGathered(llvm::StringRef path, llvm::ArrayRef<const Executor *> ranks, int64_t tp, Gathered what) {
-  std::vector<std::vector<float>> contents;
+/// Tensors and what they hold.
+struct Contents {
   std::vector<NamedTensor> tensors;
-  auto add = [&](const std::string &name, std::vector<int64_t> shape, std::vector<float> values) {
-    contents.push_back(std::move(values));
+  std::vector<std::vector<float>> values;
+
+  void add(const std::string &name, std::vector<int64_t> shape, std::vector<float> contents) {
+    values.push_back(std::move(contents));
     tensors.push_back({name, DType::F32, std::move(shape), {}});
-  };
-  const plan::Program &program = ranks[0]->program();
-  for (int i = 0; i < program.parameters_size(); ++i) {
-    const plan::Parameter &parameter = program.parameters(i);
+  }
+  void add(const plan::Parameter &parameter, std::vector<float> whole) {
     std::vector<int64_t> shape(parameter.global_shape().begin(), parameter.global_shape().end());
-    std::vector<float> whole = wholeOf(ranks, tp, i, what);
     for (const plan::Alias &alias : parameter.aliases()) {
       if (alias.transposed())
         add(alias.name(), {shape[1], shape[0]}, transposed(whole, shape[0], shape[1]));
       else
         add(alias.name(), shape, whole);
     }
-    add(parameter.name(), shape, std::move(whole));
+    add(parameter.name(), std::move(shape), std::move(whole));
   }
-  for (size_t i = 0; i < tensors.size(); ++i)
-    tensors[i].bytes = llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(contents[i].data()),
-                                               contents[i].size() * sizeof(float));
-  return writeSafetensors(path, tensors);
+};
+
+} // namespace
+
+llvm::Error writeGathered(llvm::StringRef path, const Executor &own, Group &world,
+                          llvm::ArrayRef<const plan::Program *> byTp, Gathered what) {
+  const bool isWriter = own.tpRank() == 0 && own.dpRank() == 0;
+  Contents contents;
+  for (const plan::Parameter &first : byTp[0]->parameters()) {
+    int64_t elements = 1;
+    for (int64_t d : first.global_shape())
+      elements *= d;
+    std::vector<float> whole(size_t(elements), 0.0f);
+    if (const plan::Parameter *parameter = find(own.program(), first.name()))
+      addOwn(own, *parameter, EarlierHolders(byTp.take_front(size_t(own.tpRank())), first.name()), what, whole);
+    std::vector<int64_t> counts(world.size(), 0);
+    counts[0] = elements; // all of the sum goes to rank 0
+    if (!world.reduceScatter(whole.data(), whole.data(), counts, DType::F32))
+      return problem(path, "it is not written, since another rank has failed");
+    if (isWriter) contents.add(first, std::move(whole));
+  }
+  if (!isWriter) return llvm::Error::success();
+  for (size_t i = 0; i < contents.tensors.size(); ++i)
+    contents.tensors[i].bytes = llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(contents.values[i].data()),
+                                                        contents.values[i].size() * sizeof(float));
+  return writeSafetensors(path, contents.tensors);
 }
 
 } // namespace autotp

@@ -7,23 +7,21 @@
 #include "runtime/train/progress.h"
 
 #include <chrono>
-#include <cstring>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
 
 namespace autotp {
 namespace {
 
-/// What all ranks of this process share. Everything is read-only while they run, but for `executors`, of which each
-/// rank sets its own before the first barrier, and `failure`, under `mutex`.
+/// What all ranks of this process share. Everything is read-only while they run, but for `failure`, under `mutex`.
 struct Job {
   const TrainOptions &options;
   Manifest manifest;
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
-  std::unique_ptr<Progress> progress;
-  std::vector<const Executor *> executors;
+  std::unique_ptr<Progress> progress; ///< where rank 0 runs
   std::mutex mutex;
   std::optional<llvm::Error> failure; ///< of the rank that failed first
 
@@ -50,22 +48,36 @@ public:
   }
 
 private:
+  /// Where the rows of a graph input go.
+  struct Feed {
+    size_t input; ///< of the manifest
+    std::span<std::byte> rows;
+  };
+
   llvm::Error load() {
     const plan::Program &program = job_.programs[size_t(m_.ranks[size_t(comm_.rank())].program)];
     int threads = job_.options.threads ? job_.options.threads
-                                       : std::max(1, int(std::thread::hardware_concurrency()) / comm_.size());
+                                       : std::max(1, int(std::thread::hardware_concurrency()) / comm_.ranksOnHost());
     llvm::Expected<std::unique_ptr<Executor>> executor =
         Executor::create(program, m_.tp, m_.dp, comm_, makeCpuDevice(threads));
     if (!executor) return executor.takeError();
     executor_ = std::move(*executor);
-    job_.executors[size_t(comm_.rank())] = executor_.get();
-    if (m_.weightsKind == "copy") {
-      if (llvm::Error error =
-              loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path))
-        return error;
-    } else {
-      initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
-    }
+    for (size_t i = 0; i < m_.inputs.size(); ++i)
+      if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // else nothing in the program needs it
+        feeds_.push_back({i, executor_->bytes(input->tensor())});
+    if (llvm::Error error = joinWorld()) return error;
+    if (m_.weightsKind == "copy")
+      return loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path);
+    initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
+    return llvm::Error::success();
+  }
+
+  llvm::Error joinWorld() {
+    std::vector<int> all(size_t(comm_.size()));
+    std::iota(all.begin(), all.end(), 0);
+    llvm::Expected<std::unique_ptr<Group>> world = comm_.group(all);
+    if (!world) return world.takeError();
+    world_ = std::move(*world);
     return llvm::Error::success();
   }
 
@@ -73,22 +85,14 @@ private:
   llvm::Error feed(int64_t step, int64_t microStep) {
     int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
     int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
-    for (size_t i = 0; i < m_.inputs.size(); ++i) {
-      const plan::Input *input = executor_->input(m_.inputs[i].name);
-      if (!input) continue; // nothing in the program needs it
-      std::span<std::byte> all = executor_->bytes(input->tensor());
-      size_t rowBytes = all.size() / size_t(m_.microBatch);
+    for (const Feed &feed : feeds_) {
+      size_t rowBytes = feed.rows.size() / size_t(m_.microBatch);
       for (int64_t row = 0; row < m_.microBatch; ++row)
-        if (llvm::Error error = job_.source->fill(first + row, i, all.subspan(size_t(row) * rowBytes, rowBytes)))
+        if (llvm::Error error =
+                job_.source->fill(first + row, feed.input, feed.rows.subspan(size_t(row) * rowBytes, rowBytes)))
           return error;
     }
     return llvm::Error::success();
-  }
-
-  void setScalar(llvm::StringRef name, double value) {
-    float narrow = float(value);
-    if (const plan::Input *input = executor_->input(name))
-      std::memcpy(executor_->bytes(input->tensor()).data(), &narrow, sizeof narrow);
   }
 
   llvm::Error runStep(int64_t step) {
@@ -99,8 +103,8 @@ private:
       if (llvm::Error error = executor_->run("micro_step")) return error;
     }
     double lr = job_.options.lr.value_or(m_.lr);
-    setScalar("learning_rate", lr);
-    setScalar("step", double(step));
+    executor_->setScalar("learning_rate", float(lr));
+    executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
@@ -122,26 +126,32 @@ private:
                            double(tokens) / seconds, seconds * 1e3, executor_->program().arena_bytes()});
   }
 
-  /// All ranks wait while rank 0 reads their memory.
   llvm::Error gather(const std::string &path, Gathered what) {
-    if (!comm_.barrier()) return problem("rank " + std::to_string(comm_.rank()), "another rank has failed");
-    llvm::Error error = comm_.rank() == 0 ? writeGathered(path, job_.executors, m_.tp, what) : llvm::Error::success();
-    if (error) return error;
-    if (!comm_.barrier()) return problem("rank " + std::to_string(comm_.rank()), "another rank has failed");
-    return llvm::Error::success();
+    std::vector<const plan::Program *> byTp;
+    for (int64_t c = 0; c < m_.tp; ++c)
+      byTp.push_back(&job_.programs[size_t(m_.ranks[size_t(c)].program)]); // ranks 0 to tp - 1: dp rank 0
+    return writeGathered(path, *executor_, *world_, byTp, what);
   }
 
   Job &job_;
   const Manifest &m_;
   Communicator &comm_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Group> world_;
+  std::vector<Feed> feeds_;
 };
 
-llvm::Error open(Job &job) {
+llvm::Error open(Job &job, const Communicator *process) {
   const TrainOptions &o = job.options;
   llvm::Expected<Manifest> manifest = readManifest(o.plan);
   if (!manifest) return manifest.takeError();
   job.manifest = std::move(*manifest);
+  if (process && size_t(process->size()) != job.manifest.ranks.size())
+    return problem(o.plan,
+                   llvm::formatv("it is for {0} ranks (tp {1} x dp {2}), but {3} were started",
+                                 job.manifest.ranks.size(), job.manifest.tp, job.manifest.dp, process->size())
+                       .str(),
+                   "start as many, or compile for another --tp, --dp");
   for (const Manifest::File &file : job.manifest.programs) {
     llvm::Expected<plan::Program> program =
         readProgram(o.plan + "/" + file.path, file.sha256, job.manifest.tp, job.manifest.dp);
@@ -151,20 +161,17 @@ llvm::Error open(Job &job) {
   auto source = o.feed.empty() ? openTokens(o.data, job.manifest) : openFeed(o.feed, job.manifest, o.steps);
   if (!source) return source.takeError();
   job.source = std::move(*source);
+  if (process && process->rank() != 0) return llvm::Error::success();
   auto progress = Progress::open(o.log, o.isQuiet);
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);
-  job.executors.resize(job.manifest.ranks.size());
   return llvm::Error::success();
 }
 
-} // namespace
-
-llvm::Error train(const TrainOptions &options) {
-  Job job{options, {}, {}, {}, {}, {}, {}, {}};
-  if (llvm::Error error = open(job)) return error;
+/// All ranks of the plan as threads of this process.
+void runHere(Job &job) {
   std::vector<std::unique_ptr<Communicator>> comms = makeLocalCommunicators(int(job.manifest.ranks.size()));
-  // Ranks outlive their threads: rank 0 may read the others' memory until the last one has ended.
+  // Ranks outlive all threads: where one has failed, another may be reading its memory still.
   std::vector<std::unique_ptr<Rank>> ranks;
   for (auto &comm : comms)
     ranks.push_back(std::make_unique<Rank>(job, *comm));
@@ -178,6 +185,27 @@ llvm::Error train(const TrainOptions &options) {
     });
   for (std::thread &thread : threads)
     thread.join();
+}
+
+/// Rank 0 alone opens the plan first: what is wrong with it is said once.
+llvm::Error runAsOneOf(Job &job, Communicator &process) {
+  if (process.rank() != 0 && !process.barrier()) return problem("rank 0", "it has failed");
+  if (llvm::Error error = open(job, &process)) return error;
+  if (process.rank() == 0 && !process.barrier()) return problem("another rank", "it has failed");
+  return Rank(job, process).run();
+}
+
+} // namespace
+
+llvm::Error train(const TrainOptions &options, Communicator *process) {
+  Job job{options, {}, {}, {}, {}, {}, {}};
+  if (process) {
+    llvm::Error error = runAsOneOf(job, *process);
+    if (error) process->abort();
+    return error;
+  }
+  if (llvm::Error error = open(job, nullptr)) return error;
+  runHere(job);
   if (job.failure) return std::move(*job.failure);
   return llvm::Error::success();
 }

@@ -1,5 +1,7 @@
-/// \file Trains a plan: all ranks as threads of this process.
+/// \file Trains a plan: all ranks as threads of this process, or this process as one of them.
 #pragma once
+
+#include "runtime/comm/communicator.h"
 
 #include "llvm/Support/Error.h"
 
@@ -20,7 +22,8 @@ struct TrainOptions {
   bool isQuiet = false;
 };
 
+/// `process`: this process's end of a world of processes; without, all ranks run here, as threads.
 /// Errors end all ranks with one message; files appear whole or not at all.
-llvm::Error train(const TrainOptions &options);
+llvm::Error train(const TrainOptions &options, Communicator *process = nullptr);
 
 } // namespace autotp

@@ -115,6 +115,7 @@ public:
   LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
       : world_(std::move(world)), s_(shared), me_(size_t(member)) {}
 
+  size_t size() const override { return s_.in.size(); }
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
     if (!publish(in, out)) return false;
     int64_t members = int64_t(s_.in.size()), begin = elements * int64_t(me_) / members,
@@ -162,6 +163,7 @@ public:
 
   int rank() const override { return rank_; }
   int size() const override { return world_->size; }
+  int ranksOnHost() const override { return world_->size; }
   llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) override {
     int member = int(std::find(ranks.begin(), ranks.end(), rank_) - ranks.begin());
     return std::make_unique<LocalGroup>(world_, world_->group(ranks), member);
