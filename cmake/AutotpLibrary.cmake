@@ -15,3 +15,9 @@ function(autotp_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()
+
+# autotp_under_mpi(test): a test that starts mpirun may do so as root and with more ranks than cores.
+function(autotp_under_mpi name)
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1")
+endfunction()

@@ -139,6 +139,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
       if (llvm::Error error = verify(section->graph)) return error;
     }
     compiled.memory.push_back(planMemory(compiled.programs.back(), options.threads));
+    compiled.emitted.push_back(emitProgram(compiled.graph, compiled.programs.back(), compiled.memory.back()));
   }
   return llvm::Error::success();
 }

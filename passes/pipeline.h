@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/onnx/import.h"
-#include "passes/emit/plan_memory.h"
+#include "passes/emit/emit_program.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
 #include "passes/shard/choose_axes.h"
@@ -39,6 +39,7 @@ struct CompiledModel {
   std::vector<std::string> retied;
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
+  std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes
 };
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);

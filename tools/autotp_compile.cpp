@@ -125,14 +125,12 @@ static Error run() {
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
   if (!compiled) return compiled.takeError();
   if (compiled->programs.empty()) return Error::success(); // --stop-after
-  std::vector<autotp::plan::Program> programs;
-  for (size_t c = 0; c < compiled->programs.size(); ++c)
-    programs.push_back(autotp::emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
-  autotp::Manifest manifest = autotp::describe(*compiled, options, programs);
+  autotp::Manifest manifest = autotp::describe(*compiled, options);
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
-  autotp::printSummary(*compiled, options, programs, outs());
-  if (Error error = autotp::writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, output))
+  autotp::printSummary(*compiled, options, outs());
+  if (Error error =
+          autotp::writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, output))
     return error;
   outs() << "plan        " << output << "\n";
   return Error::success();

@@ -98,8 +98,7 @@ std::string bytesText(uint64_t bytes) {
 
 } // namespace
 
-Manifest describe(const CompiledModel &compiled, const CompileOptions &options,
-                  llvm::ArrayRef<plan::Program> programs) {
+Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {
   Manifest m;
   m.tp = options.step.tp;
   m.dp = options.step.dp;
@@ -118,9 +117,9 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options,
     if (!input.type.shape.empty()) m.microBatch = input.type.shape[0];
   }
   llvm::json::Array collectives, memory;
-  for (const auto &[name, row] : trafficOf(programs[0], m.gradAccum))
+  for (const auto &[name, row] : trafficOf(compiled.emitted[0], m.gradAccum))
     collectives.push_back(llvm::json::Object{{"what", name}, {"count", row.count}, {"bytes", row.bytes}});
-  for (const plan::Program &program : programs) {
+  for (const plan::Program &program : compiled.emitted) {
     llvm::json::Object regions;
     for (const plan::Region &region : program.regions())
       regions[region.name()] = int64_t(region.bytes());
@@ -142,8 +141,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options,
   return m;
 }
 
-void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs,
-                  llvm::raw_ostream &os) {
+void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
   os << "model       " << options.model << ", " << g.parameters.size() << " parameters, "
@@ -174,9 +172,9 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     if (row.first > 1) os << " and " << row.first - 1 << " more";
     os << ": " << reason << "\n";
   }
-  for (const auto &[name, row] : trafficOf(programs[0], s.gradAccum))
+  for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
-  for (auto [c, program] : indexed(programs)) {
+  for (auto [c, program] : indexed(compiled.emitted)) {
     os << "memory      tp coordinate " << c << ": " << bytesText(program.arena_bytes()) << " (";
     llvm::interleave(
         program.regions(), os, [&](const plan::Region &r) { os << r.name() << " " << bytesText(r.bytes()); }, ", ");

@@ -8,10 +8,9 @@
 namespace autotp {
 
 /// Everything of the manifest but files and ranks, which writePlan() adds.
-Manifest describe(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs);
+Manifest describe(const CompiledModel &compiled, const CompileOptions &options);
 
 /// Model, parameters, mesh, sharded axes and whole ones with reasons, collectives a step with bytes, memory a rank.
-void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::ArrayRef<plan::Program> programs,
-                  llvm::raw_ostream &os);
+void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os);
 
 } // namespace autotp

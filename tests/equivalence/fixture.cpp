@@ -13,6 +13,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace autotp::test {
@@ -108,6 +109,17 @@ std::vector<double> readLosses(const std::string &path) {
   return losses;
 }
 
+/// autotp-run as processes.
+llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
+  std::string command =
+      llvm::formatv("{0} {1}/bin/autotp-run {2} --steps {3} --feed {4} --threads 1 --log {5} --dump-gradients {6} "
+                    "--save-weights {7} --quiet",
+                    launcher, AUTOTP_BINARY_DIR, o.plan, o.steps, o.feed, o.log, o.dumpGradients, o.saveWeights)
+          .str();
+  if (int code = std::system(command.c_str())) return problem(command, llvm::formatv("it ended with {0}", code).str());
+  return llvm::Error::success();
+}
+
 } // namespace
 
 Expected readExpected(const std::string &name) {
@@ -135,13 +147,14 @@ std::string Mesh::text() const {
   return llvm::formatv("tp={0} dp={1} zero={2} grad-accum={3}", tp, dp, zero, gradAccum).str();
 }
 
-llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh, bool recognise) {
+llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
+                              const RunAs &runAs) {
   CompileOptions options;
   options.model = folderOf(fixture) + "/model.onnx";
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   options.import.shapes["seq"] = 32;
   options.shard = ShardMode::All;
-  options.recognise = recognise;
+  options.recognise = runAs.recognise;
   options.threads = 1;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
@@ -151,10 +164,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.step.optimizer = expected.optimizer;
   llvm::Expected<CompiledModel> compiled = compile(options);
   if (!compiled) return compiled.takeError();
-  std::vector<plan::Program> programs;
-  for (size_t c = 0; c < compiled->programs.size(); ++c)
-    programs.push_back(emitProgram(compiled->graph, compiled->programs[c], compiled->memory[c]));
-  Manifest manifest = describe(*compiled, options, programs);
+  Manifest manifest = describe(*compiled, options);
   manifest.weightsKind = "copy";
   llvm::SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("autotp-equivalence", folder))
@@ -163,7 +173,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   TrainOptions trainOptions;
   trainOptions.plan = base + "/plan";
   if (llvm::Error error =
-          writePlan({compiled->graph, compiled->programs, programs, std::move(manifest)}, trainOptions.plan))
+          writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, trainOptions.plan))
     return error;
   trainOptions.steps = expected.steps;
   trainOptions.feed = folderOf(fixture) + "/batch.npz";
@@ -172,7 +182,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.dumpGradients = base + "/gradients.safetensors";
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
-  if (llvm::Error error = autotp::train(trainOptions)) return error;
+  if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
+    return error;
   Trained run{readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
   llvm::sys::fs::remove_directories(base);

@@ -31,10 +31,15 @@ struct Trained {
   std::map<std::string, std::vector<double>> gradients, weights;
 };
 
+struct RunAs {
+  bool recognise = true;
+  std::string launcher; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+};
+
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded
 /// batches.
 llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
-                              bool recognise = true);
+                              const RunAs &runAs = {});
 
 /// All bounds of the contract; one line for each that is broken.
 std::vector<std::string> compare(const Expected &expected, const Trained &run);

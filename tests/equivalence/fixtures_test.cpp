@@ -56,7 +56,7 @@ TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
 TEST_P(Fixtures, WithoutRecognitionTheNumbersAreTheSame) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
-    llvm::Expected<Trained> run = train(GetParam(), expected, mesh, /*recognise=*/false);
+    llvm::Expected<Trained> run = train(GetParam(), expected, mesh, {.recognise = false});
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
     for (const std::string &broken : compare(expected, *run))
       ADD_FAILURE() << mesh.text() << ": " << broken;

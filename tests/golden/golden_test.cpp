@@ -42,13 +42,10 @@ void expectGolden(const std::string &name, const std::string &text) {
 std::string summaryOf(const std::string &fixture, int tp, int dp) {
   CompileOptions options = optionsFor(fixture, tp, dp);
   CompiledModel compiled = llvm::cantFail(compile(options));
-  std::vector<plan::Program> programs;
-  for (size_t c = 0; c < compiled.programs.size(); ++c)
-    programs.push_back(emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]));
   options.model = fixture;
   std::string text;
   llvm::raw_string_ostream os(text);
-  printSummary(compiled, options, programs, os);
+  printSummary(compiled, options, os);
   return os.str();
 }
 
@@ -144,7 +141,7 @@ TEST(Plans, CompiledTwiceAreByteIdentical) {
     for (std::string *text : {&first, &second}) {
       CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, 2, 2)));
       for (size_t c = 0; c < 2; ++c)
-        *text += emitProgram(compiled.graph, compiled.programs[c], compiled.memory[c]).SerializeAsString();
+        *text += compiled.emitted[c].SerializeAsString();
     }
     EXPECT_EQ(first, second) << fixture;
   }

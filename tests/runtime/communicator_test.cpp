@@ -1,9 +1,6 @@
 /// \file Ranks as threads: every collective on groups of every size, and what happens when a rank fails.
-#include "runtime/comm/communicator.h"
+#include "tests/runtime/collective_checks.h"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -19,60 +16,6 @@ template <typename Body> void onRanks(int size, Body body) {
     threads.emplace_back([&body, &comm] { body(*comm); });
   for (std::thread &thread : threads)
     thread.join();
-}
-
-float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
-
-void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
-  auto group = comm.group(ranks);
-  ASSERT_TRUE(bool(group));
-  const int64_t members = int64_t(ranks.size());
-  std::vector<int64_t> counts;
-  int64_t all = 0, me = 0, begin = 0;
-  for (int64_t m = 0; m < members; ++m) {
-    if (ranks[size_t(m)] == comm.rank()) {
-      me = m;
-      begin = all;
-    }
-    counts.push_back(m == 1 ? 0 : base + m); // uneven, one empty
-    all += counts.back();
-  }
-  std::vector<float> in(static_cast<size_t>(all)), out(in.size(), -1);
-  for (int64_t i = 0; i < all; ++i)
-    in[size_t(i)] = valueOf(comm.rank(), i);
-  auto sumAt = [&](int64_t i) {
-    float sum = 0;
-    for (int rank : ranks)
-      sum += valueOf(rank, i);
-    return sum;
-  };
-  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Sum));
-  for (int64_t i = 0; i < all; ++i)
-    ASSERT_EQ(out[size_t(i)], sumAt(i));
-  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Max));
-  for (int64_t i = 0; i < all; ++i)
-    ASSERT_EQ(out[size_t(i)], valueOf(*std::max_element(ranks.begin(), ranks.end()), i));
-  std::vector<float> own(size_t(counts[size_t(me)]) + 1, -1);
-  ASSERT_TRUE((*group)->reduceScatter(in.data(), own.data(), counts, DType::F32));
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
-    ASSERT_EQ(own[size_t(i)], sumAt(begin + i));
-  EXPECT_EQ(own.back(), -1); // nothing past the end
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
-    own[size_t(i)] = valueOf(comm.rank(), i);
-  ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, DType::F32));
-  for (int64_t m = 0, at = 0; m < members; ++m)
-    for (int64_t i = 0; i < counts[size_t(m)]; ++i)
-      ASSERT_EQ(out[size_t(at++)], valueOf(ranks[size_t(m)], i));
-  // In place: the reduction, a part of the operand, and a part of the result.
-  std::vector<float> inOut = in;
-  ASSERT_TRUE((*group)->reduceScatter(inOut.data(), inOut.data() + begin, counts, DType::F32));
-  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
-    ASSERT_EQ(inOut[size_t(begin + i)], sumAt(begin + i));
-  ASSERT_TRUE((*group)->allGather(inOut.data() + begin, inOut.data(), counts, DType::F32));
-  for (int64_t i = 0; i < all; ++i)
-    ASSERT_EQ(inOut[size_t(i)], sumAt(i));
-  ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
-  EXPECT_EQ(in, inOut);
 }
 
 TEST(LocalCommunicator, EveryCollectiveOnTheWorld) {

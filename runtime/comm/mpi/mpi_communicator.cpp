@@ -123,7 +123,7 @@ public:
     MPI_Comm comm = MPI_COMM_NULL;
     MPI_Comm_group(MPI_COMM_WORLD, &world);
     MPI_Group_incl(world, int(ranks.size()), ranks.data(), &members);
-    int status = MPI_Comm_create_group(MPI_COMM_WORLD, members, int(groups_.size()), &comm);
+    int status = MPI_Comm_create_group(MPI_COMM_WORLD, members, /*tag=*/0, &comm); // ordered by our own contract
     MPI_Group_free(&members);
     MPI_Group_free(&world);
     if (status != MPI_SUCCESS) return problem("MPI", "a group of ranks cannot be made");

@@ -1,0 +1,47 @@
+// Ranks as processes under mpirun give the numbers of ranks as threads.
+#include "tests/equivalence/fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace autotp::test {
+namespace {
+
+void expectClose(const std::vector<double> &a, const std::vector<double> &b, const std::string &what) {
+  ASSERT_EQ(a.size(), b.size()) << what;
+  double off = 0, size = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    off += (a[i] - b[i]) * (a[i] - b[i]);
+    size += a[i] * a[i];
+  }
+  EXPECT_LE(std::sqrt(off), 1e-6 * std::sqrt(size)) << what;
+}
+
+class UnderMpirun : public testing::TestWithParam<const char *> {};
+
+TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{1, 2, 1, 2}, Mesh{3, 1, 0, 1}}) {
+    RunAs processes{.launcher = AUTOTP_MPIEXEC + std::string(" ") + std::to_string(mesh.tp * mesh.dp)};
+    Trained threads = llvm::cantFail(train(GetParam(), expected, mesh)),
+            mpi = llvm::cantFail(train(GetParam(), expected, mesh, processes));
+    expectClose(threads.losses, mpi.losses, mesh.text() + " losses");
+    // A gradient whose true value is zero (a key's bias) is noise: the norm of all is its measure.
+    double norm = 0;
+    for (const auto &[name, gradient] : threads.gradients)
+      for (double g : gradient)
+        norm += g * g;
+    ASSERT_EQ(threads.gradients.size(), mpi.gradients.size());
+    for (const auto &[name, gradient] : threads.gradients)
+      for (size_t i = 0; i < gradient.size(); ++i)
+        ASSERT_NEAR(gradient[i], mpi.gradients.at(name)[i], 1e-6 * std::sqrt(norm)) << mesh.text() << " " << name;
+    std::vector<std::string> broken = compare(expected, mpi);
+    EXPECT_TRUE(broken.empty()) << mesh.text() << ": " << broken.front();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Equivalence, UnderMpirun, testing::Values("llama", "gpt2"));
+
+} // namespace
+} // namespace autotp::test

@@ -1,0 +1,67 @@
+/// \file What every communicator must do.
+#pragma once
+
+#include "runtime/comm/communicator.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace autotp {
+
+inline float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
+
+/// Every collective of one group, in place and not, with uneven counts; one member (if not the only one) has nothing.
+inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
+  auto group = comm.group(ranks);
+  ASSERT_TRUE(bool(group));
+  const int64_t members = int64_t(ranks.size());
+  std::vector<int64_t> counts;
+  int64_t all = 0, me = 0, begin = 0;
+  for (int64_t m = 0; m < members; ++m) {
+    if (ranks[size_t(m)] == comm.rank()) {
+      me = m;
+      begin = all;
+    }
+    counts.push_back(m == 1 ? 0 : base + m); // uneven, one empty
+    all += counts.back();
+  }
+  std::vector<float> in(static_cast<size_t>(all)), out(in.size(), -1);
+  for (int64_t i = 0; i < all; ++i)
+    in[size_t(i)] = valueOf(comm.rank(), i);
+  auto sumAt = [&](int64_t i) {
+    float sum = 0;
+    for (int rank : ranks)
+      sum += valueOf(rank, i);
+    return sum;
+  };
+  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Sum));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(out[size_t(i)], sumAt(i));
+  ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, DType::F32, Reduce::Max));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(out[size_t(i)], valueOf(*std::max_element(ranks.begin(), ranks.end()), i));
+  std::vector<float> own(size_t(counts[size_t(me)]) + 1, -1);
+  ASSERT_TRUE((*group)->reduceScatter(in.data(), own.data(), counts, DType::F32));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    ASSERT_EQ(own[size_t(i)], sumAt(begin + i));
+  EXPECT_EQ(own.back(), -1); // nothing past the end
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    own[size_t(i)] = valueOf(comm.rank(), i);
+  ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, DType::F32));
+  for (int64_t m = 0, at = 0; m < members; ++m)
+    for (int64_t i = 0; i < counts[size_t(m)]; ++i)
+      ASSERT_EQ(out[size_t(at++)], valueOf(ranks[size_t(m)], i));
+  // In place: the reduction, a part of the operand, and a part of the result.
+  std::vector<float> inOut = in;
+  ASSERT_TRUE((*group)->reduceScatter(inOut.data(), inOut.data() + begin, counts, DType::F32));
+  for (int64_t i = 0; i < counts[size_t(me)]; ++i)
+    ASSERT_EQ(inOut[size_t(begin + i)], sumAt(begin + i));
+  ASSERT_TRUE((*group)->allGather(inOut.data() + begin, inOut.data(), counts, DType::F32));
+  for (int64_t i = 0; i < all; ++i)
+    ASSERT_EQ(inOut[size_t(i)], sumAt(i));
+  ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
+  EXPECT_EQ(in, inOut);
+}
+
+} // namespace autotp
