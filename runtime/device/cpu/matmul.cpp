@@ -5,7 +5,6 @@
 #include <dnnl.hpp>
 
 #include <cstring>
-#include <unordered_map>
 
 namespace autotp::cpu {
 
@@ -37,25 +36,27 @@ TensorArg asMatrix(const TensorArg &tensor) {
   return matrix;
 }
 
+/// Calls oneDNN by its C interface, whose arguments are made once: the C++ one makes them anew at each call.
 class Product final : public PreparedKernel {
 public:
-  Product(dnnl::engine engine, dnnl::matmul primitive, std::unordered_map<int, dnnl::memory> arguments)
-      : stream_(engine), primitive_(std::move(primitive)), arguments_(std::move(arguments)) {}
+  Product(dnnl::engine engine, dnnl::matmul primitive, std::vector<std::pair<int, dnnl::memory>> memories)
+      : stream_(engine), primitive_(std::move(primitive)), memories_(std::move(memories)) {
+    for (const auto &[name, memory] : memories_)
+      arguments_.push_back({name, memory.get()});
+  }
 
   Status run() override {
-    try {
-      primitive_.execute(stream_, arguments_);
-      stream_.wait();
-    } catch (const dnnl::error &) {
-      return Status::LibraryFailed;
-    }
-    return Status::Ok;
+    bool isDone = dnnl_primitive_execute(primitive_.get(), stream_.get(), int(arguments_.size()), arguments_.data()) ==
+                      dnnl_success &&
+                  dnnl_stream_wait(stream_.get()) == dnnl_success;
+    return isDone ? Status::Ok : Status::LibraryFailed;
   }
 
 private:
   dnnl::stream stream_;
   dnnl::matmul primitive_;
-  std::unordered_map<int, dnnl::memory> arguments_;
+  std::vector<std::pair<int, dnnl::memory>> memories_; ///< owns what `arguments_` names
+  std::vector<dnnl_exec_arg_t> arguments_;
 };
 
 Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const TensorArg &c, bool transA, bool transB) {
@@ -74,10 +75,10 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
     dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes,
                                         engine);
     if (llvm::Error error = expectWorkspace(call, chosen.scratchpad_desc().get_size())) return error;
-    std::unordered_map<int, memory> arguments;
+    std::vector<std::pair<int, memory>> arguments;
     for (int i = 0; i < 3; ++i)
-      arguments.emplace(names[i], memory(descriptors[i], engine, tensors[i]->data));
-    arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine, call.args.workspace.data()));
+      arguments.emplace_back(names[i], memory(descriptors[i], engine, tensors[i]->data));
+    arguments.emplace_back(DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine, call.args.workspace.data()));
     return std::make_unique<Product>(engine, dnnl::matmul(chosen), std::move(arguments));
   } catch (const dnnl::error &error) {
     return mistake(call, std::string("oneDNN refuses it: ") + error.what());
