@@ -29,6 +29,7 @@ public:
   /// Does nothing where no step needs the input.
   void setScalar(llvm::StringRef input, float value);
   const plan::Program &program() const { return program_; }
+  size_t arenaBytes() const { return arena_.size(); } ///< as allocated
   int64_t tpRank() const { return tpRank_; }
   int64_t dpRank() const { return dpRank_; }
 
