@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -47,6 +48,30 @@ public:
     int64_t value = 0;
     if (text.getAsInteger(10, value)) fail("'" + escaped(text) + "' is no integer");
     return value;
+  }
+  /// The rest of a quoted text whose opening quote was taken: \XX stands for a byte.
+  std::string quoted() {
+    size_t length = rest_.find('"');
+    if (length == llvm::StringRef::npos) {
+      fail("a quote is not closed");
+      return "";
+    }
+    llvm::StringRef text = rest_.take_front(length);
+    rest_ = rest_.drop_front(length + 1);
+    std::string result;
+    while (!text.empty()) {
+      char c = text.front();
+      text = text.drop_front();
+      if (c == '\\' && text.consume_front("\\")) {
+        result += '\\';
+        continue;
+      }
+      uint8_t byte = uint8_t(c);
+      if (c == '\\' && text.take_front(2).getAsInteger(16, byte)) fail("'\\' must stand before two hexadecimal digits");
+      if (c == '\\') text = text.drop_front(std::min<size_t>(2, text.size()));
+      result += char(byte);
+    }
+    return result;
   }
   double real(llvm::StringRef text) {
     std::string copy = text.str();
@@ -104,9 +129,9 @@ private:
     readNode(line);
   }
 
-  llvm::StringRef readName(Line &line) {
+  std::string readName(Line &line) {
     line.take("%");
-    return line.until(" ,)=");
+    return line.tryTake("\"") ? line.quoted() : line.until(" ,)=").str();
   }
 
   void define(Line &line, llvm::StringRef name, ValueId value) {
@@ -117,7 +142,7 @@ private:
   }
 
   ValueId readUse(Line &line) {
-    llvm::StringRef name = readName(line);
+    std::string name = readName(line);
     auto at = byName_.find(name);
     if (at != byName_.end()) return at->second;
     line.fail("'%" + escaped(name) + "' is not defined before it");
@@ -146,6 +171,7 @@ private:
       line.until(" ");
       return std::nullopt;
     }
+    if (line.tryTake("hex\"")) return readBytes(line, type);
     std::vector<double> values;
     line.take("{");
     while (!line.failed() && !line.tryTake("}")) {
@@ -161,8 +187,17 @@ private:
     return toTensor(array);
   }
 
+  std::optional<Tensor> readBytes(Line &line, const Type &type) {
+    std::string digits = line.quoted(), bytes;
+    if (!llvm::tryGetFromHex(digits, bytes) || int64_t(bytes.size()) / int64_t(sizeOf(type.dtype)) != type.elements() ||
+        bytes.size() % sizeOf(type.dtype) != 0)
+      line.fail("its bytes are not those of " + type.text());
+    if (line.failed()) return std::nullopt;
+    return ownedTensor(type, {bytes.begin(), bytes.end()});
+  }
+
   void readSource(Line &line, ValueKind kind) {
-    llvm::StringRef name = readName(line);
+    std::string name = readName(line);
     line.take(":");
     Type type = readType(line);
     std::optional<Tensor> contents = kind == ValueKind::Constant ? readContents(line, type) : std::nullopt;
@@ -182,8 +217,7 @@ private:
       llvm::StringRef name = line.until("= ");
       line.take("=");
       if (line.tryTake("\"")) {
-        attributes.set(name, line.tryTake("\"") ? std::string() : line.until("\"").str());
-        if (!attributes.text(name).empty()) line.take("\"");
+        attributes.set(name, line.quoted());
       } else if (line.tryTake("[")) {
         llvm::SmallVector<int64_t, 6> list;
         while (!line.failed() && !line.tryTake("]")) {
@@ -211,7 +245,7 @@ private:
   }
 
   void readNode(Line &line) {
-    llvm::SmallVector<llvm::StringRef, 2> names;
+    llvm::SmallVector<std::string, 2> names;
     do
       names.push_back(readName(line));
     while (!line.failed() && line.tryTake(","));
@@ -246,7 +280,7 @@ private:
     hasReturned_ = true;
     while (!line.failed() && !line.atEnd()) {
       if (!graph_.outputs.empty()) line.take(",");
-      std::string name = line.until("=").str();
+      std::string name = line.tryTake("\"") ? line.quoted() : line.until("=").str();
       line.take("=");
       ValueId value = readUse(line);
       if (!line.failed()) graph_.outputs.push_back({std::move(name), value});

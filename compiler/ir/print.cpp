@@ -9,20 +9,37 @@
 namespace autotp {
 namespace {
 
-/// Small integer constants are printed whole, others by digest: a golden shows what matters and stays short.
-std::string contentsText(const Tensor &tensor) {
+std::string quoted(llvm::StringRef text) {
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  os << "\"";
+  llvm::printEscapedString(text, os);
+  os << "\"";
+  return os.str();
+}
+
+std::string nameText(llvm::StringRef name) {
+  bool isPlain = !name.empty() &&
+                 llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || llvm::StringRef("_./:$@+-").contains(c); });
+  return isPlain ? name.str() : quoted(name);
+}
+
+std::string contentsText(const std::optional<Tensor> &tensor, Contents contents) {
   constexpr int64_t kMostPrinted = 8;
-  Array array = toArray(tensor);
+  if (!tensor) return "#none"; // was parsed from a digest
+  Array array = toArray(*tensor);
   std::string text;
   llvm::raw_string_ostream os(text);
   if (array.type.elements() <= kMostPrinted) {
     os << "{";
     llvm::interleave(
-        array.data, os, [&](double v) { os << llvm::format("%.9g", v); }, ", ");
+        array.data, os, [&](double v) { os << llvm::format("%.17g", v); }, ", ");
     os << "}";
+  } else if (contents == Contents::Whole) {
+    os << "hex\"" << llvm::toHex(tensor->bytes) << "\"";
   } else {
     llvm::SHA1 hash;
-    hash.update(tensor.bytes);
+    hash.update(tensor->bytes);
     os << "#" << llvm::utohexstr(llvm::support::endian::read64be(hash.final().data()), /*LowerCase=*/true);
   }
   return os.str();
@@ -35,7 +52,7 @@ void printAttribute(const std::pair<std::string, Attributes::Value> &row, llvm::
     std::string text = llvm::formatv("{0}", llvm::format("%.9g", *real)).str();
     os << text << (text.find_first_of(".en") == std::string::npos ? ".0" : "");
   }
-  if (const auto *text = std::get_if<std::string>(&row.second)) os << "\"" << *text << "\"";
+  if (const auto *text = std::get_if<std::string>(&row.second)) os << quoted(*text);
   if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&row.second)) {
     os << "[";
     llvm::interleave(*list, os, ", ");
@@ -46,10 +63,10 @@ void printAttribute(const std::pair<std::string, Attributes::Value> &row, llvm::
 void printNode(const Graph &graph, const Node &node, llvm::raw_ostream &os, const Annotate &annotate) {
   os << "  ";
   llvm::interleave(
-      node.results, os, [&](ValueId r) { os << "%" << graph.value(r).name; }, ", ");
+      node.results, os, [&](ValueId r) { os << "%" << nameText(graph.value(r).name); }, ", ");
   os << " = " << node.op << "(";
   llvm::interleave(
-      node.operands, os, [&](ValueId v) { os << "%" << graph.value(v).name; }, ", ");
+      node.operands, os, [&](ValueId v) { os << "%" << nameText(graph.value(v).name); }, ", ");
   os << ")";
   if (!node.attributes.all().empty()) {
     os << " {";
@@ -66,7 +83,7 @@ void printNode(const Graph &graph, const Node &node, llvm::raw_ostream &os, cons
 
 } // namespace
 
-void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate) {
+void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate, Contents contents) {
   os << "graph {\n";
   constexpr std::pair<ValueKind, const char *> kKinds[] = {{ValueKind::Input, "input"},
                                                            {ValueKind::Parameter, "parameter"},
@@ -76,22 +93,24 @@ void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate) 
     for (ValueId id : graph.sources(kind)) {
       const Value &value = graph.value(id);
       if (kind == ValueKind::Constant && value.uses.empty() && !graph.isOutput(id)) continue;
-      os << "  " << word << " %" << value.name << " : " << value.type.text() << annotate(id);
-      if (kind == ValueKind::Constant) os << " = " << contentsText(*value.contents);
+      os << "  " << word << " %" << nameText(value.name) << " : " << value.type.text() << annotate(id);
+      if (kind == ValueKind::Constant) os << " = " << contentsText(value.contents, contents);
       os << "\n";
     }
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
     printNode(graph, graph.node(id), os, annotate);
   os << "  return ";
   llvm::interleave(
-      graph.outputs, os, [&](const Output &o) { os << o.name << "=%" << graph.value(o.value).name; }, ", ");
+      graph.outputs, os,
+      [&](const Output &o) { os << nameText(o.name) << "=%" << nameText(graph.value(o.value).name); }, ", ");
   os << "\n}\n";
 }
 
-std::string printed(const Graph &graph) {
+std::string printed(const Graph &graph, Contents contents) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  print(graph, os);
+  print(
+      graph, os, [](ValueId) { return std::string(); }, contents);
   return os.str();
 }
 

@@ -12,10 +12,17 @@ namespace autotp {
 /// What is printed beside each value, e.g. its placement; empty for none.
 using Annotate = std::function<std::string(ValueId)>;
 
-/// graph (%x: f32[4,8]) { ... return loss=%l }: sources first, one node a line, constants by a short digest of their
-/// bytes.
+/// How constants of more than a few elements are printed.
+enum class Contents : uint8_t {
+  Digest, ///< for people and goldens: a short digest of their bytes
+  Whole,  ///< for parse.h: all bytes, in hexadecimal
+};
+
+/// graph { ... return loss=%l }: sources first, one node a line. A name that is more than letters, digits and
+/// "_./:$@+-" stands in quotes, with \XX for what cannot be printed.
 void print(
-    const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate = [](ValueId) { return std::string(); });
-std::string printed(const Graph &graph);
+    const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate = [](ValueId) { return std::string(); },
+    Contents contents = Contents::Digest);
+std::string printed(const Graph &graph, Contents contents = Contents::Digest);
 
 } // namespace autotp

@@ -62,6 +62,23 @@ TEST(Parse, NamesMadeLaterAvoidThoseRead) {
   EXPECT_NE(name, "neg_1");
 }
 
+TEST(Parse, AnyNameAndAllContents) {
+  Graph graph;
+  ValueId x = graph.addInput("a b,(c)=\"%\n\\ \xc3\xa4", Type{DType::F32, {3, 3}});
+  Array numbers(Type{DType::F32, {3, 3}});
+  numbers.data = {1, 2, 3, 4, 5, 0.1f, 7, 8, -0.0};
+  ValueId c = graph.addConstant("", toTensor(numbers));
+  Builder b(graph);
+  graph.outputs = {{"the sum", b.make("add", {x, c}, {{"note", "a \"quoted\" \\ text"}})}};
+  std::string text = printed(graph, Contents::Whole);
+  Graph again = parsed(text);
+  EXPECT_EQ(printed(again, Contents::Whole), text);
+  EXPECT_EQ(again.value(again.sources(ValueKind::Input)[0]).name, graph.value(x).name);
+  EXPECT_EQ(again.outputs[0].name, "the sum");
+  EXPECT_EQ(again.value(again.sources(ValueKind::Constant)[0]).contents->bytes, graph.value(c).contents->bytes);
+  EXPECT_EQ(again.node(again.first()).attributes.text("note"), "a \"quoted\" \\ text");
+}
+
 TEST(Parse, DigestsHaveNoContents) {
   Graph graph = parsed("graph {\n  constant %t : f32[64] = #0123456789abcdef\n  return t=%t\n}\n");
   EXPECT_EQ(graph.value(graph.output("t")).kind, ValueKind::Constant);
@@ -82,6 +99,10 @@ TEST(Parse, MistakesNameTheirLine) {
       {"graph {\n  input %x : f32[]\n  %y = neg(%x) {a=1x} : f32[]\n}\n", "line 3: '1x' is no number"},
       {"graph {\n  input %x : f32[]\n  %y, %z = neg(%x) : f32[]\n}\n", "line 3: it names 2 results and types 1"},
       {"graph {\n  constant %c : f32[3] = {1, 2}\n}\n", "line 2: it has 2 elements for f32[3]"},
+      {"graph {\n  input %\"x : f32[]\n}\n", "line 2: a quote is not closed"},
+      {"graph {\n  input %\"x\\0g\" : f32[]\n}\n", "line 2: '\\' must stand before"},
+      {"graph {\n  constant %c : f32[9] = hex\"00\"\n}\n", "line 2: its bytes are not those of f32[9]"},
+      {"graph {\n  constant %c : f32[9] = hex\"0g\"\n}\n", "line 2: its bytes are not those of f32[9]"},
       {"graph {\n  return y=%y\n}\n", "line 2: '%y' is not defined before it"},
       {"graph {\n  return \n  input %x : f32[]\n}\n", "line 3: nothing may follow 'return'"},
       {"graph {\n  input %x : f32[] extra\n}\n", "line 2: unexpected text"},
