@@ -118,10 +118,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   return Error::success();
 }
 
-static Error run() {
-  autotp::CompileOptions options;
-  int64_t seed = 0;
-  if (Error error = readOptions(options, seed)) return error;
+static Error run(const autotp::CompileOptions &options, int64_t seed) {
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
   if (!compiled) return compiled.takeError();
   if (compiled->programs.empty()) return Error::success(); // --stop-after
@@ -140,5 +137,8 @@ int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(argc, argv, category,
                                 "Shards an ONNX training graph over tp * dp ranks and writes a plan for each.\n"))
     return 2;
-  return autotp::exitCode(run());
+  autotp::CompileOptions options;
+  int64_t seed = 0;
+  if (autotp::exitCode(readOptions(options, seed)) != 0) return 2;
+  return autotp::exitCode(run(options, seed));
 }

@@ -165,10 +165,14 @@ Tensor integerTensor(llvm::ArrayRef<int64_t> values) {
   return ownedTensor(Type{DType::I64, {int64_t(values.size())}}, std::move(bytes));
 }
 
-Tensor scalarTensor(DType dtype, double value) {
-  Array array(Type{dtype, {}});
-  array.data[0] = value;
-  return toTensor(array);
+Tensor filledTensor(const Type &type, double value) {
+  size_t size = sizeOf(type.dtype);
+  std::vector<uint8_t> bytes(type.bytes());
+  for (size_t at = 0; at < bytes.size(); at += size)
+    store(type.dtype, value, bytes.data() + at);
+  return ownedTensor(type, std::move(bytes));
 }
+
+Tensor scalarTensor(DType dtype, double value) { return filledTensor(Type{dtype, {}}, value); }
 
 } // namespace autotp

@@ -51,6 +51,8 @@ Tensor toTensor(const Array &array);
 /// A tensor of this type over bytes of its own.
 Tensor ownedTensor(Type type, std::vector<uint8_t> bytes);
 Tensor integerTensor(llvm::ArrayRef<int64_t> values);
+/// The same value throughout.
+Tensor filledTensor(const Type &type, double value);
 Tensor scalarTensor(DType dtype, double value);
 
 /// Row-major strides, in elements.

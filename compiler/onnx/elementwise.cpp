@@ -4,89 +4,67 @@
 namespace autotp {
 namespace {
 
-/// ONNX's name is ours, and so are operands and types.
-template <const char *kOp, unsigned kOperands> llvm::Error same(NodeImport &node) {
-  llvm::SmallVector<ValueId, 3> operands;
-  for (unsigned k = 0; k < kOperands; ++k) {
-    if (!node.has(k)) return node.fail("operand " + llvm::Twine(k) + " is missing");
-    operands.push_back(node[k]);
-  }
-  AUTOTP_TRY(result, node.make(kOp, operands));
-  node.results.push_back(result);
-  return llvm::Error::success();
-}
+/// The name of one of our operators, as an argument of a template.
+template <size_t kSize> struct OpName {
+  char text[kSize];
+  constexpr OpName(const char (&name)[kSize]) { std::copy_n(name, kSize, text); }
+};
 
-#define AUTOTP_SAME(name, operands)                                                                                    \
-  constexpr char k_##name[] = #name;                                                                                   \
-  constexpr ImportFn import_##name = same<k_##name, operands>;
-AUTOTP_SAME(neg, 1)
-AUTOTP_SAME(exp, 1)
-AUTOTP_SAME(log, 1) AUTOTP_SAME(sqrt, 1) AUTOTP_SAME(reciprocal, 1) AUTOTP_SAME(tanh, 1) AUTOTP_SAME(sigmoid, 1)
-    AUTOTP_SAME(erf, 1) AUTOTP_SAME(relu, 1) AUTOTP_SAME(abs, 1) AUTOTP_SAME(sin, 1) AUTOTP_SAME(cos, 1)
-        AUTOTP_SAME(floor, 1) AUTOTP_SAME(is_nan, 1) AUTOTP_SAME(add, 2) AUTOTP_SAME(sub, 2) AUTOTP_SAME(mul, 2)
-            AUTOTP_SAME(div, 2) AUTOTP_SAME(equal, 2) AUTOTP_SAME(less, 2) AUTOTP_SAME(less_equal, 2)
-                AUTOTP_SAME(greater, 2) AUTOTP_SAME(greater_equal, 2) AUTOTP_SAME(where, 3)
-                    AUTOTP_SAME(silu, 1) constexpr char k_not[] = "not",
-                                                        k_and[] = "and", k_or[] = "or";
-#undef AUTOTP_SAME
+/// Ours works on the same operands.
+template <OpName kOp> llvm::Error same(NodeImport &node) {
+  if (node.hasMoreThanLeast()) return node.fail("it has too many operands");
+  return node.result(node.make(kOp.text, node.operands()));
+}
 
 /// Max, Min and Sum take any number of operands.
-template <const char *kOp> llvm::Error chain(NodeImport &node) {
-  if (!node.has(0)) return node.fail("it has no operand");
+template <OpName kOp> llvm::Error chain(NodeImport &node) {
   ValueId result = node[0];
   for (size_t k = 1; k < node.numOperands(); ++k) {
-    AUTOTP_TRY(next, node.make(kOp, {result, node[k]}));
-    result = next;
+    auto next = node.make(kOp.text, {result, node[k]});
+    if (!next) return next.takeError();
+    result = *next;
   }
   node.results.push_back(result);
   return llvm::Error::success();
 }
-constexpr char k_max[] = "max", k_min[] = "min", k_sum[] = "add";
 
 llvm::Error importIdentity(NodeImport &node) {
-  if (!node.has(0)) return node.fail("it has no operand");
   node.results.push_back(node[0]);
   return llvm::Error::success();
 }
 
 /// x * sigmoid(alpha * x)
 llvm::Error importSwish(NodeImport &node) {
-  if (node.real("alpha", 1) == 1) return import_silu(node);
-  if (!node.has(0)) return node.fail("it has no operand");
-  AUTOTP_TRY(scaled, node.make("mul", {node[0], node.scalar(node.type(0).dtype, node.real("alpha", 1))}));
-  AUTOTP_TRY(gate, node.make("sigmoid", {scaled}));
-  AUTOTP_TRY(result, node.make("mul", {node[0], gate}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  if (node.real("alpha", 1) == 1) return same<"silu">(node);
+  auto scaled = node.make("mul", {node[0], node.scalar(node.type(0).dtype, node.real("alpha", 1))});
+  if (!scaled) return scaled.takeError();
+  auto gate = node.make("sigmoid", {*scaled});
+  if (!gate) return gate.takeError();
+  return node.result(node.make("mul", {node[0], *gate}));
 }
 
 /// The exponent may have another type than the base.
 llvm::Error importPow(NodeImport &node) {
-  if (!node.has(1)) return node.fail("its exponent is missing");
   ValueId exponent = node[1];
   if (!isFloat(node.type(0).dtype) && isFloat(node.type(1).dtype))
     return node.fail("an integer to the power of a float is not supported", "cast the base to a float first");
   if (node.type(1).dtype != node.type(0).dtype) {
-    AUTOTP_TRY(converted, node.make("cast", {exponent}, {}, Type{node.type(0).dtype, node.type(1).shape}));
-    exponent = converted;
+    auto converted = node.make("cast", {exponent}, {}, Type{node.type(0).dtype, node.type(1).shape});
+    if (!converted) return converted.takeError();
+    exponent = *converted;
   }
-  AUTOTP_TRY(result, node.make("pow", {node[0], exponent}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  return node.result(node.make("pow", {node[0], exponent}));
 }
 
 llvm::Error importCast(NodeImport &node) {
-  AUTOTP_TRY(dtype, dtypeOf(int(node.integer("to", 1))));
-  if (dtype == node.type(0).dtype) return importIdentity(node);
-  AUTOTP_TRY(result, node.make("cast", {node[0]}, {}, Type{dtype, node.type(0).shape}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  auto dtype = dtypeOf(int(node.integer("to", 1)));
+  if (!dtype) return node.fail(dtype.takeError());
+  if (*dtype == node.type(0).dtype) return importIdentity(node);
+  return node.result(node.make("cast", {node[0]}, {}, Type{*dtype, node.type(0).shape}));
 }
 
 llvm::Error importGelu(NodeImport &node) {
-  AUTOTP_TRY(result, node.make("gelu", {node[0]}, {{"tanh", int64_t(node.text("approximate", "none") == "tanh")}}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  return node.result(node.make("gelu", {node[0]}, {{"tanh", int64_t(node.text("approximate", "none") == "tanh")}}));
 }
 
 llvm::Error importDropout(NodeImport &node) {
@@ -97,42 +75,42 @@ llvm::Error importDropout(NodeImport &node) {
 }
 
 const ImportDef kImports[] = {
-    {"", "Abs", import_abs},
-    {"", "Add", import_add},
-    {"", "And", same<k_and, 2>},
-    {"", "Cast", importCast},
-    {"", "Cos", import_cos},
-    {"", "Div", import_div},
-    {"", "Dropout", importDropout},
-    {"", "Equal", import_equal},
-    {"", "Erf", import_erf},
-    {"", "Exp", import_exp},
-    {"", "Floor", import_floor},
-    {"", "Gelu", importGelu},
-    {"", "Greater", import_greater},
-    {"", "GreaterOrEqual", import_greater_equal},
-    {"", "Identity", importIdentity},
-    {"", "IsNaN", import_is_nan},
-    {"", "Less", import_less},
-    {"", "LessOrEqual", import_less_equal},
-    {"", "Log", import_log},
-    {"", "Max", chain<k_max>},
-    {"", "Min", chain<k_min>},
-    {"", "Mul", import_mul},
-    {"", "Neg", import_neg},
-    {"", "Not", same<k_not, 1>},
-    {"", "Or", same<k_or, 2>},
-    {"", "Pow", importPow},
-    {"", "Reciprocal", import_reciprocal},
-    {"", "Relu", import_relu},
-    {"", "Sigmoid", import_sigmoid},
-    {"", "Sin", import_sin},
-    {"", "Sqrt", import_sqrt},
-    {"", "Sub", import_sub},
-    {"", "Sum", chain<k_sum>},
-    {"", "Swish", importSwish},
-    {"", "Tanh", import_tanh},
-    {"", "Where", import_where},
+    {"", "Abs", 1, same<"abs">},
+    {"", "Add", 2, same<"add">},
+    {"", "And", 2, same<"and">},
+    {"", "Cast", 1, importCast},
+    {"", "Cos", 1, same<"cos">},
+    {"", "Div", 2, same<"div">},
+    {"", "Dropout", 1, importDropout},
+    {"", "Equal", 2, same<"equal">},
+    {"", "Erf", 1, same<"erf">},
+    {"", "Exp", 1, same<"exp">},
+    {"", "Floor", 1, same<"floor">},
+    {"", "Gelu", 1, importGelu},
+    {"", "Greater", 2, same<"greater">},
+    {"", "GreaterOrEqual", 2, same<"greater_equal">},
+    {"", "Identity", 1, importIdentity},
+    {"", "IsNaN", 1, same<"is_nan">},
+    {"", "Less", 2, same<"less">},
+    {"", "LessOrEqual", 2, same<"less_equal">},
+    {"", "Log", 1, same<"log">},
+    {"", "Max", 1, chain<"max">},
+    {"", "Min", 1, chain<"min">},
+    {"", "Mul", 2, same<"mul">},
+    {"", "Neg", 1, same<"neg">},
+    {"", "Not", 1, same<"not">},
+    {"", "Or", 2, same<"or">},
+    {"", "Pow", 2, importPow},
+    {"", "Reciprocal", 1, same<"reciprocal">},
+    {"", "Relu", 1, same<"relu">},
+    {"", "Sigmoid", 1, same<"sigmoid">},
+    {"", "Sin", 1, same<"sin">},
+    {"", "Sqrt", 1, same<"sqrt">},
+    {"", "Sub", 2, same<"sub">},
+    {"", "Sum", 1, chain<"add">},
+    {"", "Swish", 1, importSwish},
+    {"", "Tanh", 1, same<"tanh">},
+    {"", "Where", 3, same<"where">},
 };
 
 } // namespace

@@ -95,37 +95,32 @@ private:
 
   /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
   /// role.
+  llvm::Error addInitializer(const onnx::TensorProto &proto) {
+    ValueId value;
+    if (isWithoutContents(proto)) {
+      llvm::Expected<Type> type = typeOf(proto);
+      if (!type) return type.takeError();
+      if (!isFloat(type->dtype) || type->shape.empty())
+        return problem("", "only float tensors of rank 1 and more may lack contents");
+      value = model_.graph.addParameter(proto.name(), *type);
+      model_.initializers.push_back(value);
+      return define(proto.name(), value);
+    }
+    llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
+    if (!tensor) return tensor.takeError();
+    Type type = tensor->type;
+    bool mayTrain = isFloat(type.dtype) && !type.shape.empty();
+    value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor))
+                     : model_.graph.addConstant(proto.name(), std::move(*tensor));
+    if (mayTrain) model_.initializers.push_back(value);
+    return define(proto.name(), value);
+  }
+
   llvm::Error addInitializers() {
     llvm::Error errors = llvm::Error::success();
-    for (const onnx::TensorProto &proto : proto_.graph().initializer()) {
-      if (isWithoutContents(proto)) {
-        llvm::Expected<Type> type = typeOf(proto);
-        if (!type || !isFloat(type->dtype) || type->shape.empty()) {
-          if (!type)
-            errors = llvm::joinErrors(std::move(errors), type.takeError());
-          else
-            errors =
-                llvm::joinErrors(std::move(errors), problem("tensor '" + escaped(proto.name()) + "'",
-                                                            "only float tensors of rank 1 and more may lack contents"));
-          continue;
-        }
-        ValueId value = model_.graph.addParameter(proto.name(), *type);
-        model_.initializers.push_back(value);
-        errors = llvm::joinErrors(std::move(errors), define(proto.name(), value));
-        continue;
-      }
-      llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
-      if (!tensor) {
-        errors = llvm::joinErrors(std::move(errors), tensor.takeError());
-        continue;
-      }
-      bool mayTrain = isFloat(tensor->type.dtype) && !tensor->type.shape.empty();
-      Type type = tensor->type;
-      ValueId value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor))
-                               : model_.graph.addConstant(proto.name(), std::move(*tensor));
-      if (mayTrain) model_.initializers.push_back(value);
-      errors = llvm::joinErrors(std::move(errors), define(proto.name(), value));
-    }
+    for (const onnx::TensorProto &proto : proto_.graph().initializer())
+      errors =
+          llvm::joinErrors(std::move(errors), placed("tensor '" + escaped(proto.name()) + "'", addInitializer(proto)));
     return errors;
   }
 
@@ -142,9 +137,10 @@ private:
     llvm::Error errors = llvm::Error::success();
     std::string batch = batchName();
     for (const auto &input : proto_.graph().input()) {
-      if (values_.count(input.name())) continue; // an initializer that older files also list as an input
+      auto known = values_.find(input.name()); // an initializer that older files also list as an input
+      if (known != values_.end() && model_.graph.value(known->second).kind != ValueKind::Input) continue;
       llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
-      if (!dtype) return problem("input '" + escaped(input.name()) + "'", llvm::toString(dtype.takeError()));
+      if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
       Type type{*dtype, {}};
       if (!input.type().tensor_type().has_shape())
         return problem("input '" + escaped(input.name()) + "'", "it has no shape",
@@ -194,16 +190,16 @@ private:
                        "its operand '" + escaped(name) + "' is defined after it, or nowhere");
       operands.push_back(at->second);
     }
-    NodeImport import(model_.graph, node, operands, opset_, nameOf(node));
-    if (node.op_type() != "Constant" && (operands.empty() || operands[0] == kNone))
-      return import.fail("its first operand is missing");
-    if ((node.op_type() == "MatMul" || node.op_type() == "Gemm" || node.op_type() == "Gather" ||
-         node.op_type() == "Reshape" || node.op_type() == "Expand" || node.op_type() == "Pad" ||
-         node.op_type() == "SoftmaxCrossEntropyLoss" || node.op_type() == "LayerNormalization" ||
-         node.op_type() == "RMSNormalization") &&
-        !import.has(1))
-      return import.fail("its second operand is missing");
-    if (llvm::Error error = findImport(node.domain(), node.op_type())->build(import)) return error;
+    const ImportDef &row = *findImport(node.domain(), node.op_type());
+    NodeImport import(row, model_.graph, node, operands, folder_, nameOf(node));
+    for (size_t k = 0; k < row.leastOperands; ++k)
+      if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");
+    llvm::Error error = row.build(import);
+    if (!import.wrongAttribute().empty()) { // whatever came of it
+      llvm::consumeError(std::move(error));
+      return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
+    }
+    if (error) return error;
     for (auto [j, name] : indexed(node.output())) {
       if (name.empty()) continue;
       if (j >= import.results.size()) return import.fail("result '" + escaped(name) + "' is not supported");

@@ -7,29 +7,44 @@
 
 namespace autotp {
 
+class NodeImport;
+using ImportFn = llvm::Error (*)(NodeImport &node);
+
+struct ImportDef {
+  const char *domain, *name;
+  size_t leastOperands; ///< that must be there: `build` does not ask for these
+  ImportFn build;
+};
+
 /// What an import function sees of its node, and makes of it. Types and attributes come from a file: every mistake is
 /// an error that names the node.
 class NodeImport {
 public:
-  NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset,
-             std::string name);
+  /// `folder`: where external data lies.
+  NodeImport(const ImportDef &row, Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands,
+             llvm::StringRef folder, std::string name);
 
+  llvm::ArrayRef<ValueId> operands() const { return operands_; }
+  bool hasMoreThanLeast() const { return operands_.size() > row_.leastOperands; }
   size_t numOperands() const { return operands_.size(); }
   bool has(size_t k) const { return k < operands_.size() && operands_[k] != kNone; }
   ValueId operator[](size_t k) const { return operands_[k]; }
   const Type &type(size_t k) const { return graph_.type(operands_[k]); }
-  int64_t opset() const { return opset_; }
   size_t numResults() const { return size_t(proto_.output_size()); }
   const onnx::NodeProto &proto() const { return proto_; }
 
-  int64_t integer(llvm::StringRef name, int64_t otherwise) const;
-  double real(llvm::StringRef name, double otherwise) const;
-  std::string text(llvm::StringRef name, llvm::StringRef otherwise) const;
-  std::optional<std::vector<int64_t>> integers(llvm::StringRef name) const;
-  const onnx::TensorProto *tensor(llvm::StringRef name) const;
+  /// Attributes. One of another kind than is asked for counts as absent, and is named by wrongAttribute().
+  int64_t integer(llvm::StringRef name, int64_t otherwise);
+  double real(llvm::StringRef name, double otherwise);
+  std::string text(llvm::StringRef name, llvm::StringRef otherwise);
+  std::optional<std::vector<int64_t>> integers(llvm::StringRef name);
+  std::optional<std::vector<double>> reals(llvm::StringRef name);
+  llvm::Expected<std::optional<Tensor>> tensor(llvm::StringRef name);
+  llvm::StringRef wrongAttribute() const { return wrongAttribute_; }
 
   /// The integers of an operand that is known now.
   llvm::Expected<std::vector<int64_t>> constantIntegers(size_t k) const;
+  llvm::Expected<std::vector<int64_t>> constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const;
   /// Its contents, where it is a constant that is no parameter to be.
   const Tensor *constant(ValueId value) const;
   /// `axis`, counted from the end where negative; an error where there is no such dimension.
@@ -44,27 +59,29 @@ public:
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }
+  /// A constant of one value throughout; an error where its shape is no shape, or too large.
+  llvm::Expected<ValueId> filled(const Type &type, double value);
   llvm::Error fail(const llvm::Twine &what, llvm::StringRef remedy = "") const;
+  /// The same of an error that does not say where it is.
+  llvm::Error fail(llvm::Error error) const;
+  /// Adds the next result, or says why there is none.
+  llvm::Error result(llvm::Expected<ValueId> value);
   Graph &graph() { return graph_; }
 
   llvm::SmallVector<ValueId, 2> results; ///< what the import function leaves, one for each output
 
 private:
-  const onnx::AttributeProto *attribute(llvm::StringRef name) const;
+  const onnx::AttributeProto *attribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type);
+  std::string where() const;
+  const ImportDef &row_;
   Graph &graph_;
   const onnx::NodeProto &proto_;
   llvm::ArrayRef<ValueId> operands_;
-  int64_t opset_;
-  std::string name_;
+  llvm::StringRef folder_;
+  std::string name_, wrongAttribute_;
 };
 
-using ImportFn = llvm::Error (*)(NodeImport &node);
-
-struct ImportDef {
-  const char *domain, *name;
-  ImportFn build;
-};
-
+llvm::ArrayRef<ImportDef> constantImports();
 llvm::ArrayRef<ImportDef> elementwiseImports();
 llvm::ArrayRef<ImportDef> productImports();
 llvm::ArrayRef<ImportDef> shapeImports();
@@ -77,16 +94,10 @@ constexpr int64_t kMostFolded = int64_t(1) << 28;   ///< of a constant that impo
 /// The product of the dimensions, or nothing where one is negative or the product is more than `most`.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most = kMostElements);
 
-/// Its type, with a shape that is checked.
+/// Its type, with a shape that is checked. Errors here and below name no place: the caller knows it.
 llvm::Expected<Type> typeOf(const onnx::TensorProto &proto);
 /// Contents of a TensorProto, checked against its shape. `folder`: where external data lies.
 llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder);
 llvm::Expected<DType> dtypeOf(int onnxType);
-
-/// Unwraps an Expected inside an import function.
-#define AUTOTP_TRY(target, expression)                                                                                 \
-  auto target##OrError = (expression);                                                                                 \
-  if (!target##OrError) return target##OrError.takeError();                                                            \
-  auto target = std::move(*target##OrError)
 
 } // namespace autotp

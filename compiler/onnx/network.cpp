@@ -6,42 +6,41 @@ namespace {
 
 llvm::Error importSoftmax(NodeImport &node) {
   size_t rank = node.type(0).shape.size();
-  AUTOTP_TRY(axis, node.axis(node.integer("axis", -1), rank));
+  auto axis = node.axis(node.integer("axis", -1), rank);
+  if (!axis) return axis.takeError();
   ValueId x = node[0];
   llvm::SmallVector<int64_t, 6> perm;
   for (int64_t d = 0; d < int64_t(rank); ++d)
     perm.push_back(d);
-  std::swap(perm[axis], perm.back());
-  bool isLast = axis + 1 == int64_t(rank);
+  std::swap(perm[*axis], perm.back());
+  bool isLast = *axis + 1 == int64_t(rank);
   if (!isLast) {
-    AUTOTP_TRY(turned, node.make("transpose", {x}, {{"perm", perm}}));
-    x = turned;
+    auto turned = node.make("transpose", {x}, {{"perm", perm}});
+    if (!turned) return turned.takeError();
+    x = *turned;
   }
-  AUTOTP_TRY(result, node.make("softmax", {x}));
-  if (!isLast) {
-    AUTOTP_TRY(back, node.make("transpose", {result}, {{"perm", perm}}));
-    result = back;
-  }
-  node.results.push_back(result);
-  return llvm::Error::success();
+  auto result = node.make("softmax", {x});
+  if (!result) return result.takeError();
+  return node.result(isLast ? std::move(result) : node.make("transpose", {*result}, {{"perm", perm}}));
 }
 
 llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   const Type x = node.type(0);
-  AUTOTP_TRY(axis, node.axis(node.integer("axis", -1), x.shape.size()));
-  if (axis + 1 != int64_t(x.shape.size())) return node.fail("it normalises over more than the last dimension");
+  auto axis = node.axis(node.integer("axis", -1), x.shape.size());
+  if (!axis) return axis.takeError();
+  if (*axis + 1 != int64_t(x.shape.size())) return node.fail("it normalises over more than the last dimension");
   llvm::SmallVector<ValueId, 3> operands = {node[0], node[1]};
   if (hasBias && node.has(2)) operands.push_back(node[2]);
   if (hasBias && !node.has(2)) {
     Array zeros(Type{x.dtype, {x.shape.back()}});
     operands.push_back(node.constantOf(toTensor(zeros)));
   }
-  AUTOTP_TRY(all, node.makeMany(op, operands, {{"epsilon", node.real("epsilon", 1e-5)}}));
-  for (size_t j = 0; j < node.numResults() && j < all.size(); ++j) {
-    Shape shape = node.graph().type(all[j]).shape;
+  auto all = node.makeMany(op, operands, {{"epsilon", node.real("epsilon", 1e-5)}});
+  if (!all) return all.takeError();
+  for (size_t j = 0; j < node.numResults() && j < all->size(); ++j) {
+    Shape shape = node.graph().type((*all)[j]).shape;
     if (j > 0) shape.push_back(1); // ONNX keeps the dimension that mean and scale were taken over
-    AUTOTP_TRY(result, node.reshape(all[j], shape));
-    node.results.push_back(result);
+    if (llvm::Error error = node.result(node.reshape((*all)[j], shape))) return error;
   }
   return llvm::Error::success();
 }
@@ -61,29 +60,32 @@ llvm::Error importCrossEntropy(NodeImport &node) {
     for (int64_t d = 2; d < int64_t(scores.shape.size()); ++d)
       perm.push_back(d);
     perm.push_back(1);
-    AUTOTP_TRY(turned, node.make("transpose", {logits}, {{"perm", perm}}));
-    logits = turned;
+    auto turned = node.make("transpose", {logits}, {{"perm", perm}});
+    if (!turned) return turned.takeError();
+    logits = *turned;
   }
   int64_t rows = node.type(1).elements();
-  AUTOTP_TRY(flat, node.reshape(logits, {rows, classes}));
-  AUTOTP_TRY(labels, node.reshape(node[1], {rows}));
-  if (node.graph().type(labels).dtype != DType::I64) {
-    AUTOTP_TRY(wide, node.make("cast", {labels}, {}, Type{DType::I64, {rows}}));
-    labels = wide;
+  auto flat = node.reshape(logits, {rows, classes});
+  if (!flat) return flat.takeError();
+  auto labels = node.reshape(node[1], {rows});
+  if (!labels) return labels.takeError();
+  if (node.graph().type(*labels).dtype != DType::I64) {
+    auto wide = node.make("cast", {*labels}, {}, Type{DType::I64, {rows}});
+    if (!wide) return wide.takeError();
+    labels = *wide;
   }
   // Without an ignore_index every row counts: no label is this one.
-  AUTOTP_TRY(
-      all, node.makeMany("cross_entropy", {flat, labels}, {{"ignore_index", node.integer("ignore_index", INT64_MIN)}}));
-  AUTOTP_TRY(mean, node.make("div", {all[0], all[1]}));
-  node.results.push_back(mean);
-  return llvm::Error::success();
+  auto all =
+      node.makeMany("cross_entropy", {*flat, *labels}, {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
+  if (!all) return all.takeError();
+  return node.result(node.make("div", {(*all)[0], (*all)[1]}));
 }
 
 const ImportDef kImports[] = {
-    {"", "LayerNormalization", importLayerNorm},
-    {"", "RMSNormalization", importRmsNorm},
-    {"", "Softmax", importSoftmax},
-    {"", "SoftmaxCrossEntropyLoss", importCrossEntropy},
+    {"", "LayerNormalization", 2, importLayerNorm},
+    {"", "RMSNormalization", 2, importRmsNorm},
+    {"", "Softmax", 1, importSoftmax},
+    {"", "SoftmaxCrossEntropyLoss", 2, importCrossEntropy},
 };
 
 } // namespace

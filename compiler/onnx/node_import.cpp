@@ -7,40 +7,67 @@
 
 namespace autotp {
 
-NodeImport::NodeImport(Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands, int64_t opset,
-                       std::string name)
-    : graph_(graph), proto_(proto), operands_(operands), opset_(opset), name_(std::move(name)) {}
+NodeImport::NodeImport(const ImportDef &row, Graph &graph, const onnx::NodeProto &proto,
+                       llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name)
+    : row_(row), graph_(graph), proto_(proto), operands_(operands), folder_(folder), name_(std::move(name)) {}
 
-const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name) const {
-  for (const auto &attribute : proto_.attribute())
-    if (attribute.name() == name) return &attribute;
+const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type) {
+  for (const auto &attribute : proto_.attribute()) {
+    if (attribute.name() != name) continue;
+    if (attribute.type() == type) return &attribute;
+    wrongAttribute_ = name.str();
+  }
   return nullptr;
 }
 
-int64_t NodeImport::integer(llvm::StringRef name, int64_t otherwise) const {
-  const auto *a = attribute(name);
+int64_t NodeImport::integer(llvm::StringRef name, int64_t otherwise) {
+  const auto *a = attribute(name, onnx::AttributeProto::INT);
   return a ? a->i() : otherwise;
 }
-double NodeImport::real(llvm::StringRef name, double otherwise) const {
-  const auto *a = attribute(name);
+double NodeImport::real(llvm::StringRef name, double otherwise) {
+  const auto *a = attribute(name, onnx::AttributeProto::FLOAT);
   return a ? a->f() : otherwise;
 }
-std::string NodeImport::text(llvm::StringRef name, llvm::StringRef otherwise) const {
-  const auto *a = attribute(name);
+std::string NodeImport::text(llvm::StringRef name, llvm::StringRef otherwise) {
+  const auto *a = attribute(name, onnx::AttributeProto::STRING);
   return a ? a->s() : otherwise.str();
 }
-std::optional<std::vector<int64_t>> NodeImport::integers(llvm::StringRef name) const {
-  const auto *a = attribute(name);
+std::optional<std::vector<int64_t>> NodeImport::integers(llvm::StringRef name) {
+  const auto *a = attribute(name, onnx::AttributeProto::INTS);
   if (!a) return std::nullopt;
   return std::vector<int64_t>(a->ints().begin(), a->ints().end());
 }
-const onnx::TensorProto *NodeImport::tensor(llvm::StringRef name) const {
-  const auto *a = attribute(name);
-  return a && a->has_t() ? &a->t() : nullptr;
+std::optional<std::vector<double>> NodeImport::reals(llvm::StringRef name) {
+  const auto *a = attribute(name, onnx::AttributeProto::FLOATS);
+  if (!a) return std::nullopt;
+  return std::vector<double>(a->floats().begin(), a->floats().end());
+}
+llvm::Expected<std::optional<Tensor>> NodeImport::tensor(llvm::StringRef name) {
+  const auto *a = attribute(name, onnx::AttributeProto::TENSOR);
+  if (!a) return std::nullopt;
+  llvm::Expected<Tensor> tensor = readTensor(a->t(), folder_);
+  if (!tensor) return fail(tensor.takeError());
+  return std::move(*tensor);
 }
 
+std::string NodeImport::where() const { return "node '" + escaped(name_) + "' (" + proto_.op_type() + ")"; }
+
 llvm::Error NodeImport::fail(const llvm::Twine &what, llvm::StringRef remedy) const {
-  return problem("node '" + escaped(name_) + "' (" + proto_.op_type() + ")", what.str(), remedy);
+  return problem(where(), what.str(), remedy);
+}
+
+llvm::Error NodeImport::fail(llvm::Error error) const { return placed(where(), std::move(error)); }
+
+llvm::Error NodeImport::result(llvm::Expected<ValueId> value) {
+  if (!value) return value.takeError();
+  results.push_back(*value);
+  return llvm::Error::success();
+}
+
+llvm::Expected<ValueId> NodeImport::filled(const Type &type, double value) {
+  if (!countElements(type.shape, kMostFolded))
+    return fail("its constant " + type.text() + " is of a negative size, or too large");
+  return graph_.addConstant("c", filledTensor(type, value));
 }
 
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most) {
@@ -65,11 +92,18 @@ llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) cons
   if (!tensor)
     return fail("operand " + llvm::Twine(k) + " must be known when compiling, but depends on an input or a weight",
                 "export the model with static shapes, or bind its dimensions with --shape");
+  constexpr int64_t kMost = 1024; // they are sizes, axes and positions
+  if (isFloat(tensor->type.dtype) || tensor->type.elements() > kMost)
+    return fail("operand " + llvm::Twine(k) + " must be a few integers, but is " + tensor->type.text());
   Array array = toArray(*tensor);
   std::vector<int64_t> values;
   for (double value : array.data)
     values.push_back(value >= 9.2e18 ? INT64_MAX : value <= -9.2e18 ? INT64_MIN : int64_t(value));
   return values;
+}
+
+llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const {
+  return has(k) ? constantIntegers(k) : std::move(otherwise);
 }
 
 llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
@@ -80,12 +114,13 @@ llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
 
 llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                                    Attributes attributes, llvm::ArrayRef<Type> stated) {
+  if (llvm::is_contained(operands, kNone)) return fail("one of its operands is missing");
   for (const Type &type : stated) // before any type is inferred from them: counting their elements must not overflow
     if (!countElements(type.shape)) return fail("its result " + type.text() + " is too large");
   Builder builder(graph_);
   builder.origin = name_;
   auto results = builder.tryMake(op, operands, std::move(attributes), stated);
-  if (!results) return fail(llvm::toString(results.takeError()));
+  if (!results) return fail(results.takeError());
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape))
       return fail("its result " + graph_.type(result).text() + " is too large");
@@ -123,7 +158,8 @@ llvm::Expected<ValueId> NodeImport::reshape(ValueId x, llvm::ArrayRef<int64_t> s
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;
-    for (llvm::ArrayRef<ImportDef> family : {elementwiseImports(), productImports(), shapeImports(), networkImports()})
+    for (llvm::ArrayRef<ImportDef> family :
+         {constantImports(), elementwiseImports(), productImports(), shapeImports(), networkImports()})
       for (const ImportDef &row : family)
         map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
     return map;

@@ -12,19 +12,17 @@
 namespace autotp {
 namespace {
 
-std::string where(const onnx::TensorProto &proto) { return "tensor '" + escaped(proto.name()) + "'"; }
-
 /// A path that stays beneath `folder`: relative, without "..", and through no link.
-llvm::Error checkLocation(const onnx::TensorProto &proto, llvm::StringRef folder, llvm::StringRef location) {
+llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
   llvm::SmallString<256> path(folder);
   if (location.empty() || llvm::sys::path::is_absolute(location))
-    return problem(where(proto), "its external data lies at '" + escaped(location) + "', outside the model's folder");
+    return problem("", "its external data lies at '" + escaped(location) + "', outside the model's folder");
   for (llvm::StringRef part : llvm::make_range(llvm::sys::path::begin(location), llvm::sys::path::end(location))) {
     if (part == "..")
-      return problem(where(proto), "its external data lies at '" + escaped(location) + "', outside the model's folder");
+      return problem("", "its external data lies at '" + escaped(location) + "', outside the model's folder");
     llvm::sys::path::append(path, part);
     if (llvm::sys::fs::is_symlink_file(path))
-      return problem(where(proto), "its external data '" + escaped(location) + "' is a link",
+      return problem("", "its external data '" + escaped(location) + "' is a link",
                      "put the file itself beside the model");
   }
   return llvm::Error::success();
@@ -37,33 +35,31 @@ llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, Type type, l
     llvm::StringRef value = entry.value();
     bool isBad = (entry.key() == "offset" && value.getAsInteger(10, offset)) ||
                  (entry.key() == "length" && value.getAsInteger(10, length));
-    if (isBad) return problem(where(proto), "its " + entry.key() + " '" + escaped(value) + "' is no number");
+    if (isBad) return problem("", "its " + entry.key() + " '" + escaped(value) + "' is no number");
     if (entry.key() == "location") location = value.str();
   }
-  if (llvm::Error error = checkLocation(proto, folder, location)) return error;
+  if (llvm::Error error = checkLocation(folder, location)) return error;
   llvm::SmallString<256> path(folder);
   llvm::sys::path::append(path, location);
   uint64_t size = 0;
   if (std::error_code code = llvm::sys::fs::file_size(path, size))
-    return problem(where(proto), "its data file '" + escaped(location) + "' cannot be read: " + code.message());
+    return problem("", "its data file '" + escaped(location) + "' cannot be read: " + code.message());
   if (length != type.bytes() || offset > size || length > size - offset)
-    return problem(where(proto), llvm::formatv("it needs {0} bytes at {1} of '{2}', which has {3}", type.bytes(),
-                                               offset, escaped(location), size)
-                                     .str());
+    return problem("", llvm::formatv("it needs {0} bytes at {1} of '{2}', which has {3}", type.bytes(), offset,
+                                     escaped(location), size)
+                           .str());
   auto mapped = llvm::MemoryBuffer::getFileSlice(path, length, offset);
   if (!mapped)
-    return problem(where(proto),
-                   "its data file '" + escaped(location) + "' cannot be read: " + mapped.getError().message());
+    return problem("", "its data file '" + escaped(location) + "' cannot be read: " + mapped.getError().message());
   std::shared_ptr<llvm::MemoryBuffer> owner = std::move(*mapped);
   return Tensor{type, llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(owner->getBufferStart()), length),
                 owner};
 }
 
 /// Values that are not stored as raw bytes: each in a field of a wider type.
-template <typename Field>
-llvm::Expected<Tensor> fromField(const onnx::TensorProto &proto, Type type, const Field &field) {
+template <typename Field> llvm::Expected<Tensor> fromField(Type type, const Field &field) {
   if (field.size() != type.elements())
-    return problem(where(proto), llvm::formatv("it has {0} values for {1}", field.size(), type.text()).str());
+    return problem("", llvm::formatv("it has {0} values for {1}", field.size(), type.text()).str());
   if (type.dtype == DType::BF16 || type.dtype == DType::F16) { // bit patterns
     std::vector<uint8_t> bytes(type.bytes());
     for (int i = 0; i < field.size(); ++i) {
@@ -112,12 +108,11 @@ llvm::Expected<DType> dtypeOf(int onnxType) {
 
 llvm::Expected<Type> typeOf(const onnx::TensorProto &proto) {
   llvm::Expected<DType> dtype = dtypeOf(proto.data_type());
-  if (!dtype) return problem(where(proto), llvm::toString(dtype.takeError()));
+  if (!dtype) return dtype.takeError();
   Type type{*dtype, {}};
   int64_t elements = 1;
   for (int64_t d : proto.dims()) {
-    if (d < 0 || (d > 0 && elements > (int64_t(1) << 42) / d))
-      return problem(where(proto), "its shape is negative or too large");
+    if (d < 0 || (d > 0 && elements > (int64_t(1) << 42) / d)) return problem("", "its shape is negative or too large");
     elements *= d;
     type.shape.push_back(d);
   }
@@ -131,19 +126,18 @@ llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRe
   if (proto.data_location() == onnx::TensorProto::EXTERNAL) return readExternal(proto, type, folder);
   if (proto.has_raw_data()) {
     if (proto.raw_data().size() != type.bytes())
-      return problem(where(proto),
-                     llvm::formatv("it has {0} bytes for {1}", proto.raw_data().size(), type.text()).str());
+      return problem("", llvm::formatv("it has {0} bytes for {1}", proto.raw_data().size(), type.text()).str());
     return ownedTensor(type, std::vector<uint8_t>(proto.raw_data().begin(), proto.raw_data().end()));
   }
   switch (type.dtype) {
   case DType::F32:
-    return fromField(proto, type, proto.float_data());
+    return fromField(type, proto.float_data());
   case DType::F64:
-    return fromField(proto, type, proto.double_data());
+    return fromField(type, proto.double_data());
   case DType::I64:
-    return fromField(proto, type, proto.int64_data());
+    return fromField(type, proto.int64_data());
   default:
-    return fromField(proto, type, proto.int32_data());
+    return fromField(type, proto.int32_data());
   }
 }
 

@@ -1,19 +1,27 @@
-// compiler/onnx/shapes.cpp: operators that move elements, and those that are about shapes and end before the plan.
+// compiler/onnx/shapes.cpp: operators that move elements.
 #include "compiler/onnx/import_table.h"
 #include "runtime/base/indexed.h"
 
-#include <cmath>
+#include <numeric>
 
 namespace autotp {
 namespace {
 
+/// 0, 1, .. below `count`.
+std::vector<int64_t> countingUp(size_t count) {
+  std::vector<int64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 llvm::Error importReshape(NodeImport &node) {
-  AUTOTP_TRY(wanted, node.constantIntegers(1));
+  auto wanted = node.constantIntegers(1);
+  if (!wanted) return wanted.takeError();
   const Type from = node.type(0);
   bool keepsZero = node.integer("allowzero", 0);
   int64_t known = 1, unknown = -1;
   Shape shape;
-  for (auto [d, size] : indexed(wanted)) {
+  for (auto [d, size] : indexed(*wanted)) {
     int64_t value = size;
     if (value == 0 && !keepsZero) {
       if (d >= from.shape.size())
@@ -23,7 +31,7 @@ llvm::Error importReshape(NodeImport &node) {
     if (value == -1 && unknown >= 0) return node.fail("two of its dimensions are -1");
     if (value < -1) return node.fail("a dimension of it is " + llvm::Twine(value));
     if (value == -1) unknown = int64_t(d);
-    if (value > 0 && known > (int64_t(1) << 40) / value) return node.fail("its shape is too large");
+    if (value > 0 && known > kMostElements / value) return node.fail("its shape is too large");
     known *= value == -1 ? 1 : value;
     shape.push_back(value);
   }
@@ -31,9 +39,7 @@ llvm::Error importReshape(NodeImport &node) {
     if (known == 0 || from.elements() % known) return node.fail("it cannot find its dimension that is -1");
     shape[unknown] = from.elements() / known;
   }
-  AUTOTP_TRY(result, node.reshape(node[0], shape));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  return node.result(node.reshape(node[0], shape));
 }
 
 llvm::Error importTranspose(NodeImport &node) {
@@ -44,50 +50,46 @@ llvm::Error importTranspose(NodeImport &node) {
   else
     for (size_t d = rank; d-- > 0;)
       perm.push_back(int64_t(d));
-  AUTOTP_TRY(result, node.make("transpose", {node[0]}, {{"perm", perm}}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  return node.result(node.make("transpose", {node[0]}, {{"perm", perm}}));
 }
 
 llvm::Expected<std::vector<int64_t>> axesOperand(NodeImport &node) {
-  if (node.has(1)) return node.constantIntegers(1);
-  if (auto attribute = node.integers("axes")) return *attribute;
-  return std::vector<int64_t>();
+  return node.constantIntegersOr(1, node.integers("axes").value_or(std::vector<int64_t>()));
 }
 
 llvm::Error importSqueeze(NodeImport &node) {
-  AUTOTP_TRY(given, axesOperand(node));
+  auto given = axesOperand(node);
+  if (!given) return given.takeError();
   const Shape from = node.type(0).shape;
   llvm::SmallVector<bool, 6> isGone(from.size(), false);
-  for (int64_t axis : given) {
-    AUTOTP_TRY(d, node.axis(axis, from.size()));
-    if (from[d] != 1) return node.fail("dimension " + llvm::Twine(d) + " is not 1");
-    isGone[d] = true;
+  for (int64_t axis : *given) {
+    auto d = node.axis(axis, from.size());
+    if (!d) return d.takeError();
+    if (from[*d] != 1) return node.fail("dimension " + llvm::Twine(*d) + " is not 1");
+    isGone[*d] = true;
   }
   Shape shape;
   for (size_t d = 0; d < from.size(); ++d)
-    if (!(isGone[d] || (given.empty() && from[d] == 1))) shape.push_back(from[d]);
-  AUTOTP_TRY(result, node.reshape(node[0], shape));
-  node.results.push_back(result);
-  return llvm::Error::success();
+    if (!(isGone[d] || (given->empty() && from[d] == 1))) shape.push_back(from[d]);
+  return node.result(node.reshape(node[0], shape));
 }
 
 llvm::Error importUnsqueeze(NodeImport &node) {
-  AUTOTP_TRY(given, axesOperand(node));
+  auto given = axesOperand(node);
+  if (!given) return given.takeError();
   const Shape from = node.type(0).shape;
-  size_t rank = from.size() + given.size(), next = 0;
+  size_t rank = from.size() + given->size(), next = 0;
   llvm::SmallVector<bool, 6> isNew(rank, false);
-  for (int64_t axis : given) {
-    AUTOTP_TRY(d, node.axis(axis, rank));
-    if (isNew[d]) return node.fail("it adds dimension " + llvm::Twine(d) + " twice");
-    isNew[d] = true;
+  for (int64_t axis : *given) {
+    auto d = node.axis(axis, rank);
+    if (!d) return d.takeError();
+    if (isNew[*d]) return node.fail("it adds dimension " + llvm::Twine(*d) + " twice");
+    isNew[*d] = true;
   }
   Shape shape;
   for (size_t d = 0; d < rank; ++d)
     shape.push_back(isNew[d] ? 1 : from[next++]);
-  AUTOTP_TRY(result, node.reshape(node[0], shape));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  return node.result(node.reshape(node[0], shape));
 }
 
 llvm::Error importFlatten(NodeImport &node) {
@@ -96,38 +98,22 @@ llvm::Error importFlatten(NodeImport &node) {
   if (axis < 0) axis += int64_t(from.size());
   if (axis < 0 || axis > int64_t(from.size())) return node.fail("it has no dimension " + llvm::Twine(axis));
   int64_t outer = elementsOf(llvm::ArrayRef<int64_t>(from).take_front(axis));
-  AUTOTP_TRY(result, node.reshape(node[0], {outer, outer ? node.type(0).elements() / outer : 0}));
-  node.results.push_back(result);
-  return llvm::Error::success();
-}
-
-llvm::Error importShape(NodeImport &node) {
-  llvm::ArrayRef<int64_t> shape = node.type(0).shape;
-  int64_t rank = int64_t(shape.size()), start = node.integer("start", 0), end = node.integer("end", rank);
-  auto bounded = [&](int64_t x) { return std::clamp<int64_t>(x < 0 ? x + rank : x, 0, rank); };
-  start = bounded(start);
-  end = std::max(start, bounded(end));
-  node.results.push_back(node.integerConstant(shape.slice(start, end - start)));
-  return llvm::Error::success();
+  return node.result(node.reshape(node[0], {outer, outer ? node.type(0).elements() / outer : 0}));
 }
 
 llvm::Error importExpand(NodeImport &node) {
-  AUTOTP_TRY(wanted, node.constantIntegers(1));
+  auto wanted = node.constantIntegers(1);
+  if (!wanted) return wanted.takeError();
   const Shape from = node.type(0).shape;
-  Shape shape(std::max(wanted.size(), from.size()), 1);
+  Shape shape(std::max(wanted->size(), from.size()), 1);
   for (size_t d = 0; d < shape.size(); ++d) { // both ways: a 1 in the target keeps the operand's size
     int64_t a = d < from.size() ? from[from.size() - 1 - d] : 1,
-            b = d < wanted.size() ? wanted[wanted.size() - 1 - d] : 1;
+            b = d < wanted->size() ? (*wanted)[wanted->size() - 1 - d] : 1;
     if (b < 0) return node.fail("a dimension of it is " + llvm::Twine(b));
     shape[shape.size() - 1 - d] = b == 1 ? a : b;
   }
-  if (shape == from) {
-    node.results.push_back(node[0]);
-    return llvm::Error::success();
-  }
-  AUTOTP_TRY(result, node.make("expand", {node[0]}, {}, Type{node.type(0).dtype, shape}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  if (shape == from) return node.result(node[0]);
+  return node.result(node.make("expand", {node[0]}, {}, Type{node.type(0).dtype, shape}));
 }
 
 llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t length,
@@ -137,140 +123,146 @@ llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64
 }
 
 llvm::Error importSlice(NodeImport &node) {
-  if (!node.has(2)) return node.fail("its starts or ends are missing");
-  AUTOTP_TRY(starts, node.constantIntegers(1));
-  AUTOTP_TRY(ends, node.constantIntegers(2));
-  std::vector<int64_t> axes, steps(starts.size(), 1);
-  for (size_t i = 0; i < starts.size(); ++i)
-    axes.push_back(int64_t(i));
-  if (node.has(3)) {
-    AUTOTP_TRY(given, node.constantIntegers(3));
-    axes = given;
-  }
-  if (node.has(4)) {
-    AUTOTP_TRY(given, node.constantIntegers(4));
-    steps = given;
-  }
-  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+  auto starts = node.constantIntegers(1);
+  if (!starts) return starts.takeError();
+  auto ends = node.constantIntegers(2);
+  if (!ends) return ends.takeError();
+  const size_t count = starts->size();
+  auto axes = node.constantIntegersOr(3, countingUp(count));
+  if (!axes) return axes.takeError();
+  auto steps = node.constantIntegersOr(4, std::vector<int64_t>(count, 1));
+  if (!steps) return steps.takeError();
+  if (ends->size() != count || axes->size() != count || steps->size() != count)
     return node.fail("its starts, ends, axes and steps differ in length");
   ValueId x = node[0];
-  for (size_t i = 0; i < starts.size(); ++i) {
-    AUTOTP_TRY(axis, node.axis(axes[i], node.type(0).shape.size()));
-    int64_t size = node.graph().type(x).shape[axis];
-    if (steps[i] < 1) return node.fail("a step of " + llvm::Twine(steps[i]) + " is not supported");
+  for (size_t i = 0; i < count; ++i) {
+    auto axis = node.axis((*axes)[i], node.type(0).shape.size());
+    if (!axis) return axis.takeError();
+    int64_t size = node.graph().type(x).shape[*axis], step = (*steps)[i];
+    if (step < 1) return node.fail("a step of " + llvm::Twine(step) + " is not supported");
     auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
-    int64_t begin = bounded(starts[i]), end = std::max(begin, bounded(ends[i]));
-    AUTOTP_TRY(sliced, sliceOf(node, x, axis, begin, end == begin ? 0 : (end - begin - 1) / steps[i] + 1,
-                               std::min(steps[i], std::max<int64_t>(size, 1))));
-    x = sliced;
+    int64_t begin = bounded((*starts)[i]), end = std::max(begin, bounded((*ends)[i]));
+    auto sliced = sliceOf(node, x, *axis, begin, end == begin ? 0 : (end - begin - 1) / step + 1,
+                          std::min(step, std::max<int64_t>(size, 1)));
+    if (!sliced) return sliced.takeError();
+    x = *sliced;
   }
-  node.results.push_back(x);
-  return llvm::Error::success();
+  return node.result(x);
 }
 
 llvm::Error importSplit(NodeImport &node) {
-  AUTOTP_TRY(axis, node.axis(node.integer("axis", 0), node.type(0).shape.size()));
-  int64_t size = node.type(0).shape[axis], parts = node.integer("num_outputs", int64_t(node.numResults()));
-  if (parts != int64_t(node.numResults())) return node.fail("num_outputs differs from the number of its results");
-  std::vector<int64_t> lengths;
-  if (node.has(1)) {
-    AUTOTP_TRY(given, node.constantIntegers(1));
-    lengths = given;
-  } else {
-    int64_t each = parts > 0 ? (size + parts - 1) / parts : 0;
-    for (int64_t i = 0; i < parts; ++i)
-      lengths.push_back(std::clamp<int64_t>(size - i * each, 0, each));
+  auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
+  if (!axis) return axis.takeError();
+  int64_t size = node.type(0).shape[*axis], parts = int64_t(node.numResults());
+  if (parts == 0 || node.integer("num_outputs", parts) != parts)
+    return node.fail("num_outputs differs from the number of its results");
+  std::vector<int64_t> equal;
+  int64_t each = (size + parts - 1) / parts, at = 0;
+  for (int64_t i = 0; i < parts; ++i)
+    equal.push_back(std::clamp<int64_t>(size - i * each, 0, each));
+  auto lengths = node.constantIntegersOr(1, equal);
+  if (!lengths) return lengths.takeError();
+  if (int64_t(lengths->size()) != parts) return node.fail("it has another number of results than of parts");
+  for (int64_t length : *lengths) {
+    if (length < 0 || length > size - at) return node.fail("its parts do not fit dimension " + llvm::Twine(*axis));
+    if (llvm::Error error = node.result(sliceOf(node, node[0], *axis, at, length))) return error;
+    at += length;
   }
-  if (lengths.size() < node.numResults()) return node.fail("it has more results than parts");
-  int64_t at = 0;
-  for (size_t i = 0; i < node.numResults(); ++i) {
-    AUTOTP_TRY(part, node.make("slice", {node[0]},
-                               {{"axis", axis}, {"length", lengths[i]}, {"start", at}, {"step", int64_t(1)}}));
-    node.results.push_back(part);
-    at += lengths[i];
-  }
-  if (at > size) return node.fail("its parts are longer than dimension " + llvm::Twine(axis));
+  if (at != size) return node.fail("its parts leave out the end of dimension " + llvm::Twine(*axis));
   return llvm::Error::success();
 }
 
 llvm::Error importConcat(NodeImport &node) {
-  llvm::SmallVector<ValueId, 4> parts;
-  AUTOTP_TRY(axis, node.axis(node.integer("axis", 0), node.type(0).shape.size()));
-  for (size_t k = 0; k < node.numOperands(); ++k)
-    if (node.has(k)) parts.push_back(node[k]);
-  if (parts.size() == 1) {
-    node.results.push_back(parts[0]);
-    return llvm::Error::success();
-  }
-  AUTOTP_TRY(result, node.make("concat", parts, {{"axis", axis}}));
-  node.results.push_back(result);
-  return llvm::Error::success();
+  auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
+  if (!axis) return axis.takeError();
+  if (node.operands().size() == 1) return node.result(node[0]);
+  return node.result(node.make("concat", node.operands(), {{"axis", *axis}}));
 }
 
-/// Where the indices are constant and consecutive: the first and how many.
-std::optional<std::pair<int64_t, int64_t>> consecutive(NodeImport &node, int64_t size) {
+/// Where the indices are constant and consecutive: the first.
+std::optional<int64_t> firstOfConsecutive(const Array &indices) {
+  if (indices.type.shape.size() > 1 || indices.data.empty()) return std::nullopt;
+  for (auto [i, index] : indexed(indices.data))
+    if (index != indices.data[0] + double(i)) return std::nullopt;
+  return int64_t(indices.data[0]);
+}
+
+/// The indices that a gather holds itself, counted from the front, or nothing where an input brings them.
+llvm::Expected<std::optional<Array>> constantIndices(NodeImport &node, int64_t size) {
   const Tensor *tensor = node.constant(node[1]);
-  if (!tensor || tensor->type.shape.size() > 1 || tensor->type.elements() == 0) return std::nullopt;
+  if (!tensor) return std::nullopt;
+  if (isFloat(tensor->type.dtype)) return node.fail("its indices are " + llvm::Twine(tensor->type.text()));
   Array indices = toArray(*tensor);
-  for (double &i : indices.data)
-    i = i < 0 ? i + double(size) : i;
-  for (size_t i = 0; i < indices.data.size(); ++i)
-    if (indices.data[i] != indices.data[0] + double(i)) return std::nullopt;
-  int64_t first = int64_t(indices.data[0]), count = int64_t(indices.data.size());
-  if (first < 0 || first + count > size) return std::nullopt;
-  return std::pair(first, count);
+  for (double &i : indices.data) {
+    if (i < 0) i += double(size);
+    if (i < 0 || i >= double(size)) return node.fail("an index of it is out of range");
+  }
+  return indices;
 }
 
 /// A gather of constant, consecutive indices is a slice; any other looks up rows of a table.
 llvm::Error importGather(NodeImport &node) {
-  const Type table = node.type(0), indices = node.type(1);
-  AUTOTP_TRY(axis, node.axis(node.integer("axis", 0), table.shape.size()));
-  if (auto range = consecutive(node, table.shape[axis])) {
-    AUTOTP_TRY(part, sliceOf(node, node[0], axis, range->first, range->second));
-    Shape shape = node.graph().type(part).shape;
-    if (indices.shape.empty()) shape.erase(shape.begin() + axis);
-    AUTOTP_TRY(result, node.reshape(part, shape));
-    node.results.push_back(result);
-    return llvm::Error::success();
-  }
-  ValueId rows = node[0];
-  if (axis != 0) {
-    llvm::SmallVector<int64_t, 6> perm = {axis};
-    for (int64_t d = 0; d < int64_t(table.shape.size()); ++d)
-      if (d != axis) perm.push_back(d);
-    AUTOTP_TRY(front, node.make("transpose", {rows}, {{"perm", perm}}));
-    rows = front;
-  }
+  const Type table = node.type(0);
+  const size_t rank = table.shape.size(), extra = node.type(1).shape.size();
+  auto found = node.axis(node.integer("axis", 0), rank);
+  if (!found) return found.takeError();
+  const size_t axis = size_t(*found);
+  auto indices = constantIndices(node, table.shape[axis]);
+  if (!indices) return indices.takeError();
   ValueId chosen = node[1];
-  if (const Tensor *known = node.constant(chosen)) { // our gather does not count from the end
-    Array positive = toArray(*known);
-    for (double &i : positive.data) {
-      if (i < 0) i += double(table.shape[axis]);
-      if (i < 0 || i >= double(table.shape[axis])) return node.fail("an index of it is out of range");
+  if (*indices) {
+    if (auto first = firstOfConsecutive(**indices)) {
+      auto part = sliceOf(node, node[0], int64_t(axis), *first, int64_t((*indices)->data.size()));
+      if (!part) return part.takeError();
+      Shape shape = node.graph().type(*part).shape;
+      if (extra == 0) shape.erase(shape.begin() + axis);
+      return node.result(node.reshape(*part, shape));
     }
-    chosen = node.constantOf(toTensor(positive));
+    chosen = node.constantOf(toTensor(**indices));
   }
-  AUTOTP_TRY(result, node.make("gather", {rows, chosen}));
-  if (axis != 0) { // [indices.., before.., after..] to [before.., indices.., after..]
-    llvm::SmallVector<int64_t, 6> perm;
-    int64_t n = int64_t(indices.shape.size());
-    for (int64_t d = 0; d < axis; ++d)
-      perm.push_back(n + d);
-    for (int64_t d = 0; d < n; ++d)
-      perm.push_back(d);
-    for (int64_t d = n + axis; d < int64_t(node.graph().type(result).shape.size()); ++d)
-      perm.push_back(d);
-    AUTOTP_TRY(back, node.make("transpose", {result}, {{"perm", perm}}));
-    result = back;
-  }
-  node.results.push_back(result);
-  return llvm::Error::success();
+  if (axis == 0) return node.result(node.make("gather", {node[0], chosen}));
+  llvm::SmallVector<int64_t, 6> toFront = {int64_t(axis)}, back; // [indices.., before.., after..] to its place
+  for (size_t d = 0; d < rank; ++d)
+    if (d != axis) toFront.push_back(int64_t(d));
+  for (size_t d = 0; d < rank - 1 + extra; ++d)
+    back.push_back(int64_t(d < axis ? extra + d : d < axis + extra ? d - axis : d));
+  auto rows = node.make("transpose", {node[0]}, {{"perm", toFront}});
+  if (!rows) return rows.takeError();
+  auto result = node.make("gather", {*rows, chosen});
+  if (!result) return result.takeError();
+  return node.result(node.make("transpose", {*result}, {{"perm", back}}));
+}
+
+/// A dimension of `x` with constants before and after it; negative lengths cut.
+llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value) {
+  if (std::max(before, after) > kMostElements) return node.fail("its padding is too large");
+  int64_t size = node.graph().type(x).shape[axis];
+  if (before < -size || after < -size || size + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0) < 0)
+    return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
+  int64_t cut = std::max<int64_t>(-before, 0);
+  auto sliced = sliceOf(node, x, axis, cut, size - cut - std::max<int64_t>(-after, 0));
+  if (!sliced) return sliced.takeError();
+  llvm::SmallVector<ValueId, 3> parts;
+  auto addFill = [&](int64_t length) -> llvm::Error {
+    if (length <= 0) return llvm::Error::success();
+    Type fill = node.graph().type(*sliced);
+    fill.shape[axis] = length;
+    auto constant = node.filled(fill, value);
+    if (!constant) return constant.takeError();
+    parts.push_back(*constant);
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = addFill(before)) return error;
+  parts.push_back(*sliced);
+  if (llvm::Error error = addFill(after)) return error;
+  return parts.size() == 1 ? *sliced : node.make("concat", parts, {{"axis", axis}});
 }
 
 /// Padding with a constant is a concat with constants; negative padding is a slice.
 llvm::Error importPad(NodeImport &node) {
   if (node.text("mode", "constant") != "constant") return node.fail("only constant padding is supported");
-  AUTOTP_TRY(pads, node.constantIntegers(1));
+  auto pads = node.constantIntegers(1);
+  if (!pads) return pads.takeError();
   double value = 0;
   if (node.has(2)) {
     const Tensor *constant = node.constant(node[2]);
@@ -278,112 +270,32 @@ llvm::Error importPad(NodeImport &node) {
     value = toArray(*constant).data[0];
   }
   const size_t rank = node.type(0).shape.size();
-  std::vector<int64_t> axes;
-  for (size_t d = 0; d < rank; ++d)
-    axes.push_back(int64_t(d));
-  if (node.has(3)) {
-    AUTOTP_TRY(given, node.constantIntegers(3));
-    axes = given;
-  }
-  if (pads.size() != 2 * axes.size()) return node.fail("its pads do not fit its axes");
+  auto axes = node.constantIntegersOr(3, countingUp(rank));
+  if (!axes) return axes.takeError();
+  if (pads->size() != 2 * axes->size()) return node.fail("its pads do not fit its axes");
   ValueId x = node[0];
-  for (size_t i = 0; i < axes.size(); ++i) {
-    AUTOTP_TRY(axis, node.axis(axes[i], rank));
-    if (std::abs(pads[i] / 2) > kMostElements || std::abs(pads[i + axes.size()] / 2) > kMostElements)
-      return node.fail("its padding is too large");
-    int64_t before = pads[i], after = pads[i + axes.size()], size = node.graph().type(x).shape[axis];
-    int64_t cutFront = std::max<int64_t>(-before, 0), kept = size - cutFront - std::max<int64_t>(-after, 0);
-    if (kept < 0 || before > (int64_t(1) << 40) || after > (int64_t(1) << 40))
-      return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
-    AUTOTP_TRY(sliced, sliceOf(node, x, axis, cutFront, kept));
-    llvm::SmallVector<ValueId, 3> parts;
-    auto addFill = [&](int64_t length) -> llvm::Error {
-      if (length <= 0) return llvm::Error::success();
-      Type fill = node.graph().type(sliced);
-      fill.shape[axis] = length;
-      if (!countElements(fill.shape, kMostFolded)) return node.fail("its padding " + fill.text() + " is too large");
-      Array contents(fill);
-      for (double &element : contents.data)
-        element = value;
-      parts.push_back(node.constantOf(toTensor(contents)));
-      return llvm::Error::success();
-    };
-    if (llvm::Error error = addFill(before)) return error;
-    parts.push_back(sliced);
-    if (llvm::Error error = addFill(after)) return error;
-    x = sliced;
-    if (parts.size() > 1) {
-      AUTOTP_TRY(padded, node.make("concat", parts, {{"axis", axis}}));
-      x = padded;
-    }
+  for (auto [i, given] : indexed(*axes)) {
+    auto axis = node.axis(given, rank);
+    if (!axis) return axis.takeError();
+    auto result = padded(node, x, *axis, (*pads)[i], (*pads)[i + axes->size()], value);
+    if (!result) return result.takeError();
+    x = *result;
   }
-  node.results.push_back(x);
-  return llvm::Error::success();
-}
-
-llvm::Error importConstant(NodeImport &node) {
-  for (const auto &attribute : node.proto().attribute()) {
-    llvm::StringRef name = attribute.name();
-    if (name == "value") {
-      AUTOTP_TRY(tensor, readTensor(attribute.t(), ""));
-      node.results.push_back(node.constantOf(tensor));
-    } else if (name == "value_int") {
-      node.results.push_back(node.constantOf(scalarTensor(DType::I64, double(attribute.i()))));
-    } else if (name == "value_float") {
-      node.results.push_back(node.constantOf(scalarTensor(DType::F32, attribute.f())));
-    } else if (name == "value_ints") {
-      node.results.push_back(
-          node.integerConstant(std::vector<int64_t>(attribute.ints().begin(), attribute.ints().end())));
-    } else if (name == "value_floats") {
-      Array array(Type{DType::F32, {attribute.floats_size()}});
-      llvm::copy(attribute.floats(), array.data.begin());
-      node.results.push_back(node.constantOf(toTensor(array)));
-    }
-    if (!node.results.empty()) return llvm::Error::success();
-  }
-  return node.fail("its value is missing, or of a kind that is not supported");
-}
-
-llvm::Error importConstantOfShape(NodeImport &node) {
-  AUTOTP_TRY(shape, node.constantIntegers(0));
-  Type type{DType::F32, Shape(shape.begin(), shape.end())};
-  double value = 0;
-  if (const onnx::TensorProto *given = node.tensor("value")) {
-    AUTOTP_TRY(tensor, readTensor(*given, ""));
-    if (tensor.type.elements() != 1) return node.fail("its value is no scalar");
-    type.dtype = tensor.type.dtype;
-    value = toArray(tensor).data[0];
-  }
-  if (!countElements(shape, kMostFolded)) return node.fail("its shape is negative or too large");
-  Array array(type);
-  for (double &element : array.data)
-    element = value;
-  node.results.push_back(node.constantOf(toTensor(array)));
-  return llvm::Error::success();
-}
-
-llvm::Error importRange(NodeImport &node) {
-  double bounds[3];
-  for (size_t k = 0; k < 3; ++k) {
-    const Tensor *tensor = node.has(k) ? node.constant(node[k]) : nullptr;
-    if (!tensor || tensor->type.elements() != 1) return node.fail("its bounds must be known when compiling");
-    bounds[k] = toArray(*tensor).data[0];
-  }
-  double count = bounds[2] == 0 ? -1 : std::ceil((bounds[1] - bounds[0]) / bounds[2]);
-  if (!(count < double(int64_t(1) << 30)) || bounds[2] == 0) return node.fail("its range is endless or too long");
-  Array array(Type{node.type(0).dtype, {int64_t(std::max(count, 0.0))}});
-  for (auto [i, element] : indexed(array.data))
-    element = bounds[0] + double(i) * bounds[2];
-  node.results.push_back(node.constantOf(toTensor(array)));
-  return llvm::Error::success();
+  return node.result(x);
 }
 
 const ImportDef kImports[] = {
-    {"", "Concat", importConcat},   {"", "Constant", importConstant},   {"", "ConstantOfShape", importConstantOfShape},
-    {"", "Expand", importExpand},   {"", "Flatten", importFlatten},     {"", "Gather", importGather},
-    {"", "Pad", importPad},         {"", "Range", importRange},         {"", "Reshape", importReshape},
-    {"", "Shape", importShape},     {"", "Slice", importSlice},         {"", "Split", importSplit},
-    {"", "Squeeze", importSqueeze}, {"", "Transpose", importTranspose}, {"", "Unsqueeze", importUnsqueeze},
+    {"", "Concat", 1, importConcat},
+    {"", "Expand", 2, importExpand},
+    {"", "Flatten", 1, importFlatten},
+    {"", "Gather", 2, importGather},
+    {"", "Pad", 2, importPad},
+    {"", "Reshape", 2, importReshape},
+    {"", "Slice", 3, importSlice},
+    {"", "Split", 1, importSplit},
+    {"", "Squeeze", 1, importSqueeze},
+    {"", "Transpose", 1, importTranspose},
+    {"", "Unsqueeze", 1, importUnsqueeze},
 };
 
 } // namespace

@@ -28,7 +28,7 @@ llvm::Error verifyNode(const Graph &graph, NodeId id, llvm::ArrayRef<bool> isDef
   for (ValueId result : node.results)
     resultTypes.push_back(graph.type(result));
   llvm::Expected<Types> inferred = row->infer(OpCall{operandTypes, node.attributes, resultTypes});
-  if (!inferred) return problem(nodeName(graph, node), llvm::toString(inferred.takeError()));
+  if (!inferred) return placed(nodeName(graph, node), inferred.takeError());
   if (inferred->size() != resultTypes.size()) return problem(nodeName(graph, node), "it has a wrong number of results");
   for (size_t r = 0; r < resultTypes.size(); ++r)
     if (!(resultTypes[r] == (*inferred)[r]))

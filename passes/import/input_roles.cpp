@@ -55,6 +55,10 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
                                                           "=tokens|labels|next-labels|ones|positions|data"));
     roles.push_back({input.name, found.role, found.limit});
   }
+  for (const auto &row : given)
+    if (llvm::none_of(roles, [&](const InputRole &role) { return role.name == row.getKey(); }))
+      errors = llvm::joinErrors(std::move(errors),
+                                problem("--input", "the model has no input '" + escaped(row.getKey()) + "'"));
   if (errors) return errors;
   return roles;
 }

@@ -176,9 +176,9 @@ private:
     }
     auto made = b_.tryMake(node.op, operands, attributes, types);
     if (!made) {
-      errors_ = llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "' on tp coordinate " +
-                                                                 std::to_string(coordinate_),
-                                                             llvm::toString(made.takeError())));
+      errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp coordinate " +
+                                                                std::to_string(coordinate_),
+                                                            made.takeError()));
       llvm::SmallVector<ValueId, 3> zeros;
       for (const Type &type : types)
         zeros.push_back(b_.full(type, 0));

@@ -19,6 +19,12 @@ llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef
   return llvm::make_error<Problem>(where.str(), what.str(), remedy.str());
 }
 
+llvm::Error placed(llvm::StringRef where, llvm::Error error) {
+  return llvm::handleErrors(
+      std::move(error), [&](const Problem &p) { return llvm::make_error<Problem>(p.placed(where)); },
+      [&](const llvm::ErrorInfoBase &other) { return problem(where, other.message()); });
+}
+
 std::string describe(llvm::Error error) {
   std::string text;
   llvm::raw_string_ostream os(text);

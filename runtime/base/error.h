@@ -18,6 +18,7 @@ public:
       : where_(std::move(where)), what_(std::move(what)), remedy_(std::move(remedy)) {}
   void log(llvm::raw_ostream &os) const override;
   std::error_code convertToErrorCode() const override;
+  Problem placed(llvm::StringRef where) const { return {where_.empty() ? where.str() : where_, what_, remedy_}; }
 
 private:
   std::string where_, what_, remedy_;
@@ -25,6 +26,9 @@ private:
 
 /// problem("input 'ids' of model.onnx", "dimension 'seq' has no size", "give it one with --shape seq=N").
 llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy = "");
+
+/// The same errors, where those that do not say where they are get this place.
+llvm::Error placed(llvm::StringRef where, llvm::Error error);
 
 /// The text a user sees: one `error: ...` line for each joined error, each with its `  do:  ...` line. Consumes it.
 std::string describe(llvm::Error error);

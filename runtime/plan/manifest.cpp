@@ -1,6 +1,7 @@
 #include "runtime/plan/manifest.h"
 
 #include "runtime/base/error.h"
+#include "runtime/plan/dtype.h"
 
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -60,7 +61,7 @@ void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vecto
 
 llvm::Error checkConsistent(const Manifest &m) {
   constexpr int64_t kMost = 65536;
-  auto bad = [](const char *what) { return problem("manifest.json", what, "compile the plan again"); };
+  auto bad = [](const std::string &what) { return problem("manifest.json", what, "compile the plan again"); };
   if (m.tp < 1 || m.dp < 1 || m.tp > kMost || m.dp > kMost || m.microBatch < 1 || m.gradAccum < 1)
     return bad("its mesh or batch is out of range");
   if (int64_t(m.ranks.size()) != m.tp * m.dp) return bad("it does not list tp * dp ranks");
@@ -73,6 +74,11 @@ llvm::Error checkConsistent(const Manifest &m) {
   }
   if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp)
     return bad("it does not list the weights of every tp coordinate");
+  if (m.weightsKind != "copy" && m.weightsKind != "none")
+    return bad("its weights_kind '" + escaped(m.weightsKind) + "' is neither copy nor none");
+  for (const Manifest::Input &input : m.inputs)
+    if (!dtypeNamed(input.dtype))
+      return bad("input '" + escaped(input.name) + "' is of an unknown dtype '" + escaped(input.dtype) + "'");
   for (const Manifest::Input &input : m.inputs)
     if (input.shape.empty() || input.shape[0] != m.microBatch)
       return bad("the first dimension of an input is not the micro-batch");

@@ -1,0 +1,73 @@
+// Command lines that cannot be read end with 2; what they name but cannot be used, with 1.
+#include "tests/faults/command.h"
+
+namespace autotp::test {
+namespace {
+
+TEST_F(Commands, UnreadableCommandLines) {
+  const std::string compile = "autotp-compile @/mlp/model.onnx -o {}/plan ";
+  for (auto [flag, culprit] : {std::pair("--tp 0", "--tp"),
+                               {"--dp -1", "--dp"},
+                               {"--tp x", "--tp"},
+                               {"--tp 99999999999", "--tp"},
+                               {"--micro-batch -1", "--micro-batch"},
+                               {"--zero 3", "--zero"},
+                               {"--shard some", "--shard"},
+                               {"--decay none", "--decay"},
+                               {"--shape seq", "--shape"},
+                               {"--shape seq=0", "--shape"},
+                               {"--shape seq=9999999999999999999999", "--shape"},
+                               {"--input x", "--input"},
+                               {"--lr fast", "--lr"},
+                               {"--weights some", "--weights"},
+                               {"--print-after nothing", "nothing"},
+                               {"--unknown", "--unknown"}})
+    fails(2, compile + flag, culprit);
+  fails(2, "autotp-compile -o {}/plan", "positional");
+  fails(2, "autotp-compile @/mlp/model.onnx", "-o");
+  fails(2, "autotp-run", "positional");
+  fails(2, "autotp-run plan --steps x", "--steps");
+  fails(2, "autotp-run plan --steps 0", "--steps");
+  fails(2, "autotp-run plan --unknown", "--unknown");
+  fails(2, "autotp-plan", "positional");
+  fails(2, "autotp-plan look plan", "show|memory");
+  fails(2, "autotp-plan diff plan", "diff PLAN OTHER");
+}
+
+TEST_F(Commands, ModelsThatCannotBeUsed) {
+  fails(1, "autotp-compile {}/none.onnx -o {}/plan", "/none.onnx: it cannot be read");
+  folder.write("bad.onnx", "no model");
+  fails(1, "autotp-compile {}/bad.onnx -o {}/plan", "/bad.onnx: it is no ONNX model");
+  fails(1, "autotp-compile @/llama/model.onnx -o {}/plan --input nothing=tokens", "nothing");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --input x=nothing", "'nothing' is no role");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --loss-output nothing", "'nothing'");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --train (", "--train");
+  // Every dimension that lacks a size is named, one line each.
+  Ended unbound = run("autotp-compile @/llama-ts/model.onnx -o {}/plan");
+  EXPECT_EQ(unbound.code, 1);
+  for (const char *input : {"error: input 'input_ids'", "error: input 'labels'"})
+    EXPECT_NE(unbound.err.find(input), std::string::npos) << unbound.err;
+  EXPECT_NE(unbound.err.find("do:  give it one with --shape seq=N"), std::string::npos) << unbound.err;
+}
+
+/// A file that is there stays as it is.
+TEST_F(Commands, FoldersThatCannotBeWritten) {
+  folder.write("file", "mine");
+  std::filesystem::create_directory(folder.path() + "/full");
+  folder.write("full/file", "mine");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/file", "/file: it exists and is no plan");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/full", "/full: it exists and is no plan");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/file/plan", "/file/plan");
+  EXPECT_EQ(contentsOf(folder.path() + "/file"), "mine");
+  EXPECT_EQ(contentsOf(folder.path() + "/full/file"), "mine");
+}
+
+/// A tp that divides nothing is no mistake: the axes stay whole, and the summary says why.
+TEST_F(Commands, ATpThatCannotBeUsed) {
+  Ended ended = run("autotp-compile @/mlp/model.onnx --tp 61 -o {}/plan --micro-batch 2");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.out.find("whole"), std::string::npos) << ended.out;
+}
+
+} // namespace
+} // namespace autotp::test

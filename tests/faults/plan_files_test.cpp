@@ -1,0 +1,91 @@
+// Plans that were cut, flipped or edited: refused by name, or run; never a crash, a hang or a file outside the plan.
+#include "tests/faults/command.h"
+
+namespace autotp::test {
+namespace {
+
+class Plans : public Commands {
+protected:
+  void SetUp() override { succeeds("autotp-compile @/mlp/model.onnx --tp 2 --micro-batch 2 --shard all -o {}/plan"); }
+  std::string path(const std::string &file) const { return folder.path() + "/plan/" + file; }
+  std::string read(const std::string &file) const { return contentsOf(path(file)); }
+  void write(const std::string &file, const std::string &bytes) { folder.write("plan/" + file, bytes); }
+  const std::string train = "autotp-run {}/plan --steps 1 --feed @/mlp/batch.npz --quiet";
+};
+
+TEST_F(Plans, FilesCutShort) {
+  for (const char *file : {"manifest.json", "programs/0000.plan", "weights/tp_0001.safetensors"}) {
+    const std::string whole = read(file);
+    for (size_t tenth = 0; tenth < 10; ++tenth) {
+      write(file, whole.substr(0, whole.size() * tenth / 10));
+      fails(1, train, file);
+    }
+    write(file, whole);
+  }
+  succeeds(train);
+}
+
+TEST_F(Plans, FilesMissing) {
+  fails(1, "autotp-run {}/none", "/none/manifest.json: it cannot be read");
+  fails(1, "autotp-plan show {}/none", "/none/manifest.json: it cannot be read");
+  for (const char *file : {"weights/tp_0001.safetensors", "programs/0001.plan", "manifest.json"}) {
+    std::filesystem::rename(path(file), folder.path() + "/aside");
+    fails(1, train, std::string("plan/") + file);
+    std::filesystem::rename(folder.path() + "/aside", path(file));
+  }
+}
+
+/// A flip in the numbers of the weights is another weight; anywhere else it is an error or changes nothing.
+TEST_F(Plans, BytesFlipped) {
+  constexpr int kPlaces = 12;
+  for (const char *file : {"manifest.json", "programs/0000.plan", "weights/tp_0000.safetensors"}) {
+    const std::string whole = read(file);
+    for (size_t place = 0; place < kPlaces; ++place) {
+      std::string bad = whole;
+      // the header of the weights, all of the others
+      size_t at = (whole.size() > 1000 && bad[0] != '{' && file[0] == 'w' ? 600 : whole.size() - 1) * place / kPlaces;
+      bad[at] = char(bad[at] ^ 0x15);
+      write(file, bad);
+      SCOPED_TRACE(std::string(file) + " at " + std::to_string(at));
+      Ended ended = run(train);
+      if (ended.code == 0 && file[0] != 'p') continue;
+      EXPECT_EQ(ended.code, 1) << ended.err;
+      EXPECT_EQ(llvm::StringRef(ended.err).count("error: "), 1u) << ended.err;
+      EXPECT_TRUE(llvm::StringRef(ended.err).startswith("error: ")) << ended.err;
+    }
+    write(file, whole);
+  }
+}
+
+TEST_F(Plans, ManifestsEditedByHand) {
+  const std::string good = read("manifest.json");
+  for (auto [from, to, culprit] : std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"\"format_version\": 1", "\"format_version\": 2", "another format version"},
+           {"\"tp\": 2", "\"tp\": 3", "manifest.json"},
+           {"\"tp\": 2", "\"tp\": \"2\"", "tp"},
+           {"\"tp\": 2", "\"tq\": 2", "tp"},
+           {"\"dp\": 1", "\"dp\": 0", "manifest.json"},
+           {"\"dp\": 1", "\"dp\": 9223372036854775807", "manifest.json"},
+           {"\"inputs\": [", "\"inputs\": 3, \"more\": [", "inputs"},
+           {"\"micro_batch\": 2", "\"micro_batch\": 1000000", "manifest.json"},
+           {"programs/0000.plan", "../0000.plan", "outside the plan"},
+           {"programs/0000.plan", "/etc/passwd", "outside the plan"},
+           {"weights/tp_0000", "../tp_0000", "outside the plan"},
+           {"programs/0000.plan", "programs/0001.plan", "programs/0001.plan"},
+           {"\"program\": 0", "\"program\": 7", "manifest.json"},
+           {"\"dtype\": \"f32\"", "\"dtype\": \"f99\"", "f99"},
+           {"\"weights_kind\": \"copy\"", "\"weights_kind\": \"some\"", "some"}}) {
+    write("manifest.json", replaced(good, from, to));
+    fails(1, train, culprit);
+    fails(1, "autotp-plan memory {}/plan", culprit);
+  }
+}
+
+TEST_F(Plans, OutputsThatCannotBeWritten) {
+  fails(1, train + " --log {}/none/log", "/none/log");
+  fails(1, train + " --dump-gradients {}/none/g", "/none/g");
+  fails(1, train + " --save-weights {}/none/w", "/none/w");
+}
+
+} // namespace
+} // namespace autotp::test
