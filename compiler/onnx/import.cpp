@@ -1,13 +1,13 @@
 #include "compiler/onnx/import.h"
 
 #include "compiler/onnx/import_table.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SHA256.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -230,7 +230,7 @@ static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const Impor
     return problem(path, "it is no ONNX model, or is truncated");
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
   if (!model) return model.takeError();
-  model->sha256 = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
+  model->sha256 = sha256Of(bytes);
   return model;
 }
 

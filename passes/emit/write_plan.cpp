@@ -1,13 +1,12 @@
 #include "passes/emit/write_plan.h"
 
 #include "compiler/sharding/reshard.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/safetensors.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/SHA256.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -45,10 +44,6 @@ std::string serialised(const plan::Program &program) {
   return bytes;
 }
 
-std::string digest(llvm::StringRef bytes) {
-  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
-}
-
 class Writer {
 public:
   Writer(PlanContents contents, std::string folder) : c_(std::move(contents)), folder_(std::move(folder)) {}
@@ -74,7 +69,7 @@ private:
       byCoordinate.push_back(at->second);
       if (!isNew) continue;
       std::string name = numbered("programs/", size_t(at->second), ".plan");
-      c_.manifest.programs.push_back({name, digest(bytes)});
+      c_.manifest.programs.push_back({name, sha256Of(bytes)});
       if (llvm::Error error = writeFile(folder_ + "/" + name, bytes)) return error;
     }
     for (int64_t r = 0; r < c_.manifest.tp * c_.manifest.dp; ++r) {
@@ -99,8 +94,11 @@ private:
     for (auto [i, tensor] : indexed(tensors))
       tensor.bytes = parts[i].bytes;
     std::string name = numbered("weights/tp_", tp, ".safetensors");
-    if (llvm::Error error = writeSafetensors(folder_ + "/" + name, tensors)) return error;
-    c_.manifest.weights.push_back({name, ""});
+    std::string path = folder_ + "/" + name;
+    if (llvm::Error error = writeSafetensors(path, tensors)) return error;
+    auto written = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    if (!written) return problem(path, "it cannot be read back: " + written.getError().message());
+    c_.manifest.weights.push_back({name, sha256Of((*written)->getBuffer())});
     return llvm::Error::success();
   }
 

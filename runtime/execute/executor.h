@@ -61,9 +61,10 @@ private:
   std::map<std::string, std::vector<Step>, std::less<>> sections_;
 };
 
-/// Fills the parameters: from a file of this tp coordinate's slices, or from a seed where there is none. Values from a
+/// Fills the parameters: from a file of this tp coordinate's slices, which has this digest, or from a seed where there
+/// is none. Values from a
 /// seed depend on the parameter and the global element alone, so they are the same whatever the mesh.
-llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors);
+llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef sha256);
 void initialiseWeights(Executor &executor, int64_t seed);
 
 } // namespace autotp

@@ -1,5 +1,6 @@
 #include "runtime/plan/check_program.h"
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/kernel_id.h"
@@ -7,7 +8,6 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/SHA256.h"
 
 namespace autotp {
 
@@ -164,7 +164,7 @@ llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef 
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
   llvm::StringRef bytes = (*file)->getBuffer();
-  if (llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true) != sha256)
+  if (sha256Of(bytes) != sha256)
     return problem(path, "it is not the file that the manifest describes: truncated or edited",
                    "compile the plan again");
   plan::Program program;

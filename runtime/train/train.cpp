@@ -6,6 +6,9 @@
 #include "runtime/train/gather_parameters.h"
 #include "runtime/train/progress.h"
 
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
 #include <chrono>
 #include <mutex>
 #include <numeric>
@@ -66,8 +69,10 @@ private:
       if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // else nothing in the program needs it
         feeds_.push_back({i, executor_->bytes(input->tensor())});
     if (llvm::Error error = joinWorld()) return error;
-    if (m_.weightsKind == "copy")
-      return loadWeights(*executor_, job_.options.plan + "/" + m_.weights[size_t(executor_->tpRank())].path);
+    if (m_.weightsKind == "copy") {
+      const Manifest::File &file = m_.weights[size_t(executor_->tpRank())];
+      return loadWeights(*executor_, job_.options.plan + "/" + file.path, file.sha256);
+    }
     initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
     return llvm::Error::success();
   }
@@ -146,6 +151,9 @@ llvm::Error open(Job &job, const Communicator *process) {
   llvm::Expected<Manifest> manifest = readManifest(o.plan);
   if (!manifest) return manifest.takeError();
   job.manifest = std::move(*manifest);
+  if (job.manifest.device != "cpu")
+    return problem(o.plan, "it is for the device '" + escaped(job.manifest.device) + "', and this build has only 'cpu'",
+                   "compile it for cpu");
   if (process && size_t(process->size()) != job.manifest.ranks.size())
     return problem(o.plan,
                    llvm::formatv("it is for {0} ranks (tp {1} x dp {2}), but {3} were started",
@@ -162,6 +170,11 @@ llvm::Error open(Job &job, const Communicator *process) {
   if (!source) return source.takeError();
   job.source = std::move(*source);
   if (process && process->rank() != 0) return llvm::Error::success();
+  for (const std::string &path : {o.dumpGradients, o.saveWeights}) { // not only after the last step
+    llvm::StringRef folder = llvm::sys::path::parent_path(path);
+    if (std::error_code code = llvm::sys::fs::access(folder.empty() ? "." : folder, llvm::sys::fs::AccessMode::Write))
+      return problem(path, "it cannot be written: " + code.message());
+  }
   auto progress = Progress::open(o.log, o.isQuiet);
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);

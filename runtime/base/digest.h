@@ -1,0 +1,13 @@
+/// \file What says that a file is the one that was written.
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+
+#include <string>
+
+namespace autotp {
+
+/// SHA-256, 64 lower-case hexadecimal digits.
+std::string sha256Of(llvm::StringRef bytes);
+
+} // namespace autotp
