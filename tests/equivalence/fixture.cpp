@@ -109,6 +109,16 @@ std::vector<double> readLosses(const std::string &path) {
   return losses;
 }
 
+std::vector<int64_t> shardedSizes(const std::string &plan) {
+  std::vector<int64_t> sizes;
+  Manifest manifest = llvm::cantFail(readManifest(plan));
+  for (const llvm::json::Value &axis : *manifest.report.getArray("axes"))
+    if (axis.getAsObject()->getString("mesh_axis") == llvm::StringRef("tp"))
+      sizes.push_back(*axis.getAsObject()->getInteger("size"));
+  llvm::sort(sizes);
+  return sizes;
+}
+
 /// autotp-run as processes.
 llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
   std::string command =
@@ -184,7 +194,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.isQuiet = true;
   if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
     return error;
-  Trained run{readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
+  Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
   llvm::sys::fs::remove_directories(base);
   return run;

@@ -27,6 +27,7 @@ struct Mesh {
 };
 
 struct Trained {
+  std::vector<int64_t> shardedSizes; ///< of the axes that the manifest says lie on tp, in ascending order
   std::vector<double> losses;
   std::map<std::string, std::vector<double>> gradients, weights;
 };
