@@ -9,6 +9,8 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 
+#include <set>
+
 namespace autotp {
 namespace {
 
@@ -139,6 +141,63 @@ private:
     return true;
   }
 
+  /// Where a sum runs over a dimension of which several coordinates hold a part alike (a whole segment beside a sharded
+  /// one), each element counts on the first that holds it: on the others it is 0 in one operand.
+  void countOnce(NodeId id, llvm::MutableArrayRef<ValueId> operands) {
+    const Node &node = g_.node(id);
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    if (!p_.reductions.isPartial[node.results[0]]) return;
+    std::set<AxisId> contracted;
+    for (AxisId term : terms.contracted[0])
+      for (AxisId leaf : arena_.leaves(term))
+        contracted.insert(arena_.find(leaf));
+    auto isContracted = [&](AxisId term) {
+      return term != kNoAxis && isSharded(arena_, term, p_.assignment) &&
+             llvm::any_of(arena_.leaves(term), [&](AxisId leaf) { return contracted.count(arena_.find(leaf)); });
+    };
+    llvm::SmallVector<AxisId, 2> counted;
+    for (unsigned k = 0; k < operands.size(); ++k)
+      for (auto [d, term] : indexed(terms.ins[k])) {
+        if (!isContracted(term) || llvm::is_contained(counted, arena_.find(term))) continue;
+        counted.push_back(arena_.find(term));
+        operands[k] = withoutRepeated(id, k, d, operands[k]);
+      }
+  }
+
+  /// Zeros along dimension d for all that an earlier coordinate adds to the same elements of the sum. What one repeats
+  /// as a whole is left to isFirstAtNode().
+  ValueId withoutRepeated(NodeId id, unsigned k, size_t d, ValueId local) {
+    Covers own = wantedBy(id, k, coordinate_);
+    std::vector<Cover> earlier;
+    for (int c = 0; c < coordinate_; ++c)
+      if (isSameBut(id, c, p_.axes.nodes[id].terms.ins[k][d])) earlier.push_back(wantedBy(id, k, c)[d]);
+    Array keep(Type{DType::Bool, Shape(own.size(), 1)});
+    keep.data.clear();
+    for (const Interval &interval : own[d])
+      for (int64_t at = interval.begin; at < interval.end; ++at)
+        keep.data.push_back(llvm::none_of(earlier, [&](const Cover &cover) {
+          return llvm::any_of(cover, [&](const Interval &held) { return held.begin <= at && at < held.end; });
+        }));
+    keep.type.shape[d] = int64_t(keep.data.size());
+    size_t kept = size_t(llvm::count(keep.data, 1.0));
+    if (kept == 0 || kept == keep.data.size()) return local;
+    ValueId mask = program_.graph.addConstant("first_holder", toTensor(keep));
+    return b_.make("where", {mask, local, b_.scalar(program_.graph.type(local).dtype, 0)});
+  }
+
+  /// Whether coordinate c holds the same of all dimensions of a node's operands but those of this term.
+  bool isSameBut(NodeId id, int c, AxisId term) const {
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    for (unsigned k = 0; k < terms.ins.size(); ++k) {
+      Covers own = wantedBy(id, k, coordinate_), other = wantedBy(id, k, c);
+      for (size_t d = 0; d < own.size(); ++d) {
+        bool isTerm = terms.ins[k][d] != kNoAxis && arena_.find(terms.ins[k][d]) == arena_.find(term);
+        if (!isTerm && !(own[d] == other[d])) return false;
+      }
+    }
+    return true;
+  }
+
   void visit(NodeId id) {
     const Node &node = g_.node(id);
     if (node.is("full")) return;
@@ -151,6 +210,7 @@ private:
     llvm::SmallVector<Type, 3> types;
     for (ValueId result : node.results)
       types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
+    if (!passes && opOf(node).linearity == Linearity::Each) countOnce(id, operands);
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
     for (const auto &[j, result] : indexed(node.results)) {
       ValueId local = results[j];

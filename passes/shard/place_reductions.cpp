@@ -24,7 +24,9 @@ LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, con
   return set;
 }
 
-bool isLinearIn(const OpDef &row, const Node &node, unsigned operand) {
+bool isLinearIn(const Graph &graph, const OpDef &row, const Node &node, unsigned operand) {
+  bool rounds = isFloat(graph.type(node.operands[operand]).dtype) && !isFloat(graph.type(node.results[0]).dtype);
+  if (rounds) return false; // a cast to integers
   switch (row.linearity) {
   case Linearity::None:
     return false;
@@ -139,7 +141,7 @@ private:
 bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId id, unsigned operand,
                    unsigned result) {
   const Node &node = graph.node(id);
-  if (!isLinearIn(opOf(node), node, operand)) return false;
+  if (!isLinearIn(graph, opOf(node), node, operand)) return false;
   const IndexTerms &terms = axes.nodes[id].terms;
   if (axes.nodes[id].isCut[operand]) return false;
   LeafSet own = assignedLeaves(axes.arena, terms.ins[operand], assignment);
