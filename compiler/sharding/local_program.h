@@ -15,7 +15,8 @@ struct LocalParameter {
   ValueId global;          ///< in the global graph
   ValueId local, gradient; ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
   llvm::SmallVector<Cover, 6> covers; ///< one a dimension
-  bool isFirstHolder;                 ///< no earlier coordinate holds the same part: it counts in the norm
+  llvm::SmallVector<Interval, 2>
+      counted; ///< flat local elements that no earlier coordinate holds: they count in the norm
 };
 
 struct LocalProgram {

@@ -109,6 +109,48 @@ bool isSame(const Covers &a, const Covers &b) {
   return true;
 }
 
+llvm::SmallVector<Interval, 2> heldFirst(const Covers &own, llvm::ArrayRef<Covers> earlier) {
+  const Shape shape = shapeOf(own);
+  const int64_t elements = Type{DType::F32, shape}.elements();
+  auto sharesElements = [&](const Covers &other) {
+    for (size_t d = 0; d < own.size(); ++d)
+      if (!overlap(own[d], other[d])) return false;
+    return true;
+  };
+  llvm::SmallVector<const Covers *, 4> sharing;
+  for (const Covers &other : earlier)
+    if (isSame(own, other))
+      return {};
+    else if (sharesElements(other))
+      sharing.push_back(&other);
+  if (sharing.empty()) return {{0, elements}};
+  // [sharing coordinate][dimension][local index]: whether it holds that index.
+  std::vector<std::vector<std::vector<bool>>> holds;
+  for (const Covers *other : sharing) {
+    auto &dimensions = holds.emplace_back(own.size());
+    for (size_t d = 0; d < own.size(); ++d)
+      for (const Interval &interval : own[d])
+        for (int64_t at = interval.begin; at < interval.end; ++at)
+          dimensions[d].push_back(overlap({{at, at + 1}}, (*other)[d]));
+  }
+  llvm::SmallVector<Interval, 2> first;
+  llvm::SmallVector<int64_t, 6> index(own.size(), 0);
+  for (int64_t e = 0; e < elements; ++e) {
+    bool isHeld = llvm::any_of(holds, [&](const std::vector<std::vector<bool>> &dimensions) {
+      for (size_t d = 0; d < index.size(); ++d)
+        if (!dimensions[d][size_t(index[d])]) return false;
+      return true;
+    });
+    if (!isHeld && !first.empty() && first.back().end == e)
+      ++first.back().end;
+    else if (!isHeld)
+      first.push_back({e, e + 1});
+    for (size_t d = index.size(); d-- > 0 && ++index[d] == shape[d];)
+      index[d] = 0;
+  }
+  return first;
+}
+
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to) {
   for (size_t d = 0; d < from.size(); ++d) {
     if (isSame(from[d], to[d])) continue;

@@ -15,6 +15,9 @@ bool isSame(const Covers &a, const Covers &b);
 /// The elements `to` of a value held as `from`; `to` must lie inside `from`. Free of communication: slices and concats.
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to);
 
+/// The flat local elements of `own` that none of `earlier` holds.
+llvm::SmallVector<Interval, 2> heldFirst(const Covers &own, llvm::ArrayRef<Covers> earlier);
+
 /// The part `covers` of a constant.
 Tensor partOf(const Tensor &tensor, const Covers &covers);
 

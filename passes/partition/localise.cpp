@@ -50,14 +50,15 @@ private:
   void addParameter(const ParameterInfo &info) {
     ValueId id = info.value;
     Type type = g_.type(id);
-    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), true};
+    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), {}};
     type.shape = shapeOf(parameter.covers);
     bool isWhole = type == g_.type(id);
     parameter.local = local_[id] =
         program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
     program_.graph.parameters.push_back({parameter.local, info.aliases});
-    for (int other = 0; other < coordinate_; ++other)
-      parameter.isFirstHolder &= !isSame(heldOf(id, other), parameter.covers);
+    llvm::SmallVector<Covers, 8> earlier = heldByAll(id);
+    earlier.truncate(size_t(coordinate_));
+    parameter.counted = heldFirst(parameter.covers, earlier);
     program_.parameters.push_back(std::move(parameter));
   }
 

@@ -169,7 +169,7 @@ private:
     for (unsigned i = 0; i < p_.buckets.size(); ++i) {
       gradients.push_back(reducedGradient(s, b, p_.buckets[i]));
       ValueId own = b.make("sum_squares", {gradients.back()},
-                           segments(i, [](const PlacedParameter &p) { return p.local.isFirstHolder; }));
+                           segments(i, [](const PlacedParameter &p) { return p.local.counted; }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
@@ -213,8 +213,10 @@ private:
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
     ValueId parameters = source(s, bucket.parameters, type, bucket.dpSlice);
     const OptimizerOptions &o = o_.optimizer;
-    Attributes attributes = segments(
-        i, [&](const PlacedParameter &p) { return o.decaysAll || global_.type(p.local.global).shape.size() >= 2; });
+    Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
+      if (!o.decaysAll && global_.type(p.local.global).shape.size() < 2) return {};
+      return {{0, p_.microStep.graph.type(p.local.local).elements()}};
+    });
     for (auto [name, value] :
          {std::pair("beta1", o.beta1), {"beta2", o.beta2}, {"epsilon", o.epsilon}, {"weight_decay", o.weightDecay}})
       attributes.set(name, value);
@@ -229,12 +231,14 @@ private:
     store(s, b.makeTyped("all_gather_into", {updated[0], whole}, s.graph.type(whole), group), {bucket.parameters});
   }
 
-  /// {begins, ends, dp_slice} of the bucket's parameters for which `isIn` holds.
-  Attributes segments(unsigned bucket, llvm::function_ref<bool(const PlacedParameter &)> isIn) const {
+  using Intervals = llvm::SmallVector<Interval, 2>;
+  /// {begins, ends, dp_slice} of those elements of the bucket's parameters that `elementsOf` names.
+  Attributes segments(unsigned bucket, llvm::function_ref<Intervals(const PlacedParameter &)> elementsOf) const {
     Segments segments;
     for (const PlacedParameter &p : p_.parameters)
-      if (p.bucket == bucket && isIn(p))
-        segments.add(p.begin, p.begin + p_.microStep.graph.type(p.local.local).elements());
+      if (p.bucket == bucket)
+        for (const Interval &interval : elementsOf(p))
+          segments.add(p.begin + interval.begin, p.begin + interval.end);
     return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", p_.buckets[bucket].dpSlice}};
   }
 
