@@ -79,6 +79,10 @@ bool isSharded(const AxisArena &arena, AxisId term, const Assignment &assignment
   return term != kNoAxis && llvm::any_of(arena.leaves(term), [&](AxisId leaf) { return assignment.has(leaf); });
 }
 
+bool contains(const Cover &cover, int64_t index) {
+  return llvm::any_of(cover, [&](const Interval &held) { return held.begin <= index && index < held.end; });
+}
+
 std::vector<Interval> evenIntervals(int64_t size, int64_t n) {
   std::vector<Interval> all;
   for (int64_t i = 0, at = 0; i < n; ++i) {

@@ -31,6 +31,8 @@ Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, i
 int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate);
 bool isSharded(const AxisArena &arena, AxisId term, const Assignment &assignment);
 
+bool contains(const Cover &cover, int64_t index);
+
 /// n intervals that tile `size`; the first ones have one more; may be empty.
 std::vector<Interval> evenIntervals(int64_t size, int64_t n);
 /// For each coordinate its interval of kv and of group; they tile the plane (AXES section 2).

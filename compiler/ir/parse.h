@@ -10,8 +10,7 @@ namespace autotp {
 
 /// `internOp` gives the static spelling of an operator's name, or an empty text where there is no such operator: the
 /// operator table lies above the IR. Constants that were printed by digest come back without contents
-/// (Contents::Whole keeps them). Origins are not
-/// in the text. Errors name the line.
+/// (Contents::Whole keeps them). Origins are not in the text. Errors name the line.
 llvm::Expected<Graph> parse(llvm::StringRef text, llvm::function_ref<llvm::StringRef(llvm::StringRef)> internOp);
 
 } // namespace autotp

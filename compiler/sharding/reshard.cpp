@@ -131,7 +131,7 @@ llvm::SmallVector<Interval, 2> heldFirst(const Covers &own, llvm::ArrayRef<Cover
     for (size_t d = 0; d < own.size(); ++d)
       for (const Interval &interval : own[d])
         for (int64_t at = interval.begin; at < interval.end; ++at)
-          dimensions[d].push_back(overlap({{at, at + 1}}, (*other)[d]));
+          dimensions[d].push_back(contains((*other)[d], at));
   }
   llvm::SmallVector<Interval, 2> first;
   llvm::SmallVector<int64_t, 6> index(own.size(), 0);

@@ -116,15 +116,15 @@ private:
     const Node &node = g_.node(id);
     ValueId value = node.operands[k];
     Covers wanted = wantedBy(id, k, coordinate_);
-    bool isMasked = passes && opOf(node).linearity == Linearity::Together && !isPending(value) &&
-                    !isFirstHolder(id, node.results[0]);
+    bool isMasked =
+        passes && opOf(node).linearity == Linearity::Together && !isPending(value) && !isFirstHolder(node.results[0]);
     if (isMasked) return b_.full(Type{g_.type(value).dtype, shapeOf(wanted)}, 0);
     return part(
         value, [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
   }
 
   /// Whether no earlier coordinate holds the same part of `value`.
-  bool isFirstHolder(NodeId, ValueId value) const {
+  bool isFirstHolder(ValueId value) const {
     Covers own = heldOf(value, coordinate_);
     for (int c = 0; c < coordinate_; ++c)
       if (isSame(heldOf(value, c), own)) return false;
@@ -133,11 +133,20 @@ private:
 
   /// Whether no earlier coordinate holds the same points of the operator's iteration space.
   bool isFirstAtNode(NodeId id) const {
-    for (int c = 0; c < coordinate_; ++c) {
-      bool same = true;
-      for (unsigned k = 0; k < g_.node(id).operands.size() && same; ++k)
-        same = isSame(wantedBy(id, k, c), wantedBy(id, k, coordinate_));
-      if (same) return false;
+    for (int c = 0; c < coordinate_; ++c)
+      if (isSameAtNode(id, c)) return false;
+    return true;
+  }
+
+  /// Whether coordinate c holds the same of a node's operands, in all dimensions but those of the term `leftOut`.
+  bool isSameAtNode(NodeId id, int c, AxisId leftOut = kNoAxis) const {
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    for (unsigned k = 0; k < terms.ins.size(); ++k) {
+      Covers own = wantedBy(id, k, coordinate_), other = wantedBy(id, k, c);
+      for (auto [d, term] : indexed(terms.ins[k])) {
+        bool isLeftOut = leftOut != kNoAxis && term != kNoAxis && arena_.find(term) == arena_.find(leftOut);
+        if (!isLeftOut && own[d] != other[d]) return false;
+      }
     }
     return true;
   }
@@ -171,32 +180,17 @@ private:
     Covers own = wantedBy(id, k, coordinate_);
     std::vector<Cover> earlier;
     for (int c = 0; c < coordinate_; ++c)
-      if (isSameBut(id, c, p_.axes.nodes[id].terms.ins[k][d])) earlier.push_back(wantedBy(id, k, c)[d]);
+      if (isSameAtNode(id, c, p_.axes.nodes[id].terms.ins[k][d])) earlier.push_back(wantedBy(id, k, c)[d]);
     Array keep(Type{DType::Bool, Shape(own.size(), 1)});
     keep.data.clear();
     for (const Interval &interval : own[d])
       for (int64_t at = interval.begin; at < interval.end; ++at)
-        keep.data.push_back(llvm::none_of(earlier, [&](const Cover &cover) {
-          return llvm::any_of(cover, [&](const Interval &held) { return held.begin <= at && at < held.end; });
-        }));
+        keep.data.push_back(llvm::none_of(earlier, [&](const Cover &cover) { return contains(cover, at); }));
     keep.type.shape[d] = int64_t(keep.data.size());
     size_t kept = size_t(llvm::count(keep.data, 1.0));
     if (kept == 0 || kept == keep.data.size()) return local;
     ValueId mask = program_.graph.addConstant("first_holder", toTensor(keep));
     return b_.make("where", {mask, local, b_.scalar(program_.graph.type(local).dtype, 0)});
-  }
-
-  /// Whether coordinate c holds the same of all dimensions of a node's operands but those of this term.
-  bool isSameBut(NodeId id, int c, AxisId term) const {
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
-    for (unsigned k = 0; k < terms.ins.size(); ++k) {
-      Covers own = wantedBy(id, k, coordinate_), other = wantedBy(id, k, c);
-      for (size_t d = 0; d < own.size(); ++d) {
-        bool isTerm = terms.ins[k][d] != kNoAxis && arena_.find(terms.ins[k][d]) == arena_.find(term);
-        if (!isTerm && !(own[d] == other[d])) return false;
-      }
-    }
-    return true;
   }
 
   void visit(NodeId id) {
