@@ -1,7 +1,6 @@
 // A step allocates nothing: counted on real models, over four ranks, from the second step on.
-#include "passes/pipeline.h"
 #include "runtime/base/error.h"
-#include "runtime/execute/executor.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -45,18 +44,11 @@ llvm::Error runRank(const CompiledModel &compiled, Communicator &comm, std::barr
   auto executor = Executor::create(compiled.emitted[size_t(comm.rank() % 2)], 2, 2, comm, makeCpuDevice(1));
   if (!executor) return executor.takeError();
   initialiseWeights(**executor, 1);
-  auto step = [&]() -> llvm::Error {
-    (*executor)->zeroAccumulators();
-    if (llvm::Error error = (*executor)->run("micro_step")) return error;
-    (*executor)->setScalar("learning_rate", 1e-3f);
-    (*executor)->setScalar("step", 1);
-    return (*executor)->run("optimizer_step");
-  };
-  if (llvm::Error error = step()) return error; // libraries may allocate on first use
+  if (llvm::Error error = runStep(**executor, 1)) return error; // libraries may allocate on first use
   together.arrive_and_wait();
   isCounting = true;
-  for (int i = 0; i < 3; ++i)
-    if (llvm::Error error = step()) return error;
+  for (int step = 2; step <= 4; ++step)
+    if (llvm::Error error = runStep(**executor, step)) return error;
   together.arrive_and_wait();
   isCounting = false;
   together.arrive_and_wait();
@@ -65,12 +57,7 @@ llvm::Error runRank(const CompiledModel &compiled, Communicator &comm, std::barr
 
 TEST(Allocations, NoneInAStep) {
   for (const char *fixture : {"llama", "gpt2", "mlp"}) {
-    CompileOptions options;
-    options.model = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture + "/model.onnx";
-    options.import.microBatch = 2;
-    options.import.shapes["seq"] = 32;
-    options.shard = ShardMode::All;
-    options.threads = 1;
+    CompileOptions options = fixtureOptions(fixture);
     options.step.tp = options.step.dp = options.step.zero = 2;
     CompiledModel compiled = llvm::cantFail(compile(options));
     allocations = 0;

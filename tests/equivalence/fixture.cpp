@@ -1,4 +1,5 @@
 #include "tests/equivalence/fixture.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include "passes/emit/emit_program.h"
 #include "passes/emit/write_plan.h"
@@ -159,13 +160,9 @@ std::string Mesh::text() const {
 
 llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
                               const RunAs &runAs) {
-  CompileOptions options;
-  options.model = folderOf(fixture) + "/model.onnx";
+  CompileOptions options = fixtureOptions(fixture);
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
-  options.import.shapes["seq"] = 32;
-  options.shard = ShardMode::All;
   options.recognise = runAs.recognise;
-  options.threads = 1;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
   options.step.zero = mesh.zero;

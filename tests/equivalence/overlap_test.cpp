@@ -1,8 +1,7 @@
 // A dimension of which a part is sharded and a part is whole: every coordinate holds the whole part, and it counts
 // once.
-#include "passes/pipeline.h"
-#include "runtime/execute/executor.h"
 #include "tests/compiler/onnx/model_file.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include <thread>
 
@@ -32,13 +31,8 @@ Numbers train(const std::string &model, int tp) {
       std::span<std::byte> x = executor->bytes(executor->input("x")->tensor());
       for (size_t i = 0; i < x.size() / sizeof(float); ++i)
         reinterpret_cast<float *>(x.data())[i] = float(int(i * 7 % 11) - 5);
-      for (int step = 1; step <= 2; ++step) {
-        executor->zeroAccumulators();
-        llvm::cantFail(executor->run("micro_step"));
-        executor->setScalar("learning_rate", 1e-3f);
-        executor->setScalar("step", float(step));
-        llvm::cantFail(executor->run("optimizer_step"));
-      }
+      for (int step = 1; step <= 2; ++step)
+        llvm::cantFail(runStep(*executor, step));
       if (comm->rank() == 0) numbers = {executor->scalar("loss"), executor->scalar("grad_norm")};
       comm->barrier();
     });

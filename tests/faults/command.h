@@ -19,6 +19,7 @@ inline std::string contentsOf(const std::string &path) {
 struct Ended {
   int code;
   std::string out, err;
+  uint64_t peakBytes; ///< the most memory that was resident
 };
 
 /// A folder of one test, in which commands run.
@@ -41,9 +42,11 @@ protected:
     constexpr unsigned kSeconds = 60;
     std::filesystem::remove(out); // a redirection does not cut what is there
     std::filesystem::remove(err);
-    int code = llvm::sys::ExecuteAndWait(words[0], views, llvm::None, redirects, kSeconds, /*MemoryLimit=*/0, &message);
+    llvm::Optional<llvm::sys::ProcessStatistics> statistics;
+    int code = llvm::sys::ExecuteAndWait(words[0], views, llvm::None, redirects, kSeconds, /*MemoryLimit=*/0, &message,
+                                         nullptr, &statistics);
     EXPECT_EQ(message, "") << arguments; // a crash, or more than kSeconds
-    return {code, contentsOf(out), contentsOf(err)};
+    return {code, contentsOf(out), contentsOf(err), statistics ? statistics->PeakMemory * 1024 : 0};
   }
 
   void succeeds(const std::string &arguments) const {

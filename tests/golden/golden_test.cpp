@@ -1,9 +1,8 @@
 // What the compiler decides on the fixtures, as text that a reviewer reads. UPDATE_GOLDEN=1 rewrites the files.
 #include "compiler/ir/print.h"
-#include "passes/emit/emit_program.h"
-#include "passes/pipeline.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -16,12 +15,7 @@ namespace autotp {
 namespace {
 
 CompileOptions optionsFor(const std::string &fixture, int tp, int dp) {
-  CompileOptions options;
-  options.model = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture + "/model.onnx";
-  options.import.microBatch = 2;
-  options.import.shapes["seq"] = 32;
-  options.shard = ShardMode::All;
-  options.threads = 1;
+  CompileOptions options = test::fixtureOptions(fixture);
   options.step.tp = tp;
   options.step.dp = dp;
   return options;

@@ -1,0 +1,29 @@
+/// \file How tests compile a fixture, and what one step of training is to an executor.
+#pragma once
+
+#include "passes/pipeline.h"
+#include "runtime/execute/executor.h"
+
+namespace autotp::test {
+
+/// Every axis that divides parameters is sharded, and workspace is planned for one thread.
+inline CompileOptions fixtureOptions(const std::string &fixture) {
+  CompileOptions options;
+  options.model = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture + "/model.onnx";
+  options.import.microBatch = 2;
+  options.import.shapes["seq"] = 32;
+  options.shard = ShardMode::All;
+  options.threads = 1;
+  return options;
+}
+
+/// One micro-step and one update, `step` from 1.
+inline llvm::Error runStep(Executor &executor, int step) {
+  executor.zeroAccumulators();
+  if (llvm::Error error = executor.run("micro_step")) return error;
+  executor.setScalar("learning_rate", 1e-3f);
+  executor.setScalar("step", float(step));
+  return executor.run("optimizer_step");
+}
+
+} // namespace autotp::test
