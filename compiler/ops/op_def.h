@@ -68,6 +68,8 @@ struct OpDef {
 const OpDef *findOp(llvm::StringRef name);
 /// The row of a node; the verifier has made sure that there is one.
 const OpDef &opOf(const Node &node);
+/// Whether a node is linear in operand `operand`, the others fixed: its row says so, and it does not round to integers.
+bool isLinearIn(const Graph &graph, const Node &node, unsigned operand);
 /// All rows, by name.
 llvm::ArrayRef<const OpDef *> allOps();
 

@@ -36,6 +36,24 @@ const OpDef &opOf(const Node &node) {
   return *row;
 }
 
+bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {
+  const OpDef &row = opOf(node);
+  bool rounds = isFloat(graph.type(node.operands[operand]).dtype) && !isFloat(graph.type(node.results[0]).dtype);
+  if (rounds) return false; // a cast to integers
+  switch (row.linearity) {
+  case Linearity::None:
+    return false;
+  case Linearity::Each:
+  case Linearity::Together:
+    return true;
+  case Linearity::First:
+    return operand == 0;
+  case Linearity::Last:
+    return operand == (row.gradientOperand < 0 ? node.operands.size() - 1 : unsigned(row.gradientOperand));
+  }
+  return false;
+}
+
 llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }
 
 llvm::Expected<Types> inferSame(const OpCall &call) { return Types{call.operands[0]}; }

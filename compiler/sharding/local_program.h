@@ -22,6 +22,7 @@ struct LocalParameter {
 struct LocalProgram {
   Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
   std::vector<LocalParameter> parameters;
+  std::vector<ValueId> values; ///< by ValueId of the global graph: its part here; kNone where there is none
 };
 
 /// Everything that decides a local program.

@@ -1,5 +1,7 @@
 #include "compiler/sharding/reshard.h"
 
+#include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace autotp {
@@ -10,13 +12,6 @@ int64_t countOf(const Cover &cover) {
   for (const Interval &i : cover)
     n += i.end - i.begin;
   return n;
-}
-
-bool isSame(const Cover &a, const Cover &b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (a[i].begin != b[i].begin || a[i].end != b[i].end) return false;
-  return true;
 }
 
 bool overlap(const Cover &a, const Cover &b) {
@@ -103,57 +98,9 @@ Covers wholeCovers(llvm::ArrayRef<int64_t> shape) {
   return covers;
 }
 
-bool isSame(const Covers &a, const Covers &b) {
-  for (size_t d = 0; d < a.size(); ++d)
-    if (!isSame(a[d], b[d])) return false;
-  return true;
-}
-
-llvm::SmallVector<Interval, 2> heldFirst(const Covers &own, llvm::ArrayRef<Covers> earlier) {
-  const Shape shape = shapeOf(own);
-  const int64_t elements = Type{DType::F32, shape}.elements();
-  auto sharesElements = [&](const Covers &other) {
-    for (size_t d = 0; d < own.size(); ++d)
-      if (!overlap(own[d], other[d])) return false;
-    return true;
-  };
-  llvm::SmallVector<const Covers *, 4> sharing;
-  for (const Covers &other : earlier)
-    if (isSame(own, other))
-      return {};
-    else if (sharesElements(other))
-      sharing.push_back(&other);
-  if (sharing.empty()) return {{0, elements}};
-  // [sharing coordinate][dimension][local index]: whether it holds that index.
-  std::vector<std::vector<std::vector<bool>>> holds;
-  for (const Covers *other : sharing) {
-    auto &dimensions = holds.emplace_back(own.size());
-    for (size_t d = 0; d < own.size(); ++d)
-      for (const Interval &interval : own[d])
-        for (int64_t at = interval.begin; at < interval.end; ++at)
-          dimensions[d].push_back(contains((*other)[d], at));
-  }
-  llvm::SmallVector<Interval, 2> first;
-  llvm::SmallVector<int64_t, 6> index(own.size(), 0);
-  for (int64_t e = 0; e < elements; ++e) {
-    bool isHeld = llvm::any_of(holds, [&](const std::vector<std::vector<bool>> &dimensions) {
-      for (size_t d = 0; d < index.size(); ++d)
-        if (!dimensions[d][size_t(index[d])]) return false;
-      return true;
-    });
-    if (!isHeld && !first.empty() && first.back().end == e)
-      ++first.back().end;
-    else if (!isHeld)
-      first.push_back({e, e + 1});
-    for (size_t d = index.size(); d-- > 0 && ++index[d] == shape[d];)
-      index[d] = 0;
-  }
-  return first;
-}
-
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to) {
   for (size_t d = 0; d < from.size(); ++d) {
-    if (isSame(from[d], to[d])) continue;
+    if (from[d] == to[d]) continue;
     llvm::SmallVector<ValueId, 4> parts;
     for (const Interval &piece : commonPieces(from[d], to[d]))
       parts.push_back(slice(b, value, int64_t(d), positionOf(from[d], piece.begin), piece.end - piece.begin));
@@ -189,6 +136,69 @@ Tensor partOf(const Tensor &tensor, const Covers &covers) {
   return ownedTensor(type, std::move(bytes));
 }
 
+namespace {
+
+/// The parts of all coordinates, side by side on each of them; `assemble` puts a box of the value together.
+struct Parts {
+  Builder &b;
+  llvm::ArrayRef<Covers> held;
+  llvm::SmallVector<ValueId, 8> values;
+
+  static bool holds(const Cover &cover, Interval wanted) {
+    return wanted.begin >= wanted.end || llvm::any_of(cover, [&](const Interval &own) {
+             return own.begin <= wanted.begin && wanted.end <= own.end;
+           });
+  }
+  /// The first coordinate that holds all of `box`; -1: none does.
+  int holderOf(llvm::ArrayRef<Interval> box) const {
+    for (size_t c = 0; c < held.size(); ++c) {
+      bool holdsAll = true;
+      for (size_t d = 0; d < box.size(); ++d)
+        holdsAll &= holds(held[c][d], box[d]);
+      if (holdsAll) return int(c);
+    }
+    return -1;
+  }
+
+  /// Cuts the box along dimension `d` and later ones into the largest parts that one coordinate holds.
+  ValueId assemble(llvm::SmallVector<Interval, 6> box, size_t d) const {
+    if (int holder = holderOf(box); holder >= 0) {
+      Covers wanted;
+      for (Interval interval : box)
+        wanted.push_back(interval.begin < interval.end ? Cover{interval} : Cover());
+      return takePart(b, values[size_t(holder)], held[size_t(holder)], wanted);
+    }
+    assert(d < box.size() && "an element that no coordinate holds");
+    std::vector<int64_t> borders = bordersWithin(d, box[d]);
+    llvm::SmallVector<ValueId, 4> pieces;
+    for (size_t from = 0; from + 1 < borders.size();) {
+      llvm::SmallVector<Interval, 6> piece = box;
+      size_t to = borders.size() - 1;
+      for (; to > from + 1; --to) {
+        piece[d] = {borders[from], borders[to]};
+        if (holderOf(piece) >= 0) break;
+      }
+      piece[d] = {borders[from], borders[to]};
+      pieces.push_back(assemble(piece, d + 1));
+      from = to;
+    }
+    return concat(b, pieces, int64_t(d));
+  }
+
+  std::vector<int64_t> bordersWithin(size_t d, Interval wanted) const {
+    std::vector<int64_t> borders = {wanted.begin, wanted.end};
+    for (const Covers &covers : held)
+      for (const Interval &own : covers[d])
+        for (int64_t border : {own.begin, own.end})
+          if (wanted.begin < border && border < wanted.end) borders.push_back(border);
+    llvm::sort(borders);
+    borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
+    return borders;
+  }
+};
+
+} // namespace
+
 ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape) {
   llvm::SmallVector<int64_t, 6> counts, coordinates;
   int64_t total = 0;
@@ -200,36 +210,16 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
   ValueId flat = b.reshape(value, {b.graph.type(value).elements()});
   ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {total}),
                             {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
-  // Sum of the parts, each padded to the whole by its first holder, would do; parts of one sharded dimension are
-  // joined.
-  int64_t dim = -1;
-  for (size_t d = 0; d < shape.size() && dim < 0; ++d)
-    for (const Covers &covers : held)
-      if (countOf(covers[d]) != shape[d]) dim = int64_t(d);
-  struct Piece {
-    Interval interval;
-    size_t holder;
-  };
-  std::vector<Piece> pieces;
-  for (size_t c = 0; c < held.size(); ++c)
-    for (const Interval &i : held[c][dim < 0 ? 0 : dim])
-      pieces.push_back({i, c});
-  llvm::stable_sort(pieces, [](const Piece &x, const Piece &y) { return x.interval.begin < y.interval.begin; });
-  llvm::SmallVector<ValueId, 4> parts, joined;
-  int64_t offset = 0, at = 0;
+  Parts parts{b, held, {}};
+  int64_t offset = 0;
   for (size_t c = 0; c < held.size(); ++c) {
-    parts.push_back(b.reshape(slice(b, all, 0, offset, counts[c]), shapeOf(held[c])));
+    parts.values.push_back(b.reshape(slice(b, all, 0, offset, counts[c]), shapeOf(held[c])));
     offset += counts[c];
   }
-  if (dim < 0) return parts[0];
-  for (const Piece &piece : pieces) {
-    int64_t begin = std::max(piece.interval.begin, at);
-    if (begin >= piece.interval.end) continue;
-    joined.push_back(
-        slice(b, parts[piece.holder], dim, positionOf(held[piece.holder][dim], begin), piece.interval.end - begin));
-    at = piece.interval.end;
-  }
-  return concat(b, joined, dim);
+  llvm::SmallVector<Interval, 6> box;
+  for (int64_t size : shape)
+    box.push_back({0, size});
+  return parts.assemble(box, 0);
 }
 
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
@@ -238,9 +228,9 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
   bool areParts = false; // overlapping, but not equal
   for (size_t c = 0; c < held.size(); ++c) {
     all.push_back(int64_t(c));
-    if (isSame(held[c], held[coordinate])) sharers.push_back(int64_t(c));
+    if (held[c] == held[coordinate]) sharers.push_back(int64_t(c));
     for (size_t other = 0; other < c; ++other)
-      areParts |= overlap(held[c], held[other]) && !isSame(held[c], held[other]);
+      areParts |= overlap(held[c], held[other]) && held[c] != held[other];
   }
   auto reduce = [&](ValueId x, const llvm::SmallVector<int64_t, 6> &group) {
     return b.make("all_reduce", {x}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string("sum")}});

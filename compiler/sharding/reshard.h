@@ -1,22 +1,16 @@
 /// \file Moves between covers of one value on the tp axis, as nodes of a local graph.
 #pragma once
 
-#include "compiler/axes/cover.h"
 #include "compiler/ops/op_def.h"
+#include "compiler/sharding/first_holder.h"
 
 namespace autotp {
 
-using Covers = llvm::SmallVector<Cover, 6>;
-
 Shape shapeOf(const Covers &covers);
 Covers wholeCovers(llvm::ArrayRef<int64_t> shape);
-bool isSame(const Covers &a, const Covers &b);
 
 /// The elements `to` of a value held as `from`; `to` must lie inside `from`. Free of communication: slices and concats.
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to);
-
-/// The flat local elements of `own` that none of `earlier` holds.
-llvm::SmallVector<Interval, 2> heldFirst(const Covers &own, llvm::ArrayRef<Covers> earlier);
 
 /// The part `covers` of a constant.
 Tensor partOf(const Tensor &tensor, const Covers &covers);

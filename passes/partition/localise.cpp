@@ -9,8 +9,6 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 
-#include <set>
-
 namespace autotp {
 namespace {
 
@@ -42,6 +40,7 @@ public:
       visit(id);
     finish();
     program_.graph.removeDead();
+    program_.values = local_;
     if (errors_) return std::move(errors_);
     return std::move(program_);
   }
@@ -58,7 +57,7 @@ private:
     program_.graph.parameters.push_back({parameter.local, info.aliases});
     llvm::SmallVector<Covers, 8> earlier = heldByAll(id);
     earlier.truncate(size_t(coordinate_));
-    parameter.counted = heldFirst(parameter.covers, earlier);
+    parameter.counted = flatFirstHeld(parameter.covers, earlier);
     program_.parameters.push_back(std::move(parameter));
   }
 
@@ -93,8 +92,8 @@ private:
     bool isHeld = true, isWhole = true;
     for (int c = 0; c < p_.tp && mayDiffer; ++c) {
       Covers held = heldOf(id, c);
-      isHeld &= isSame(held, wanted(c));
-      isWhole &= isSame(held, wholeCovers(value.type.shape));
+      isHeld &= held == wanted(c);
+      isWhole &= held == wholeCovers(value.type.shape);
     }
     if (isHeld) return local_[id];
     if (isWhole) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
@@ -106,91 +105,58 @@ private:
     const Value &value = g_.value(id);
     auto &known = constants_[id];
     for (const auto &[covers, local] : known)
-      if (isSame(covers, wanted)) return local;
+      if (covers == wanted) return local;
     ValueId local = program_.graph.addConstant(value.name, partOf(*value.contents, wanted));
     known.push_back({wanted, local});
     return local;
   }
 
-  ValueId operand(NodeId id, unsigned k, bool passes) {
-    const Node &node = g_.node(id);
-    ValueId value = node.operands[k];
-    Covers wanted = wantedBy(id, k, coordinate_);
-    bool isMasked =
-        passes && opOf(node).linearity == Linearity::Together && !isPending(value) && !isFirstHolder(node.results[0]);
-    if (isMasked) return b_.full(Type{g_.type(value).dtype, shapeOf(wanted)}, 0);
+  ValueId operand(NodeId id, unsigned k) {
     return part(
-        value, [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
+        g_.node(id).operands[k], [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
   }
 
-  /// Whether no earlier coordinate holds the same part of `value`.
-  bool isFirstHolder(ValueId value) const {
-    Covers own = heldOf(value, coordinate_);
+  /// Which points of a box this coordinate is the first to hold; the box is given for each coordinate.
+  FirstHeld firstHere(CoversOf box) const {
+    llvm::SmallVector<Covers, 8> earlier;
     for (int c = 0; c < coordinate_; ++c)
-      if (isSame(heldOf(value, c), own)) return false;
-    return true;
+      earlier.push_back(box(c));
+    return firstHeld(box(coordinate_), earlier);
   }
 
-  /// Whether no earlier coordinate holds the same points of the operator's iteration space.
-  bool isFirstAtNode(NodeId id) const {
-    for (int c = 0; c < coordinate_; ++c)
-      if (isSameAtNode(id, c)) return false;
-    return true;
+  /// `local` with zeros where it does not count. `dims`: for each deciding dimension of `first` that of the value.
+  ValueId masked(ValueId local, const FirstHeld &first, llvm::ArrayRef<size_t> dims) {
+    Array mask = first.mask;
+    mask.type.shape.assign(program_.graph.type(local).shape.size(), 1);
+    for (size_t i = 0; i < dims.size(); ++i)
+      mask.type.shape[dims[i]] = first.mask.type.shape[i];
+    ValueId counts = program_.graph.addConstant("first_holder", toTensor(mask));
+    return b_.make("where", {counts, local, b_.scalar(program_.graph.type(local).dtype, 0)});
   }
 
-  /// Whether coordinate c holds the same of a node's operands, in all dimensions but those of the term `leftOut`.
-  bool isSameAtNode(NodeId id, int c, AxisId leftOut = kNoAxis) const {
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
-    for (unsigned k = 0; k < terms.ins.size(); ++k) {
-      Covers own = wantedBy(id, k, coordinate_), other = wantedBy(id, k, c);
-      for (auto [d, term] : indexed(terms.ins[k])) {
-        bool isLeftOut = leftOut != kNoAxis && term != kNoAxis && arena_.find(term) == arena_.find(leftOut);
-        if (!isLeftOut && own[d] != other[d]) return false;
-      }
-    }
-    return true;
-  }
-
-  /// Where a sum runs over a dimension of which several coordinates hold a part alike (a whole segment beside a sharded
-  /// one), each element counts on the first that holds it: on the others it is 0 in one operand.
-  void countOnce(NodeId id, llvm::MutableArrayRef<ValueId> operands) {
+  /// An addend that is not pending beside pending ones: kept by the first holder of each element, 0 elsewhere. Of a
+  /// concat the elements are the operand's own; of a sum those of the result that the addend is spread over.
+  ValueId addendOnce(NodeId id, unsigned k, ValueId local) {
     const Node &node = g_.node(id);
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
-    if (!p_.reductions.isPartial[node.results[0]]) return;
-    std::set<AxisId> contracted;
-    for (AxisId term : terms.contracted[0])
-      for (AxisId leaf : arena_.leaves(term))
-        contracted.insert(arena_.find(leaf));
-    auto isContracted = [&](AxisId term) {
-      return term != kNoAxis && isSharded(arena_, term, p_.assignment) &&
-             llvm::any_of(arena_.leaves(term), [&](AxisId leaf) { return contracted.count(arena_.find(leaf)); });
-    };
-    llvm::SmallVector<AxisId, 2> counted;
-    for (unsigned k = 0; k < operands.size(); ++k)
-      for (auto [d, term] : indexed(terms.ins[k])) {
-        if (!isContracted(term) || llvm::is_contained(counted, arena_.find(term))) continue;
-        counted.push_back(arena_.find(term));
-        operands[k] = withoutRepeated(id, k, d, operands[k]);
-      }
+    bool isOwn = p_.axes.nodes[id].terms.cutDim >= 0;
+    FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : heldOf(node.results[0], c); });
+    if (first.points == FirstHeld::Points::All) return local;
+    Type type = program_.graph.type(local);
+    if (first.points == FirstHeld::Points::None) return b_.full(type, 0);
+    if (!isOwn) {
+      type.shape = shapeOf(heldOf(node.results[0], coordinate_));
+      if (program_.graph.type(local).shape != type.shape) local = b_.makeTyped("expand", {local}, type);
+    }
+    return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
   }
 
-  /// Zeros along dimension d for all that an earlier coordinate adds to the same elements of the sum. What one repeats
-  /// as a whole is left to isFirstAtNode().
-  ValueId withoutRepeated(NodeId id, unsigned k, size_t d, ValueId local) {
-    Covers own = wantedBy(id, k, coordinate_);
-    std::vector<Cover> earlier;
-    for (int c = 0; c < coordinate_; ++c)
-      if (isSameAtNode(id, c, p_.axes.nodes[id].terms.ins[k][d])) earlier.push_back(wantedBy(id, k, c)[d]);
-    Array keep(Type{DType::Bool, Shape(own.size(), 1)});
-    keep.data.clear();
-    for (const Interval &interval : own[d])
-      for (int64_t at = interval.begin; at < interval.end; ++at)
-        keep.data.push_back(llvm::none_of(earlier, [&](const Cover &cover) { return contains(cover, at); }));
-    keep.type.shape[d] = int64_t(keep.data.size());
-    size_t kept = size_t(llvm::count(keep.data, 1.0));
-    if (kept == 0 || kept == keep.data.size()) return local;
-    ValueId mask = program_.graph.addConstant("first_holder", toTensor(keep));
-    return b_.make("where", {mask, local, b_.scalar(program_.graph.type(local).dtype, 0)});
+  /// The iteration space of a node: its operands' dimensions, each term once.
+  llvm::SmallVector<AxisId, 8> pointTerms(NodeId id) const {
+    llvm::SmallVector<AxisId, 8> all;
+    for (const auto &operand : p_.axes.nodes[id].terms.ins)
+      for (AxisId term : operand)
+        if (term != kNoAxis && !llvm::is_contained(all, arena_.find(term))) all.push_back(arena_.find(term));
+    return all;
   }
 
   void visit(NodeId id) {
@@ -200,20 +166,74 @@ private:
     b_.backward = node.backward;
     bool passes = llvm::any_of(node.operands, [&](ValueId v) { return isPending(v); });
     llvm::SmallVector<ValueId, 6> operands;
-    for (unsigned k = 0; k < node.operands.size(); ++k)
-      operands.push_back(operand(id, k, passes));
+    for (unsigned k = 0; k < node.operands.size(); ++k) {
+      operands.push_back(operand(id, k));
+      if (passes && opOf(node).linearity == Linearity::Together && !isPending(node.operands[k]))
+        operands.back() = addendOnce(id, k, operands.back());
+    }
     llvm::SmallVector<Type, 3> types;
     for (ValueId result : node.results)
       types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
-    if (!passes && opOf(node).linearity == Linearity::Each) countOnce(id, operands);
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
+    if (!passes && llvm::any_of(node.results, [&](ValueId r) { return p_.reductions.isPartial[r]; }))
+      countOnce(id, operands, types, results);
     for (const auto &[j, result] : indexed(node.results)) {
-      ValueId local = results[j];
-      if (p_.reductions.isPartial[result] && !passes && !isFirstAtNode(id)) local = b_.full(types[j], 0);
-      if (p_.reductions.isReduced[result])
-        local = reduceSum(b_, local, heldByAll(result), g_.type(result).shape, coordinate_);
-      local_[result] = local;
+      local_[result] = p_.reductions.isReduced[result]
+                           ? reduceSum(b_, results[j], heldByAll(result), g_.type(result).shape, coordinate_)
+                           : results[j];
     }
+  }
+
+  /// Where an operator's sum is pending, each point of its iteration space counts on the first coordinate that holds it
+  /// (a whole segment beside a sharded one is held by all): on the others, one operand in which the operator is linear
+  /// is 0 there. Results that are not pending keep all points.
+  void countOnce(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types,
+                 llvm::MutableArrayRef<ValueId> results) {
+    const Node &node = g_.node(id);
+    llvm::SmallVector<AxisId, 8> terms = pointTerms(id);
+    FirstHeld first = firstHere([&](int c) {
+      Covers box;
+      for (AxisId term : terms)
+        box.push_back(cover(arena_, term, p_.assignment, c));
+      return box;
+    });
+    if (first.points == FirstHeld::Points::All) return;
+    llvm::SmallVector<ValueId, 3> counted;
+    if (first.points == FirstHeld::Points::None) {
+      for (const Type &type : types)
+        counted.push_back(b_.full(type, 0));
+    } else {
+      std::vector<AxisId> deciding;
+      for (unsigned d : first.deciding)
+        deciding.push_back(terms[d]);
+      llvm::SmallVector<ValueId, 6> once(operands.begin(), operands.end());
+      if (!maskOneOperand(id, first, deciding, once)) {
+        errors_ = llvm::joinErrors(std::move(errors_),
+                                   problem("node '" + escaped(node.origin) + "'",
+                                           "what several coordinates hold of it cannot be counted once",
+                                           "report this, with the model"));
+        return;
+      }
+      counted = compute(id, once, types);
+    }
+    for (const auto &[j, result] : indexed(node.results))
+      if (p_.reductions.isPartial[result]) results[j] = counted[j];
+  }
+
+  /// False where no operand in which the operator is linear has all deciding dimensions.
+  bool maskOneOperand(NodeId id, const FirstHeld &first, llvm::ArrayRef<AxisId> deciding,
+                      llvm::MutableArrayRef<ValueId> operands) {
+    const Node &node = g_.node(id);
+    for (unsigned k = 0; k < operands.size(); ++k) {
+      llvm::SmallVector<size_t, 2> dims;
+      for (AxisId wanted : deciding)
+        for (const auto &[d, term] : indexed(p_.axes.nodes[id].terms.ins[k]))
+          if (term != kNoAxis && arena_.find(term) == wanted) dims.push_back(d);
+      if (dims.size() != deciding.size() || !llvm::is_sorted(dims) || !isLinearIn(g_, node, k)) continue;
+      operands[k] = masked(operands[k], first, dims);
+      return true;
+    }
+    return false;
   }
 
   llvm::SmallVector<ValueId, 3> compute(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types) {

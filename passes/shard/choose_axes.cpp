@@ -1,9 +1,9 @@
 #include "passes/shard/choose_axes.h"
 
 #include "compiler/ops/op_def.h"
+#include "compiler/sharding/axis_facts.h"
 #include "runtime/base/indexed.h"
 
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -19,24 +19,18 @@ struct Candidate {
   AxisId leaf;
   std::string name;
   llvm::SmallVector<ValueId, 4> parameters;
-  double elements = 0, flops = 0, sentBytes = 0, reductions = 0;
-  std::string whole;                 ///< why it cannot be sharded at all
-  llvm::DenseSet<AxisId> multiplies; ///< other leaves it meets in one value
-  llvm::DenseSet<ValueId> reduced;   ///< sums that it leaves pending, each counted once
-  AxisId groupPartner = kNoAxis;     ///< in a product (this partner): heads that share keys and values
+  double elements = 0, flops = 0;
+  llvm::SmallSetVector<ValueId, 4> reduced; ///< sums that it leaves pending
+  AxisId groupPartner = kNoAxis;            ///< in a product (this partner): heads that share keys and values
 };
-
-using LeafSet = llvm::SmallVector<AxisId, 8>;
 
 class Chooser {
 public:
   Chooser(const Graph &graph, const GraphAxes &axes, int tp, const MachineModel &machine)
-      : graph_(graph), axes_(axes), tp_(tp), machine_(machine) {}
+      : graph_(graph), axes_(axes), facts_(graph, axes), tp_(tp), machine_(machine) {}
 
   ChosenAxes run(ShardMode mode) {
     collectCandidates();
-    for (ValueId id = 0; id < graph_.numValues(); ++id)
-      meetInValue(axes_.values[id]);
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       visitNode(id);
     return take(mode);
@@ -85,65 +79,15 @@ private:
     }
   }
 
-  /// Leaves of one value multiply, unless they lie in different segments of one concat.
-  LeafSet meetInTerm(AxisId term) {
-    LeafSet all;
-    for (AxisId segment : axes_.arena.segments(term)) {
-      LeafSet own;
-      for (AxisId factor : axes_.arena.factors(segment)) {
-        AxisId root = axes_.arena.find(factor);
-        LeafSet inner = axes_.arena.kind(root) == AxisArena::Kind::Concat ? meetInTerm(root) : LeafSet{root};
-        meet(own, inner);
-        own.append(inner.begin(), inner.end());
-      }
-      for (AxisId leaf : own)
-        if (!llvm::is_contained(all, leaf)) all.push_back(leaf);
-    }
-    return all;
-  }
-
-  void meet(llvm::ArrayRef<AxisId> some, llvm::ArrayRef<AxisId> others) {
-    for (AxisId a : some)
-      for (AxisId b : others) {
-        auto at = candidates_.find(a), to = candidates_.find(b);
-        if (a == b) {
-          if (at != candidates_.end()) at->second.whole = "it meets itself in one value";
-          continue;
-        }
-        if (at == candidates_.end() || to == candidates_.end()) continue;
-        at->second.multiplies.insert(b);
-        to->second.multiplies.insert(a);
-      }
-  }
-
-  void meetInValue(llvm::ArrayRef<AxisId> terms) {
-    LeafSet seen;
-    for (AxisId term : terms) {
-      if (term == kNoAxis) continue;
-      LeafSet own = meetInTerm(term);
-      meet(seen, own);
-      seen.append(own.begin(), own.end());
-    }
-  }
-
   void visitNode(NodeId id) {
     const Node &node = graph_.node(id);
     const IndexTerms &terms = axes_.nodes[id].terms;
-    for (const auto &[axis, reason] : terms.whole)
-      for (AxisId leaf : axes_.arena.leaves(axis))
-        markWhole(leaf, node.op.str() + ": " + reason);
-    for (AxisId term : {terms.lookup, terms.scatter, terms.classes})
-      if (term != kNoAxis && axes_.arena.kind(axes_.arena.find(term)) != AxisArena::Kind::Leaf)
-        for (AxisId leaf : axes_.arena.leaves(term))
-          markWhole(leaf, node.op.str() + ": it is a part of what is looked up");
     llvm::SmallSetVector<AxisId, 8> leaves;
-    for (const auto &operand : terms.ins) {
-      meetInValue(operand);
+    for (const auto &operand : terms.ins)
       for (AxisId term : operand)
         if (term != kNoAxis)
           for (AxisId leaf : axes_.arena.leaves(term))
             leaves.insert(axes_.arena.find(leaf));
-    }
     if (const OpDef &row = opOf(node); row.flops) {
       llvm::SmallVector<Type, 4> operands, results;
       for (ValueId operand : node.operands)
@@ -156,11 +100,6 @@ private:
     }
     for (const auto &[j, result] : indexed(node.results))
       countSent(terms, j, result);
-  }
-
-  void markWhole(AxisId leaf, const std::string &reason) {
-    auto at = candidates_.find(axes_.arena.find(leaf));
-    if (at != candidates_.end() && at->second.whole.empty()) at->second.whole = reason;
   }
 
   /// A sum that is pending because of a leaf is reduced once, unless it is a parameter's gradient.
@@ -177,10 +116,7 @@ private:
       add(term);
     add(terms.lookup);
     for (AxisId leaf : pending)
-      if (auto at = candidates_.find(leaf); at != candidates_.end() && at->second.reduced.insert(value).second) {
-        at->second.sentBytes += double(graph_.type(value).bytes());
-        at->second.reductions += 1;
-      }
+      if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.reduced.insert(value);
   }
 
   /// Addends of one sum are reduced together: the gradients of Q, K and V's input are one reduction.
@@ -195,44 +131,61 @@ private:
     return share *
            (c.flops / machine_.flopsPerSecond + c.elements * kBytesPerParameterElement / machine_.linkBytesPerSecond);
   }
+  /// What taking it makes the ranks send beside what the axes taken so far do: a sum that is pending already is
+  /// reduced once.
   double sent(const Candidate &c) const {
-    return 2.0 * (tp_ - 1) / tp_ * c.sentBytes / machine_.linkBytesPerSecond + c.reductions * machine_.latencySeconds;
+    double seconds = 0;
+    for (ValueId value : c.reduced)
+      if (!reduced_.count(value))
+        seconds += 2.0 * (tp_ - 1) / tp_ * double(graph_.type(value).bytes()) / machine_.linkBytesPerSecond +
+                   machine_.latencySeconds;
+    return seconds;
   }
+  double worth(const Candidate &c) const { return saved(c) / (sent(c) + machine_.latencySeconds); }
 
+  /// The best candidate again and again, until none is left that is worth it; then all others with their reasons.
   ChosenAxes take(ShardMode mode) {
-    std::vector<Candidate *> order;
+    std::vector<Candidate *> open;
     for (auto &entry : candidates_)
-      order.push_back(&entry.second);
-    llvm::stable_sort(order, [&](Candidate *a, Candidate *b) {
-      return saved(*a) / (sent(*a) + machine_.latencySeconds) > saved(*b) / (sent(*b) + machine_.latencySeconds);
-    });
+      open.push_back(&entry.second);
     ChosenAxes chosen;
-    llvm::SmallVector<Candidate *, 8> taken;
-    for (Candidate *c : order) {
-      std::string reason = tp_ == 1 ? "tp is 1" : reasonAgainst(*c, taken, mode);
-      if (reason.empty()) {
-        taken.push_back(c);
-        assign(*c, chosen.assignment);
-      }
-      chosen.decisions.push_back(
-          {c->leaf, c->name, axes_.arena.size(c->leaf), reason.empty(), reason, c->parameters, saved(*c), sent(*c)});
+    while (true) {
+      auto best = open.end();
+      for (auto at = open.begin(); at != open.end(); ++at)
+        if (reasonAgainst(**at, mode).empty() && (best == open.end() || worth(**at) > worth(**best))) best = at;
+      if (best == open.end()) break;
+      record(**best, "", chosen);
+      assign(**best, chosen.assignment);
+      taken_.push_back(*best);
+      reduced_.insert((*best)->reduced.begin(), (*best)->reduced.end());
+      open.erase(best);
     }
+    llvm::stable_sort(open, [&](Candidate *a, Candidate *b) { return worth(*a) > worth(*b); });
+    for (Candidate *c : open)
+      record(*c, reasonAgainst(*c, mode), chosen);
     return chosen;
   }
 
-  std::string reasonAgainst(const Candidate &c, llvm::ArrayRef<Candidate *> taken, ShardMode mode) const {
-    if (!c.whole.empty()) return c.whole;
+  void record(const Candidate &c, std::string reason, ChosenAxes &chosen) const {
+    bool isChosen = reason.empty();
+    chosen.decisions.push_back({c.leaf, c.name, axes_.arena.size(c.leaf), isChosen, std::move(reason), c.parameters,
+                                saved(c), sent(c)});
+  }
+
+  std::string reasonAgainst(const Candidate &c, ShardMode mode) const {
+    if (tp_ == 1) return "tp is 1";
+    if (std::string reason = facts_.whole(c.leaf); !reason.empty()) return reason;
     if (axes_.arena.size(c.leaf) < tp_ && !hasUsablePartner(c))
       return ("its size " + llvm::Twine(axes_.arena.size(c.leaf)) + " is smaller than tp").str();
-    for (Candidate *other : taken)
-      if (c.multiplies.count(other->leaf) || other->groupPartner == c.leaf)
+    for (Candidate *other : taken_)
+      if (facts_.multiply(c.leaf, other->leaf) || other->groupPartner == c.leaf)
         return "it multiplies with " + other->name + ", which saves more";
     if (mode == ShardMode::Auto && sent(c) > saved(c)) return "what it would send outweighs what it saves";
     return "";
   }
 
   bool hasUsablePartner(const Candidate &c) const {
-    return c.groupPartner != kNoAxis && candidates_.find(c.groupPartner)->second.whole.empty();
+    return c.groupPartner != kNoAxis && facts_.whole(c.groupPartner).empty();
   }
 
   void assign(const Candidate &c, Assignment &assignment) const {
@@ -250,9 +203,12 @@ private:
 
   const Graph &graph_;
   const GraphAxes &axes_;
+  AxisFacts facts_;
   int tp_;
   MachineModel machine_;
   llvm::MapVector<AxisId, Candidate> candidates_;
+  std::vector<Candidate *> taken_;
+  llvm::DenseSet<ValueId> reduced_; ///< sums that the taken ones leave pending
 };
 
 } // namespace

@@ -24,24 +24,6 @@ LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, con
   return set;
 }
 
-bool isLinearIn(const Graph &graph, const OpDef &row, const Node &node, unsigned operand) {
-  bool rounds = isFloat(graph.type(node.operands[operand]).dtype) && !isFloat(graph.type(node.results[0]).dtype);
-  if (rounds) return false; // a cast to integers
-  switch (row.linearity) {
-  case Linearity::None:
-    return false;
-  case Linearity::Each:
-    return llvm::count(node.operands, node.operands[operand]) == 1; // x * x is not linear in x
-  case Linearity::Together:
-    return true;
-  case Linearity::First:
-    return operand == 0;
-  case Linearity::Last:
-    return operand == (row.gradientOperand < 0 ? node.operands.size() - 1 : unsigned(row.gradientOperand));
-  }
-  return false;
-}
-
 bool createsPartial(const GraphAxes &axes, const Assignment &assignment, const IndexTerms &terms, unsigned result) {
   auto hasAssigned = [&](AxisId term) { return term != kNoAxis && isSharded(axes.arena, term, assignment); };
   return hasAssigned(terms.lookup) || llvm::any_of(terms.contracted[result], hasAssigned);
@@ -141,7 +123,9 @@ private:
 bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId id, unsigned operand,
                    unsigned result) {
   const Node &node = graph.node(id);
-  if (!isLinearIn(graph, opOf(node), node, operand)) return false;
+  if (!isLinearIn(graph, node, operand)) return false;
+  bool isTwice = llvm::count(node.operands, node.operands[operand]) > 1;
+  if (isTwice && opOf(node).linearity == Linearity::Each) return false; // x * x is not linear in x
   const IndexTerms &terms = axes.nodes[id].terms;
   if (axes.nodes[id].isCut[operand]) return false;
   LeafSet own = assignedLeaves(axes.arena, terms.ins[operand], assignment);
