@@ -142,17 +142,25 @@ double attentionFlops(const OpCall &call) {
 }
 double attentionGradFlops(const OpCall &call) { return 2.5 * attentionFlops(call); }
 
+/// Which keys a query sees depends on its place in the whole sequence where attention is causal.
+std::string withRows(std::string text, const OpCall &call) {
+  if (call.attributes.integer("causal") == 0) return text;
+  for (size_t at = 0; (at = text.find(" s", at)) != std::string::npos; at += 3)
+    text.insert(at + 2, "!");
+  return text;
+}
+
 IndexTerms attentionAxes(AxisArena &arena, const OpCall &call) {
-  const char *text = call.operands.size() > 3
-                         ? "b s (kv g) d!, b t! kv d!, b t! kv e!, b (kv g) s t! -> b s (kv g) e!, b (kv g) s"
-                         : "b s (kv g) d!, b t! kv d!, b t! kv e! -> b s (kv g) e!, b (kv g) s";
-  return instantiateText(text, arena, call.operands, call.results);
+  std::string text = "b s (kv g) d!, b t! kv d!, b t! kv e!";
+  if (call.operands.size() > 3) text += ", b (kv g) s t!";
+  return instantiateText(withRows(text + " -> b s (kv g) e!, b (kv g) s", call), arena, call.operands, call.results);
 }
 
 IndexTerms attentionGradAxes(AxisArena &arena, const OpCall &call) {
   std::string text = "b s (kv g) d!, b t! kv d!, b t! kv e!, b s (kv g) e!, b (kv g) s, b s (kv g) e!";
   if (call.operands.size() > 6) text += ", b (kv g) s t!";
-  return instantiateText(text + " -> b s (kv g) d!, b t! kv d!, b t! kv e!", arena, call.operands, call.results);
+  return instantiateText(withRows(text + " -> b s (kv g) d!, b t! kv d!, b t! kv e!", call), arena, call.operands,
+                         call.results);
 }
 
 llvm::Expected<Types> inferRotary(const OpCall &call) {

@@ -245,8 +245,9 @@ IndexTerms sliceAxes(AxisArena &arena, const OpCall &call) {
     terms.outs[0][axis] = kept;
     terms.whole.push_back({within, "a slice steps over it"});
   } else {
-    terms.whole.push_back({terms.ins[0][axis], "a slice steps over it"});
     terms.outs[0][axis] = arena.leaf(length);
+    for (AxisId axisOfOne : {terms.ins[0][axis], terms.outs[0][axis]})
+      if (axisOfOne != kNoAxis) terms.whole.push_back({axisOfOne, "a slice steps over it"});
   }
   return terms;
 }

@@ -63,6 +63,23 @@ void AxisFacts::visit(const Node &node, const IndexTerms &terms) {
       markWhole(term, node.op.str() + ": it is a part of what is looked up");
   for (const auto &operand : terms.ins)
     meetInValue(operand);
+  meetInIterationSpace(terms);
+}
+
+/// Leaves of different dimensions multiply, also where no value has both (the rows of a table and the ids that look them
+/// up), but for the dimension that a slice or concat cuts.
+void AxisFacts::meetInIterationSpace(const IndexTerms &terms) {
+  llvm::SmallVector<AxisId, 8> seen;
+  for (const auto *lists : {&terms.ins, &terms.outs})
+    for (const auto &dims : *lists)
+      for (size_t d = 0; d < dims.size(); ++d) {
+        if (dims[d] == kNoAxis || int(d) == terms.cutDim || llvm::is_contained(seen, arena_.find(dims[d]))) continue;
+        for (AxisId other : seen)
+          for (AxisId a : arena_.leaves(dims[d]))
+            for (AxisId b : arena_.leaves(other))
+              if (arena_.find(a) != arena_.find(b)) meet({arena_.find(a)}, {arena_.find(b)});
+        seen.push_back(arena_.find(dims[d]));
+      }
 }
 
 void AxisFacts::markWhole(AxisId term, const std::string &reason) {

@@ -17,8 +17,8 @@ public:
 
   /// Why `leaf` must stay whole, "" where it may be sharded: it meets itself in one value, or an operator needs all of it.
   std::string whole(AxisId leaf) const { return whole_.lookup(leaf); }
-  /// Whether both are dimensions of one value, or of one operator's operand. Two such share no mesh axis. Segments of one
-  /// concat do not multiply.
+  /// Whether both are dimensions of one value, or of one operator's iteration space. Two such share a mesh axis only as
+  /// rectangles of its coordinates. Segments of one concat do not multiply.
   bool multiply(AxisId a, AxisId b) const;
 
 private:
@@ -26,6 +26,7 @@ private:
   LeafSet meetInTerm(AxisId term);
   void meet(llvm::ArrayRef<AxisId> some, llvm::ArrayRef<AxisId> others);
   void meetInValue(llvm::ArrayRef<AxisId> terms);
+  void meetInIterationSpace(const IndexTerms &terms);
   void visit(const Node &node, const IndexTerms &terms);
   void markWhole(AxisId term, const std::string &reason);
 

@@ -150,12 +150,15 @@ private:
     return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
   }
 
-  /// The iteration space of a node: its operands' dimensions, each term once.
+  /// The iteration space of a node: all its dimensions, each term once. Classes are summed within the node.
   llvm::SmallVector<AxisId, 8> pointTerms(NodeId id) const {
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
     llvm::SmallVector<AxisId, 8> all;
-    for (const auto &operand : p_.axes.nodes[id].terms.ins)
-      for (AxisId term : operand)
-        if (term != kNoAxis && !llvm::is_contained(all, arena_.find(term))) all.push_back(arena_.find(term));
+    for (const auto *lists : {&terms.ins, &terms.outs})
+      for (const auto &dims : *lists)
+        for (AxisId term : dims)
+          if (term != kNoAxis && term != terms.classes && !llvm::is_contained(all, arena_.find(term)))
+            all.push_back(arena_.find(term));
     return all;
   }
 
@@ -247,7 +250,7 @@ private:
       setOffset(id, attributes, heldOf(node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
     if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
       attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
-      if (node.is("cross_entropy")) return shardedCrossEntropy(node, operands, attributes);
+      if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);
     }
     auto made = b_.tryMake(node.op, operands, attributes, types);
     if (!made) {
@@ -274,22 +277,25 @@ private:
     attributes.set("rows", rows);
   }
 
-  ValueId allReduce(ValueId value, const char *how) {
+  /// Over the coordinates that hold the same rows.
+  ValueId allReduceRows(NodeId id, ValueId value, const char *how) {
     llvm::SmallVector<int64_t, 6> group;
     for (int c = 0; c < p_.tp; ++c)
-      group.push_back(c);
+      if (wantedBy(id, 1, c) == wantedBy(id, 1, coordinate_)) group.push_back(c);
     return b_.make("all_reduce", {value},
                    {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string(how)}});
   }
 
   /// The maximum, then the sum and the target's logit together: 3 values a row travel (Shoeybi et al. 2019, section 3).
-  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(const Node &node, llvm::ArrayRef<ValueId> operands,
+  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(NodeId id, llvm::ArrayRef<ValueId> operands,
                                                     Attributes attributes) {
+    const Node &node = g_.node(id);
     ValueId logits = operands[0], labels = operands[1];
     llvm::SmallVector<int64_t, 6> classes = {1};
-    ValueId largest = allReduce(b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}}), "max");
+    ValueId own = b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}});
+    ValueId largest = allReduceRows(id, own, "max");
     attributes.set("classes", g_.type(node.operands[0]).shape[1]);
-    ValueId sums = allReduce(b_.make("cross_entropy_local", {logits, labels, largest}, attributes), "sum");
+    ValueId sums = allReduceRows(id, b_.make("cross_entropy_local", {logits, labels, largest}, attributes), "sum");
     auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels},
                            {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
     return {all.begin(), all.end()};
