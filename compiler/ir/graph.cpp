@@ -140,14 +140,14 @@ void Graph::setKind(ValueId value, ValueKind kind) {
 
 void Graph::rename(ValueId value, llvm::StringRef name) { values_[value].name = uniqueName(name); }
 
-void Graph::removeDead() {
+void Graph::removeDead(llvm::function_ref<bool(const Node &)> keeps) {
   std::vector<bool> isNeeded(values_.size(), false);
   for (const Output &output : outputs)
     isNeeded[output.value] = true;
   for (NodeId id = last_; id != kNone;) {
     Node &node = nodes_[id];
     NodeId previous = node.previous;
-    if (llvm::any_of(node.results, [&](ValueId r) { return isNeeded[r]; })) {
+    if (llvm::any_of(node.results, [&](ValueId r) { return isNeeded[r]; }) || (keeps && keeps(node))) {
       for (ValueId operand : node.operands)
         isNeeded[operand] = true;
     } else {

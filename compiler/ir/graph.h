@@ -4,6 +4,7 @@
 #include "compiler/ir/tensor.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
@@ -109,8 +110,8 @@ public:
   /// A Parameter or Constant becomes the other: both are sources with contents.
   void setKind(ValueId value, ValueKind kind);
   void rename(ValueId value, llvm::StringRef name);
-  /// Erases nodes that no output needs, and constants without a use. Inputs and parameters stay.
-  void removeDead();
+  /// Erases nodes that no output needs. Inputs and parameters stay, and so do nodes that `keeps` names.
+  void removeDead(llvm::function_ref<bool(const Node &)> keeps = nullptr);
 
   Value &value(ValueId id) { return values_[id]; }
   const Value &value(ValueId id) const { return values_[id]; }

@@ -29,7 +29,7 @@ struct Rank {
 
   /// Up to the next collective, or the end.
   void advance() {
-    for (; next != kNone && opOf(graph.node(next)).evaluate; next = graph.node(next).next) {
+    for (; next != kNone && !opOf(graph.node(next)).isCollective; next = graph.node(next).next) {
       const Node &node = graph.node(next);
       llvm::SmallVector<const Array *, 4> operands;
       for (ValueId operand : node.operands)

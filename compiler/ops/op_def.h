@@ -60,6 +60,7 @@ struct OpDef {
   KernelId kernel = KernelId::None;
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
   bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
+  bool isCollective = false; ///< a step of the communicator: all members of its group run it, or none
   bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
   std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
 };

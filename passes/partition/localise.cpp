@@ -39,7 +39,8 @@ public:
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
       visit(id);
     finish();
-    program_.graph.removeDead();
+    // A coordinate that adds nothing to a sum may need nothing of what went into it, yet the others wait for its part.
+    program_.graph.removeDead([](const Node &node) { return opOf(node).isCollective; });
     program_.values = local_;
     if (errors_) return std::move(errors_);
     return std::move(program_);
@@ -295,7 +296,10 @@ private:
     ValueId own = b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}});
     ValueId largest = allReduceRows(id, own, "max");
     attributes.set("classes", g_.type(node.operands[0]).shape[1]);
-    ValueId sums = allReduceRows(id, b_.make("cross_entropy_local", {logits, labels, largest}, attributes), "sum");
+    ValueId local = b_.make("cross_entropy_local", {logits, labels, largest}, attributes);
+    FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
+    if (first.points == FirstHeld::Points::None) local = b_.full(program_.graph.type(local), 0);
+    ValueId sums = allReduceRows(id, local, "sum");
     auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels},
                            {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
     return {all.begin(), all.end()};
