@@ -102,12 +102,19 @@ constexpr PassEntry kPipeline[] = {
     {"canonicalise-gradients", [](Graph &g, State &) { return canonicalise(g); }},
 };
 
+/// After the list above, on every tp coordinate. Order: axes are chosen by what they would send, so they come first.
+constexpr llvm::StringLiteral kShardingPasses[] = {"find-axes", "place-reductions", "partition"};
+
+bool isPrinted(const CompileOptions &options, llvm::StringRef pass) {
+  return options.printTo && (options.printAfter == "all" || options.printAfter == pass);
+}
+
 llvm::Error runPipeline(Graph &graph, State &state) {
   const CompileOptions &options = state.options;
   for (const PassEntry &pass : kPipeline) {
     if (llvm::Error error = pass.run(graph, state)) return error;
     // Printed before it is verified, so that a broken graph can be read.
-    if (options.printTo && (options.printAfter == "all" || options.printAfter == pass.name)) {
+    if (isPrinted(options, pass.name)) {
       *options.printTo << "# after " << pass.name << "\n";
       print(graph, *options.printTo);
     }
@@ -120,11 +127,37 @@ llvm::Error runPipeline(Graph &graph, State &state) {
   return llvm::Error::success();
 }
 
+/// What the passes that shard decide, beside the values of the global graph.
+void printAxes(const CompiledModel &compiled, const CompileOptions &options) {
+  AxisNames names(compiled.graph, compiled.axes);
+  *options.printTo << "# after find-axes: the axes of every value's dimensions\n";
+  print(compiled.graph, *options.printTo, [&](ValueId value) { return names.text(value); });
+}
+
+void printPlaced(const CompiledModel &compiled, const CompileOptions &options) {
+  const Reductions &reductions = compiled.reductions;
+  *options.printTo << "# after place-reductions: the dimensions that lie on tp, and pending sums\n";
+  print(compiled.graph, *options.printTo, [&](ValueId value) {
+    std::string text;
+    for (AxisId term : compiled.axes.values[value]) {
+      text += text.empty() ? " @[" : ", ";
+      text += isSharded(compiled.axes.arena, term, compiled.chosen.assignment) ? "tp" : "_";
+    }
+    text += text.empty() ? "" : "]";
+    if (reductions.isPartial[value]) text += reductions.isReduced[value] ? " reduced(tp)" : " partial(tp)";
+    return text;
+  });
+}
+
 llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options) {
   int tp = options.step.tp;
   compiled.axes = findAxes(compiled.graph);
+  if (isPrinted(options, "find-axes")) printAxes(compiled, options);
+  if (options.stopAfter == "find-axes") return llvm::Error::success();
   compiled.chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard);
   compiled.reductions = placeReductions(compiled.graph, compiled.axes, compiled.chosen.assignment, tp);
+  if (isPrinted(options, "place-reductions")) printPlaced(compiled, options);
+  if (options.stopAfter == "place-reductions") return llvm::Error::success();
   PlacedGraph placed{compiled.graph, compiled.axes, compiled.chosen.assignment, compiled.reductions, tp};
   for (int c = 0; c < tp; ++c) {
     llvm::Expected<LocalProgram> local = localise(placed, c);
@@ -132,7 +165,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     if (llvm::Error error = verify(local->graph)) return error;
     compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
-      if (options.printTo && (options.printAfter == "all" || options.printAfter == "partition")) {
+      if (isPrinted(options, "partition")) {
         *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";
         print(section->graph, *options.printTo);
       }
@@ -150,7 +183,8 @@ std::vector<std::string> passNames() {
   std::vector<std::string> names;
   for (const PassEntry &pass : kPipeline)
     names.push_back(pass.name);
-  names.push_back("partition");
+  for (llvm::StringRef name : kShardingPasses)
+    names.push_back(name.str());
   return names;
 }
 
@@ -162,7 +196,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
   compiled.graph = std::move(imported->graph);
-  bool stopsEarlier = !options.stopAfter.empty() && options.stopAfter != "partition";
+  bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;
   return compiled;

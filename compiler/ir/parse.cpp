@@ -178,8 +178,7 @@ private:
       if (!values.empty()) line.take(",");
       values.push_back(line.real(line.until(" ,}")));
     }
-    constexpr int64_t kMostPrinted = 8;
-    if (int64_t(values.size()) > kMostPrinted || int64_t(values.size()) != type.elements())
+    if (int64_t(values.size()) != type.elements())
       line.fail("it has " + llvm::Twine(values.size()) + " elements for " + type.text());
     if (line.failed()) return std::nullopt;
     Array array(type);

@@ -42,4 +42,32 @@ bool isSharded(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assig
   return llvm::any_of(terms, [&](AxisId term) { return term != kNoAxis && isSharded(arena, term, assignment); });
 }
 
+AxisNames::AxisNames(const Graph &graph, const GraphAxes &axes) : axes_(axes) {
+  auto name = [&](ValueId id) {
+    for (AxisId term : axes.values[id])
+      if (term != kNoAxis)
+        for (AxisId leaf : axes.arena.leaves(term))
+          numbers_.try_emplace(axes.arena.find(leaf), unsigned(numbers_.size()));
+  };
+  for (ValueKind kind : {ValueKind::Parameter, ValueKind::Input, ValueKind::State})
+    for (ValueId id : graph.sources(kind))
+      name(id);
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+    for (ValueId result : graph.node(id).results)
+      name(result);
+}
+
+std::string AxisNames::text(ValueId value) const {
+  const Terms &terms = axes_.values[value];
+  if (terms.empty()) return "";
+  std::string all;
+  for (AxisId term : terms) {
+    all += all.empty() ? " {" : " ";
+    all += term == kNoAxis ? "1" : axes_.arena.text(term, [&](AxisId leaf) {
+      return "x" + std::to_string(numbers_.lookup(axes_.arena.find(leaf)));
+    });
+  }
+  return all + "}";
+}
+
 } // namespace autotp

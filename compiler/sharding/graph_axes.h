@@ -6,6 +6,8 @@
 #include "compiler/axes/index_text.h"
 #include "compiler/ir/graph.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 namespace autotp {
 
 using Terms = llvm::SmallVector<AxisId, 6>;
@@ -35,5 +37,18 @@ Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::Arr
 llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms,
                                      llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate);
 bool isSharded(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment);
+
+/// Names for the leaves of a graph's axes, x0, x1, .. in the order in which its values show them, sources first: equal
+/// graphs give equal text, whatever the order of their nodes.
+class AxisNames {
+public:
+  AxisNames(const Graph &graph, const GraphAxes &axes);
+  /// " {x0 (x1 x2)}": the terms of a value, one a dimension, 1 where it has no axis; empty for a scalar or a constant.
+  std::string text(ValueId value) const;
+
+private:
+  const GraphAxes &axes_;
+  llvm::DenseMap<AxisId, unsigned> numbers_; // looked up only
+};
 
 } // namespace autotp

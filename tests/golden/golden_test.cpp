@@ -50,9 +50,23 @@ std::string recognised(const std::string &fixture) {
   return printed(llvm::cantFail(compile(options)).graph);
 }
 
+/// Sources of the training graph with the axes of their dimensions.
+std::string axesOf(const std::string &fixture) {
+  CompileOptions options = optionsFor(fixture, 1, 1);
+  options.stopAfter = "find-axes";
+  CompiledModel compiled = llvm::cantFail(compile(options));
+  AxisNames names(compiled.graph, compiled.axes);
+  std::string text;
+  for (ValueKind kind : {ValueKind::Parameter, ValueKind::Input})
+    for (ValueId id : compiled.graph.sources(kind))
+      text += compiled.graph.value(id).name + " : " + compiled.graph.type(id).text() + names.text(id) + "\n";
+  return text;
+}
+
 class Golden : public testing::TestWithParam<const char *> {};
 
 TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
+TEST_P(Golden, Axes) { expectGolden(std::string(GetParam()) + ".axes.txt", axesOf(GetParam())); }
 TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),

@@ -90,6 +90,25 @@ TEST_P(FixtureValues, TwoLeavesInAGrid) {
   EXPECT_GT(runs, 1);
 }
 
+/// The axes of parameters and inputs, as text.
+std::string sourceAxes(const Graph &graph, const GraphAxes &axes) {
+  AxisNames names(graph, axes);
+  std::string text;
+  for (ValueKind kind : {ValueKind::Parameter, ValueKind::Input})
+    for (ValueId id : graph.sources(kind))
+      text += graph.value(id).name + names.text(id) + "\n";
+  return text;
+}
+
+TEST_P(FixtureValues, TheOrderOfNodesDoesNotMatter) {
+  std::mt19937 random(29);
+  std::string text = sourceAxes(whole_.graph, axes_);
+  for (int i = 0; i < 5; ++i) {
+    Graph other = reordered(whole_.graph, random);
+    EXPECT_EQ(sourceAxes(other, findAxes(other)), text);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, FixtureValues,
                          testing::Combine(testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                                           testing::Bool()),

@@ -70,6 +70,41 @@ void widen(Graph &graph) {
   }
 }
 
+Graph reordered(const Graph &graph, std::mt19937 &random) {
+  Graph other;
+  std::vector<ValueId> at(graph.numValues(), kNone);
+  for (ValueKind kind : {ValueKind::Parameter, ValueKind::Input, ValueKind::Constant})
+    for (ValueId id : graph.sources(kind)) {
+      const Value &value = graph.value(id);
+      at[id] = kind == ValueKind::Parameter ? other.addParameter(value.name, value.type, value.contents)
+               : kind == ValueKind::Input   ? other.addInput(value.name, value.type)
+                                            : other.addConstant(value.name, *value.contents);
+    }
+  for (const ParameterInfo &parameter : graph.parameters)
+    other.parameters.push_back({at[parameter.value], parameter.aliases});
+  std::vector<NodeId> left = graph.order();
+  while (!left.empty()) {
+    std::vector<size_t> ready;
+    for (size_t i = 0; i < left.size(); ++i)
+      if (llvm::all_of(graph.node(left[i]).operands, [&](ValueId v) { return at[v] != kNone; })) ready.push_back(i);
+    size_t next = ready[random() % ready.size()];
+    const Node &node = graph.node(left[next]);
+    llvm::SmallVector<ValueId, 4> operands;
+    for (ValueId operand : node.operands)
+      operands.push_back(at[operand]);
+    llvm::SmallVector<Type, 2> types;
+    for (ValueId result : node.results)
+      types.push_back(graph.type(result));
+    const Node &made = other.node(other.addNode(node.op, operands, types, node.attributes, node.origin));
+    for (size_t j = 0; j < types.size(); ++j)
+      at[node.results[j]] = made.results[j];
+    left.erase(left.begin() + ptrdiff_t(next));
+  }
+  for (const Output &output : graph.outputs)
+    other.outputs.push_back({output.name, at[output.value]});
+  return other;
+}
+
 std::vector<AxisId> legalLeaves(const Graph &graph, const GraphAxes &axes, const AxisFacts &facts) {
   std::set<AxisId> seen;
   auto add = [&](llvm::ArrayRef<AxisId> terms) {

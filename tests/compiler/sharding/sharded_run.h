@@ -17,6 +17,9 @@ Sources randomSources(const Graph &graph, unsigned seed, int64_t limit = 4);
 /// The same graph in f64, so that differences are mistakes and not rounding.
 void widen(Graph &graph);
 
+/// The same graph with its nodes in another order that respects their operands.
+Graph reordered(const Graph &graph, std::mt19937 &random);
+
 /// All leaves of the axes of a graph that may be sharded, in a fixed order.
 std::vector<AxisId> legalLeaves(const Graph &graph, const GraphAxes &axes, const AxisFacts &facts);
 /// Intervals that tile [0, size), some empty, in any order.
