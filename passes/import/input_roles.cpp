@@ -1,6 +1,10 @@
 #include "passes/import/input_roles.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+
+#include <set>
+#include <tuple>
 
 namespace autotp {
 namespace {
@@ -10,26 +14,81 @@ constexpr const char *kRoles[] = {"tokens", "labels", "next-labels", "ones", "po
 struct Found {
   std::string role;
   int64_t limit = 0;
+  bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
 };
 
-/// Follows a value through operators that move elements. `isShifted`: a part was cut off on the way.
-void follow(const Graph &graph, ValueId value, bool isShifted, int depth, Found &found) {
-  constexpr int kDeepest = 64;
-  if (depth > kDeepest) return;
-  for (Use use : graph.value(value).uses) {
-    const Node &node = graph.node(use.node);
-    if (node.is("gather") && use.operand == 1) found = {"tokens", graph.type(node.operands[0]).shape[0]};
-    if (node.is("cross_entropy") && use.operand == 1) {
-      const Node *logits = graph.producer(node.operands[0]);
-      while (logits && logits->is("reshape"))
-        logits = graph.producer(logits->operands[0]);
-      bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
-      if (found.role != "tokens")
-        found = {isShifted || cutsLogits ? "labels" : "next-labels", graph.type(node.operands[0]).shape[1]};
+constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice"};
+constexpr const char *kElementwise[] = {"add",        "sub",   "mul",     "neg",           "equal", "less",
+                                        "less_equal", "where", "greater", "greater_equal", "and",   "or",
+                                        "not",        "matmul"};
+
+bool isOneOf(const Node &node, llvm::ArrayRef<const char *> names) {
+  return llvm::any_of(names, [&](const char *name) { return node.is(name); });
+}
+
+/// Follows an input to the operators that give it a meaning.
+class Follower {
+public:
+  explicit Follower(const Graph &graph) : graph_(graph) {}
+
+  /// `isShifted`: a part was cut off on the way; `isMoved`: so far elements were only moved.
+  void follow(ValueId value, bool isShifted, bool isMoved) {
+    if (!seen_.insert({value, isShifted, isMoved}).second) return;
+    for (Use use : graph_.value(value).uses) {
+      const Node &node = graph_.node(use.node);
+      if (isMoved && node.is("gather") && use.operand == 1) {
+        found.isLookup = true;
+        found.limit = graph_.type(node.operands[0]).shape[0];
+      }
+      if (isMoved && node.is("cross_entropy") && use.operand == 1) labelsOf(node, isShifted);
+      found.isTurned |= node.is("sin") || node.is("cos");
+      found.isScoreMask |= node.is("softmax");
+      if (isOneOf(node, kMoves)) follow(node.results[0], isShifted || node.is("slice"), isMoved);
+      if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, false);
     }
-    if (node.is("reshape") || node.is("cast") || node.is("transpose") || node.is("expand") || node.is("concat") ||
-        node.is("slice"))
-      follow(graph, node.results[0], isShifted || node.is("slice"), depth + 1, found);
+  }
+
+  Found found;
+
+private:
+  void labelsOf(const Node &loss, bool isShifted) {
+    const Node *logits = graph_.producer(loss.operands[0]);
+    while (logits && logits->is("reshape"))
+      logits = graph_.producer(logits->operands[0]);
+    bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
+    found.role = isShifted || cutsLogits ? "labels" : "next-labels";
+    if (!found.isLookup) found.limit = graph_.type(loss.operands[0]).shape[1];
+  }
+
+  const Graph &graph_;
+  std::set<std::tuple<ValueId, bool, bool>> seen_;
+};
+
+/// One input's own evidence. Only integers look up, turn or mask; a lookup overrules what else its values are used for.
+Found foundOf(const Graph &graph, ValueId input) {
+  Follower follower(graph);
+  follower.follow(input, false, true);
+  Found found = follower.found;
+  const Type &type = graph.type(input);
+  if (isFloat(type.dtype)) return found.role = "data", found;
+  if (found.isLookup) found.role = "tokens";
+  // Labels of rows that are no sequence have nothing to be shifted along: they are data with a limit.
+  if (found.role == "next-labels" && type.shape.size() < 2) found.role = "data";
+  if (found.role.empty() && found.isTurned) found.role = "positions";
+  if (found.role.empty() && found.isScoreMask) found.role = "ones";
+  return found;
+}
+
+/// Where several inputs look up a table, the tokens are those of the largest one; another whose table has a row for each
+/// place of the sequence holds positions. What a smaller one holds cannot be told.
+void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::MutableArrayRef<Found> found) {
+  int64_t largest = 0;
+  for (const Found &one : found)
+    if (one.role == "tokens") largest = std::max(largest, one.limit);
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i].role != "tokens" || found[i].limit == largest) continue;
+    const Shape &shape = graph.type(inputs[i]).shape;
+    found[i].role = !shape.empty() && found[i].limit >= shape.back() ? "positions" : "";
   }
 }
 
@@ -38,13 +97,14 @@ void follow(const Graph &graph, ValueId value, bool isShifted, int depth, Found 
 llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm::StringMap<std::string> &given) {
   std::vector<InputRole> roles;
   llvm::Error errors = llvm::Error::success();
-  for (ValueId id : graph.sources(ValueKind::Input)) {
+  std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
+  std::vector<Found> all;
+  for (ValueId id : inputs)
+    all.push_back(foundOf(graph, id));
+  tellLookupsApart(graph, inputs, all);
+  for (const auto &[i, id] : indexed(inputs)) {
     const Value &input = graph.value(id);
-    Found found;
-    follow(graph, id, false, 0, found);
-    // Labels of rows that are no sequence have nothing to be shifted along: they are data with a limit.
-    if (found.role == "next-labels" && input.type.shape.size() < 2) found.role = "data";
-    if (found.role.empty() && isFloat(input.type.dtype)) found.role = "data";
+    Found found = all[i];
     if (auto at = given.find(input.name); at != given.end()) found.role = at->second;
     if (!llvm::is_contained(kRoles, found.role))
       errors =

@@ -1,0 +1,87 @@
+// What an input means is read from where its values go.
+#include "passes/import/input_roles.h"
+
+#include "compiler/ir/parse.h"
+#include "compiler/ops/op_def.h"
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp {
+namespace {
+
+llvm::StringRef intern(llvm::StringRef name) {
+  const OpDef *row = findOp(name);
+  return row ? llvm::StringRef(row->name) : llvm::StringRef();
+}
+
+const char *const kSources = "graph {\n  input %ids : i64[2,6]\n  input %other : i64[2,6]\n  parameter %table : f32[50,4]\n";
+
+/// The roles of %ids and %other, or the error.
+std::string rolesOf(const std::string &lines, const llvm::StringMap<std::string> &given = {}) {
+  Graph graph = llvm::cantFail(parse(kSources + lines + "}\n", intern));
+  llvm::Expected<std::vector<InputRole>> roles = inputRoles(graph, given);
+  if (!roles) return describe(roles.takeError());
+  std::string text;
+  for (const InputRole &role : *roles)
+    text += role.role + (role.limit ? "<" + std::to_string(role.limit) : "") + " ";
+  return text;
+}
+
+const char *const kEmbed = "  %e = gather(%table, %ids) : f32[2,6,4]\n";
+
+std::string attend(const std::string &mask) {
+  return std::string(kEmbed) + "  %s = matmul(%e, %e) {trans_a=0, trans_b=1} : f32[2,6,6]\n" + mask +
+         "  %p = softmax(%t) : f32[2,6,6]\n  return y=%p\n";
+}
+
+TEST(InputRoles, AMaskThatReachesTheScores) {
+  EXPECT_EQ(rolesOf("  constant %big : f32[] = {-1e9}\n  constant %one : f32[] = {1}\n" +
+                    attend("  %m = cast(%other) : f32[2,6]\n  %r = reshape(%m) : f32[2,1,6]\n"
+                           "  %n = sub(%one, %r) : f32[2,1,6]\n  %b = mul(%n, %big) : f32[2,1,6]\n"
+                           "  %t = add(%s, %b) : f32[2,6,6]\n")),
+            "tokens<50 ones ");
+  EXPECT_EQ(rolesOf("  constant %zero : i64[] = {0}\n  constant %low : f32[] = {-inf}\n" +
+                    attend("  %r = reshape(%other) : i64[2,1,6]\n  %m = equal(%r, %zero) : bool[2,1,6]\n"
+                           "  %t = where(%m, %low, %s) : f32[2,6,6]\n")),
+            "tokens<50 ones ");
+}
+
+TEST(InputRoles, PositionsOfATableOrASine) {
+  EXPECT_EQ(rolesOf("  parameter %places : f32[6,4]\n" + std::string(kEmbed) +
+                    "  %f = gather(%places, %other) : f32[2,6,4]\n  %y = add(%e, %f) : f32[2,6,4]\n  return y=%y\n"),
+            "tokens<50 positions<6 ");
+  EXPECT_EQ(rolesOf(std::string(kEmbed) + "  constant %rate : f32[1,1,4] = {1, 0.1, 0.01, 0.001}\n"
+                                          "  %m = cast(%other) : f32[2,6]\n  %r = reshape(%m) : f32[2,6,1]\n"
+                                          "  %a = mul(%r, %rate) : f32[2,6,4]\n  %c = cos(%a) : f32[2,6,4]\n"
+                                          "  %y = mul(%e, %c) : f32[2,6,4]\n  return y=%y\n"),
+            "tokens<50 positions ");
+}
+
+TEST(InputRoles, WhatCannotBeToldIsAnErrorUnlessItIsGiven) {
+  std::string types = "  parameter %kinds : f32[2,4]\n" + std::string(kEmbed) +
+                      "  %f = gather(%kinds, %other) : f32[2,6,4]\n  %y = add(%e, %f) : f32[2,6,4]\n  return y=%y\n";
+  EXPECT_NE(rolesOf(types).find("input 'other': what it means cannot be told"), std::string::npos) << rolesOf(types);
+  llvm::StringMap<std::string> given;
+  given["other"] = "ones";
+  EXPECT_EQ(rolesOf(types, given), "tokens<50 ones<2 ");
+}
+
+TEST(InputRoles, LabelsWhoseShiftLiesInTheGraphOrNot) {
+  std::string loss = std::string(kEmbed) + "  parameter %head : f32[4,50]\n"
+                                           "  %l = matmul(%e, %head) {trans_a=0, trans_b=0} : f32[2,6,50]\n";
+  EXPECT_EQ(rolesOf(loss + "  %r = reshape(%l) : f32[12,50]\n  %t = reshape(%other) : i64[12]\n"
+                           "  %y, %c, %z = cross_entropy(%r, %t) {ignore_index=-100} : f32[], f32[], f32[12]\n"
+                           "  return y=%y\n"),
+            "tokens<50 next-labels<50 ");
+  EXPECT_EQ(rolesOf(loss + "  %k = slice(%l) {axis=1, length=5, start=0, step=1} : f32[2,5,50]\n"
+                           "  %r = reshape(%k) : f32[10,50]\n"
+                           "  %v = slice(%other) {axis=1, length=5, start=1, step=1} : i64[2,5]\n"
+                           "  %t = reshape(%v) : i64[10]\n"
+                           "  %y, %c, %z = cross_entropy(%r, %t) {ignore_index=-100} : f32[], f32[], f32[10]\n"
+                           "  return y=%y\n"),
+            "tokens<50 labels<50 ");
+}
+
+} // namespace
+} // namespace autotp
