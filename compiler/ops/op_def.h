@@ -58,6 +58,7 @@ struct OpDef {
   GradientFn gradient = nullptr;
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
+  std::array<int8_t, 2> operands = {-1, -1}; ///< fewest and most, where its kernel's row does not say one number
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
   bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
   bool isCollective = false; ///< a step of the communicator: all members of its group run it, or none
@@ -71,6 +72,8 @@ const OpDef *findOp(llvm::StringRef name);
 const OpDef &opOf(const Node &node);
 /// Whether a node is linear in operand `operand`, the others fixed: its row says so, and it does not round to integers.
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand);
+/// An error where an operator cannot have so many operands. Everything else of a row relies on the number.
+llvm::Error checkOperandCount(const OpDef &row, size_t operands);
 /// All rows, by name.
 llvm::ArrayRef<const OpDef *> allOps();
 

@@ -27,6 +27,8 @@ llvm::Error verifyNode(const Graph &graph, NodeId id, llvm::ArrayRef<bool> isDef
   }
   for (ValueId result : node.results)
     resultTypes.push_back(graph.type(result));
+  if (llvm::Error error = checkOperandCount(*row, node.operands.size()))
+    return placed(nodeName(graph, node), std::move(error));
   llvm::Expected<Types> inferred = row->infer(OpCall{operandTypes, node.attributes, resultTypes});
   if (!inferred) return placed(nodeName(graph, node), inferred.takeError());
   if (inferred->size() != resultTypes.size()) return problem(nodeName(graph, node), "it has a wrong number of results");

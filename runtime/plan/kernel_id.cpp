@@ -15,4 +15,17 @@ llvm::StringRef nameOf(KernelId kernel) {
   return "?";
 }
 
+int operandsOf(KernelId kernel) {
+  switch (kernel) {
+  case KernelId::None:
+    return -1;
+#define AUTOTP_KERNEL(id, name, operands, results)                                                                     \
+  case KernelId::name:                                                                                                 \
+    return operands;
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+  }
+  return -1;
+}
+
 } // namespace autotp

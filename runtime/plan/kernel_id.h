@@ -16,5 +16,7 @@ enum class KernelId : uint16_t {
 
 /// "MatMul"; "?" for a number that is no kernel.
 llvm::StringRef nameOf(KernelId kernel);
+/// How many operands it has; -1: several numbers are right.
+int operandsOf(KernelId kernel);
 
 } // namespace autotp

@@ -53,6 +53,22 @@ TEST(Verify, OperandsThatDoNotFit) {
   expectRefused(graph, "do not broadcast");
 }
 
+TEST(Verify, WrongNumberOfOperands) {
+  Graph graph;
+  ValueId x = graph.addInput("x", vector());
+  graph.addNode("add", {x}, {vector()}, {}, "");
+  expectRefused(graph, "it has 1 operands, not 2");
+  Graph few;
+  few.addNode("concat", {}, {vector()}, {}, "");
+  expectRefused(few, "it has 0 operands, not 1 or more");
+}
+
+/// Every row says how many: the check asserts otherwise.
+TEST(Verify, EveryRowKnowsItsNumberOfOperands) {
+  for (const OpDef *row : allOps())
+    EXPECT_TRUE(bool(llvm::Error(checkOperandCount(*row, 1000)))) << row->name;
+}
+
 TEST(Verify, WrongNumberOfResults) {
   Graph graph;
   graph.addNode("neg", {graph.addInput("x", vector())}, {vector(), vector()}, {}, "");
