@@ -83,7 +83,7 @@ class Device {
 public:
   virtual ~Device() = default;
   /// `bytes` of 256-byte aligned memory, owned by the device, freed with it. What it holds is not said: zero() what
-  /// must start at 0. Called once, at load. Errors: memory that the device does not have.
+  /// must start at 0. At load. Errors: memory that the device does not have.
   virtual llvm::Expected<std::span<std::byte>> allocate(size_t bytes) = 0;
   /// Errors: a kernel or dtype that this device lacks, operands of a wrong number, or a workspace that is too small.
   virtual llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) = 0;

@@ -56,8 +56,8 @@ uint64_t cudaWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operand
                             llvm::ArrayRef<TensorShape> results) {
   switch (kernel) {
   case KernelId::MatMul: // the root of what a, b and c hold together is m k n, whatever is transposed
-    return cudaProductBytes(std::sqrt(double(elementsOf(operands[0])) * double(elementsOf(operands[1])) *
-                                      double(elementsOf(results[0]))));
+    return cudaProductBytes(
+        std::sqrt(double(elementsOf(operands[0])) * double(elementsOf(operands[1])) * double(elementsOf(results[0]))));
   case KernelId::ReduceSum:
   case KernelId::ReduceMax: {
     const int64_t kept = elementsOf(results[0]);

@@ -20,9 +20,10 @@ constexpr std::array<MissingKernel, 0> kMissing{};
 
 const KernelRow *findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,   castKernels,      binaryKernels,       activationGradKernels, reduceKernels,   dataMovementKernels,
-      transposeKernels, lookupKernels,  softmaxKernels,      rotaryKernels,         matMulKernels,   normKernels,
-      normGradKernels, attentionKernels, attentionGradKernels, crossEntropyKernels,  optimizerKernels};
+      unaryKernels,        castKernels,      binaryKernels,   activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels, lookupKernels,   softmaxKernels,        rotaryKernels,
+      matMulKernels,       normKernels,      normGradKernels, attentionKernels,      attentionGradKernels,
+      crossEntropyKernels, optimizerKernels};
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;
@@ -69,7 +70,7 @@ public:
     if (llvm::Error error = expect(cudaMalloc(&word, sizeof(FailureMark)), "it has no memory left")) return error;
     blocks_.push_back(word);
     mark = static_cast<FailureMark *>(word);
-    return expect(cudaMemset(mark, 0, sizeof(FailureMark)), "its memory cannot be written");
+    return expect(cudaMemsetAsync(mark, 0, sizeof(FailureMark), compute), "its memory cannot be written");
   }
 
   llvm::Expected<std::span<std::byte>> allocate(size_t bytes) override {
@@ -106,8 +107,9 @@ public:
     if (llvm::Error error = expect(cudaMalloc(&block, values.size_bytes()), "it has no memory left for a table"))
       return error;
     blocks_.push_back(block);
-    if (llvm::Error error = expect(cudaMemcpy(block, values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
-                                   "its memory cannot be written"))
+    if (llvm::Error error =
+            expect(cudaMemcpyAsync(block, values.data(), values.size_bytes(), cudaMemcpyHostToDevice, compute),
+                   "its memory cannot be written"))
       return error;
     return static_cast<const int64_t *>(block);
   }
@@ -171,12 +173,12 @@ private:
   cudaError_t first_ = cudaSuccess; ///< of what has no error to return
 };
 
-/// Lowest compute capability, times 10, that AUTOTP_CUDA_ARCHITECTURES ("80;90") has code for.
+/// Lowest compute capability, times 10, that AUTOTP_CUDA_ARCHITECTURES ("80,90") has code for.
 int lowestArchitecture() {
   int lowest = 0;
   llvm::StringRef rest = AUTOTP_CUDA_ARCHITECTURES;
   while (!rest.empty()) {
-    auto [one, others] = rest.split(';');
+    auto [one, others] = rest.split(',');
     int number = 0;
     one.take_while([](char c) { return c >= '0' && c <= '9'; }).getAsInteger(10, number);
     if (lowest == 0 || number < lowest) lowest = number;

@@ -1,6 +1,8 @@
 /// \file Functions of activations, for f32 and f64 alike.
 #pragma once
 
+#include "runtime/device/cuda/launch.h"
+
 #include <cmath>
 #include <cstdint>
 

@@ -1,5 +1,6 @@
-/// \file Products, by cuBLASLt: the only file that calls it. Transposes and broadcasting are strides; nothing is copied.
-/// A row-major [m, n] is a column-major [n, m], so that the library is asked for the transposed product: C' = B' A'.
+/// \file Products, by cuBLASLt: the only file that calls it. Transposes and broadcasting are strides; nothing is
+/// copied. A row-major [m, n] is a column-major [n, m], so that the library is asked for the transposed product: C' =
+/// B' A'.
 #include "runtime/device/broadcast.h"
 #include "runtime/device/cuda/kernel_table.h"
 
@@ -95,7 +96,8 @@ private:
     if (isSound_)
       note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
     if (isSound_)
-      note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride));
+      note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                            sizeof stride));
   }
 
   void prefer(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t which, const void *value,
@@ -123,8 +125,8 @@ private:
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
     if (isSound_)
-      note(cublasLtMatmulAlgoGetHeuristic(gpu_.products, description_, layoutB_, layoutA_, layoutC_, layoutC_, preference,
-                                          1, &best, &found));
+      note(cublasLtMatmulAlgoGetHeuristic(gpu_.products, description_, layoutB_, layoutA_, layoutC_, layoutC_,
+                                          preference, 1, &best, &found));
     isSound_ = isSound_ && found == 1 && best.state == CUBLAS_STATUS_SUCCESS;
     algorithm_ = best.algo;
     cublasLtMatmulPreferenceDestroy(preference);

@@ -1,6 +1,8 @@
 /// \file Element types as they are stored, their widening to what is computed in, and aligned packs of them.
 #pragma once
 
+#include "runtime/device/cuda/launch.h"
+
 #include <cstdint>
 #include <cstring>
 
