@@ -73,7 +73,7 @@ Fiber::Fiber(void (*body)()) : body_(body) {
   sanitizerFiber_ = __tsan_create_fiber(0);
 #endif
   // What a switch restores: six registers and the address of the first function, which finds the stack as after a call.
-  void **top = reinterpret_cast<void **>(stack_ + kStackBytes) - 2;
+  void **top = reinterpret_cast<void **>(stack_ + kStackBytes) - 1;
   *--top = reinterpret_cast<void *>(&Fiber::begin);
   for (int i = 0; i < 6; ++i)
     *--top = nullptr;
