@@ -8,7 +8,7 @@
 
 namespace autotp::cuda {
 
-constexpr int64_t kWidestHead = 256;
+constexpr int64_t kWidestHead = 256, kLongestSequence = INT32_MAX / 2;
 
 llvm::Error expectFloats(const Call &call, std::span<const TensorArg> tensors,
                          std::initializer_list<int64_t> elements) {
@@ -40,6 +40,7 @@ llvm::Expected<AttentionProblem> attentionProblem(const Call &call, size_t maskA
   if (std::max(p.d, p.e) > kWidestHead)
     return mistake(call, "has heads of " + llvm::Twine(std::max(p.d, p.e)) + ", and the cuda device takes up to " +
                              llvm::Twine(kWidestHead));
+  if (std::max(p.s, p.t) > kLongestSequence) return mistake(call, "has a longer sequence than the cuda device takes");
   p.q = in[0].as<float>();
   p.k = in[1].as<float>();
   p.v = in[2].as<float>();
@@ -67,8 +68,8 @@ template <int D> constexpr size_t sharedFloats() {
 template <int D> struct RowStates { float most[Tile<D>::rows], total[Tile<D>::rows]; };
 
 /// Takes a tile's scores in: probabilities, not yet divided, go to `weights`; sums before are put right.
-template <int D>
-__device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head &head, int64_t query0, int64_t key0,
+template <int D, bool IsMasked>
+__device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head &head, int query0, int key0,
                                            float (&scores)[Tile<D>::rows][Tile<D>::columns], RowStates<D> &state,
                                            Rows<D> &out, float *weights) {
 #pragma unroll
@@ -77,7 +78,7 @@ __device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head
     float most = state.most[r], sum = 0;
 #pragma unroll
     for (int c = 0; c < Tile<D>::columns; ++c) {
-      scores[r][c] = scoreOf(p, head, query0 + row, key0 + tileColumn() + kSide * c, scores[r][c]);
+      scores[r][c] = scoreOf<IsMasked>(p, head, query0 + row, key0 + tileColumn() + kSide * c, scores[r][c]);
       most = fmaxf(most, scores[r][c]);
     }
     most = joinRow(most, Larger());
@@ -99,15 +100,16 @@ __device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head
   }
 }
 
-template <int D>
-__global__ void __launch_bounds__(kAttentionThreads) attentionKernel(AttentionProblem p, float *out, float *lse) {
+template <int D, bool IsMasked>
+__global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !IsMasked) ? 2 : 1)
+    attentionKernel(AttentionProblem p, float *out, float *lse) {
   float *queries = dynamicShared<float>(), *keys = queries + Tile<D>::owned * Tile<D>::pitch,
         *values = keys + kStreamed * Tile<D>::pitch, *weights = values + kStreamed * Tile<D>::pitch;
   const int64_t tiles = (p.s + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tiles;
   // With a causal mask later queries see more keys: those blocks start first, so that the last ones are short.
-  const int64_t query0 = (tiles - 1 - (at - headAt * tiles)) * Tile<D>::owned;
+  const int query0 = int(tiles - 1 - (at - headAt * tiles)) * Tile<D>::owned, end = query0 + Tile<D>::owned;
   const Head head(p, headAt / p.h, headAt % p.h);
-  loadTile<D, Tile<D>::owned>(queries, head.q(p), p.h * p.d, query0, p.s, int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(queries, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
   RowStates<D> state;
 #pragma unroll
   for (int r = 0; r < Tile<D>::rows; ++r) {
@@ -116,31 +118,41 @@ __global__ void __launch_bounds__(kAttentionThreads) attentionKernel(AttentionPr
   }
   Rows<D> sum;
   clearRows<D>(sum);
-  const int64_t limit = keysFor(p, query0 + Tile<D>::owned < p.s ? query0 + Tile<D>::owned : p.s);
-  for (int64_t key0 = 0; key0 < limit; key0 += kStreamed) {
+  const int limit = keysFor(p, end < int(p.s) ? end : int(p.s));
+  for (int key0 = 0; key0 < limit; key0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(keys, head.k(p), p.kv * p.d, key0, p.t, int(p.d), p.vectors);
-    loadTile<D, kStreamed>(values, head.v(p), p.kv * p.e, key0, p.t, int(p.e), p.vectors);
+    loadTile<D, kStreamed>(keys, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(values, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
     __syncthreads();
     float scores[Tile<D>::rows][Tile<D>::columns];
     dotTiles<D>(scores, queries, keys, int(p.d));
-    takeScores<D>(p, head, query0, key0, scores, state, sum, weights);
+    takeScores<D, IsMasked>(p, head, query0, key0, scores, state, sum, weights);
     __syncwarp(); // a row's weights are written and read by the same half warp
     addProduct<D>(sum, weights, values);
   }
 #pragma unroll
   for (int r = 0; r < Tile<D>::rows; ++r) {
-    const int64_t row = query0 + tileRow() + kSide * r;
+    const int row = query0 + tileRow() + kSide * r;
     const float inverse = state.most[r] == -INFINITY ? 0.0f : 1.0f / state.total[r]; // a row that sees no key gives 0
 #pragma unroll
     for (int k = 0; k < Tile<D>::packs; ++k)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         sum[r][k].at[i] *= inverse;
-    if (tileColumn() == 0 && row < p.s)
+    if (tileColumn() == 0 && row < int(p.s))
       lse[headAt * p.s + row] = state.most[r] == -INFINITY ? -INFINITY : state.most[r] + logf(state.total[r]);
   }
-  storeRows<D>(sum, out + head.outRows(p), p.h * p.e, query0, p.s, int(p.e), p.vectors);
+  storeRows<D>(sum, out + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
+}
+
+template <int D, bool IsMasked> Prepared start(const Call &call, const AttentionProblem &p, float *out, float *lse) {
+  const int64_t blocks = (p.s + Tile<D>::owned - 1) / Tile<D>::owned * p.b * p.h;
+  const LaunchShape shape{dim3(unsigned(blocks)), dim3(kAttentionThreads), sharedFloats<D>() * sizeof(float)};
+  if (blocks > kMostBlocks) return mistake(call, "has more tiles than a grid has blocks");
+  if (!allowShared(attentionKernel<D, IsMasked>, shape.sharedBytes))
+    return mistake(call, "this GPU has too little shared memory");
+  return ready(
+      [=, stream = call.stream()] { return launch(attentionKernel<D, IsMasked>, shape, stream, p, out, lse); });
 }
 
 Prepared prepareAttention(const Call &call) {
@@ -153,15 +165,8 @@ Prepared prepareAttention(const Call &call) {
   if (rows == 0) return nothingToDo();
   float *out = results[0].as<float>(), *lse = results[1].as<float>();
   p->vectors = areVectors({p->q, p->k, p->v, out}, *p);
-  return withHeadDimension(std::max(p->d, p->e), [&](auto dimension) -> Prepared {
-    constexpr int D = decltype(dimension)::value;
-    const int64_t blocks = (p->s + Tile<D>::owned - 1) / Tile<D>::owned * p->b * p->h;
-    const LaunchShape shape{dim3(unsigned(blocks)), dim3(kAttentionThreads), sharedFloats<D>() * sizeof(float)};
-    if (blocks > kMostBlocks) return mistake(call, "has more tiles than a grid has blocks");
-    if (!allowShared(attentionKernel<D>, shape.sharedBytes))
-      return mistake(call, "this GPU has too little shared memory");
-    return ready(
-        [=, p = *p, stream = call.stream()] { return launch(attentionKernel<D>, shape, stream, p, out, lse); });
+  return withVariant(*p, [&](auto dimension, auto isMasked) {
+    return start<decltype(dimension)::value, decltype(isMasked)::value>(call, *p, out, lse);
   });
 }
 

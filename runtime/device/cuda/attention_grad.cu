@@ -53,9 +53,10 @@ template <int D> using Scores = float[Tile<D>::rows][Tile<D>::columns];
 struct Slopes {
   float probability, slope;
 };
-__device__ __forceinline__ Slopes slopesOf(const Backward &g, const Head &head, int64_t i, int64_t j, float score,
+template <bool IsMasked>
+__device__ __forceinline__ Slopes slopesOf(const Backward &g, const Head &head, int i, int j, float score,
                                            float slope) {
-  score = scoreOf(g.p, head, i, j, score);
+  score = scoreOf<IsMasked>(g.p, head, i, j, score);
   if (score == -INFINITY) return {0.0f, 0.0f};
   const int64_t row = (head.b * g.p.h + head.h) * g.p.s + i;
   const float norm = g.lse[row];
@@ -74,21 +75,24 @@ template <int D> __device__ __forceinline__ void setWeights(float *weights, cons
 }
 
 /// A block owns a tile of queries of one head; keys and values pass by.
-template <int D> __global__ void __launch_bounds__(kAttentionThreads) queryGradKernel(Backward g) {
+template <int D, bool IsMasked>
+__global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !IsMasked) ? 2 : 1)
+    queryGradKernel(Backward g) {
   const AttentionProblem &p = g.p;
   const Tiles<D> tiles;
   const int64_t tilesOfHead = (p.s + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tilesOfHead;
-  const int64_t query0 = (tilesOfHead - 1 - (at - headAt * tilesOfHead)) * Tile<D>::owned; // the longest start first
+  // The longest start first.
+  const int query0 = int(tilesOfHead - 1 - (at - headAt * tilesOfHead)) * Tile<D>::owned, end = query0 + Tile<D>::owned;
   const Head head(p, headAt / p.h, headAt % p.h);
-  loadTile<D, Tile<D>::owned>(tiles.first, head.q(p), p.h * p.d, query0, p.s, int(p.d), p.vectors);
-  loadTile<D, Tile<D>::owned>(tiles.second, g.dOut + head.outRows(p), p.h * p.e, query0, p.s, int(p.e), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.first, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.second, g.dOut + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
   Rows<D> dq;
   clearRows<D>(dq);
-  const int64_t limit = keysFor(p, query0 + Tile<D>::owned < p.s ? query0 + Tile<D>::owned : p.s);
-  for (int64_t key0 = 0; key0 < limit; key0 += kStreamed) {
+  const int limit = keysFor(p, end < int(p.s) ? end : int(p.s));
+  for (int key0 = 0; key0 < limit; key0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(tiles.passing, head.k(p), p.kv * p.d, key0, p.t, int(p.d), p.vectors);
-    loadTile<D, kStreamed>(tiles.passingSecond, head.v(p), p.kv * p.e, key0, p.t, int(p.e), p.vectors);
+    loadTile<D, kStreamed>(tiles.passing, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(tiles.passingSecond, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
     __syncthreads();
     Scores<D> scores, slopes;
     dotTiles<D>(scores, tiles.first, tiles.passing, int(p.d));
@@ -97,27 +101,28 @@ template <int D> __global__ void __launch_bounds__(kAttentionThreads) queryGradK
     for (int r = 0; r < Tile<D>::rows; ++r)
 #pragma unroll
       for (int c = 0; c < Tile<D>::columns; ++c)
-        slopes[r][c] = slopesOf(g, head, query0 + tileRow() + kSide * r, key0 + tileColumn() + kSide * c, scores[r][c],
-                                slopes[r][c])
+        slopes[r][c] = slopesOf<IsMasked>(g, head, query0 + tileRow() + kSide * r, key0 + tileColumn() + kSide * c,
+                                          scores[r][c], slopes[r][c])
                            .slope;
     setWeights<D>(tiles.weights, slopes);
     addProduct<D>(dq, tiles.weights, tiles.passing);
   }
-  storeRows<D>(dq, g.dq + (head.b * p.s * p.h + head.h) * p.d, p.h * p.d, query0, p.s, int(p.d), p.vectors);
+  storeRows<D>(dq, g.dq + (head.b * p.s * p.h + head.h) * p.d, p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
 }
 
 /// What a block that owns keys holds, and one head's queries.
 template <int D> struct KeyGrad { Rows<D> dk, dv; };
 
-template <int D>
-__device__ __forceinline__ void passQueries(const Backward &g, const Tiles<D> &tiles, const Head &head, int64_t key0,
+template <int D, bool IsMasked>
+__device__ __forceinline__ void passQueries(const Backward &g, const Tiles<D> &tiles, const Head &head, int key0,
                                             KeyGrad<D> &sums) {
   const AttentionProblem &p = g.p;
-  const int64_t hidden = p.isCausal ? key0 + p.s - p.t : 0; // queries before see none of these keys
-  for (int64_t query0 = hidden > 0 ? hidden / kStreamed * kStreamed : 0; query0 < p.s; query0 += kStreamed) {
+  const int hidden = p.isCausal ? key0 + int(p.s) - int(p.t) : 0; // queries before see none of these keys
+  for (int query0 = hidden > 0 ? hidden / kStreamed * kStreamed : 0; query0 < int(p.s); query0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(tiles.passing, head.q(p), p.h * p.d, query0, p.s, int(p.d), p.vectors);
-    loadTile<D, kStreamed>(tiles.passingSecond, g.dOut + head.outRows(p), p.h * p.e, query0, p.s, int(p.e), p.vectors);
+    loadTile<D, kStreamed>(tiles.passing, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(tiles.passingSecond, g.dOut + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e),
+                           p.vectors);
     __syncthreads();
     Scores<D> scores, slopes;
     dotTiles<D>(scores, tiles.first, tiles.passing, int(p.d));
@@ -126,8 +131,8 @@ __device__ __forceinline__ void passQueries(const Backward &g, const Tiles<D> &t
     for (int r = 0; r < Tile<D>::rows; ++r)
 #pragma unroll
       for (int c = 0; c < Tile<D>::columns; ++c) {
-        const Slopes both = slopesOf(g, head, query0 + tileColumn() + kSide * c, key0 + tileRow() + kSide * r,
-                                     scores[r][c], slopes[r][c]);
+        const Slopes both = slopesOf<IsMasked>(g, head, query0 + tileColumn() + kSide * c, key0 + tileRow() + kSide * r,
+                                               scores[r][c], slopes[r][c]);
         scores[r][c] = both.probability;
         slopes[r][c] = both.slope;
       }
@@ -139,41 +144,43 @@ __device__ __forceinline__ void passQueries(const Backward &g, const Tiles<D> &t
 }
 
 /// A block owns a tile of keys of one KV head; the queries of all heads that read it pass by, head after head.
-template <int D> __global__ void __launch_bounds__(kAttentionThreads) keyGradKernel(Backward g) {
+template <int D, bool IsMasked>
+__global__ void __launch_bounds__(kAttentionThreads, D == 64 && !IsMasked ? 2 : 1) keyGradKernel(Backward g) {
   const AttentionProblem &p = g.p;
   const Tiles<D> tiles;
   const int64_t tilesOfHead = (p.t + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tilesOfHead;
-  const int64_t key0 = (at - headAt * tilesOfHead) * Tile<D>::owned, b = headAt / p.kv, kvHead = headAt % p.kv;
+  const int64_t b = headAt / p.kv, kvHead = headAt % p.kv;
+  const int key0 = int(at - headAt * tilesOfHead) * Tile<D>::owned;
   float *dk = g.dk + (b * p.t * p.kv + kvHead) * p.d, *dv = g.dv + (b * p.t * p.kv + kvHead) * p.e;
-  loadTile<D, Tile<D>::owned>(tiles.first, p.k + (dk - g.dk), p.kv * p.d, key0, p.t, int(p.d), p.vectors);
-  loadTile<D, Tile<D>::owned>(tiles.second, p.v + (dv - g.dv), p.kv * p.e, key0, p.t, int(p.e), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.first, p.k + (dk - g.dk), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.second, p.v + (dv - g.dv), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
   KeyGrad<D> sums;
   clearRows<D>(sums.dk);
   clearRows<D>(sums.dv);
   const int64_t group = p.h / p.kv;
   for (int64_t h = kvHead * group; h < (kvHead + 1) * group; ++h)
-    passQueries<D>(g, tiles, Head(p, b, h), key0, sums);
-  storeRows<D>(sums.dk, dk, p.kv * p.d, key0, p.t, int(p.d), p.vectors);
-  storeRows<D>(sums.dv, dv, p.kv * p.e, key0, p.t, int(p.e), p.vectors);
+    passQueries<D, IsMasked>(g, tiles, Head(p, b, h), key0, sums);
+  storeRows<D>(sums.dk, dk, p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+  storeRows<D>(sums.dv, dv, p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
 }
 
-template <int D> Prepared start(const Call &call, const Backward &g) {
+template <int D, bool IsMasked> Prepared start(const Call &call, const Backward &g) {
   const AttentionProblem &p = g.p;
   auto blocksOf = [](int64_t rows, int64_t heads) { return (rows + Tile<D>::owned - 1) / Tile<D>::owned * heads; };
   const int64_t rows = p.b * p.s * p.h, queryBlocks = blocksOf(p.s, p.b * p.h), keyBlocks = blocksOf(p.t, p.b * p.kv);
   if (std::max({rows, queryBlocks, keyBlocks}) > kMostBlocks)
     return mistake(call, "has more tiles than a grid has blocks");
   const size_t shared = sharedFloats<D>() * sizeof(float);
-  if (!allowShared(queryGradKernel<D>, shared) || !allowShared(keyGradKernel<D>, shared))
+  if (!allowShared(queryGradKernel<D, IsMasked>, shared) || !allowShared(keyGradKernel<D, IsMasked>, shared))
     return mistake(call, "this GPU has too little shared memory");
   return ready([=, stream = call.stream()] {
     const dim3 threads(kAttentionThreads);
     const dim3 dotBlocks(unsigned((rows + kRowsPerBlock - 1) / kRowsPerBlock));
     Status status = launch(rowDotsKernel, {dotBlocks, dim3(32, kRowsPerBlock)}, stream, g, rows);
     if (status == Status::Ok)
-      status = launch(queryGradKernel<D>, {dim3(unsigned(queryBlocks)), threads, shared}, stream, g);
+      status = launch(queryGradKernel<D, IsMasked>, {dim3(unsigned(queryBlocks)), threads, shared}, stream, g);
     if (status == Status::Ok)
-      status = launch(keyGradKernel<D>, {dim3(unsigned(keyBlocks)), threads, shared}, stream, g);
+      status = launch(keyGradKernel<D, IsMasked>, {dim3(unsigned(keyBlocks)), threads, shared}, stream, g);
     return status;
   });
 }
@@ -198,8 +205,9 @@ Prepared prepareAttentionGrad(const Call &call) {
                    out[0].as<float>(),
                    out[1].as<float>(),
                    out[2].as<float>()};
-  return withHeadDimension(std::max(p->d, p->e),
-                           [&](auto dimension) { return start<decltype(dimension)::value>(call, g); });
+  return withVariant(*p, [&](auto dimension, auto isMasked) {
+    return start<decltype(dimension)::value, decltype(isMasked)::value>(call, g);
+  });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::AttentionGrad, prepareAttentionGrad}};

@@ -30,13 +30,14 @@ __device__ __forceinline__ int tileColumn() { return threadIdx.x % kSide; }
 
 /// Rows [first, first + Rows) of `width` floats, `stride` apart, with zeros around what is there.
 template <int D, int Rows>
-__device__ void loadTile(float *tile, const float *from, int64_t stride, int64_t first, int64_t limit, int width,
+__device__ void loadTile(float *tile, const float *from, int64_t stride, int first, int limit, int width,
                          bool vectors) {
   constexpr int kPacks = D / 4;
+#pragma unroll 2
   for (int i = threadIdx.x; i < Rows * kPacks; i += kAttentionThreads) {
     const int row = i / kPacks, column = i % kPacks * 4;
     Pack<float, 4> pack{};
-    const float *at = from + (first + row) * stride + column;
+    const float *at = from + int64_t(first + row) * stride + column;
     if (first + row < limit && column < width) {
       if (vectors) {
         pack = *reinterpret_cast<const Pack<float, 4> *>(at);
@@ -61,6 +62,7 @@ __device__ __forceinline__ void dotTiles(float (&scores)[Tile<D>::rows][Tile<D>:
   for (int r = 0; r < kRows; ++r)
     for (int c = 0; c < kColumns; ++c)
       scores[r][c] = 0;
+#pragma unroll 2 // more would not stay in registers
   for (int i = 0; i < width; i += 4) {
     Pack<float, 4> left[kRows], right[kColumns];
 #pragma unroll
@@ -85,6 +87,7 @@ template <int D> using Rows = Pack<float, 4>[Tile<D>::rows][Tile<D>::packs];
 /// sum += weights [owned, 32] b [32, D].
 template <int D> __device__ __forceinline__ void addProduct(Rows<D> &sum, const float *weights, const float *b) {
   constexpr int kRows = Tile<D>::rows, kPacks = Tile<D>::packs, kPitch = Tile<D>::pitch;
+#pragma unroll 1
   for (int j = 0; j < kStreamed; j += 4) {
     Pack<float, 4> left[kRows];
 #pragma unroll
@@ -114,16 +117,16 @@ template <int D> __device__ __forceinline__ void clearRows(Rows<D> &sum) {
 
 /// to[first + row] = sum[row], for rows below `limit` and `width` columns.
 template <int D>
-__device__ __forceinline__ void storeRows(const Rows<D> &sum, float *to, int64_t stride, int64_t first, int64_t limit,
+__device__ __forceinline__ void storeRows(const Rows<D> &sum, float *to, int64_t stride, int first, int limit,
                                           int width, bool vectors) {
 #pragma unroll
   for (int r = 0; r < Tile<D>::rows; ++r) {
-    const int64_t row = first + tileRow() + kSide * r;
+    const int row = first + tileRow() + kSide * r;
 #pragma unroll
     for (int p = 0; p < Tile<D>::packs; ++p) {
       const int column = 4 * tileColumn() + 4 * kSide * p;
       if (row >= limit || column >= width) continue;
-      float *at = to + row * stride + column;
+      float *at = to + int64_t(row) * stride + column;
       if (vectors) {
         *reinterpret_cast<Pack<float, 4> *>(at) = sum[r][p];
       } else {
@@ -152,26 +155,31 @@ struct Head {
 };
 
 /// The scaled, masked score of query i and key j from their product; -inf where i may not see j or either is not there.
-__device__ __forceinline__ float scoreOf(const AttentionProblem &p, const Head &head, int64_t i, int64_t j, float dot) {
-  if (i >= p.s || j >= p.t || (p.isCausal && j > i + p.t - p.s)) return -INFINITY;
+template <bool IsMasked>
+__device__ __forceinline__ float scoreOf(const AttentionProblem &p, const Head &head, int i, int j, float dot) {
+  if (i >= int(p.s) || j >= int(p.t) || (p.isCausal && j > i + int(p.t) - int(p.s))) return -INFINITY;
   float score = dot * p.scale;
-  if (p.mask)
+  if constexpr (IsMasked)
     score += p.mask[head.b * p.maskStride[0] + head.h * p.maskStride[1] + i * p.maskStride[2] + j * p.maskStride[3]];
   return score;
 }
 
 /// Keys that queries before `end` may see: [0, this).
-__device__ __forceinline__ int64_t keysFor(const AttentionProblem &p, int64_t end) {
-  if (!p.isCausal) return p.t;
-  const int64_t seen = end + p.t - p.s;
-  return seen < 0 ? 0 : seen < p.t ? seen : p.t;
+__device__ __forceinline__ int keysFor(const AttentionProblem &p, int end) {
+  if (!p.isCausal) return int(p.t);
+  const int seen = end + int(p.t) - int(p.s);
+  return seen < 0 ? 0 : seen < int(p.t) ? seen : int(p.t);
 }
 
-/// start(head dimension rounded up, as a constant).
-template <typename Start> auto withHeadDimension(int64_t widest, Start start) {
-  if (widest <= 64) return start(std::integral_constant<int, 64>());
-  if (widest <= 128) return start(std::integral_constant<int, 128>());
-  return start(std::integral_constant<int, 256>());
+/// start(head dimension rounded up, whether there is a mask), both as constants.
+template <typename Start> auto withVariant(const AttentionProblem &p, Start start) {
+  const int64_t widest = p.d > p.e ? p.d : p.e;
+  auto withDimension = [&](auto isMasked) {
+    if (widest <= 64) return start(std::integral_constant<int, 64>(), isMasked);
+    if (widest <= 128) return start(std::integral_constant<int, 128>(), isMasked);
+    return start(std::integral_constant<int, 256>(), isMasked);
+  };
+  return p.mask ? withDimension(std::true_type()) : withDimension(std::false_type());
 }
 
 } // namespace autotp::cuda
