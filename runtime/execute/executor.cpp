@@ -68,7 +68,7 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   }
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps())
-      if (llvm::Error error = self->prepare(step, self->sections_[section.name()])) return error;
+      if (llvm::Error error = self->prepare(step, self->sections_[section.name()].steps)) return error;
   return self;
 }
 
@@ -144,8 +144,29 @@ bool Executor::communicate(const Step &step) {
   }
 }
 
-llvm::Error Executor::run(llvm::StringRef section) {
-  for (const Step &step : sections_.find(section)->second) {
+llvm::Error Executor::captureSections() {
+  if (!device_->nativeStream(Stream::Compute)) return llvm::Error::success();
+  for (auto &[name, section] : sections_) {
+    auto isKernel = [](const Step &step) { return step.kernel != nullptr; };
+    if (section.steps.empty() || !std::all_of(section.steps.begin(), section.steps.end(), isKernel)) continue;
+    auto graph = device_->capture([&steps = section.steps] {
+      for (const Step &step : steps)
+        if (Status status = step.kernel->run(); status != Status::Ok) return status;
+      return Status::Ok;
+    });
+    if (!graph) return graph.takeError();
+    section.graph = std::move(*graph);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Executor::run(llvm::StringRef name) {
+  const Section &section = sections_.find(name)->second;
+  if (section.graph) {
+    if (Status status = section.graph->run(); status != Status::Ok) return describe(*section.steps[0].source, status);
+    return llvm::Error::success();
+  }
+  for (const Step &step : section.steps) {
     if (step.kernel) {
       if (Status status = step.kernel->run(); status != Status::Ok) [[unlikely]]
         return describe(*step.source, status);

@@ -22,6 +22,9 @@ public:
   /// Runs "micro_step" or "optimizer_step": the host's kernels are done then, those of a GPU enqueued. Allocates
   /// nothing. Errors name the step that failed.
   llvm::Error run(llvm::StringRef section);
+  /// On a GPU, makes one graph of each section whose steps are all its own, for run() to replay: one launch instead of
+  /// hundreds. Every section must have run before. On the host it does nothing.
+  llvm::Error captureSections();
   /// Waits for the device. Errors name the first step that failed since the last call.
   llvm::Error synchronise();
   /// Sets the accumulators to 0, before the first micro-step of a step.
@@ -54,6 +57,11 @@ private:
     const plan::Step *source = nullptr;
   };
 
+  struct Section {
+    std::vector<Step> steps;
+    std::unique_ptr<PreparedKernel> graph; ///< of all steps, once they are captured
+  };
+
   explicit Executor(const plan::Program &program) : program_(program) {}
   llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
@@ -67,7 +75,7 @@ private:
   std::unique_ptr<Device> device_;
   std::span<std::byte> arena_;
   std::vector<std::unique_ptr<Group>> groups_;
-  std::map<std::string, std::vector<Step>, std::less<>> sections_;
+  std::map<std::string, Section, std::less<>> sections_;
   std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
 };
 

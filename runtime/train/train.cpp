@@ -114,6 +114,8 @@ private:
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
     if (llvm::Error error = executor_->synchronise()) return error;
+    if (step == 1)
+      if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
     if (comm_.rank() == 0)
