@@ -96,10 +96,11 @@ TEST_P(OnCuda, TrainsToTheHostsNumbers) {
   for (size_t i = 0; i < host->lossesAndNorms.size(); ++i)
     EXPECT_NEAR(gpu->lossesAndNorms[i], host->lossesAndNorms[i], 2e-5 * (1 + std::fabs(host->lossesAndNorms[i]))) << i;
   ASSERT_EQ(gpu->weights.size(), host->weights.size());
-  float most = 0; // Adam turns the rounding of a gradient near 0 into a part of its step of 1e-3
+  // Adam turns the rounding of a gradient near 0 into a part of its step of 1e-3, for few weights.
+  double apart = 0;
   for (size_t i = 0; i < host->weights.size(); ++i)
-    most = std::max(most, std::fabs(gpu->weights[i] - host->weights[i]));
-  EXPECT_LT(most, 3e-3);
+    apart += std::fabs(gpu->weights[i] - host->weights[i]);
+  EXPECT_LT(apart / double(host->weights.size()), 2e-6);
   EXPECT_EQ(gpu->lossesAndNorms, again->lossesAndNorms);
   EXPECT_EQ(gpu->weights, again->weights);
 }

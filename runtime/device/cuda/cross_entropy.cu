@@ -43,7 +43,8 @@ llvm::Error expectResults(const Call &call, std::initializer_list<int64_t> eleme
 /// Of each row the log-sum-exp (or, against given maxima, the sum of exponentials) and the logit of its label, 0 where
 /// that is not here.
 template <int Threads, int V, bool Whole>
-__global__ void rowSumsKernel(Logits z, const float *most, float *sums, float *targets, Failing outOfRange) {
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    rowSumsKernel(Logits z, const float *most, float *sums, float *targets, Failing outOfRange) {
   __shared__ MaxSum seenScratch[Threads / 32];
   __shared__ float totalScratch[Threads / 32];
   const int64_t row = rowOfThread();

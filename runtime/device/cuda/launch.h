@@ -44,10 +44,14 @@ Status launch(void (*kernel)(Params...), const LaunchShape &shape, cudaStream_t 
 #endif
 }
 
-/// Lets a kernel ask for more than the 48 KiB of dynamic shared memory that it may have unasked. At load.
+/// Lets a kernel ask for more than the 48 KiB of dynamic shared memory that it may have unasked. At load. `bytes` is
+/// the most that any call of this kernel asks for: a later, smaller number would take away from calls that are ready.
 template <typename... Params> bool allowShared(void (*kernel)(Params...), size_t bytes) {
-  return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                              int(bytes)) == cudaSuccess;
+  if (cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           int(bytes)) == cudaSuccess)
+    return true;
+  (void)cudaGetLastError(); // the caller tells it
+  return false;
 }
 
 /// This block's dynamic shared memory, 16-byte aligned.

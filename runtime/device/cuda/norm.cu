@@ -36,7 +36,8 @@ struct Forward {
   float epsilon;
 };
 
-template <int Threads, int V, bool Centred> __global__ void normKernel(Forward f) {
+template <int Threads, int V, bool Centred>
+__global__ void __launch_bounds__(blockThreads(Threads), 1) normKernel(Forward f) {
   __shared__ float scratch[Threads / 32];
   const int64_t row = rowOfThread(), n = f.n;
   if (row >= f.rows) return;

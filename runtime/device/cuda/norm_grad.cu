@@ -31,7 +31,7 @@ __device__ inline TwoSums fromLane(TwoSums v, int mask) {
 }
 
 /// A thread owns the same columns in every row, so sums need no exchange until the last kernel.
-template <int V, bool Centred> __global__ void normGradKernel(Backward b) {
+template <int V, bool Centred> __global__ void __launch_bounds__(kThreads) normGradKernel(Backward b) {
   __shared__ TwoSums scratch[kThreads / 32];
   constexpr int kVectors = Centred ? 2 : 1;
   const int64_t n = b.n;
@@ -104,7 +104,7 @@ template <bool Centred> Prepared start(const Call &call, Backward b, float *dsca
   const LaunchShape rows{dim3(unsigned(parts)), dim3(kThreads), b.holdsSums ? size_t(bytes) : 0};
   const LaunchShape columns{dim3(unsigned((b.n + kColumns - 1) / kColumns), kVectors), dim3(kColumns, kColumnRows)};
   auto with = [&](auto kernel) -> Prepared {
-    if (!allowShared(kernel, rows.sharedBytes)) return mistake(call, "this GPU has too little shared memory");
+    if (!allowShared(kernel, kMostShared)) return mistake(call, "this GPU has too little shared memory");
     return ready([=, stream = call.stream()] {
       const Status status = launch(kernel, rows, stream, b);
       return status == Status::Ok ? launch(joinPartsKernel, columns, stream, b.sums, dscale, dbias, parts, b.n)

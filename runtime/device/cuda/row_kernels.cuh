@@ -9,6 +9,10 @@
 
 namespace autotp::cuda {
 
+/// Threads of a block whose rows have Threads each. Its launch bound: else a block of 1024 might need more registers
+/// than there are.
+constexpr int blockThreads(int threads) { return threads == 32 ? 32 * kRowsPerBlock : threads; }
+
 /// A block is (Threads, rows): threads of x share a row.
 __device__ inline int64_t rowOfThread() { return int64_t(blockIdx.x) * blockDim.y + threadIdx.y; }
 
@@ -21,6 +25,8 @@ template <int V> __device__ __forceinline__ void setPack(float *row, int64_t i, 
 
 /// body(i) for every V-th element of a row of n that is this thread's; V divides n.
 template <int Threads, int V, typename Body> __device__ __forceinline__ void forEachPack(int64_t n, Body body) {
+  constexpr int kUnrolled = Threads == 1024 ? 2 : 4; // so many threads have few registers each
+#pragma unroll kUnrolled
   for (int64_t i = int64_t(threadIdx.x) * V; i < n; i += int64_t(Threads) * V)
     body(i);
 }

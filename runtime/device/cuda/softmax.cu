@@ -7,7 +7,9 @@ namespace autotp::cuda {
 
 namespace {
 
-template <int Threads, int V> __global__ void softmaxKernel(const float *x, float *y, int64_t rows, int64_t n) {
+template <int Threads, int V>
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    softmaxKernel(const float *x, float *y, int64_t rows, int64_t n) {
   __shared__ MaxSum scratch[Threads / 32];
   const int64_t row = rowOfThread();
   if (row >= rows) return;
@@ -30,7 +32,8 @@ template <int Threads, int V> __global__ void softmaxKernel(const float *x, floa
 }
 
 template <int Threads, int V>
-__global__ void softmaxGradKernel(const float *y, const float *dy, float *dx, int64_t rows, int64_t n) {
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    softmaxGradKernel(const float *y, const float *dy, float *dx, int64_t rows, int64_t n) {
   __shared__ float scratch[Threads / 32];
   const int64_t row = rowOfThread();
   if (row >= rows) return;
