@@ -21,3 +21,23 @@ function(autotp_under_mpi name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
     "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1")
 endfunction()
+
+# autotp_emulated_cuda_library(name SOURCES a.cu b.cpp ... [PUBLIC targets ...] [PRIVATE targets ...]): CUDA sources
+# built by the host's C++ compiler over tests/cuda_emulation, for machines without a GPU.
+function(autotp_emulated_cuda_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  set(sources)
+  foreach(source ${ARG_SOURCES})
+    if(source MATCHES "[.]cu$") # by a file that includes it: a source's language is one for all targets of a folder
+      get_filename_component(path ${source} ABSOLUTE)
+      string(MAKE_C_IDENTIFIER "${name}_${source}" stem)
+      set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/${stem}.cpp)
+      file(GENERATE OUTPUT ${wrapper} CONTENT "#include \"${path}\"\n")
+      list(APPEND sources ${wrapper})
+    else()
+      list(APPEND sources ${source})
+    endif()
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC cuda_emulation ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()

@@ -2,7 +2,7 @@
 
 #include "runtime/base/error.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace autotp {
 
@@ -15,14 +15,21 @@ TensorArg Executor::argument(const plan::TensorRef &tensor) const {
   return {bytes(tensor).data(), DType(tensor.dtype()), {tensor.shape().begin(), tensor.shape().end()}};
 }
 
+void Executor::upload(const plan::TensorRef &tensor, const void *from) {
+  std::span<std::byte> to = bytes(tensor);
+  device_->upload(to.data(), from, to.size());
+}
+
+void Executor::download(const plan::TensorRef &tensor, void *to) const {
+  std::span<std::byte> from = bytes(tensor);
+  device_->download(to, from.data(), from.size());
+}
+
 float Executor::scalar(llvm::StringRef output) const {
+  float value = 0;
   for (const plan::Output &row : program_.outputs())
-    if (row.name() == output) {
-      float value;
-      std::memcpy(&value, bytes(row.tensor()).data(), sizeof value);
-      return value;
-    }
-  return 0;
+    if (row.name() == output) download(row.tensor(), &value);
+  return value;
 }
 
 const plan::Input *Executor::input(llvm::StringRef name) const {
@@ -32,7 +39,7 @@ const plan::Input *Executor::input(llvm::StringRef name) const {
 }
 
 void Executor::setScalar(llvm::StringRef name, float value) {
-  if (const plan::Input *row = input(name)) std::memcpy(bytes(row->tensor()).data(), &value, sizeof value);
+  if (const plan::Input *row = input(name)) upload(row->tensor(), &value);
 }
 
 llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp,
@@ -46,8 +53,9 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   llvm::Expected<std::span<std::byte>> arena = self->device_->allocate(program.arena_bytes());
   if (!arena) return arena.takeError();
   self->arena_ = *arena;
+  self->zeroWhatOutlivesAStep();
   for (const plan::Constant &constant : program.constants())
-    std::memcpy(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
+    self->device_->upload(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
   for (const plan::Group &group : program.groups()) {
     std::vector<int> ranks;
     for (uint32_t c : group.coordinates())
@@ -60,8 +68,18 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   }
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps())
-      if (llvm::Error error = self->prepare(step, self->sections_[section.name()])) return error;
+      if (llvm::Error error = self->prepare(step, self->sections_[section.name()].steps)) return error;
   return self;
+}
+
+/// Optimizer states start at 0, and so does the padding of buckets, which no kernel writes. Activations and workspace
+/// are written before they are read.
+void Executor::zeroWhatOutlivesAStep() {
+  if (program_.regions().empty()) device_->zero(arena_);
+  for (const plan::Region &region : program_.regions()) {
+    if (region.name() == "activations" || region.name() == "workspace" || region.offset() > arena_.size()) continue;
+    device_->zero(arena_.subspan(region.offset(), std::min(region.bytes(), arena_.size() - region.offset())));
+  }
 }
 
 llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) {
@@ -94,6 +112,7 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
                                     "the device cannot run it"),
                             kernel.takeError());
   prepared.kernel = std::move(*kernel);
+  kernelSteps_.push_back(&step);
   steps.push_back(std::move(prepared));
   return llvm::Error::success();
 }
@@ -125,11 +144,32 @@ bool Executor::communicate(const Step &step) {
   }
 }
 
-llvm::Error Executor::run(llvm::StringRef section) {
-  for (const Step &step : sections_.find(section)->second) {
+llvm::Error Executor::captureSections() {
+  if (!device_->nativeStream(Stream::Compute)) return llvm::Error::success();
+  for (auto &[name, section] : sections_) {
+    auto isKernel = [](const Step &step) { return step.kernel != nullptr; };
+    if (section.steps.empty() || !std::all_of(section.steps.begin(), section.steps.end(), isKernel)) continue;
+    auto graph = device_->capture([&steps = section.steps] {
+      for (const Step &step : steps)
+        if (Status status = step.kernel->run(); status != Status::Ok) return status;
+      return Status::Ok;
+    });
+    if (!graph) return graph.takeError();
+    section.graph = std::move(*graph);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Executor::run(llvm::StringRef name) {
+  const Section &section = sections_.find(name)->second;
+  if (section.graph) {
+    if (Status status = section.graph->run(); status != Status::Ok) return describe(*section.steps[0].source, status);
+    return llvm::Error::success();
+  }
+  for (const Step &step : section.steps) {
     if (step.kernel) {
       if (Status status = step.kernel->run(); status != Status::Ok) [[unlikely]]
-        return describe(step, status);
+        return describe(*step.source, status);
     } else if (!communicate(step)) [[unlikely]] {
       return problem("step '" + step.source->name() + "'", "another rank has failed");
     }
@@ -137,16 +177,21 @@ llvm::Error Executor::run(llvm::StringRef section) {
   return llvm::Error::success();
 }
 
+llvm::Error Executor::synchronise() {
+  llvm::Expected<Failure> failure = device_->synchronise();
+  if (!failure) return failure.takeError();
+  if (failure->status == Status::Ok) return llvm::Error::success();
+  return describe(*kernelSteps_[failure->kernel], failure->status);
+}
+
 void Executor::zeroAccumulators() {
-  for (const plan::TensorRef &tensor : program_.zeroed_each_step()) {
-    std::span<std::byte> all = bytes(tensor);
-    std::memset(all.data(), 0, all.size());
-  }
+  for (const plan::TensorRef &tensor : program_.zeroed_each_step())
+    device_->zero(bytes(tensor));
 }
 
 /// The one place that builds text.
-llvm::Error Executor::describe(const Step &step, Status status) const {
-  std::string where = "step '" + escaped(step.source->name()) + "' (from " + escaped(step.source->origin()) + ")";
+llvm::Error Executor::describe(const plan::Step &step, Status status) {
+  std::string where = "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
   switch (status) {
   case Status::IndexOutOfRange:
     return problem(where, "an index lies outside its table",

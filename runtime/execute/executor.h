@@ -13,17 +13,28 @@ namespace autotp {
 /// Owned by one rank and used by its one thread.
 class Executor {
 public:
-  /// Allocates the arena, writes constants, prepares every kernel and joins every group. `program` was checked and must
-  /// outlive the executor. Errors name the step that the device or communicator cannot do.
+  /// Allocates the arena, zeroes all of it that outlives a step, writes constants, prepares every kernel and joins
+  /// every group. `program` was checked and must outlive the executor. Errors name the step that the device or
+  /// communicator cannot do.
   static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
                                                           Communicator &comm, std::unique_ptr<Device> device);
 
-  /// Runs "micro_step" or "optimizer_step". Allocates nothing. Errors name the step that failed.
+  /// Runs "micro_step" or "optimizer_step": the host's kernels are done then, those of a GPU enqueued. Allocates
+  /// nothing. Errors name the step that failed.
   llvm::Error run(llvm::StringRef section);
+  /// On a GPU, makes one graph of each section whose steps are all its own, for run() to replay: one launch instead of
+  /// hundreds. Every section must have run before. On the host it does nothing.
+  llvm::Error captureSections();
+  /// Waits for the device. Errors name the first step that failed since the last call.
+  llvm::Error synchronise();
   /// Sets the accumulators to 0, before the first micro-step of a step.
   void zeroAccumulators();
 
+  /// Where the tensor lies on the device: the host may read and write there only where the device is the host.
   std::span<std::byte> bytes(const plan::TensorRef &tensor) const;
+  /// All of a tensor from host memory, which may be reused at once, and to it, after what was run.
+  void upload(const plan::TensorRef &tensor, const void *from);
+  void download(const plan::TensorRef &tensor, void *to) const;
   float scalar(llvm::StringRef output) const;
   const plan::Input *input(llvm::StringRef name) const;
   /// Does nothing where no step needs the input.
@@ -46,19 +57,26 @@ private:
     const plan::Step *source = nullptr;
   };
 
+  struct Section {
+    std::vector<Step> steps;
+    std::unique_ptr<PreparedKernel> graph; ///< of all steps, once they are captured
+  };
+
   explicit Executor(const plan::Program &program) : program_(program) {}
   llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
   TensorArg argument(const plan::TensorRef &tensor) const;
+  void zeroWhatOutlivesAStep();
   static bool communicate(const Step &step);
-  llvm::Error describe(const Step &step, Status status) const;
+  static llvm::Error describe(const plan::Step &step, Status status);
 
   const plan::Program &program_;
   int64_t tp_ = 1, dp_ = 1, tpRank_ = 0, dpRank_ = 0;
   std::unique_ptr<Device> device_;
   std::span<std::byte> arena_;
   std::vector<std::unique_ptr<Group>> groups_;
-  std::map<std::string, std::vector<Step>, std::less<>> sections_;
+  std::map<std::string, Section, std::less<>> sections_;
+  std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
 };
 
 /// Fills the parameters: from a file of this tp coordinate's slices, which has this digest, or from a seed where there

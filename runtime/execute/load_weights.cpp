@@ -6,7 +6,7 @@
 #include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
 
-#include <cstring>
+#include <vector>
 
 namespace autotp {
 
@@ -18,11 +18,11 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRe
                    "compile the plan again");
   for (const plan::Parameter &parameter : executor.program().parameters()) {
     const NamedTensor *tensor = file->find(parameter.name());
-    std::span<std::byte> to = executor.bytes(parameter.tensor());
-    if (!tensor || tensor->dtype != DType(parameter.tensor().dtype()) || tensor->bytes.size() != to.size())
+    size_t bytes = executor.bytes(parameter.tensor()).size();
+    if (!tensor || tensor->dtype != DType(parameter.tensor().dtype()) || tensor->bytes.size() != bytes)
       return problem((path + ": parameter '" + escaped(parameter.name()) + "'").str(),
                      "it is missing, or of another type or size", "compile the plan again");
-    if (!to.empty()) std::memcpy(to.data(), tensor->bytes.data(), to.size());
+    executor.upload(parameter.tensor(), tensor->bytes.data());
   }
   return llvm::Error::success();
 }
@@ -30,11 +30,12 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRe
 void initialiseWeights(Executor &executor, int64_t seed) {
   uint64_t stream = 0;
   for (const plan::Parameter &parameter : executor.program().parameters()) {
-    float *to = reinterpret_cast<float *>(executor.bytes(parameter.tensor()).data());
+    std::vector<float> to(size_t(elementsOf(parameter.tensor())));
     forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t>) {
-      to[local] = float(parameter.init_value() +
-                        parameter.init_stddev() * philoxNormal(uint64_t(seed), stream, uint64_t(global)));
+      to[size_t(local)] = float(parameter.init_value() +
+                                parameter.init_stddev() * philoxNormal(uint64_t(seed), stream, uint64_t(global)));
     });
+    executor.upload(parameter.tensor(), to.data());
     ++stream;
   }
 }

@@ -1,6 +1,9 @@
 #include "runtime/plan/workspace.h"
 
 #include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/cuda_workspace.h"
+
+#include <cmath>
 
 namespace autotp {
 
@@ -30,6 +33,48 @@ uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands
     return uint64_t(threads) * uint64_t(operands[1].shape[0]) * sizeof(float);
   case KernelId::CrossEntropy:
     return uint64_t(operands[0].shape[0]) * sizeof(float);
+  default:
+    return 0;
+  }
+}
+
+namespace {
+int64_t elementsOf(const TensorShape &tensor) {
+  int64_t n = 1;
+  for (int64_t d : tensor.shape)
+    n *= d;
+  return n;
+}
+
+uint64_t normGradBytes(const TensorShape &x, int vectors) {
+  const int64_t width = x.shape.back();
+  return cudaNormGradBytes(width ? elementsOf(x) / width : 0, width, vectors);
+}
+} // namespace
+
+uint64_t cudaWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands,
+                            llvm::ArrayRef<TensorShape> results) {
+  switch (kernel) {
+  case KernelId::MatMul: // the root of what a, b and c hold together is m k n, whatever is transposed
+    return cudaProductBytes(
+        std::sqrt(double(elementsOf(operands[0])) * double(elementsOf(operands[1])) * double(elementsOf(results[0]))));
+  case KernelId::ReduceSum:
+  case KernelId::ReduceMax: {
+    const int64_t kept = elementsOf(results[0]);
+    return kept ? cudaReduceBytes(kept, elementsOf(operands[0]) / kept) : 0;
+  }
+  case KernelId::ScatterAdd:
+    return cudaScatterBytes(elementsOf(operands[0]), results[0].shape[0]);
+  case KernelId::LayerNormGrad:
+    return normGradBytes(operands[0], 2);
+  case KernelId::RmsNormGrad:
+    return normGradBytes(operands[0], 1);
+  case KernelId::AttentionGrad: // of each row of out the product with its gradient
+    return uint64_t(elementsOf(operands[4])) * sizeof(float);
+  case KernelId::CrossEntropy:
+    return uint64_t(operands[0].shape[0]) * sizeof(float);
+  case KernelId::SumSquares:
+    return cudaSumSquaresBytes(elementsOf(operands[0]));
   default:
     return 0;
   }

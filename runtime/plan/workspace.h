@@ -23,4 +23,7 @@ struct TensorShape {
 uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results,
                            int threads);
 
+/// The same for the cuda device, on whatever GPU. A product gets less than it could use where it is small.
+uint64_t cudaWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results);
+
 } // namespace autotp

@@ -45,17 +45,17 @@ private:
 /// Adds the elements that this rank is the first to hold, of all ranks.
 void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
             std::vector<float> &whole) {
-  auto floats = [&](const plan::TensorRef &tensor) {
-    return reinterpret_cast<const float *>(own.bytes(tensor).data());
-  };
   const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
-  const float *weights = floats(parameter.tensor()), *gradients = floats(bucket.accumulator());
+  const plan::TensorRef &source = what == Gathered::Weights ? parameter.tensor() : bucket.accumulator();
+  std::vector<float> from(size_t(elementsOf(source)));
+  own.download(source, from.data());
   const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("count") : 1.0f;
   const int64_t slice = what == Gathered::Gradients ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
   forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t> index) {
     int64_t at = int64_t(parameter.bucket_begin()) + local;
     if (own.dpRank() != (slice ? at / slice : 0) || earlier.hold(index)) return;
-    whole[size_t(global)] = what == Gathered::Weights ? weights[local] : scale * gradients[slice ? at % slice : at];
+    whole[size_t(global)] =
+        what == Gathered::Weights ? from[size_t(local)] : scale * from[size_t(slice ? at % slice : at)];
   });
 }
 

@@ -54,7 +54,8 @@ private:
   /// Where the rows of a graph input go.
   struct Feed {
     size_t input; ///< of the manifest
-    std::span<std::byte> rows;
+    const plan::TensorRef &tensor;
+    std::vector<std::byte> rows; ///< on the host
   };
 
   llvm::Error load() {
@@ -67,7 +68,7 @@ private:
     executor_ = std::move(*executor);
     for (size_t i = 0; i < m_.inputs.size(); ++i)
       if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // else nothing in the program needs it
-        feeds_.push_back({i, executor_->bytes(input->tensor())});
+        feeds_.push_back({i, input->tensor(), std::vector<std::byte>(executor_->bytes(input->tensor()).size())});
     if (llvm::Error error = joinWorld()) return error;
     if (m_.weightsKind == "copy") {
       const Manifest::File &file = m_.weights[size_t(executor_->tpRank())];
@@ -90,12 +91,13 @@ private:
   llvm::Error feed(int64_t step, int64_t microStep) {
     int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
     int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
-    for (const Feed &feed : feeds_) {
+    for (Feed &feed : feeds_) {
       size_t rowBytes = feed.rows.size() / size_t(m_.microBatch);
       for (int64_t row = 0; row < m_.microBatch; ++row)
-        if (llvm::Error error =
-                job_.source->fill(first + row, feed.input, feed.rows.subspan(size_t(row) * rowBytes, rowBytes)))
+        if (llvm::Error error = job_.source->fill(first + row, feed.input,
+                                                  std::span(feed.rows).subspan(size_t(row) * rowBytes, rowBytes)))
           return error;
+      executor_->upload(feed.tensor, feed.rows.data());
     }
     return llvm::Error::success();
   }
@@ -111,6 +113,9 @@ private:
     executor_->setScalar("learning_rate", float(lr));
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
+    if (llvm::Error error = executor_->synchronise()) return error;
+    if (step == 1)
+      if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
     if (comm_.rank() == 0)

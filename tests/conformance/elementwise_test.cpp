@@ -182,6 +182,21 @@ TEST(Elementwise, Cast) {
               {},
               0},
              "to even");
+  const double tiny = 1.0 / (1 << 24); // f16's least denormal
+  expectCase({KernelId::Cast,
+              {{DType::F32,
+                {9},
+                {1 + 1.0 / 2048, 1 + 3.0 / 2048, 65519, 65520, -70000, NAN, tiny / 2, 1.5 * tiny, -3 * tiny}}},
+              {{DType::F16, {9}, {1, 1 + 4.0 / 2048, 65504, INFINITY, -INFINITY, NAN, 0, 2 * tiny, -3 * tiny}}},
+              {},
+              0},
+             "halves to even");
+  expectCase({KernelId::Cast,
+              {{DType::F16, {5}, {tiny, -1000 * tiny, 65504, INFINITY, NAN}}},
+              {{DType::F64, {5}, {tiny, -1000 * tiny, 65504, INFINITY, NAN}}},
+              {},
+              0},
+             "from f16");
 }
 
 TEST(Elementwise, ActivationGradients) {

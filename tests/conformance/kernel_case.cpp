@@ -1,7 +1,7 @@
 #include "tests/conformance/kernel_case.h"
 
 #include "runtime/base/error.h"
-#include "runtime/plan/workspace.h"
+#include "tests/conformance/device_under_test.h"
 
 #include <gtest/gtest.h>
 
@@ -58,41 +58,56 @@ double load(DType dtype, const std::byte *at) {
   }
 }
 
-/// A call laid out in memory of exactly its size, so that a sanitizer sees any step outside.
+/// A call laid out in device memory of exactly its size, so that a sanitizer sees any step outside.
 struct Laid {
-  std::vector<std::vector<std::byte>> operands, results;
-  std::unique_ptr<std::byte, decltype(&std::free)> workspace{nullptr, std::free};
+  Device &device;
   KernelArgs args;
 
+  static std::vector<std::byte> bytesOf(const Value &value) {
+    std::vector<std::byte> bytes(value.v.size() * sizeOf(value.dtype));
+    for (size_t i = 0; i < value.v.size(); ++i)
+      store(value.dtype, value.v[i], bytes.data() + i * sizeOf(value.dtype));
+    return bytes;
+  }
+
   void reset(const Case &c) {
-    for (size_t k = 0; k < operands.size(); ++k)
-      for (size_t i = 0; i < c.operands[k].v.size(); ++i)
-        store(c.operands[k].dtype, c.operands[k].v[i], operands[k].data() + i * sizeOf(c.operands[k].dtype));
-    for (auto &r : results)
-      std::fill(r.begin(), r.end(), std::byte{0x7f});
+    std::vector<std::vector<std::byte>> sources; // until they have arrived
+    auto fill = [&](const TensorArg &to, std::vector<std::byte> bytes) {
+      sources.push_back(std::move(bytes));
+      device.upload(to.as<std::byte>(), sources.back().data(), sources.back().size());
+    };
+    for (size_t r = 0; r < c.results.size(); ++r) // before the operands, since a result may be one of them
+      fill(args.results[r],
+           std::vector<std::byte>(size_t(args.results[r].elements()) * sizeOf(c.results[r].dtype), std::byte{0x7f}));
+    for (size_t k = 0; k < c.operands.size(); ++k)
+      fill(args.operands[k], bytesOf(c.operands[k]));
+    llvm::consumeError(device.synchronise().takeError());
   }
 };
 
-Laid layOut(const Case &c, int threads, int64_t workspaceBytes) {
-  Laid laid;
+/// `shift`: tensors begin so many elements past an aligned address.
+Laid layOut(Device &device, const Case &c, int threads, int64_t workspaceBytes, size_t shift) {
+  Laid laid{device, {}};
   std::vector<TensorShape> in, out;
+  auto place = [&](const Value &v) {
+    const size_t bytes = size_t(elementsOf(v.shape)) * sizeOf(v.dtype), before = shift * sizeOf(v.dtype);
+    return TensorArg{llvm::cantFail(device.allocate(bytes + before)).data() + before, v.dtype, v.shape};
+  };
   auto shapeOf = [](const Value &v) { return TensorShape{v.dtype, {v.shape.begin(), v.shape.end()}}; };
   for (const Value &v : c.operands) {
-    laid.operands.emplace_back(size_t(elementsOf(v.shape)) * sizeOf(v.dtype));
-    laid.args.operands.push_back({laid.operands.back().data(), v.dtype, v.shape});
+    laid.args.operands.push_back(place(v));
     in.push_back(shapeOf(v));
   }
   for (size_t r = 0; r < c.results.size(); ++r) {
     const Value &v = c.results[r];
-    laid.results.emplace_back(size_t(elementsOf(v.shape)) * sizeOf(v.dtype));
-    bool isInPlace = r < c.inPlace.size() && c.inPlace[r] >= 0;
-    laid.args.results.push_back(
-        {isInPlace ? laid.operands[size_t(c.inPlace[r])].data() : laid.results.back().data(), v.dtype, v.shape});
+    const bool isInPlace = r < c.inPlace.size() && c.inPlace[r] >= 0;
+    laid.args.results.push_back(place(v));
+    if (isInPlace) laid.args.results.back().data = laid.args.operands[size_t(c.inPlace[r])].data;
     out.push_back(shapeOf(v));
   }
-  uint64_t bytes = workspaceBytes < 0 ? cpuWorkspaceBytes(c.kernel, in, out, threads) : uint64_t(workspaceBytes);
-  laid.workspace.reset(static_cast<std::byte *>(std::aligned_alloc(64, (bytes + 127) / 64 * 64)));
-  laid.args.workspace = {laid.workspace.get(), bytes};
+  const uint64_t bytes =
+      workspaceBytes < 0 ? plannedWorkspaceBytes(c.kernel, in, out, threads) : uint64_t(workspaceBytes);
+  laid.args.workspace = llvm::cantFail(device.allocate(bytes));
   laid.args.attributes = c.attributes;
   laid.args.dpRank = c.dpRank;
   laid.reset(c);
@@ -134,18 +149,21 @@ KernelAttributes attributes(std::vector<std::pair<std::string, KernelAttributes:
 }
 
 llvm::Expected<std::vector<Value>> runCase(const Case &c, int threads, Status &status) {
-  std::unique_ptr<Device> device = makeCpuDevice(threads);
-  Laid laid = layOut(c, threads, -1);
+  std::unique_ptr<Device> device = makeDeviceUnderTest(threads);
+  Laid laid = layOut(*device, c, threads, -1, size_t(threads - 1));
   auto kernel = device->prepare(c.kernel, laid.args);
   if (!kernel) return kernel.takeError();
   std::vector<std::vector<std::byte>> first;
   for (int run = 0; run < 2; ++run) {
     laid.reset(c);
     status = (*kernel)->run();
+    llvm::Expected<Failure> failure = device->synchronise();
+    if (!failure) return failure.takeError();
+    if (status == Status::Ok) status = failure->status;
     for (size_t r = 0; r < c.results.size(); ++r) {
       const TensorArg &t = laid.args.results[r];
-      const auto *at = t.as<std::byte>();
-      std::vector<std::byte> bytes(at, at + size_t(t.elements()) * sizeOf(t.dtype));
+      std::vector<std::byte> bytes(size_t(t.elements()) * sizeOf(t.dtype));
+      device->download(bytes.data(), t.as<std::byte>(), bytes.size());
       if (run == 0)
         first.push_back(std::move(bytes));
       else
@@ -193,8 +211,9 @@ void expectStatus(const Case &c, Status wanted) {
 }
 
 void expectRefused(const Case &c, const std::string &part, int64_t workspaceBytes) {
-  Laid laid = layOut(c, 2, workspaceBytes);
-  auto kernel = makeCpuDevice(2)->prepare(c.kernel, laid.args);
+  std::unique_ptr<Device> device = makeDeviceUnderTest(2);
+  Laid laid = layOut(*device, c, 2, workspaceBytes, 0);
+  auto kernel = device->prepare(c.kernel, laid.args);
   if (kernel) {
     ADD_FAILURE() << nameOf(c.kernel).str() << " accepts what should be refused: " << part;
     return;

@@ -1,4 +1,4 @@
-/// \file One kernel call against numbers that the test computes itself, on every number of threads.
+/// \file One kernel call against numbers that the test computes itself, on the device that the suite is linked with.
 #pragma once
 
 #include "runtime/device/device.h"
@@ -32,7 +32,8 @@ Value filled(Shape shape, double value, DType dtype = DType::F32);
 Value integers(Shape shape, std::vector<double> values, DType dtype = DType::I64);
 KernelAttributes attributes(std::vector<std::pair<std::string, KernelAttributes::Value>> values);
 
-/// What the kernel gives with `threads`; `status` receives how it ended. Runs twice and expects the same bits.
+/// What the kernel gives with `threads`; `status` receives how it ended. Runs twice and expects the same bits. With 2
+/// threads tensors are aligned to their elements alone.
 llvm::Expected<std::vector<Value>> runCase(const Case &c, int threads, Status &status);
 /// Runs with 1 and 2 threads and compares each result with what is expected.
 void expectCase(const Case &c, const std::string &what = "");

@@ -115,6 +115,14 @@ TEST(Movement, GatherAndScatterAdd) {
       expectStatus({KernelId::ScatterAdd, {bad, dy}, {sum}, a}, Status::IndexOutOfRange);
     }
   }
+  Value wide = randomValue({11, 8}, 7), rowsOf8{DType::F32, {2, 8}, {}}; // of whole 16 bytes
+  for (int64_t row : {9, 2})
+    rowsOf8.v.insert(rowsOf8.v.end(), wide.v.begin() + row * 8, wide.v.begin() + row * 8 + 8);
+  expectCase({KernelId::Gather, {wide, integers({2}, {9, 2})}, {rowsOf8}, {}, 0});
+  Value spread = filled({11, 8}, 0);
+  for (int64_t i = 0; i < 16; ++i)
+    spread.v[size_t((i < 8 ? 9 : 2) * 8 + i % 8)] = rowsOf8.v[size_t(i)];
+  expectCase({KernelId::ScatterAdd, {integers({2}, {9, 2}), rowsOf8}, {spread}, {}, 0});
   Value many = randomValue({9000}, 5, 0, 50, DType::I64), grown = randomValue({9000, 9}, 6), large = filled({50, 9}, 0);
   for (size_t i = 0; i < many.v.size(); ++i)
     for (size_t w = 0; w < 9; ++w)
@@ -149,6 +157,68 @@ TEST(Movement, ReduceEveryAxis) {
           expectCase({KernelId::ReduceSum, {x}, {sum}, a});
           if (elementsOf(shape) > 0) expectCase({KernelId::ReduceMax, {x}, {most}, a});
         }
+}
+
+/// Sums that devices share out: few results of many elements, innermost or not.
+TEST(Movement, ReduceLongAxes) {
+  struct Row {
+    Shape shape;
+    std::vector<int64_t> axes;
+  };
+  for (const Row &row : {Row{{70001}, {0}}, Row{{3, 5003}, {1}}, Row{{5003, 3}, {0}}, Row{{2, 3, 1500, 2}, {0, 2}},
+                         Row{{600, 40}, {0}}, Row{{20000, 2}, {1}}, Row{{40, 3, 700}, {0, 2}}}) {
+    Shape kept, result;
+    for (size_t d = 0; d < row.shape.size(); ++d) {
+      const bool isSummed = std::find(row.axes.begin(), row.axes.end(), int64_t(d)) != row.axes.end();
+      kept.push_back(isSummed ? 1 : row.shape[d]);
+      if (!isSummed) result.push_back(row.shape[d]);
+    }
+    Value x = randomValue(row.shape, 11), sum = filled(result, 0), most = filled(result, -INFINITY);
+    for (int64_t i = 0; i < elementsOf(row.shape); ++i) {
+      std::vector<int64_t> index = indexOf(i, row.shape);
+      for (int64_t axis : row.axes)
+        index[size_t(axis)] = 0;
+      const size_t to = size_t(flatOf(index, kept));
+      sum.v[to] += x.v[size_t(i)];
+      most.v[to] = std::max(most.v[to], x.v[size_t(i)]);
+    }
+    KernelAttributes a = attributes({{"axes", row.axes}});
+    expectCase({KernelId::ReduceSum, {x}, {sum}, a});
+    expectCase({KernelId::ReduceMax, {x}, {most}, a, 0});
+  }
+}
+
+/// Every element size, and rows that are whole words of 16 bytes or not.
+TEST(Movement, EveryElementSize) {
+  for (DType dtype : {DType::U8, DType::F16, DType::F32, DType::I64})
+    for (int64_t columns : {16, 33}) {
+      Value x{dtype, {40, columns}, {}}, turned{dtype, {columns, 40}, {}}, half{dtype, {40, columns / 2}, {}},
+          twice{dtype, {40, 2 * columns}, {}}, taken{dtype, {2, columns}, {}};
+      for (int64_t i = 0; i < 40 * columns; ++i)
+        x.v.push_back(double(i * 7 % 64));
+      auto at = [&](int64_t row, int64_t column) { return x.v[size_t(row * columns + column)]; };
+      for (int64_t i = 0; i < 40 * columns; ++i)
+        turned.v.push_back(at(i % 40, i / 40));
+      for (int64_t row = 0; row < 40; ++row) {
+        for (int64_t column = 0; column < columns / 2; ++column)
+          half.v.push_back(at(row, column + columns / 2));
+        for (int64_t column = 0; column < 2 * columns; ++column)
+          twice.v.push_back(at(row, column % columns));
+      }
+      for (int64_t row : {39, 1})
+        for (int64_t column = 0; column < columns; ++column)
+          taken.v.push_back(at(row, column));
+      expectCase({KernelId::Transpose, {x}, {turned}, attributes({{"perm", std::vector<int64_t>{1, 0}}}), 0});
+      expectCase({KernelId::Slice,
+                  {x},
+                  {half},
+                  attributes({{"axis", int64_t(1)}, {"start", columns / 2}, {"step", int64_t(1)}}),
+                  0});
+      expectCase({KernelId::Concat, {x, x}, {twice}, attributes({{"axis", int64_t(1)}}), 0});
+      expectCase({KernelId::Gather, {x, integers({2}, {39, 1})}, {taken}, {}, 0});
+      Value cut{DType::Bool, {columns}, std::vector<double>(size_t(columns), 1)};
+      expectCase({KernelId::Where, {cut, x, x}, {x}, {}, 0});
+    }
 }
 
 } // namespace

@@ -9,7 +9,7 @@
 namespace autotp::test {
 namespace {
 
-/// Batches broadcast; at most one leading dimension a side.
+/// Batches broadcast; at most one leading dimension a side, so that one stride walks them.
 Value productOf(const Value &a, const Value &b, bool transA, bool transB) {
   const size_t ra = a.shape.size(), rb = b.shape.size();
   const int64_t m = a.shape[ra - (transA ? 1 : 2)], k = a.shape[ra - (transA ? 2 : 1)],
@@ -54,6 +54,18 @@ TEST(Products, MatMul) {
                      "batches " + std::to_string(row.batchA.size()) + std::to_string(row.batchB.size()) + " sizes " +
                          std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
         }
+}
+
+/// [2, 1, m, k] x [3, k, n] -> [2, 3, m, n]: more batches than one stride can walk.
+TEST(Products, MatMulWithTwoBatchDimensions) {
+  const int64_t m = 3, k = 5, n = 4;
+  Value a = randomValue({2, 1, m, k}, 1), b = randomValue({3, k, n}, 2), c{DType::F32, {2, 3, m, n}, {}};
+  for (size_t x = 0; x < 2; ++x) {
+    Value one{DType::F32, {m, k}, {a.v.begin() + int64_t(x) * m * k, a.v.begin() + int64_t(x + 1) * m * k}};
+    const Value part = productOf(one, b, false, false);
+    c.v.insert(c.v.end(), part.v.begin(), part.v.end());
+  }
+  expectCase({KernelId::MatMul, {a, b}, {c}});
 }
 
 struct Sizes {
@@ -145,6 +157,9 @@ TEST(Products, Attention) {
     expectAttention({2, 64, 2, 32, 128, 1, 80, causal, {}}, false);
     expectAttention({1, 40, 2, 16, 37, 1, 48, causal, {}}, false); // with causal the first three rows see no key
     expectAttention({1, 70, 3, 17, 513, 3, 33, causal, {}}, false);
+    expectAttention({1, 37, 4, 128, 70, 2, 128, causal, {}}, false);
+    expectAttention({1, 34, 2, 256, 40, 1, 200, causal, {1, 1, 34, 40}}, false);
+    expectAttention({1, 33, 2, 96, 33, 2, 128, causal, {1, 2, 1, 33}}, false);
     expectAttention({0, 4, 2, 8, 4, 2, 8, causal, {}}, false);
     expectAttention({1, 0, 2, 8, 4, 2, 8, causal, {}}, false);
     for (bool whole : {false, true}) {

@@ -76,18 +76,20 @@ TEST(Rows, Norms) {
 }
 
 TEST(Rows, Rotary) {
-  const int64_t b = 2, s = 5, h = 3, d = 6, half = d / 2;
-  Value x = randomValue({b, s, h, d}, 1), c = randomValue({s, half}, 2), n = randomValue({s, half}, 3);
-  for (int64_t inverse : {0, 1}) {
-    Value y = x;
-    for (int64_t t = 0; t < b * s * h; ++t)
-      for (int64_t i = 0; i < half; ++i) {
-        size_t low = size_t(t * d + i), high = low + size_t(half), at = size_t(t / h % s * half + i);
-        double sine = inverse ? -n.v[at] : n.v[at];
-        y.v[low] = x.v[low] * c.v[at] - x.v[high] * sine;
-        y.v[high] = x.v[high] * c.v[at] + x.v[low] * sine;
-      }
-    expectCase({KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}})});
+  for (int64_t d : {6, 16}) {
+    const int64_t b = 2, s = 5, h = 3, half = d / 2;
+    Value x = randomValue({b, s, h, d}, 1), c = randomValue({s, half}, 2), n = randomValue({s, half}, 3);
+    for (int64_t inverse : {0, 1}) {
+      Value y = x;
+      for (int64_t t = 0; t < b * s * h; ++t)
+        for (int64_t i = 0; i < half; ++i) {
+          size_t low = size_t(t * d + i), high = low + size_t(half), at = size_t(t / h % s * half + i);
+          double sine = inverse ? -n.v[at] : n.v[at];
+          y.v[low] = x.v[low] * c.v[at] - x.v[high] * sine;
+          y.v[high] = x.v[high] * c.v[at] + x.v[low] * sine;
+        }
+      expectCase({KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}})});
+    }
   }
 }
 
@@ -120,7 +122,7 @@ Losses lossesOf(const Value &x, const Value &labels, double dloss, int64_t ignor
 
 TEST(Rows, CrossEntropyWholeAndSharded) {
   for (int64_t ignored : {int64_t(-100), int64_t(3)})
-    for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 5}, {7, 37}, {65, 1031}}) {
+    for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 5}, {7, 37}, {65, 1031}, {5, 2056}, {3, 20008}}) {
       Value x = randomValue({rows, n}, 1, -5, 5), labels = randomValue({rows}, 2, 0, double(n), DType::I64),
             dloss = filled({}, 0.25);
       for (int64_t r = 1; r < rows; r += 3)

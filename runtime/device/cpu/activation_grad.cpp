@@ -1,5 +1,6 @@
 /// \file Gradients of activations, and the gated activation: operands and results of one shape.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/vector_math.h"
 

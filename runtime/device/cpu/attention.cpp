@@ -1,6 +1,7 @@
 /// \file Attention and its gradient, by blocks of query rows: one block's scores at a time, never all of them.
 /// After Dao et al. 2022 (the gradient recomputes the probabilities from the log-sum-exp).
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
 #include "runtime/device/cpu/tile_product.h"

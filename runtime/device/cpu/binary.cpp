@@ -1,5 +1,6 @@
 /// \file Elementwise kernels of two or three operands that broadcast.
 #include "runtime/device/cpu/broadcast.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/vector_math.h"
 
 namespace autotp::cpu {
@@ -36,7 +37,7 @@ template <typename T, typename R, typename Op> Prepared mapped(const Call &call,
   const T *a = call.args.operands[0].as<T>(), *b = call.args.operands[1].as<T>();
   R *y = call.args.results[0].as<R>();
   return ready([a, b, y, op, rows = std::move(*rows), threads = call.threads] {
-    rows.forEach(threads, [&](const auto &at, int64_t to, int64_t n) {
+    forEachRow(rows, threads, [&](const auto &at, int64_t to, int64_t n) {
       mapRow(a + at[0], b + at[1], y + to, n, rows.innerStrides[0] != 0, rows.innerStrides[1] != 0, op);
     });
     return Status::Ok;
@@ -120,7 +121,7 @@ template <typename Word> Prepared whereOf(const Call &call) {
   Word *y = call.args.results[0].as<Word>();
   return ready([=, rows = std::move(*rows), threads = call.threads] {
     const auto [sc, sa, sb] = rows.innerStrides;
-    rows.forEach(threads, [&](const auto &at, int64_t to, int64_t n) {
+    forEachRow(rows, threads, [&](const auto &at, int64_t to, int64_t n) {
       const uint8_t *c = condition + at[0];
       const Word *then = a + at[1], *otherwise = b + at[2];
       for (int64_t i = 0; i < n; ++i)

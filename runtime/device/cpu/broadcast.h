@@ -1,55 +1,27 @@
-/// \file Numpy broadcasting, reduced at load to rows: outer dimensions and one inner dimension with strides 0 or 1.
+/// \file Broadcast rows shared among threads.
 #pragma once
 
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/broadcast.h"
 #include "runtime/device/cpu/parallel.h"
-
-#include <array>
 
 namespace autotp::cpu {
 
-constexpr int kMaxOperands = 3;
-
-struct BroadcastRows {
-  struct Outer {
-    int64_t size;
-    std::array<int64_t, kMaxOperands> strides;
-  };
-  int64_t rows = 1, inner = 1;
-  std::array<int64_t, kMaxOperands> innerStrides{}; ///< 0 or 1: operands are dense
-  std::vector<Outer> outer;                         ///< from the outermost
-
-  std::array<int64_t, kMaxOperands> offsets(int64_t row) const {
-    std::array<int64_t, kMaxOperands> at{};
-    for (size_t i = outer.size(); i-- > 0;) {
-      const int64_t index = row % outer[i].size;
-      row /= outer[i].size;
+/// body(offsets of the operands, offset of the result, length) over rows, or over parts of the only row.
+template <typename Body> void forEachRow(const BroadcastRows &rows, int threads, Body body) {
+  if (rows.rows == 1) {
+    parallelFor(threads, rows.inner, 1, [&](int64_t begin, int64_t end, int) {
+      std::array<int64_t, kMaxOperands> at{};
       for (int o = 0; o < kMaxOperands; ++o)
-        at[o] += index * outer[i].strides[o];
-    }
-    return at;
-  }
-
-  /// body(offsets of the operands, offset of the result, length) over rows, or over parts of the only row.
-  template <typename Body> void forEach(int threads, Body body) const {
-    if (rows == 1) {
-      parallelFor(threads, inner, 1, [&](int64_t begin, int64_t end, int) {
-        std::array<int64_t, kMaxOperands> at{};
-        for (int o = 0; o < kMaxOperands; ++o)
-          at[o] = begin * innerStrides[o];
-        body(at, begin, end - begin);
-      });
-      return;
-    }
-    if (inner == 0) return;
-    parallelFor(threads, rows, inner, [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row)
-        body(offsets(row), row * inner, inner);
+        at[o] = begin * rows.innerStrides[o];
+      body(at, begin, end - begin);
     });
+    return;
   }
-};
-
-/// Errors: operands that do not broadcast to the result's shape.
-llvm::Expected<BroadcastRows> broadcastRows(const Call &call);
+  if (rows.inner == 0) return;
+  parallelFor(threads, rows.rows, rows.inner, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row)
+      body(rows.offsets(row), row * rows.inner, rows.inner);
+  });
+}
 
 } // namespace autotp::cpu

@@ -1,5 +1,6 @@
 /// \file Conversions between every pair of element types.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 #include <bit>

@@ -1,6 +1,7 @@
 /// \file Softmax cross-entropy over rows, whole or for one shard of the classes. Sums over rows are in row order, in
 /// double.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
 

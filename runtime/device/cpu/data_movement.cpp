@@ -1,5 +1,6 @@
 /// \file Copies, broadcasts, slices, concatenations and constants: any element type, moved as words of its size.
 #include "runtime/device/cpu/broadcast.h"
+#include "runtime/device/cpu/kernel_table.h"
 
 #include <bit>
 #include <cstring>
@@ -34,7 +35,7 @@ template <typename Word> Prepared expandOf(const Call &call) {
   if (!rows) return rows.takeError();
   return ready([x = call.args.operands[0].as<Word>(), y = call.args.results[0].as<Word>(), rows = std::move(*rows),
                 threads = call.threads] {
-    rows.forEach(threads, [&](const auto &at, int64_t to, int64_t n) {
+    forEachRow(rows, threads, [&](const auto &at, int64_t to, int64_t n) {
       if (rows.innerStrides[0])
         std::copy_n(x + at[0], n, y + to);
       else

@@ -1,5 +1,6 @@
 /// \file The cpu device: one table of all kernels, and the rank's memory.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 
 #include <omp.h>
 
@@ -51,7 +52,6 @@ public:
     if (!block)
       return problem("cpu device", llvm::formatv("the host has no {0} bytes of memory to give", bytes).str(),
                      "use more ranks, or a smaller batch");
-    std::memset(block, 0, rounded); // also places the pages near this rank's thread
     blocks_.push_back(block);
     return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
   }
@@ -63,10 +63,29 @@ public:
                      "configure with -DAUTOTP_CPU_ARCH=x86-64-v3 or =x86-64");
     const KernelRow *row = findRow(kernel);
     if (!row) return problem(("kernel " + nameOf(kernel)).str(), "is unknown to the cpu device");
-    return row->prepare(Call{kernel, std::move(args), threads_});
+    return row->prepare(Call{{kernel, std::move(args), "cpu"}, threads_});
+  }
+
+  void upload(std::byte *to, const void *from, size_t bytes) override { copy(to, from, bytes); }
+  void download(void *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
+  void zero(std::span<std::byte> memory) override {
+    if (!memory.empty()) std::memset(memory.data(), 0, memory.size());
+  }
+
+  llvm::Expected<EventId> makeEvent() override { return EventId{0}; }
+  void record(Stream, EventId) override {}
+  void wait(Stream, EventId) override {}
+  void *nativeStream(Stream) override { return nullptr; }
+  llvm::Expected<Failure> synchronise() override { return Failure{}; }
+  llvm::Expected<std::unique_ptr<PreparedKernel>> capture(std::function<Status()> section) override {
+    return ready(std::move(section));
   }
 
 private:
+  static void copy(void *to, const void *from, size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+  }
+
   int threads_;
   std::vector<void *> blocks_;
 };

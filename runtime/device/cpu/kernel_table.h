@@ -1,7 +1,7 @@
 /// \file How a family of kernels is listed: rows of KernelId and the function that makes a call ready.
 #pragma once
 
-#include "runtime/device/device.h"
+#include "runtime/device/checks.h"
 
 #include <memory>
 #include <span>
@@ -11,9 +11,7 @@ namespace autotp::cpu {
 
 using Prepared = llvm::Expected<std::unique_ptr<PreparedKernel>>;
 
-struct Call {
-  KernelId kernel;
-  KernelArgs args;
+struct Call : KernelCall {
   int threads;
 };
 

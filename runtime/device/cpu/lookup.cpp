@@ -1,5 +1,6 @@
 /// \file Rows of a table by index, and the gradient of that.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 #include <algorithm>

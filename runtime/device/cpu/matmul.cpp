@@ -1,6 +1,7 @@
 /// \file Products, by oneDNN: the only file that includes it. Transposes and broadcasting are strides; nothing is
 /// copied.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 
 #include <dnnl.hpp>
 

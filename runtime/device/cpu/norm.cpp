@@ -1,6 +1,7 @@
 /// \file Layer and RMS norm over the last dimension, and their gradients. Gradients of scale and bias are summed over
 /// rows by thread into the workspace, then over threads in order.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 #include <cmath>

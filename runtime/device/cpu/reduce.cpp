@@ -1,5 +1,6 @@
 /// \file Sums and maxima over any axes. Neighbouring axes are merged at load; sums of f32 gather in f64.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 #include <algorithm>

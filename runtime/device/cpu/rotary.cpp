@@ -1,5 +1,6 @@
 /// \file Rotary position embedding on halves of the head dimension.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 namespace autotp::cpu {

@@ -1,5 +1,6 @@
 /// \file Transposition: rows are copied where the innermost dimension stays, else square blocks are turned in cache.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
 #include <algorithm>

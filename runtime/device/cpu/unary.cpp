@@ -1,5 +1,6 @@
 /// \file Elementwise kernels of one operand.
-#include "runtime/device/cpu/checks.h"
+#include "runtime/device/checks.h"
+#include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/vector_math.h"
 

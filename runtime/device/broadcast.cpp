@@ -1,11 +1,11 @@
-#include "runtime/device/cpu/broadcast.h"
+#include "runtime/device/broadcast.h"
 
-namespace autotp::cpu {
+namespace autotp {
 
 namespace {
 
 /// Strides of one operand along the result's dimensions: 0 where it is broadcast.
-llvm::Expected<std::vector<int64_t>> stridesOf(const Call &call, const TensorArg &operand, const Shape &result) {
+llvm::Expected<std::vector<int64_t>> stridesOf(const KernelCall &call, const TensorArg &operand, const Shape &result) {
   std::vector<int64_t> strides(result.size(), 0);
   if (operand.shape.size() > result.size()) return mistake(call, "an operand has more dimensions than the result");
   int64_t stride = 1;
@@ -21,7 +21,7 @@ llvm::Expected<std::vector<int64_t>> stridesOf(const Call &call, const TensorArg
 
 } // namespace
 
-llvm::Expected<BroadcastRows> broadcastRows(const Call &call) {
+llvm::Expected<BroadcastRows> broadcastRows(const KernelCall &call) {
   const Shape &result = call.args.results[0].shape;
   std::vector<BroadcastRows::Outer> merged; // from the innermost
   std::vector<std::vector<int64_t>> strides;
@@ -53,4 +53,4 @@ llvm::Expected<BroadcastRows> broadcastRows(const Call &call) {
   return rows;
 }
 
-} // namespace autotp::cpu
+} // namespace autotp

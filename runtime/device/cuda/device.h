@@ -1,0 +1,19 @@
+/// \file The cuda device: one NVIDIA GPU.
+#pragma once
+
+#include "runtime/device/device.h"
+
+namespace autotp {
+
+struct CudaOptions {
+  int ordinal = 0;         ///< of the GPU, among those that the process sees
+  bool allowsTf32 = false; ///< products may round their operands to 10 bits of fraction, for several times the speed
+};
+
+/// Errors: no driver, no such GPU, or one that this build has no code for.
+llvm::Expected<std::unique_ptr<Device>> makeCudaDevice(const CudaOptions &options);
+
+/// Why the cuda device lacks a kernel; empty where it has it.
+llvm::StringRef whyMissingOnCuda(KernelId kernel);
+
+} // namespace autotp

@@ -1,0 +1,188 @@
+/// \file Products, by cuBLASLt: the only file that calls it. Transposes and broadcasting are strides; nothing is
+/// copied. A row-major [m, n] is a column-major [n, m], so that the library is asked for the transposed product: C' =
+/// B' A'.
+#include "runtime/device/broadcast.h"
+#include "runtime/device/cuda/kernel_table.h"
+
+#include <cstring>
+
+namespace autotp::cuda {
+
+namespace {
+
+struct Sizes {
+  int64_t m, k, n;
+};
+
+/// Batches beyond those of one library call: an offset for each operand, in elements.
+struct BatchOffset {
+  int64_t a, b, c;
+};
+struct Batches {
+  int64_t count = 1, strideA = 0, strideB = 0, strideC = 0; ///< of one call
+  std::vector<BatchOffset> calls{{0, 0, 0}};
+};
+
+llvm::Expected<Batches> batchesOf(const Call &call, const TensorArg &a, const TensorArg &b, const TensorArg &c,
+                                  Sizes z) {
+  KernelCall leading{call.kernel, {}, call.device};
+  for (const TensorArg *t : {&a, &b})
+    leading.args.operands.push_back({nullptr, t->dtype, {t->shape.begin(), t->shape.end() - 2}});
+  leading.args.results.push_back({nullptr, c.dtype, {c.shape.begin(), c.shape.end() - 2}});
+  llvm::Expected<BroadcastRows> rows = broadcastRows(leading);
+  if (!rows) return rows.takeError();
+  const int64_t sizeA = z.m * z.k, sizeB = z.k * z.n, sizeC = z.m * z.n;
+  Batches batches{rows->inner, rows->innerStrides[0] * sizeA, rows->innerStrides[1] * sizeB, sizeC, {}};
+  for (int64_t row = 0; row < rows->rows; ++row) {
+    const auto at = rows->offsets(row);
+    batches.calls.push_back({at[0] * sizeA, at[1] * sizeB, row * rows->inner * sizeC});
+  }
+  return batches;
+}
+
+/// The largest power of two up to 256 that divides an address and all strides from it.
+uint32_t alignmentOf(const void *data, int64_t stride, const Batches &batches, int64_t BatchOffset::*offset) {
+  uint64_t all = reinterpret_cast<uintptr_t>(data) | uint64_t(stride) * sizeof(float) | 256;
+  for (const BatchOffset &call : batches.calls)
+    all |= uint64_t(call.*offset) * sizeof(float);
+  return uint32_t(all & (~all + 1));
+}
+
+class Product final : public PreparedKernel {
+public:
+  Product(const Call &call, Batches batches, const float *a, const float *b, float *c)
+      : gpu_(call.gpu), batches_(std::move(batches)), workspace_(call.args.workspace), a_(a), b_(b), c_(c) {}
+  ~Product() override {
+    for (cublasLtMatrixLayout_t layout : {layoutA_, layoutB_, layoutC_})
+      if (layout) cublasLtMatrixLayoutDestroy(layout);
+    if (description_) cublasLtMatmulDescDestroy(description_);
+  }
+
+  bool open(Sizes z, bool transA, bool transB) {
+    const cublasComputeType_t compute = gpu_.allowsTf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    const cublasOperation_t operations[] = {CUBLAS_OP_N, CUBLAS_OP_T};
+    note(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F));
+    setOperation(CUBLASLT_MATMUL_DESC_TRANSA, operations[transB]); // B comes first
+    setOperation(CUBLASLT_MATMUL_DESC_TRANSB, operations[transA]);
+    describe(layoutB_, transB ? z.k : z.n, transB ? z.n : z.k, batches_.strideB);
+    describe(layoutA_, transA ? z.m : z.k, transA ? z.k : z.m, batches_.strideA);
+    describe(layoutC_, z.n, z.m, batches_.strideC);
+    choose();
+    return isSound_;
+  }
+
+  Status run() override {
+    const float one = 1, none = 0;
+    for (const BatchOffset &at : batches_.calls) {
+      float *c = c_ + at.c;
+      if (cublasLtMatmul(gpu_.products, description_, &one, b_ + at.b, layoutB_, a_ + at.a, layoutA_, &none, c,
+                         layoutC_, c, layoutC_, &algorithm_, workspace_.data(), workspace_.size(),
+                         gpu_.compute) != CUBLAS_STATUS_SUCCESS)
+        return Status::LibraryFailed;
+    }
+    return Status::Ok;
+  }
+
+private:
+  void note(cublasStatus_t status) { isSound_ = isSound_ && status == CUBLAS_STATUS_SUCCESS; }
+
+  void setOperation(cublasLtMatmulDescAttributes_t which, cublasOperation_t operation) {
+    if (isSound_) note(cublasLtMatmulDescSetAttribute(description_, which, &operation, sizeof operation));
+  }
+
+  void describe(cublasLtMatrixLayout_t &layout, int64_t rows, int64_t columns, int64_t stride) {
+    const int32_t count = int32_t(batches_.count);
+    if (isSound_) note(cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, uint64_t(rows), uint64_t(columns), rows));
+    if (isSound_)
+      note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
+    if (isSound_)
+      note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                            sizeof stride));
+  }
+
+  void prefer(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t which, const void *value,
+              size_t bytes) {
+    if (isSound_) note(cublasLtMatmulPreferenceSetAttribute(preference, which, value, bytes));
+  }
+
+  /// Asks the heuristic once.
+  void choose() {
+    cublasLtMatmulPreference_t preference = nullptr;
+    if (isSound_) note(cublasLtMatmulPreferenceCreate(&preference));
+    if (!isSound_) return;
+    const uint64_t workspace = workspace_.size();
+    // Partial sums meet in the workspace in a fixed order, so that every run gives the same bits.
+    const uint32_t reduction = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint32_t alignments[] = {alignmentOf(b_, batches_.strideB, batches_, &BatchOffset::b),
+                                   alignmentOf(a_, batches_.strideA, batches_, &BatchOffset::a),
+                                   alignmentOf(c_, batches_.strideC, batches_, &BatchOffset::c)};
+    prefer(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace);
+    prefer(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction);
+    prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &alignments[0], sizeof(uint32_t));
+    prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &alignments[1], sizeof(uint32_t));
+    prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &alignments[2], sizeof(uint32_t));
+    prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &alignments[2], sizeof(uint32_t));
+    cublasLtMatmulHeuristicResult_t best{};
+    int found = 0;
+    if (isSound_)
+      note(cublasLtMatmulAlgoGetHeuristic(gpu_.products, description_, layoutB_, layoutA_, layoutC_, layoutC_,
+                                          preference, 1, &best, &found));
+    isSound_ = isSound_ && found == 1 && best.state == CUBLAS_STATUS_SUCCESS;
+    algorithm_ = best.algo;
+    cublasLtMatmulPreferenceDestroy(preference);
+  }
+
+  Gpu &gpu_;
+  Batches batches_;
+  std::span<std::byte> workspace_;
+  const float *a_, *b_;
+  float *c_;
+  cublasLtMatmulDesc_t description_ = nullptr;
+  cublasLtMatrixLayout_t layoutA_ = nullptr, layoutB_ = nullptr, layoutC_ = nullptr;
+  cublasLtMatmulAlgo_t algorithm_{};
+  bool isSound_ = true; ///< no call of the library has failed
+};
+
+/// Leading dimensions of the left side are more rows where the right side has none.
+void foldRows(TensorArg &a, TensorArg &c, Sizes &z) {
+  z.m = z.k ? a.elements() / z.k : 0;
+  a.shape = {z.m, z.k};
+  c.shape = {z.m, z.n};
+}
+
+Prepared prepareMatMul(const Call &call) {
+  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
+  TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&a, &b, &c})) return taken(error);
+  if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
+    return mistake(call, "its operands need two dimensions");
+  const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
+  const size_t ra = a.shape.size(), rb = b.shape.size(), rank = std::max(ra, rb);
+  Sizes z{a.shape[ra - (transA ? 1 : 2)], a.shape[ra - (transA ? 2 : 1)], b.shape[rb - (transB ? 2 : 1)]};
+  if (z.k != b.shape[rb - (transB ? 1 : 2)]) return mistake(call, "its operands do not fit");
+  if (c.shape.size() != rank || c.shape[rank - 2] != z.m || c.shape[rank - 1] != z.n)
+    return mistake(call, "its result is of another shape");
+  if (c.elements() == 0) return nothingToDo();
+  if (z.k == 0) // a sum over nothing
+    return ready([to = c.data, bytes = size_t(c.elements()) * sizeof(float), stream = call.stream()] {
+      return cudaMemsetAsync(to, 0, bytes, stream) == cudaSuccess ? Status::Ok : Status::LibraryFailed;
+    });
+  if (b.shape.size() == 2 && !transA) {
+    if (a.elements() / z.k * z.n != c.elements()) return mistake(call, "its result is of another shape");
+    foldRows(a, c, z);
+  }
+  llvm::Expected<Batches> batches = batchesOf(call, a, b, c, z);
+  if (!batches) return batches.takeError();
+  if (batches->count > INT32_MAX) return mistake(call, "has more batches than cuBLASLt can take");
+  auto product = std::make_unique<Product>(call, std::move(*batches), a.as<float>(), b.as<float>(), c.as<float>());
+  if (!product->open(z, transA, transB)) return mistake(call, "cuBLASLt has no algorithm for it");
+  return product;
+}
+
+constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul}};
+
+} // namespace
+
+std::span<const KernelRow> matMulKernels() { return kRows; }
+
+} // namespace autotp::cuda

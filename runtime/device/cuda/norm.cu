@@ -1,0 +1,112 @@
+/// \file Layer norm (Ba et al. 2016) and RMS norm (Zhang and Sennrich 2019) over the last dimension.
+#include "runtime/device/cuda/norm.h"
+#include "runtime/device/cuda/row_kernels.cuh"
+
+namespace autotp::cuda {
+
+llvm::Expected<NormRows> normRows(const Call &call, size_t operands, size_t results) {
+  if (llvm::Error error = expectCounts(call, operands, operands, results)) return taken(error);
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  if (in[0].shape.empty()) return mistake(call, "its operand is a scalar");
+  for (const auto *list : {&in, &out})
+    for (const TensorArg &t : *list)
+      if (llvm::Error error = expectF32(call, {&t})) return taken(error);
+  const int64_t width = in[0].shape.back(), rows = width ? in[0].elements() / width : 0;
+  if (llvm::Error error = expectElements(call, in[1], width, "scale")) return taken(error);
+  const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
+  for (size_t i = 2; i < in.size(); ++i) {
+    const int64_t wanted = !isGrad ? width : i + 1 == in.size() ? rows * width : rows;
+    if (llvm::Error error = expectElements(call, in[i], wanted, "an operand")) return taken(error);
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    const int64_t wanted = i == 0 ? rows * width : isGrad ? width : rows;
+    if (llvm::Error error = expectElements(call, out[i], wanted, "a result")) return taken(error);
+  }
+  if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
+  return NormRows{rows, width};
+}
+
+namespace {
+
+struct Forward {
+  const float *x, *scale, *bias; ///< bias, mean: layer norm's alone
+  float *y, *mean, *rstd;
+  int64_t rows, n;
+  float epsilon;
+};
+
+template <int Threads, int V, bool Centred>
+__global__ void __launch_bounds__(blockThreads(Threads), 1) normKernel(Forward f) {
+  __shared__ float scratch[Threads / 32];
+  const int64_t row = rowOfThread(), n = f.n;
+  if (row >= f.rows) return;
+  const float *x = f.x + row * n;
+  float mean = 0, squares = 0;
+  if constexpr (Centred) {
+    forEachPack<Threads, V>(n, [&](int64_t i) {
+      const auto a = packAt<V>(x, i);
+      for (int k = 0; k < V; ++k)
+        mean += a.at[k];
+    });
+    mean = joinThreads<Threads>(mean, Plus(), scratch) / float(n);
+  }
+  // A pass of its own: the difference of two large sums would lose what is left of a large mean.
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    const auto a = packAt<V>(x, i);
+    for (int k = 0; k < V; ++k)
+      squares += (a.at[k] - mean) * (a.at[k] - mean);
+  });
+  squares = joinThreads<Threads>(squares, Plus(), scratch);
+  const float rstd = 1.0f / sqrtf(squares / float(n) + f.epsilon);
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    auto a = packAt<V>(x, i);
+    const auto scale = packAt<V>(f.scale, i);
+    for (int k = 0; k < V; ++k)
+      a.at[k] = (a.at[k] - mean) * rstd * scale.at[k];
+    if constexpr (Centred) {
+      const auto bias = packAt<V>(f.bias, i);
+      for (int k = 0; k < V; ++k)
+        a.at[k] += bias.at[k];
+    }
+    setPack<V>(f.y + row * n, i, a);
+  });
+  if (threadIdx.x != 0) return;
+  f.rstd[row] = rstd;
+  if constexpr (Centred) f.mean[row] = mean;
+}
+
+template <bool Centred> Prepared start(const Call &call, const Forward &f) {
+  return withRowShape(f.rows, f.n, {f.x, f.scale, f.bias, f.y}, [&](auto threads, auto pack, LaunchShape shape) {
+    constexpr int kThreads = decltype(threads)::value, kPack = decltype(pack)::value;
+    return ready(
+        [=, stream = call.stream()] { return launch(normKernel<kThreads, kPack, Centred>, shape, stream, f); });
+  });
+}
+
+Prepared prepareNorm(const Call &call) {
+  const bool centred = call.kernel == KernelId::LayerNorm;
+  llvm::Expected<NormRows> r = normRows(call, centred ? 3 : 2, centred ? 3 : 2);
+  if (!r) return r.takeError();
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  Forward f{};
+  f.x = in[0].as<float>();
+  f.scale = in[1].as<float>();
+  f.bias = centred ? in[2].as<float>() : nullptr;
+  f.y = out[0].as<float>();
+  f.mean = centred ? out[1].as<float>() : nullptr;
+  f.rstd = out.back().as<float>();
+  f.rows = r->rows;
+  f.n = r->width;
+  f.epsilon = float(call.args.attributes.real("epsilon"));
+  return centred ? start<true>(call, f) : start<false>(call, f);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::LayerNorm, prepareNorm}, {KernelId::RmsNorm, prepareNorm}};
+
+} // namespace
+
+std::span<const KernelRow> normKernels() { return kRows; }
+
+} // namespace autotp::cuda

@@ -1,0 +1,84 @@
+/// \file Softmax over the last dimension, and its gradient. One pass finds maximum and sum together (Milakov and
+/// Gimelshein 2018), a second writes.
+#include "runtime/device/cuda/groups.cuh"
+#include "runtime/device/cuda/row_kernels.cuh"
+
+namespace autotp::cuda {
+
+namespace {
+
+template <int Threads, int V>
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    softmaxKernel(const float *x, float *y, int64_t rows, int64_t n) {
+  __shared__ MaxSum scratch[Threads / 32];
+  const int64_t row = rowOfThread();
+  if (row >= rows) return;
+  x += row * n;
+  y += row * n;
+  MaxSum seen{-INFINITY, 0.0f};
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    const auto a = packAt<V>(x, i);
+    for (int k = 0; k < V; ++k)
+      seen.add(a.at[k]);
+  });
+  seen = joinThreads<Threads>(seen, JoinMaxSum(), scratch);
+  const float scale = 1.0f / seen.total;
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    auto a = packAt<V>(x, i);
+    for (int k = 0; k < V; ++k)
+      a.at[k] = expf(a.at[k] - seen.most) * scale;
+    setPack<V>(y, i, a);
+  });
+}
+
+template <int Threads, int V>
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    softmaxGradKernel(const float *y, const float *dy, float *dx, int64_t rows, int64_t n) {
+  __shared__ float scratch[Threads / 32];
+  const int64_t row = rowOfThread();
+  if (row >= rows) return;
+  y += row * n;
+  dy += row * n;
+  dx += row * n;
+  float total = 0;
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    const auto a = packAt<V>(y, i), b = packAt<V>(dy, i);
+    for (int k = 0; k < V; ++k)
+      total += a.at[k] * b.at[k];
+  });
+  total = joinThreads<Threads>(total, Plus(), scratch);
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    auto a = packAt<V>(y, i);
+    const auto b = packAt<V>(dy, i);
+    for (int k = 0; k < V; ++k)
+      a.at[k] *= b.at[k] - total;
+    setPack<V>(dx, i, a);
+  });
+}
+
+Prepared prepareSoftmax(const Call &call) {
+  const bool gradient = call.kernel == KernelId::SoftmaxGrad;
+  if (llvm::Error error = expectCounts(call, gradient ? 2 : 1, gradient ? 2 : 1, 1)) return taken(error);
+  const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&x, &dy, &y})) return taken(error);
+  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
+  if (llvm::Error error = expectShape(call, dy, x.shape, "dy")) return taken(error);
+  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return taken(error);
+  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
+  return withRowShape(rows, n, {x.data, dy.data, y.data}, [&](auto threads, auto pack, LaunchShape shape) {
+    constexpr int kThreads = decltype(threads)::value, kPack = decltype(pack)::value;
+    return ready([=, a = x.as<float>(), b = dy.as<float>(), to = y.as<float>(), stream = call.stream()] {
+      if (gradient) return launch(softmaxGradKernel<kThreads, kPack>, shape, stream, a, b, to, rows, n);
+      return launch(softmaxKernel<kThreads, kPack>, shape, stream, a, to, rows, n);
+    });
+  });
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Softmax, prepareSoftmax}, {KernelId::SoftmaxGrad, prepareSoftmax}};
+
+} // namespace
+
+std::span<const KernelRow> softmaxKernels() { return kRows; }
+
+} // namespace autotp::cuda

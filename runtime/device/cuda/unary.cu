@@ -1,0 +1,134 @@
+/// \file Elementwise kernels of one operand.
+#include "runtime/device/cuda/elementwise.cuh"
+#include "runtime/device/cuda/math.cuh"
+
+namespace autotp::cuda {
+
+namespace {
+
+#define AUTOTP_UNARY(name, expression)                                                                                 \
+  template <typename T> struct name : Elementwise<1, T> {                                                              \
+    __device__ T operator()(T x) const { return expression; }                                                          \
+  };
+AUTOTP_UNARY(NegOp, T(-x))
+AUTOTP_UNARY(ExpOp, expOf(x))
+AUTOTP_UNARY(LogOp, logOf(x))
+AUTOTP_UNARY(SqrtOp, rootOf(x))
+AUTOTP_UNARY(RsqrtOp, T(1) / rootOf(x))
+AUTOTP_UNARY(ReciprocalOp, T(1) / x)
+AUTOTP_UNARY(TanhOp, tanhOf(x))
+AUTOTP_UNARY(SigmoidOp, sigmoidOf(x))
+AUTOTP_UNARY(ErfOp, erfOf(x))
+AUTOTP_UNARY(ReluOp, x < T(0) ? T(0) : x)
+AUTOTP_UNARY(AbsOp, x < T(0) ? T(-x) : x == T(0) ? T(0) : x) // also of -0
+AUTOTP_UNARY(SinOp, sin(x))
+AUTOTP_UNARY(CosOp, cos(x))
+AUTOTP_UNARY(FloorOp, floor(x))
+AUTOTP_UNARY(SameOp, x)
+AUTOTP_UNARY(SiluOp, x *sigmoidOf(x))
+AUTOTP_UNARY(GeluOp, geluOf(x))
+AUTOTP_UNARY(GeluTanhOp, geluTanhOf(x))
+#undef AUTOTP_UNARY
+
+template <typename T> struct IsNanOp : Elementwise<1, T, uint8_t> {
+  __device__ uint8_t operator()(T x) const { return x != x; }
+};
+struct NotOp : Elementwise<1, uint8_t> {
+  __device__ uint8_t operator()(uint8_t x) const { return !x; }
+};
+
+template <typename T> Prepared mapFloat(const Call &call) {
+  switch (call.kernel) {
+  case KernelId::Neg:
+    return mapCall(call, NegOp<T>());
+  case KernelId::Exp:
+    return mapCall(call, ExpOp<T>());
+  case KernelId::Log:
+    return mapCall(call, LogOp<T>());
+  case KernelId::Sqrt:
+    return mapCall(call, SqrtOp<T>());
+  case KernelId::Rsqrt:
+    return mapCall(call, RsqrtOp<T>());
+  case KernelId::Reciprocal:
+    return mapCall(call, ReciprocalOp<T>());
+  case KernelId::Tanh:
+    return mapCall(call, TanhOp<T>());
+  case KernelId::Sigmoid:
+    return mapCall(call, SigmoidOp<T>());
+  case KernelId::Erf:
+    return mapCall(call, ErfOp<T>());
+  case KernelId::Relu:
+    return mapCall(call, ReluOp<T>());
+  case KernelId::Abs:
+    return mapCall(call, AbsOp<T>());
+  case KernelId::Sin:
+    return mapCall(call, SinOp<T>());
+  case KernelId::Cos:
+    return mapCall(call, CosOp<T>());
+  case KernelId::Floor:
+    return mapCall(call, FloorOp<T>());
+  case KernelId::Silu:
+    return mapCall(call, SiluOp<T>());
+  case KernelId::Gelu:
+    if (call.args.attributes.integer("tanh")) return mapCall(call, GeluTanhOp<T>());
+    return mapCall(call, GeluOp<T>());
+  case KernelId::IsNan:
+    return mapCall(call, IsNanOp<T>());
+  default:
+    return unsupported(call, call.args.operands[0].dtype);
+  }
+}
+
+template <typename T> Prepared mapInteger(const Call &call) {
+  switch (call.kernel) {
+  case KernelId::Neg:
+    return mapCall(call, NegOp<T>());
+  case KernelId::Relu:
+    return mapCall(call, ReluOp<T>());
+  case KernelId::Abs:
+    return mapCall(call, AbsOp<T>());
+  case KernelId::Floor:
+    return mapCall(call, SameOp<T>());
+  default:
+    return unsupported(call, call.args.operands[0].dtype);
+  }
+}
+
+Prepared prepareUnary(const Call &call) {
+  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return taken(error);
+  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
+  const bool toBool = call.kernel == KernelId::IsNan || call.kernel == KernelId::Not;
+  if (llvm::Error error = expectDType(call, y, toBool ? DType::Bool : x.dtype, "the result")) return taken(error);
+  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return taken(error);
+  if (call.kernel == KernelId::Not) {
+    if (x.dtype != DType::Bool) return unsupported(call, x.dtype);
+    return mapCall(call, NotOp());
+  }
+  switch (x.dtype) {
+  case DType::F32:
+    return mapFloat<float>(call);
+  case DType::F64:
+    return mapFloat<double>(call);
+  case DType::I64:
+    return mapInteger<int64_t>(call);
+  case DType::I32:
+    return mapInteger<int32_t>(call);
+  default:
+    return unsupported(call, x.dtype);
+  }
+}
+
+constexpr KernelRow kRows[] = {
+    {KernelId::Neg, prepareUnary},  {KernelId::Exp, prepareUnary},     {KernelId::Log, prepareUnary},
+    {KernelId::Sqrt, prepareUnary}, {KernelId::Rsqrt, prepareUnary},   {KernelId::Reciprocal, prepareUnary},
+    {KernelId::Tanh, prepareUnary}, {KernelId::Sigmoid, prepareUnary}, {KernelId::Erf, prepareUnary},
+    {KernelId::Relu, prepareUnary}, {KernelId::Abs, prepareUnary},     {KernelId::Sin, prepareUnary},
+    {KernelId::Cos, prepareUnary},  {KernelId::Floor, prepareUnary},   {KernelId::Silu, prepareUnary},
+    {KernelId::Gelu, prepareUnary}, {KernelId::IsNan, prepareUnary},   {KernelId::Not, prepareUnary},
+};
+
+} // namespace
+
+std::span<const KernelRow> unaryKernels() { return kRows; }
+
+} // namespace autotp::cuda

@@ -1,0 +1,116 @@
+// Whole steps of training on an emulated GPU give the host's numbers, enqueued one by one and replayed as graphs.
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/device.h"
+#include "runtime/plan/workspace.h"
+#include "tests/equivalence/run_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace autotp::test {
+namespace {
+
+TensorShape shapeOf(const plan::TensorRef &tensor) {
+  return {DType(tensor.dtype()), {tensor.shape().begin(), tensor.shape().end()}};
+}
+
+/// The plan, with as much workspace behind everything else as the cuda device asks for.
+plan::Program withCudaWorkspace(plan::Program program) {
+  uint64_t most = 0;
+  auto eachCall = [&](auto body) {
+    for (plan::Section &section : *program.mutable_sections())
+      for (plan::Step &step : *section.mutable_steps())
+        if (step.has_kernel()) body(*step.mutable_kernel());
+  };
+  eachCall([&](plan::KernelCall &call) {
+    llvm::SmallVector<TensorShape, 7> in, out;
+    for (const plan::TensorRef &tensor : call.operands())
+      in.push_back(shapeOf(tensor));
+    for (const plan::TensorRef &tensor : call.results())
+      out.push_back(shapeOf(tensor));
+    most = std::max(most, cudaWorkspaceBytes(KernelId(call.kernel()), in, out));
+  });
+  const uint64_t begin = (program.arena_bytes() + 255) / 256 * 256;
+  eachCall([&](plan::KernelCall &call) {
+    call.set_workspace_offset(begin);
+    call.set_workspace_bytes(most);
+  });
+  program.set_arena_bytes(begin + most);
+  return program;
+}
+
+void feed(Executor &executor) {
+  for (const plan::Input &input : executor.program().inputs()) {
+    if (input.kind() != plan::FEED) continue;
+    const int64_t n = elementsOf(input.tensor());
+    std::vector<float> floats;
+    std::vector<int64_t> tokens;
+    for (int64_t i = 0; i < n; ++i) {
+      floats.push_back(float(i * 7 % 11 - 5) / 5);
+      tokens.push_back(i * 7 % 9);
+    }
+    const bool isFloats = DType(input.tensor().dtype()) == DType::F32;
+    executor.upload(input.tensor(), isFloats ? static_cast<const void *>(floats.data()) : tokens.data());
+  }
+}
+
+struct Numbers {
+  std::vector<float> lossesAndNorms, weights;
+};
+
+llvm::Expected<Numbers> trainOn(std::unique_ptr<Device> device, const plan::Program &program) {
+  auto comms = makeLocalCommunicators(1);
+  auto executor = Executor::create(program, 1, 1, *comms[0], std::move(device));
+  if (!executor) return executor.takeError();
+  initialiseWeights(**executor, 3);
+  Numbers numbers;
+  for (int step = 1; step <= 3; ++step) {
+    feed(**executor);
+    if (llvm::Error error = runStep(**executor, step)) return error;
+    if (llvm::Error error = (*executor)->synchronise()) return error;
+    for (const char *output : {"loss", "grad_norm"})
+      numbers.lossesAndNorms.push_back((*executor)->scalar(output));
+    if (step == 1)
+      if (llvm::Error error = (*executor)->captureSections()) return error;
+  }
+  for (const plan::Parameter &parameter : program.parameters()) {
+    std::vector<float> own(size_t(elementsOf(parameter.tensor())));
+    (*executor)->download(parameter.tensor(), own.data());
+    numbers.weights.insert(numbers.weights.end(), own.begin(), own.end());
+  }
+  return numbers;
+}
+
+class OnCuda : public testing::TestWithParam<const char *> {};
+
+TEST_P(OnCuda, TrainsToTheHostsNumbers) {
+  CompiledModel compiled = llvm::cantFail(compile(fixtureOptions(GetParam())));
+  const plan::Program wider = withCudaWorkspace(compiled.emitted[0]);
+  llvm::Expected<Numbers> host = trainOn(makeCpuDevice(1), compiled.emitted[0]),
+                          gpu = trainOn(llvm::cantFail(makeCudaDevice({})), wider),
+                          again = trainOn(llvm::cantFail(makeCudaDevice({})), wider);
+  ASSERT_TRUE(bool(host)) << describe(host.takeError());
+  ASSERT_TRUE(bool(gpu)) << describe(gpu.takeError());
+  ASSERT_TRUE(bool(again)) << describe(again.takeError());
+  for (size_t i = 0; i < host->lossesAndNorms.size(); ++i)
+    EXPECT_NEAR(gpu->lossesAndNorms[i], host->lossesAndNorms[i], 2e-5 * (1 + std::fabs(host->lossesAndNorms[i]))) << i;
+  ASSERT_EQ(gpu->weights.size(), host->weights.size());
+  // Adam turns the rounding of a gradient near 0 into a part of its step of 1e-3, for few weights.
+  double apart = 0;
+  for (size_t i = 0; i < host->weights.size(); ++i)
+    apart += std::fabs(gpu->weights[i] - host->weights[i]);
+  EXPECT_LT(apart / double(host->weights.size()), 2e-6);
+  EXPECT_EQ(gpu->lossesAndNorms, again->lossesAndNorms);
+  EXPECT_EQ(gpu->weights, again->weights);
+}
+
+INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace autotp::test
