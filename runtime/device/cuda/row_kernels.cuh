@@ -25,7 +25,7 @@ template <int V> __device__ __forceinline__ void setPack(float *row, int64_t i, 
 
 /// body(i) for every V-th element of a row of n that is this thread's; V divides n.
 template <int Threads, int V, typename Body> __device__ __forceinline__ void forEachPack(int64_t n, Body body) {
-  constexpr int kUnrolled = Threads == 1024 ? 2 : 4; // so many threads have few registers each
+  [[maybe_unused]] constexpr int kUnrolled = Threads == 1024 ? 2 : 4; // so many threads have few registers each
 #pragma unroll kUnrolled
   for (int64_t i = int64_t(threadIdx.x) * V; i < n; i += int64_t(Threads) * V)
     body(i);
