@@ -3,6 +3,7 @@
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "compiler/sharding/find_axes.h"
+#include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/fold_transposes.h"
 #include "passes/import/retie_weights.h"
@@ -173,6 +174,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     }
     compiled.memory.push_back(planMemory(compiled.programs.back(), options.threads));
     compiled.emitted.push_back(emitProgram(compiled.graph, compiled.programs.back(), compiled.memory.back()));
+    orderQueues(compiled.emitted.back(), options.step.dp);
   }
   return llvm::Error::success();
 }

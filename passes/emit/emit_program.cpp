@@ -67,6 +67,7 @@ private:
       to.set_name(output.name);
       *to.mutable_tensor() = ref(output.value);
     }
+    sequence_.clear();
     plan::Section &to = *out_.add_sections();
     to.set_name(section.name);
     for (NodeId id = g.first(); id != kNone; id = g.node(id).next)

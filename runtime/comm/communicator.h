@@ -1,7 +1,7 @@
 /// \file How ranks talk: groups of ranks, and the collectives of a group.
 #pragma once
 
-#include "runtime/plan/dtype.h"
+#include "runtime/device/device.h"
 
 #include "llvm/Support/Error.h"
 
@@ -11,15 +11,16 @@
 
 namespace autotp {
 
-enum class Reduce : uint8_t { Sum, Max };
-
-/// One rank's end of a group. All members call the same operations in the same order; the result does not depend on
-/// timing: elements are combined in group order. Operations fail only where a member has failed; `false` then.
-/// Used by the one thread that owns the rank.
+/// One rank's end of a group, over memory of the rank's device. All members call the same operations in the same order;
+/// the result does not depend on timing: elements are combined in group order. On a GPU an operation is enqueued in the
+/// communication queue. Operations fail only where a member has failed; `false` then. Used by the one thread that owns
+/// the rank.
 class Group {
 public:
   virtual ~Group() = default;
   virtual size_t size() const = 0;
+  /// Whether an operation may be captured into a GPU's graph: it needs nothing of the host when it is replayed.
+  virtual bool isCapturable() const { return false; }
   /// out[i] = combined in[i] of all members; `out` may be `in`.
   virtual bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) = 0;
   /// counts[m] elements of the combined `in` for member m; `out` may be this member's own part of `in`.
@@ -34,8 +35,9 @@ public:
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// `ranks` holds this one; every member asks for its groups at load, in the same order.
-  virtual llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) = 0;
+  /// `ranks` holds this one; every member asks for its groups at load, in the same order. `device` is this rank's and
+  /// outlives the group. Errors: a device whose memory this communicator does not reach.
+  virtual llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) = 0;
   virtual bool barrier() = 0;
   /// Ranks on this host, this one among them: they share its cores.
   virtual int ranksOnHost() const = 0;
@@ -44,13 +46,14 @@ public:
   virtual void abort() = 0;
 };
 
-/// Ranks as threads of this process, which read each other's memory: one communicator for each of `size` ranks.
+/// Ranks as threads of this process, which read each other's memory, on the host or on GPUs that reach each other (one
+/// GPU for all ranks too): one communicator for each of `size` ranks.
 std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size);
 
 /// This process as one rank of MPI's world; call it and use what it gives on the main thread, once in a process's life.
 /// The order in which MPI combines elements is its own, and the same on every run with as many ranks on the same hosts.
 /// `largestCount`: elements that one MPI call may take; above, a collective is done in parts.
-/// Errors: a build without MPI; MPI that does not start.
+/// For the cpu device. Errors: a build without MPI; MPI that does not start.
 llvm::Expected<std::unique_ptr<Communicator>> makeMpiCommunicator(int64_t largestCount = INT32_MAX);
 
 } // namespace autotp

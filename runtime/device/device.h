@@ -78,6 +78,18 @@ struct Failure {
   uint32_t kernel = 0;
 };
 
+enum class Reduce : uint8_t { Sum, Max };
+
+/// outs[o][i - shift] = ins[0][i] combined with all other ins[m][i], in order, for every i in [begin, end). Of
+/// f32, f64, i32 and i64; a single operand is copied, whatever its dtype. An operand may be its own result.
+struct Combination {
+  std::span<const void *const> ins;
+  std::span<void *const> outs;
+  int64_t begin, end, shift;
+  DType dtype;
+  Reduce reduce;
+};
+
 /// The host, or one GPU, owned by one rank and one thread. What upload() to wait() cannot do is said by synchronise().
 class Device {
 public:
@@ -98,6 +110,10 @@ public:
   virtual llvm::Expected<EventId> makeEvent() = 0;
   virtual void record(Stream stream, EventId event) = 0;
   virtual void wait(Stream stream, EventId event) = 0;
+  /// The same for an event that another rank's device recorded: of the same kind, in this process.
+  virtual void waitFor(Stream stream, Device &owner, EventId event) = 0;
+  /// In the communication queue. Operands may be memory of other ranks' devices of the same kind, in this process.
+  virtual void combine(const Combination &combination) = 0;
   /// What a library needs to enqueue by itself: a cudaStream_t. Null on the host.
   virtual void *nativeStream(Stream stream) = 0;
 

@@ -2,6 +2,8 @@
 
 #include "runtime/base/error.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <algorithm>
 
 namespace autotp {
@@ -62,10 +64,11 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
       ranks.push_back(int(group.axis() == plan::TP   ? self->dpRank_ * tp + c
                           : group.axis() == plan::DP ? int64_t(c) * tp + self->tpRank_
                                                      : c));
-    llvm::Expected<std::unique_ptr<Group>> joined = comm.group(ranks);
+    llvm::Expected<std::unique_ptr<Group>> joined = comm.group(ranks, *self->device_);
     if (!joined) return joined.takeError();
     self->groups_.push_back(std::move(*joined));
   }
+  if (llvm::Error error = self->makeEvents()) return error;
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps())
       if (llvm::Error error = self->prepare(step, self->sections_[section.name()].steps)) return error;
@@ -82,9 +85,23 @@ void Executor::zeroWhatOutlivesAStep() {
   }
 }
 
+llvm::Error Executor::makeEvents() {
+  for (uint32_t i = 0; i < program_.events() + 2; ++i) {
+    llvm::Expected<EventId> event = device_->makeEvent();
+    if (!event) return event.takeError();
+    events_.push_back(*event);
+  }
+  begun_ = events_[program_.events()];
+  communicated_ = events_[program_.events() + 1];
+  return llvm::Error::success();
+}
+
 llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) {
   Step prepared;
   prepared.source = &step;
+  for (uint32_t event : step.waits())
+    prepared.waits.push_back(events_[event]);
+  if (step.signals()) prepared.signals = events_[step.signals() - 1];
   if (step.has_collective()) {
     if (llvm::Error error = prepareCollective(step, prepared)) return error;
     steps.push_back(std::move(prepared));
@@ -147,12 +164,12 @@ bool Executor::communicate(const Step &step) {
 llvm::Error Executor::captureSections() {
   if (!device_->nativeStream(Stream::Compute)) return llvm::Error::success();
   for (auto &[name, section] : sections_) {
-    auto isKernel = [](const Step &step) { return step.kernel != nullptr; };
-    if (section.steps.empty() || !std::all_of(section.steps.begin(), section.steps.end(), isKernel)) continue;
-    auto graph = device_->capture([&steps = section.steps] {
-      for (const Step &step : steps)
-        if (Status status = step.kernel->run(); status != Status::Ok) return status;
-      return Status::Ok;
+    auto mayBeCaptured = [](const Step &step) { return step.kernel || step.group->isCapturable(); };
+    if (section.steps.empty() || !llvm::all_of(section.steps, mayBeCaptured)) continue;
+    auto graph = device_->capture([this, &section = section] {
+      Status status = Status::Ok;
+      enqueue(section, status);
+      return status;
     });
     if (!graph) return graph.takeError();
     section.graph = std::move(*graph);
@@ -160,20 +177,56 @@ llvm::Error Executor::captureSections() {
   return llvm::Error::success();
 }
 
+const Executor::Step *Executor::enqueue(const Section &section, Status &status) {
+  device_->record(Stream::Compute, begun_);
+  device_->wait(Stream::Communication, begun_);
+  for (const Step &step : section.steps) {
+    for (EventId event : step.waits)
+      device_->wait(step.stream(), event);
+    status = step.kernel ? step.kernel->run() : communicate(step) ? Status::Ok : Status::LibraryFailed;
+    if (status != Status::Ok) [[unlikely]]
+      return &step;
+    if (step.signals) device_->record(step.stream(), *step.signals);
+  }
+  device_->record(Stream::Communication, communicated_);
+  device_->wait(Stream::Compute, communicated_);
+  return nullptr;
+}
+
 llvm::Error Executor::run(llvm::StringRef name) {
   const Section &section = sections_.find(name)->second;
-  if (section.graph) {
-    if (Status status = section.graph->run(); status != Status::Ok) return describe(*section.steps[0].source, status);
-    return llvm::Error::success();
-  }
-  for (const Step &step : section.steps) {
-    if (step.kernel) {
-      if (Status status = step.kernel->run(); status != Status::Ok) [[unlikely]]
-        return describe(*step.source, status);
-    } else if (!communicate(step)) [[unlikely]] {
-      return problem("step '" + step.source->name() + "'", "another rank has failed");
+  Status status = Status::Ok;
+  const Step *failed = nullptr;
+  if (section.graph)
+    status = section.graph->run();
+  else
+    failed = enqueue(section, status);
+  if (status == Status::Ok) return llvm::Error::success();
+  if (failed && !failed->kernel) return problem("step '" + failed->source->name() + "'", "another rank has failed");
+  return describe(failed ? *failed->source : *section.steps[0].source, status);
+}
+
+llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
+  std::vector<int64_t> counts(group.size(), 0);
+  counts[0] = int64_t(values.size());
+  void *data = values.data();
+  const bool isHost = !device_->nativeStream(Stream::Communication);
+  const size_t bytes = values.size() * sizeof(float);
+  if (!isHost) {
+    if (staging_.size() < bytes) {
+      llvm::Expected<std::span<std::byte>> memory = device_->allocate(bytes);
+      if (!memory) return memory.takeError();
+      staging_ = *memory;
     }
+    data = staging_.data();
+    device_->upload(staging_.data(), values.data(), bytes);
+    if (llvm::Error error = synchronise()) return error;
   }
+  if (!group.reduceScatter(data, data, counts, DType::F32))
+    return problem("a sum over ranks", "another rank has failed");
+  if (isHost) return llvm::Error::success();
+  if (llvm::Error error = synchronise()) return error;
+  device_->download(values.data(), staging_.data(), bytes);
   return llvm::Error::success();
 }
 

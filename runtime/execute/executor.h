@@ -5,8 +5,8 @@
 #include "runtime/device/device.h"
 #include "runtime/plan/check_program.h"
 
-#include <functional>
 #include <map>
+#include <optional>
 
 namespace autotp {
 
@@ -22,8 +22,8 @@ public:
   /// Runs "micro_step" or "optimizer_step": the host's kernels are done then, those of a GPU enqueued. Allocates
   /// nothing. Errors name the step that failed.
   llvm::Error run(llvm::StringRef section);
-  /// On a GPU, makes one graph of each section whose steps are all its own, for run() to replay: one launch instead of
-  /// hundreds. Every section must have run before. On the host it does nothing.
+  /// On a GPU, makes one graph of each section whose collectives allow it, for run() to replay: one launch instead of
+  /// hundreds. Every section must have run before, on all ranks. On the host it does nothing.
   llvm::Error captureSections();
   /// Waits for the device. Errors name the first step that failed since the last call.
   llvm::Error synchronise();
@@ -35,6 +35,8 @@ public:
   /// All of a tensor from host memory, which may be reused at once, and to it, after what was run.
   void upload(const plan::TensorRef &tensor, const void *from);
   void download(const plan::TensorRef &tensor, void *to) const;
+  /// Sums `values` over all members of `group` into the first one's; what the others' hold then is not said.
+  llvm::Error sumIntoFirst(Group &group, std::vector<float> &values);
   float scalar(llvm::StringRef output) const;
   const plan::Input *input(llvm::StringRef name) const;
   /// Does nothing where no step needs the input.
@@ -43,6 +45,7 @@ public:
   size_t arenaBytes() const { return arena_.size(); } ///< as allocated
   int64_t tpRank() const { return tpRank_; }
   int64_t dpRank() const { return dpRank_; }
+  Device &device() { return *device_; }
 
 private:
   /// A kernel, or a call of a group.
@@ -54,7 +57,11 @@ private:
     const void *in = nullptr;
     void *out = nullptr;
     int64_t elements = 0;
+    std::vector<EventId> waits;
+    std::optional<EventId> signals;
     const plan::Step *source = nullptr;
+
+    Stream stream() const { return kernel ? Stream::Compute : Stream::Communication; }
   };
 
   struct Section {
@@ -63,19 +70,24 @@ private:
   };
 
   explicit Executor(const plan::Program &program) : program_(program) {}
+  llvm::Error makeEvents();
   llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
   TensorArg argument(const plan::TensorRef &tensor) const;
   void zeroWhatOutlivesAStep();
+  /// Step by step; null where all went well, else the step that failed, and how.
+  const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);
   static llvm::Error describe(const plan::Step &step, Status status);
 
   const plan::Program &program_;
   int64_t tp_ = 1, dp_ = 1, tpRank_ = 0, dpRank_ = 0;
   std::unique_ptr<Device> device_;
-  std::span<std::byte> arena_;
+  std::span<std::byte> arena_, staging_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::map<std::string, Section, std::less<>> sections_;
+  std::vector<EventId> events_;                 ///< of the plan
+  EventId begun_ = 0, communicated_ = 0;        ///< at both ends of a section
   std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
 };
 

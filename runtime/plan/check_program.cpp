@@ -5,6 +5,7 @@
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/kernel_id.h"
 #include "runtime/plan/manifest.h"
+#include "runtime/plan/step_order.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -52,7 +53,8 @@ public:
     for (const auto &section : p_.sections())
       for (const auto &step : section.steps())
         if (llvm::Error error = checkStep(step)) return error;
-    return llvm::Error::success();
+    if (llvm::Error error = checkSequences()) return error;
+    return checkOrder(p_, dp_);
   }
 
 private:
@@ -119,6 +121,18 @@ private:
     if (llvm::Error error = checkTensor(collective.operand(), "step " + step.name())) return error;
     if (llvm::Error error = checkTensor(collective.result(), "step " + step.name())) return error;
     return checkCounts(step, collective);
+  }
+
+  /// The collectives of each group are numbered from 0 in each section: none is missing.
+  llvm::Error checkSequences() {
+    for (const plan::Section &section : p_.sections()) {
+      std::vector<uint64_t> next(size_t(p_.groups_size()), 0);
+      for (const plan::Step &step : section.steps())
+        if (step.has_collective() && step.collective().sequence() != next[step.collective().group()]++)
+          return problem("step '" + escaped(step.name()) + "'", "a collective before it is missing",
+                         "compile the plan again");
+    }
+    return llvm::Error::success();
   }
 
   /// What goes in and out of a collective agrees with its group.

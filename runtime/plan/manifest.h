@@ -10,7 +10,7 @@
 
 namespace autotp {
 
-constexpr int64_t kPlanFormatVersion = 1;
+constexpr int64_t kPlanFormatVersion = 2;
 
 struct Manifest {
   struct Input {

@@ -90,8 +90,8 @@ struct Contents {
 
 } // namespace
 
-llvm::Error writeGathered(llvm::StringRef path, const Executor &own, Group &world,
-                          llvm::ArrayRef<const plan::Program *> byTp, Gathered what) {
+llvm::Error writeGathered(llvm::StringRef path, Executor &own, Group &world, llvm::ArrayRef<const plan::Program *> byTp,
+                          Gathered what) {
   const bool isWriter = own.tpRank() == 0 && own.dpRank() == 0;
   Contents contents;
   for (const plan::Parameter &first : byTp[0]->parameters()) {
@@ -101,10 +101,7 @@ llvm::Error writeGathered(llvm::StringRef path, const Executor &own, Group &worl
     std::vector<float> whole(size_t(elements), 0.0f);
     if (const plan::Parameter *parameter = find(own.program(), first.name()))
       addOwn(own, *parameter, EarlierHolders(byTp.take_front(size_t(own.tpRank())), first.name()), what, whole);
-    std::vector<int64_t> counts(world.size(), 0);
-    counts[0] = elements; // all of the sum goes to rank 0
-    if (!world.reduceScatter(whole.data(), whole.data(), counts, DType::F32))
-      return problem(path, "it is not written, since another rank has failed");
+    if (llvm::Error error = own.sumIntoFirst(world, whole)) return error;
     if (isWriter) contents.add(first, std::move(whole));
   }
   if (!isWriter) return llvm::Error::success();

@@ -12,7 +12,7 @@ enum class Gathered : uint8_t { Weights, Gradients };
 /// Every rank of `world` (all ranks, in order) calls this with its own executor; `byTp` are the programs of all tp
 /// coordinates. Each rank holds one parameter whole at a time, rank 0 all of them.
 /// Errors: another rank has failed; on rank 0 also a file that cannot be written.
-llvm::Error writeGathered(llvm::StringRef path, const Executor &own, Group &world,
-                          llvm::ArrayRef<const plan::Program *> byTp, Gathered what);
+llvm::Error writeGathered(llvm::StringRef path, Executor &own, Group &world, llvm::ArrayRef<const plan::Program *> byTp,
+                          Gathered what);
 
 } // namespace autotp

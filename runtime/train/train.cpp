@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/data/source.h"
+#include "runtime/plan/check_world.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/train/gather_parameters.h"
 #include "runtime/train/progress.h"
@@ -81,7 +82,7 @@ private:
   llvm::Error joinWorld() {
     std::vector<int> all(size_t(comm_.size()));
     std::iota(all.begin(), all.end(), 0);
-    llvm::Expected<std::unique_ptr<Group>> world = comm_.group(all);
+    llvm::Expected<std::unique_ptr<Group>> world = comm_.group(all, executor_->device());
     if (!world) return world.takeError();
     world_ = std::move(*world);
     return llvm::Error::success();
@@ -171,6 +172,10 @@ llvm::Error open(Job &job, const Communicator *process) {
     if (!program) return program.takeError();
     job.programs.push_back(std::move(*program));
   }
+  std::vector<const plan::Program *> byTp; // ranks 0 to tp - 1: dp rank 0
+  for (int64_t c = 0; c < job.manifest.tp; ++c)
+    byTp.push_back(&job.programs[size_t(job.manifest.ranks[size_t(c)].program)]);
+  if (llvm::Error error = checkWorld(byTp)) return error;
   auto source = o.feed.empty() ? openTokens(o.data, job.manifest) : openFeed(o.feed, job.manifest, o.steps);
   if (!source) return source.takeError();
   job.source = std::move(*source);

@@ -13,7 +13,8 @@ inline float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
 
 /// Every collective of one group, in place and not, with uneven counts; one member (if not the only one) has nothing.
 inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
-  auto group = comm.group(ranks);
+  auto device = makeCpuDevice(1);
+  auto group = comm.group(ranks, *device);
   ASSERT_TRUE(bool(group));
   const int64_t members = int64_t(ranks.size());
   std::vector<int64_t> counts;

@@ -47,7 +47,8 @@ TEST(LocalCommunicator, Subgroups) {
 
 TEST(LocalCommunicator, IntegersAndDoubles) {
   onRanks(3, [](Communicator &comm) {
-    auto group = comm.group({0, 1, 2});
+    auto device = makeCpuDevice(1);
+    auto group = comm.group({0, 1, 2}, *device);
     std::vector<int64_t> n = {comm.rank(), -comm.rank(), int64_t(1) << 40};
     std::vector<double> d = {comm.rank() + 0.5};
     ASSERT_TRUE((*group)->allReduce(n.data(), n.data(), 3, DType::I64, Reduce::Sum));
@@ -60,7 +61,8 @@ TEST(LocalCommunicator, IntegersAndDoubles) {
 TEST(LocalCommunicator, AbortWakesEveryWait) {
   std::atomic<int> failed{0};
   onRanks(4, [&](Communicator &comm) {
-    auto group = comm.group(comm.rank() < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3});
+    auto device = makeCpuDevice(1);
+    auto group = comm.group(comm.rank() < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3}, *device);
     float x = 1;
     if (comm.rank() == 3) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50)); // the others sleep by then

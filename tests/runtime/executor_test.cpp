@@ -1,6 +1,7 @@
 /// \file A small program by hand: what it computes on two ranks, that a step allocates nothing, and how errors read.
 #include "runtime/base/error.h"
 #include "runtime/execute/executor.h"
+#include "runtime/plan/manifest.h"
 
 #include <gtest/gtest.h>
 
@@ -56,7 +57,7 @@ plan::KernelCall *addCall(plan::Section *section, KernelId kernel, const char *n
 /// y = x * w (no MatMul: inside a product oneDNN allocates); loss = all-reduce over tp of sum(y); rows = w[ids].
 plan::Program sampleProgram() {
   plan::Program p;
-  p.set_format_version(1);
+  p.set_format_version(uint32_t(kPlanFormatVersion));
   p.set_arena_bytes(kArena);
   plan::Group *group = p.add_groups();
   group->set_axis(plan::TP);
@@ -87,12 +88,15 @@ plan::Program sampleProgram() {
   axes->set_name("axes");
   axes->mutable_integers()->add_values(0);
   axes->mutable_integers()->add_values(1);
+  section->mutable_steps(1)->set_signals(1); // the collective waits for it
+  p.set_events(1);
   plan::KernelCall *gather = addCall(section, KernelId::Gather, "rows");
   setTensor(gather->add_operands(), kW, {2, 2});
   setTensor(gather->add_operands(), kIds, {1}, DType::I64);
   setTensor(gather->add_results(), kRows, {1, 2});
   plan::Step *step = section->add_steps();
   step->set_name("loss");
+  step->add_waits(0);
   step->mutable_collective()->set_kind(plan::ALL_REDUCE_SUM);
   setTensor(step->mutable_collective()->mutable_operand(), kLoss, {});
   setTensor(step->mutable_collective()->mutable_result(), kLoss, {});

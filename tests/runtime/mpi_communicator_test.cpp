@@ -24,7 +24,8 @@ TEST(MpiCommunicator, Subgroups) {
 }
 
 TEST(MpiCommunicator, IntegersAndDoubles) {
-  auto group = world->group({0, 1, 2, 3});
+  auto device = makeCpuDevice(1);
+  auto group = world->group({0, 1, 2, 3}, *device);
   std::vector<int64_t> n = {world->rank(), -world->rank(), int64_t(1) << 40};
   std::vector<double> d = {world->rank() + 0.5};
   ASSERT_TRUE((*group)->allReduce(n.data(), n.data(), 3, DType::I64, Reduce::Sum));

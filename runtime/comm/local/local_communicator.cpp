@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -47,12 +46,18 @@ private:
   std::atomic<uint32_t> generation_{0};
 };
 
-/// What the members of one group share: where each one's operands lie.
+/// What one member of a group shows the others.
+struct Member {
+  const void *in = nullptr;
+  void *out = nullptr;
+  Device *device = nullptr;
+  EventId ready = 0, done = 0; ///< its operand is there; it needs nothing of the others any more
+};
+
 struct SharedGroup {
-  explicit SharedGroup(int members) : barrier(members), in(size_t(members)), out(size_t(members)) {}
+  explicit SharedGroup(int members) : barrier(members), members(size_t(members)) {}
   Barrier barrier;
-  std::vector<const void *> in;
-  std::vector<void *> out;
+  std::vector<Member> members;
 };
 
 struct World {
@@ -73,54 +78,27 @@ struct World {
   }
 };
 
-/// Elements [begin, end) of all operands, combined in member order, into every one of `outs` shifted by -shift.
-template <typename T>
-void combine(const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end,
-             int64_t shift, Reduce reduce) {
-  constexpr int64_t kBlock = 2048;
-  alignas(64) T sum[kBlock];
-  for (int64_t at = begin; at < end; at += kBlock) {
-    int64_t n = std::min(kBlock, end - at);
-    std::memcpy(sum, static_cast<const T *>(ins[0]) + at, size_t(n) * sizeof(T));
-    for (size_t m = 1; m < ins.size(); ++m) {
-      const T *next = static_cast<const T *>(ins[m]) + at;
-      if (reduce == Reduce::Sum)
-        for (int64_t i = 0; i < n; ++i)
-          sum[i] += next[i];
-      else
-        for (int64_t i = 0; i < n; ++i)
-          sum[i] = std::max(sum[i], next[i]);
-    }
-    for (void *out : outs)
-      std::memcpy(static_cast<T *>(out) + at - shift, sum, size_t(n) * sizeof(T));
-  }
-}
-
-void combine(DType dtype, const std::vector<const void *> &ins, std::span<void *const> outs, int64_t begin, int64_t end,
-             int64_t shift, Reduce reduce) {
-  switch (dtype) {
-  case DType::F64:
-    return combine<double>(ins, outs, begin, end, shift, reduce);
-  case DType::I64:
-    return combine<int64_t>(ins, outs, begin, end, shift, reduce);
-  case DType::I32:
-    return combine<int32_t>(ins, outs, begin, end, shift, reduce);
-  default:
-    return combine<float>(ins, outs, begin, end, shift, reduce);
-  }
-}
-
+/// The host's barriers order what ranks enqueue; events order what their devices do. The host's own device does its
+/// part at once and has no events.
 class LocalGroup : public Group {
 public:
   LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
-      : world_(std::move(world)), s_(shared), me_(size_t(member)) {}
+      : world_(std::move(world)), s_(shared), me_(size_t(member)), ins_(shared.members.size()),
+        outs_(shared.members.size()) {}
 
-  size_t size() const override { return s_.in.size(); }
+  llvm::Error join(Device &device) {
+    llvm::Expected<EventId> ready = device.makeEvent(), done = device.makeEvent();
+    if (!ready || !done) return llvm::joinErrors(ready.takeError(), done.takeError());
+    own() = {nullptr, nullptr, &device, *ready, *done};
+    return llvm::Error::success();
+  }
+
+  size_t size() const override { return s_.members.size(); }
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
     if (!publish(in, out)) return false;
-    int64_t members = int64_t(s_.in.size()), begin = elements * int64_t(me_) / members,
+    int64_t members = int64_t(size()), begin = elements * int64_t(me_) / members,
             end = elements * int64_t(me_ + 1) / members;
-    combine(dtype, s_.in, s_.out, begin, end, 0, reduce); // nobody else touches this part of any operand
+    own().device->combine({ins_, outs_, begin, end, 0, dtype, reduce}); // nobody else touches this part of an operand
     return finish();
   }
 
@@ -129,7 +107,8 @@ public:
     int64_t begin = 0;
     for (size_t m = 0; m < me_; ++m)
       begin += counts[m];
-    combine(dtype, s_.in, std::span<void *const>(&s_.out[me_], 1), begin, begin + counts[me_], begin, Reduce::Sum);
+    std::span<void *const> mine(&outs_[me_], 1);
+    own().device->combine({ins_, mine, begin, begin + counts[me_], begin, dtype, Reduce::Sum});
     return finish();
   }
 
@@ -137,24 +116,43 @@ public:
     if (!publish(in, out)) return false;
     char *to = static_cast<char *>(out);
     for (size_t m = 0; m < counts.size(); ++m) {
-      size_t bytes = size_t(counts[m]) * sizeOf(dtype);
-      if (to != s_.in[m] && bytes > 0) std::memcpy(to, s_.in[m], bytes);
-      to += bytes;
+      void *part = to;
+      std::span<const void *const> from(&ins_[m], 1);
+      if (part != from[0] && counts[m] > 0)
+        own().device->combine({from, std::span<void *const>(&part, 1), 0, counts[m], 0, dtype, Reduce::Sum});
+      to += size_t(counts[m]) * sizeOf(dtype);
     }
     return finish();
   }
 
 private:
+  Member &own() { return s_.members[me_]; }
+
   bool publish(const void *in, void *out) {
-    s_.in[me_] = in;
-    s_.out[me_] = out;
-    return s_.barrier.wait(world_->failed, world_->maySpin);
+    own().in = in;
+    own().out = out;
+    own().device->record(Stream::Communication, own().ready);
+    if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
+    for (size_t m = 0; m < size(); ++m) {
+      ins_[m] = s_.members[m].in;
+      outs_[m] = s_.members[m].out;
+      if (m != me_) own().device->waitFor(Stream::Communication, *s_.members[m].device, s_.members[m].ready);
+    }
+    return true;
   }
-  bool finish() { return s_.barrier.wait(world_->failed, world_->maySpin); }
+  bool finish() {
+    own().device->record(Stream::Communication, own().done);
+    if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
+    for (size_t m = 0; m < size(); ++m)
+      if (m != me_) own().device->waitFor(Stream::Communication, *s_.members[m].device, s_.members[m].done);
+    return true;
+  }
 
   std::shared_ptr<World> world_;
   SharedGroup &s_;
   size_t me_;
+  std::vector<const void *> ins_; ///< of all members, of the operation that is being done
+  std::vector<void *> outs_;
 };
 
 class LocalCommunicator : public Communicator {
@@ -164,9 +162,11 @@ public:
   int rank() const override { return rank_; }
   int size() const override { return world_->size; }
   int ranksOnHost() const override { return world_->size; }
-  llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) override {
+  llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override {
     int member = int(std::find(ranks.begin(), ranks.end(), rank_) - ranks.begin());
-    return std::make_unique<LocalGroup>(world_, world_->group(ranks), member);
+    auto group = std::make_unique<LocalGroup>(world_, world_->group(ranks), member);
+    if (llvm::Error error = group->join(device)) return error;
+    return group;
   }
   bool barrier() override { return world_->everyone.barrier.wait(world_->failed, world_->maySpin); }
   void abort() override {

@@ -118,7 +118,9 @@ public:
   int size() const override { return size_; }
   int ranksOnHost() const override { return ranksOnHost_; }
 
-  llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks) override {
+  llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override {
+    if (device.nativeStream(Stream::Communication))
+      return problem("--comm mpi", "it reaches the host's memory only, and the plan is for a GPU", "take --comm nccl");
     MPI_Group world, members;
     MPI_Comm comm = MPI_COMM_NULL;
     MPI_Comm_group(MPI_COMM_WORLD, &world);

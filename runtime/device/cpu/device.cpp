@@ -37,6 +37,26 @@ bool hostRunsOurCode() {
 #endif
 }
 
+template <typename T> void combineHere(const Combination &c) {
+  constexpr int64_t kBlock = 2048;
+  alignas(64) T sum[kBlock];
+  for (int64_t at = c.begin; at < c.end; at += kBlock) {
+    const int64_t n = std::min(kBlock, c.end - at);
+    std::memcpy(sum, static_cast<const T *>(c.ins[0]) + at, size_t(n) * sizeof(T));
+    for (size_t m = 1; m < c.ins.size(); ++m) {
+      const T *next = static_cast<const T *>(c.ins[m]) + at;
+      if (c.reduce == Reduce::Sum)
+        for (int64_t i = 0; i < n; ++i)
+          sum[i] += next[i];
+      else
+        for (int64_t i = 0; i < n; ++i)
+          sum[i] = std::max(sum[i], next[i]);
+    }
+    for (void *out : c.outs)
+      std::memcpy(static_cast<T *>(out) + at - c.shift, sum, size_t(n) * sizeof(T));
+  }
+}
+
 class CpuDevice final : public Device {
 public:
   explicit CpuDevice(int threads) : threads_(threads > 0 ? threads : 1) {}
@@ -75,6 +95,26 @@ public:
   llvm::Expected<EventId> makeEvent() override { return EventId{0}; }
   void record(Stream, EventId) override {}
   void wait(Stream, EventId) override {}
+  void waitFor(Stream, Device &, EventId) override {}
+  void combine(const Combination &c) override {
+    if (c.ins.size() == 1) {
+      const size_t size = sizeOf(c.dtype);
+      for (void *out : c.outs)
+        copy(static_cast<std::byte *>(out) + size_t(c.begin - c.shift) * size,
+             static_cast<const std::byte *>(c.ins[0]) + size_t(c.begin) * size, size_t(c.end - c.begin) * size);
+      return;
+    }
+    switch (c.dtype) {
+    case DType::F64:
+      return combineHere<double>(c);
+    case DType::I64:
+      return combineHere<int64_t>(c);
+    case DType::I32:
+      return combineHere<int32_t>(c);
+    default:
+      return combineHere<float>(c);
+    }
+  }
   void *nativeStream(Stream) override { return nullptr; }
   llvm::Expected<Failure> synchronise() override { return Failure{}; }
   llvm::Expected<std::unique_ptr<PreparedKernel>> capture(std::function<Status()> section) override {
@@ -83,7 +123,7 @@ public:
 
 private:
   static void copy(void *to, const void *from, size_t bytes) {
-    if (bytes) std::memcpy(to, from, bytes);
+    if (bytes && to != from) std::memcpy(to, from, bytes);
   }
 
   int threads_;

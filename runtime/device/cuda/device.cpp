@@ -1,6 +1,7 @@
 /// \file The cuda device: one table of all kernels, the rank's memory on the GPU, its two queues and their events.
 #include "runtime/device/cuda/device.h"
 
+#include "runtime/device/cuda/combine.h"
 #include "runtime/device/cuda/kernel_table.h"
 
 #include <utility>
@@ -135,6 +136,12 @@ public:
   }
   void record(Stream stream, EventId event) override { note(cudaEventRecord(events_[event], queue(stream))); }
   void wait(Stream stream, EventId event) override { note(cudaStreamWaitEvent(queue(stream), events_[event], 0)); }
+  void waitFor(Stream stream, Device &owner, EventId event) override {
+    note(cudaStreamWaitEvent(queue(stream), static_cast<CudaDevice &>(owner).events_[event], 0));
+  }
+  void combine(const Combination &combination) override {
+    if (cuda::combine(combination, communication_) != Status::Ok) note(cudaErrorLaunchFailure);
+  }
   void *nativeStream(Stream stream) override { return queue(stream); }
 
   llvm::Expected<Failure> synchronise() override {

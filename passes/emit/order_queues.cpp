@@ -1,0 +1,38 @@
+#include "passes/emit/order_queues.h"
+
+#include "runtime/plan/step_order.h"
+
+#include <vector>
+
+namespace autotp {
+namespace {
+
+void orderSection(plan::Section &section, int64_t dp, uint32_t &events) {
+  std::vector<Accesses> accesses;
+  for (const plan::Step &step : section.steps())
+    accesses.push_back(accessesOf(step));
+  int done[2] = {-1, -1}; // of kernels, of collectives: the last step of the other queue that they have waited for
+  for (int i = 0; i < section.steps_size(); ++i) {
+    plan::Step &step = *section.mutable_steps(i);
+    const bool isCollective = step.has_collective();
+    for (int j = i - 1; j > done[isCollective]; --j) {
+      plan::Step &other = *section.mutable_steps(j);
+      if (other.has_collective() == isCollective || !conflict(accesses[size_t(i)], accesses[size_t(j)], dp)) continue;
+      if (other.signals() == 0) other.set_signals(++events);
+      step.add_waits(other.signals() - 1);
+      done[isCollective] = j;
+      break;
+    }
+  }
+}
+
+} // namespace
+
+void orderQueues(plan::Program &program, int64_t dp) {
+  uint32_t events = 0;
+  for (plan::Section &section : *program.mutable_sections())
+    orderSection(section, dp, events);
+  program.set_events(events);
+}
+
+} // namespace autotp
