@@ -172,7 +172,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
       }
       if (llvm::Error error = verify(section->graph)) return error;
     }
-    compiled.memory.push_back(planMemory(compiled.programs.back(), options.threads));
+    compiled.memory.push_back(planMemory(compiled.programs.back(), options.memory));
     compiled.emitted.push_back(emitProgram(compiled.graph, compiled.programs.back(), compiled.memory.back()));
     orderQueues(compiled.emitted.back(), options.step.dp);
   }

@@ -22,7 +22,7 @@ struct CompileOptions {
   bool retie = true, recognise = true;
   ShardMode shard = ShardMode::Auto;
   StepOptions step;
-  int threads = 8;        ///< workspace is planned for so many threads a rank
+  MemoryOptions memory;
   std::string printAfter; ///< a pass, or "all"
   std::string stopAfter;
   llvm::raw_ostream *printTo = nullptr;

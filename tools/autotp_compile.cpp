@@ -45,6 +45,10 @@ static cl::opt<std::string>
           cl::value_desc("auto|all"), cl::init("auto"), cl::cat(category));
 static cl::opt<int64_t> bucketMb("bucket-mb", cl::desc("size of a dp bucket (default 25)"), cl::value_desc("N"),
                                  cl::init(25), cl::cat(category));
+static cl::opt<autotp::DeviceKind>
+    device("device", cl::desc("what the plan runs on:"), cl::init(autotp::DeviceKind::Cpu), cl::cat(category),
+           cl::values(clEnumValN(autotp::DeviceKind::Cpu, "cpu", "the host (default)"),
+                      clEnumValN(autotp::DeviceKind::Cuda, "cuda", "NVIDIA GPUs, one or more ranks on each")));
 static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
                                        cl::value_desc("NAME"), cl::cat(category));
 static cl::list<std::string>
@@ -112,6 +116,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.recognise = !noRecognise;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
+  o.memory.device = device;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;
   o.printTo = &outs();

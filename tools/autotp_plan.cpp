@@ -6,6 +6,8 @@
 #include "runtime/plan/manifest.h"
 #include "tools/command_line.h"
 
+#include <google/protobuf/util/json_util.h>
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
@@ -18,7 +20,7 @@ static cl::opt<std::string> first(cl::Positional, cl::desc("PLAN"), cl::Required
 static cl::opt<std::string> second(cl::Positional, cl::desc("[OTHER]"), cl::cat(category));
 static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0),
                               cl::cat(category));
-static cl::opt<bool> asJson("json", cl::desc("memory as JSON"), cl::cat(category));
+static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat(category));
 
 /// Addresses shift with every change, so a diff leaves them out.
 static bool printsAddresses = true;
@@ -56,6 +58,9 @@ static std::string stepText(const plan::Program &program, const plan::Step &step
     interleave(
         step.kernel().results(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
   }
+  for (uint32_t event : step.waits())
+    os << " waits " << event;
+  if (step.signals()) os << " signals " << step.signals() - 1;
   os << "   # " << step.origin();
   return os.str();
 }
@@ -89,6 +94,20 @@ static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
       lines.push_back("  " + stepText(program, step));
   }
   return lines;
+}
+
+/// The whole program, but for what constants hold.
+static Error printProgramJson(plan::Program program) {
+  for (plan::Constant &constant : *program.mutable_constants())
+    constant.clear_data();
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(program, &text, options).ok())
+    return problem("program", "it cannot be written as JSON");
+  outs() << text;
+  return Error::success();
 }
 
 static void printMemory(const LoadedPlan &plan) {
@@ -150,6 +169,8 @@ static Error run() {
     printMemory(*plan);
     return Error::success();
   }
+  if (verb == "show" && asJson)
+    return printProgramJson(plan->programs[size_t(plan->manifest.ranks[size_t(shownRank)].program)]);
   if (verb == "show") {
     for (const std::string &line : linesOf(*plan, shownRank))
       outs() << line << "\n";

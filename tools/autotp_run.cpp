@@ -21,6 +21,10 @@ static cl::opt<Comm> comm("comm", cl::desc("how ranks talk:"), cl::init(Comm::Au
                           cl::values(clEnumValN(Comm::Auto, "auto", "mpi under mpirun, mpiexec or srun; else local"),
                                      clEnumValN(Comm::Local, "local", "all ranks are threads of this process"),
                                      clEnumValN(Comm::Mpi, "mpi", "this process is one rank; needs a build with MPI")));
+static cl::opt<std::string> device("device", cl::desc("cpu or cuda; must be the plan's (default: the plan's)"),
+                                   cl::value_desc("cpu|cuda"), cl::cat(category));
+static cl::opt<bool> tf32("tf32", cl::desc("on a GPU, products may round their operands to tf32: faster, less exact"),
+                          cl::cat(category));
 static cl::opt<int> threads("threads", cl::desc("threads of each rank; default: the cores shared out"),
                             cl::value_desc("N"), cl::init(0), cl::cat(category));
 static cl::opt<std::string> logFile("log", cl::desc("one JSON object a step"), cl::value_desc("FILE.jsonl"),
@@ -70,6 +74,8 @@ int main(int argc, char **argv) {
   autotp::TrainOptions options{plan, steps, data, feed, threads, logFile, dumpGradients, saveWeights, {}, {}, quiet};
   if (lr.getNumOccurrences()) options.lr = lr;
   if (seed.getNumOccurrences()) options.seed = seed;
+  options.device = device;
+  options.allowsTf32 = tf32;
   Expected<std::unique_ptr<autotp::Communicator>> process = joinProcesses();
   if (!process) return autotp::exitCode(process.takeError());
   return autotp::exitCode(autotp::train(options, process->get())); // printed before other processes are ended

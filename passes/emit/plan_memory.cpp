@@ -2,7 +2,6 @@
 
 #include "compiler/ops/op_def.h"
 #include "runtime/base/indexed.h"
-#include "runtime/plan/workspace.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -31,7 +30,7 @@ public:
     uint64_t offset = 0;
   };
 
-  void run() {
+  void run(bool overlaps) {
     places_.resize(g_.numValues());
     for (ValueId v = 0; v < g_.numValues(); ++v)
       if (g_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
@@ -40,6 +39,7 @@ public:
     for (NodeId id : order_)
       if (g_.node(id).is("concat")) elide(id);
     findLifetimes();
+    if (overlaps) holdWhatIsReduced();
     reuseOperands();
   }
 
@@ -165,6 +165,18 @@ private:
       touch(output.value, unsigned(order_.size()));
   }
 
+  /// An operand of a reduction over dp lives until the next one, or to the end.
+  void holdWhatIsReduced() {
+    ValueId held = kNone;
+    for (const auto &[at, id] : indexed(order_)) {
+      const Node &node = g_.node(id);
+      if (!opOf(node).isCollective || node.attributes.text("axis") != "dp") continue;
+      if (held != kNone) touch(held, unsigned(at));
+      held = node.operands[0];
+    }
+    if (held != kNone) touch(held, unsigned(order_.size()));
+  }
+
   /// Where an operator may work in place and its operand dies there, it does.
   void reuseOperands() {
     for (auto [i, id] : indexed(order_)) {
@@ -193,7 +205,7 @@ private:
 
 class Planner {
 public:
-  Planner(const RankProgram &program, int threads) : p_(program), threads_(threads) {}
+  Planner(const RankProgram &program, const MemoryOptions &options) : p_(program), o_(options) {}
 
   MemoryPlan run() {
     for (const char *region : {"parameters", "gradients", "optimizer states"})
@@ -201,7 +213,7 @@ public:
     const Section *sections[2] = {&p_.microStep, &p_.optimizerStep};
     SectionMemory memories[2] = {SectionMemory(p_.microStep), SectionMemory(p_.optimizerStep)};
     for (SectionMemory &memory : memories)
-      memory.run();
+      memory.run(o_.device == DeviceKind::Cuda);
     for (ValueKind kind : {ValueKind::Input, ValueKind::Constant}) {
       begin();
       for (int i : {0, 1})
@@ -257,8 +269,10 @@ private:
           add(v, operands);
         for (ValueId v : node.results)
           add(v, results);
-        plan_.workspaceBytes =
-            std::max(plan_.workspaceBytes, cpuWorkspaceBytes(opOf(node).kernel, operands, results, threads_));
+        uint64_t bytes = o_.device == DeviceKind::Cuda
+                             ? cudaWorkspaceBytes(opOf(node).kernel, operands, results)
+                             : cpuWorkspaceBytes(opOf(node).kernel, operands, results, o_.threads);
+        plan_.workspaceBytes = std::max(plan_.workspaceBytes, bytes);
       }
     plan_.workspaceOffset = take(plan_.workspaceBytes);
     end("workspace");
@@ -280,13 +294,15 @@ private:
   }
 
   const RankProgram &p_;
-  int threads_;
+  MemoryOptions o_;
   MemoryPlan plan_;
   uint64_t regionBegin_ = 0;
 };
 
 } // namespace
 
-MemoryPlan planMemory(const RankProgram &program, int threads) { return Planner(program, threads).run(); }
+MemoryPlan planMemory(const RankProgram &program, const MemoryOptions &options) {
+  return Planner(program, options).run();
+}
 
 } // namespace autotp

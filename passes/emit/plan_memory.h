@@ -6,6 +6,7 @@
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
+#include "runtime/plan/workspace.h"
 
 namespace autotp {
 
@@ -26,7 +27,14 @@ struct MemoryPlan {
   std::vector<MemoryRegion> regions;
 };
 
-/// `threads`: for how many threads a rank's kernels get workspace.
-MemoryPlan planMemory(const RankProgram &program, int threads);
+/// What the memory of a rank is planned for.
+struct MemoryOptions {
+  DeviceKind device = DeviceKind::Cpu;
+  int threads = 8; ///< on the host: kernels of a rank get workspace for so many
+};
+
+/// On a GPU kernels go on while gradients are reduced over dp, so what a reduction reads lives until the next one
+/// begins: else the next kernel that wants its memory would wait for it.
+MemoryPlan planMemory(const RankProgram &program, const MemoryOptions &options);
 
 } // namespace autotp

@@ -105,6 +105,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   m.zero = options.step.zero;
   m.gradAccum = options.step.gradAccum;
   m.lr = options.step.optimizer.lr;
+  m.device = options.memory.device == DeviceKind::Cuda ? "cuda" : "cpu";
   m.lossKind = compiled.loss == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);

@@ -41,6 +41,8 @@ public:
   virtual bool barrier() = 0;
   /// Ranks on this host, this one among them: they share its cores.
   virtual int ranksOnHost() const = 0;
+  /// Of this one among them, from 0.
+  virtual int rankOnHost() const = 0;
   /// Called once by a rank that cannot go on. Ranks as threads: every wait of every rank fails now. Ranks as processes:
   /// all of them end when this communicator is destroyed, so that the error can be printed first.
   virtual void abort() = 0;

@@ -26,4 +26,7 @@ uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands
 /// The same for the cuda device, on whatever GPU. A product gets less than it could use where it is small.
 uint64_t cudaWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results);
 
+/// What a plan is made for. In the manifest: "cpu" or "cuda".
+enum class DeviceKind : uint8_t { Cpu, Cuda };
+
 } // namespace autotp

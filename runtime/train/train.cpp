@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/data/source.h"
+#include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_world.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/train/gather_parameters.h"
@@ -11,6 +12,7 @@
 #include "llvm/Support/Path.h"
 
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -38,6 +40,9 @@ struct Job {
   }
 };
 
+/// Ranks of a host share its GPUs where there are more ranks.
+int gpuOf(int rankOnHost) { return rankOnHost % std::max(1, countGpus()); }
+
 /// One rank, on its own thread.
 class Rank {
 public:
@@ -61,10 +66,10 @@ private:
 
   llvm::Error load() {
     const plan::Program &program = job_.programs[size_t(m_.ranks[size_t(comm_.rank())].program)];
-    int threads = job_.options.threads ? job_.options.threads
-                                       : std::max(1, int(std::thread::hardware_concurrency()) / comm_.ranksOnHost());
+    llvm::Expected<std::unique_ptr<Device>> device = makeDevice();
+    if (!device) return device.takeError();
     llvm::Expected<std::unique_ptr<Executor>> executor =
-        Executor::create(program, m_.tp, m_.dp, comm_, makeCpuDevice(threads));
+        Executor::create(program, m_.tp, m_.dp, comm_, std::move(*device));
     if (!executor) return executor.takeError();
     executor_ = std::move(*executor);
     for (size_t i = 0; i < m_.inputs.size(); ++i)
@@ -77,6 +82,13 @@ private:
     }
     initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
     return llvm::Error::success();
+  }
+
+  llvm::Expected<std::unique_ptr<Device>> makeDevice() const {
+    if (m_.device == "cuda") return makeCudaDevice({gpuOf(comm_.rankOnHost()), job_.options.allowsTf32});
+    int threads = job_.options.threads ? job_.options.threads
+                                       : std::max(1, int(std::thread::hardware_concurrency()) / comm_.ranksOnHost());
+    return makeCpuDevice(threads);
   }
 
   llvm::Error joinWorld() {
@@ -152,14 +164,31 @@ private:
   std::vector<Feed> feeds_;
 };
 
+/// Before any work: a GPU for each rank of this process, with room for all that share it.
+llvm::Error checkGpus(const Job &job, const Communicator *process) {
+  std::map<int, uint64_t> bytes;
+  if (process) {
+    const Manifest::Rank &own = job.manifest.ranks[size_t(process->rank())];
+    bytes[gpuOf(process->rankOnHost())] = job.programs[size_t(own.program)].arena_bytes();
+  }
+  for (size_t r = 0; !process && r < job.manifest.ranks.size(); ++r)
+    bytes[gpuOf(int(r))] += job.programs[size_t(job.manifest.ranks[r].program)].arena_bytes();
+  for (const auto &[gpu, planned] : bytes)
+    if (llvm::Error error = checkGpu({gpu, job.options.allowsTf32}, planned)) return error;
+  return llvm::Error::success();
+}
+
 llvm::Error open(Job &job, const Communicator *process) {
   const TrainOptions &o = job.options;
   llvm::Expected<Manifest> manifest = readManifest(o.plan);
   if (!manifest) return manifest.takeError();
   job.manifest = std::move(*manifest);
-  if (job.manifest.device != "cpu")
-    return problem(o.plan, "it is for the device '" + escaped(job.manifest.device) + "', and this build has only 'cpu'",
-                   "compile it for cpu");
+  if (job.manifest.device != "cpu" && job.manifest.device != "cuda")
+    return problem(o.plan, "it is for the device '" + escaped(job.manifest.device) + "', which does not exist",
+                   "compile it for cpu or cuda");
+  if (!o.device.empty() && o.device != job.manifest.device)
+    return problem(o.plan, "it is for the device '" + job.manifest.device + "', not for '" + escaped(o.device) + "'",
+                   "compile it with --device " + escaped(o.device));
   if (process && size_t(process->size()) != job.manifest.ranks.size())
     return problem(o.plan,
                    llvm::formatv("it is for {0} ranks (tp {1} x dp {2}), but {3} were started",
@@ -176,6 +205,8 @@ llvm::Error open(Job &job, const Communicator *process) {
   for (int64_t c = 0; c < job.manifest.tp; ++c)
     byTp.push_back(&job.programs[size_t(job.manifest.ranks[size_t(c)].program)]);
   if (llvm::Error error = checkWorld(byTp)) return error;
+  if (job.manifest.device == "cuda")
+    if (llvm::Error error = checkGpus(job, process)) return error;
   auto source = o.feed.empty() ? openTokens(o.data, job.manifest) : openFeed(o.feed, job.manifest, o.steps);
   if (!source) return source.takeError();
   job.source = std::move(*source);

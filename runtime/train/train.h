@@ -20,6 +20,8 @@ struct TrainOptions {
   std::optional<double> lr;
   std::optional<int64_t> seed; ///< of initial weights, for plans without
   bool isQuiet = false;
+  std::string device;      ///< "cpu" or "cuda", which must be the plan's; empty: whatever the plan's is
+  bool allowsTf32 = false; ///< on a GPU, products may round their operands
 };
 
 /// `process`: this process's end of a world of processes; without, all ranks run here, as threads.

@@ -1,7 +1,7 @@
 // Whole steps of training on an emulated GPU give the host's numbers, enqueued one by one and replayed as graphs.
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/device.h"
-#include "runtime/plan/workspace.h"
+#include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"
 
 #include <gtest/gtest.h>
@@ -10,35 +10,6 @@
 
 namespace autotp::test {
 namespace {
-
-TensorShape shapeOf(const plan::TensorRef &tensor) {
-  return {DType(tensor.dtype()), {tensor.shape().begin(), tensor.shape().end()}};
-}
-
-/// The plan, with as much workspace behind everything else as the cuda device asks for.
-plan::Program withCudaWorkspace(plan::Program program) {
-  uint64_t most = 0;
-  auto eachCall = [&](auto body) {
-    for (plan::Section &section : *program.mutable_sections())
-      for (plan::Step &step : *section.mutable_steps())
-        if (step.has_kernel()) body(*step.mutable_kernel());
-  };
-  eachCall([&](plan::KernelCall &call) {
-    llvm::SmallVector<TensorShape, 7> in, out;
-    for (const plan::TensorRef &tensor : call.operands())
-      in.push_back(shapeOf(tensor));
-    for (const plan::TensorRef &tensor : call.results())
-      out.push_back(shapeOf(tensor));
-    most = std::max(most, cudaWorkspaceBytes(KernelId(call.kernel()), in, out));
-  });
-  const uint64_t begin = (program.arena_bytes() + 255) / 256 * 256;
-  eachCall([&](plan::KernelCall &call) {
-    call.set_workspace_offset(begin);
-    call.set_workspace_bytes(most);
-  });
-  program.set_arena_bytes(begin + most);
-  return program;
-}
 
 void feed(Executor &executor) {
   for (const plan::Input &input : executor.program().inputs()) {
@@ -85,11 +56,13 @@ llvm::Expected<Numbers> trainOn(std::unique_ptr<Device> device, const plan::Prog
 class OnCuda : public testing::TestWithParam<const char *> {};
 
 TEST_P(OnCuda, TrainsToTheHostsNumbers) {
-  CompiledModel compiled = llvm::cantFail(compile(fixtureOptions(GetParam())));
-  const plan::Program wider = withCudaWorkspace(compiled.emitted[0]);
-  llvm::Expected<Numbers> host = trainOn(makeCpuDevice(1), compiled.emitted[0]),
-                          gpu = trainOn(llvm::cantFail(makeCudaDevice({})), wider),
-                          again = trainOn(llvm::cantFail(makeCudaDevice({})), wider);
+  CompileOptions options = fixtureOptions(GetParam());
+  const CompiledModel forHost = llvm::cantFail(compile(options));
+  options.memory.device = DeviceKind::Cuda;
+  const CompiledModel forGpu = llvm::cantFail(compile(options));
+  llvm::Expected<Numbers> host = trainOn(makeCpuDevice(1), forHost.emitted[0]),
+                          gpu = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]),
+                          again = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]);
   ASSERT_TRUE(bool(host)) << describe(host.takeError());
   ASSERT_TRUE(bool(gpu)) << describe(gpu.takeError());
   ASSERT_TRUE(bool(again)) << describe(again.takeError());
@@ -103,6 +76,33 @@ TEST_P(OnCuda, TrainsToTheHostsNumbers) {
   EXPECT_LT(apart / double(host->weights.size()), 2e-6);
   EXPECT_EQ(gpu->lossesAndNorms, again->lossesAndNorms);
   EXPECT_EQ(gpu->weights, again->weights);
+}
+
+void expectPyTorchsNumbers(const std::string &fixture, const std::vector<Mesh> &meshes) {
+  Expected expected = readExpected(fixture);
+  for (const Mesh &mesh : meshes) {
+    llvm::Expected<Trained> run = train(fixture, expected, mesh, {.device = DeviceKind::Cuda});
+    ASSERT_TRUE(bool(run)) << fixture << " " << mesh.text() << ": " << describe(run.takeError());
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << fixture << " " << mesh.text() << ": " << broken;
+  }
+}
+
+/// Several ranks on one GPU, talking through its memory.
+TEST(OnOneGpu, RanksEqualPyTorch) {
+  for (const char *fixture : {"llama", "gpt2"})
+    expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
+}
+
+/// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.
+TEST(FullMatrix, RanksOnOneGpuEqualPyTorch) {
+  std::vector<Mesh> meshes;
+  for (int tp : {1, 2, 4})
+    for (int dp : {1, 2})
+      for (int zero : {0, 1, 2})
+        meshes.push_back({tp, dp, zero, 1});
+  for (const char *fixture : {"mlp", "llama", "llama-ts", "gpt2", "nanogpt"})
+    expectPyTorchsNumbers(fixture, meshes);
 }
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),

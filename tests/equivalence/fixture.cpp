@@ -163,6 +163,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   CompileOptions options = fixtureOptions(fixture);
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   options.recognise = runAs.recognise;
+  options.memory.device = runAs.device;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
   options.step.zero = mesh.zero;

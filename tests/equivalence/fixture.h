@@ -3,6 +3,7 @@
 
 #include "passes/train/build_steps.h"
 #include "runtime/plan/safetensors.h"
+#include "runtime/plan/workspace.h"
 
 #include <map>
 #include <string>
@@ -34,7 +35,9 @@ struct Trained {
 
 struct RunAs {
   bool recognise = true;
-  std::string launcher; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  DeviceKind device = DeviceKind::Cpu;
+  std::string launcher =
+      {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

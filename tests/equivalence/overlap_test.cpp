@@ -17,7 +17,7 @@ Numbers train(const std::string &model, int tp) {
   CompileOptions options;
   options.model = model;
   options.shard = ShardMode::All;
-  options.threads = 1;
+  options.memory.threads = 1;
   options.step.tp = tp;
   CompiledModel compiled = llvm::cantFail(compile(options));
   Numbers numbers{};

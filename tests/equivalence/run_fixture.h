@@ -13,7 +13,7 @@ inline CompileOptions fixtureOptions(const std::string &fixture) {
   options.import.microBatch = 2;
   options.import.shapes["seq"] = 32;
   options.shard = ShardMode::All;
-  options.threads = 1;
+  options.memory.threads = 1;
   return options;
 }
 

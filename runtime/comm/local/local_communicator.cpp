@@ -162,6 +162,7 @@ public:
   int rank() const override { return rank_; }
   int size() const override { return world_->size; }
   int ranksOnHost() const override { return world_->size; }
+  int rankOnHost() const override { return rank_; }
   llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override {
     int member = int(std::find(ranks.begin(), ranks.end(), rank_) - ranks.begin());
     auto group = std::make_unique<LocalGroup>(world_, world_->group(ranks), member);

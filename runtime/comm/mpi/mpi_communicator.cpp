@@ -105,6 +105,7 @@ public:
     MPI_Comm host;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &host);
     MPI_Comm_size(host, &ranksOnHost_);
+    MPI_Comm_rank(host, &rankOnHost_);
     MPI_Comm_free(&host);
   }
   ~MpiCommunicator() override {
@@ -117,6 +118,7 @@ public:
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int ranksOnHost() const override { return ranksOnHost_; }
+  int rankOnHost() const override { return rankOnHost_; }
 
   llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override {
     if (device.nativeStream(Stream::Communication))
@@ -138,7 +140,7 @@ public:
   void abort() override { failed_ = true; }
 
 private:
-  int rank_ = 0, size_ = 1, ranksOnHost_ = 1;
+  int rank_ = 0, size_ = 1, ranksOnHost_ = 1, rankOnHost_ = 0;
   int64_t largest_;
   bool failed_ = false;
   std::vector<MPI_Comm> groups_;

@@ -75,19 +75,23 @@ public:
   }
 
   llvm::Expected<std::span<std::byte>> allocate(size_t bytes) override {
+    if (llvm::Error error = checkFree(bytes)) return error;
+    void *block = nullptr;
+    if (llvm::Error error = expect(cudaMalloc(&block, bytes ? bytes : 1), "it does not give its free memory"))
+      return error;
+    blocks_.push_back(block);
+    return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
+  }
+
+  llvm::Error checkFree(uint64_t bytes) {
     size_t free = 0, total = 0;
     if (llvm::Error error = expect(cudaSetDevice(ordinal_), "it cannot be used")) return error;
     if (llvm::Error error = expect(cudaMemGetInfo(&free, &total), "its memory cannot be asked for")) return error;
-    void *block = nullptr;
-    if (bytes > free || cudaMalloc(&block, bytes ? bytes : 1) != cudaSuccess) {
-      (void)cudaGetLastError(); // it is told here
-      return problem(name_,
-                     "the plan needs " + mebibytes(bytes) + ", and " + mebibytes(free) + " of " + mebibytes(total) +
-                         " are free",
-                     "end what else runs there, or compile for more ranks or a smaller micro-batch");
-    }
-    blocks_.push_back(block);
-    return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
+    if (bytes <= free) return llvm::Error::success();
+    return problem(name_,
+                   "the plan needs " + mebibytes(bytes) + ", and " + mebibytes(free) + " of " + mebibytes(total) +
+                       " are free",
+                   "end what else runs there, or compile for more ranks or a smaller micro-batch");
   }
 
   llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) override {
@@ -254,6 +258,19 @@ llvm::StringRef whyMissingOnCuda(KernelId kernel) {
   for (const MissingKernel &missing : kMissing)
     if (missing.kernel == kernel) return missing.reason;
   return "";
+}
+
+int countGpus() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  (void)cudaGetLastError(); // makeCudaDevice() says why there is none
+  return 0;
+}
+
+llvm::Error checkGpu(const CudaOptions &options, uint64_t bytes) {
+  CudaDevice device(options);
+  if (llvm::Error error = device.open()) return error;
+  return device.checkFree(bytes);
 }
 
 llvm::Expected<std::unique_ptr<Device>> makeCudaDevice(const CudaOptions &options) {

@@ -13,6 +13,12 @@ struct CudaOptions {
 /// Errors: no driver, no such GPU, or one that this build has no code for.
 llvm::Expected<std::unique_ptr<Device>> makeCudaDevice(const CudaOptions &options);
 
+/// Errors: as makeCudaDevice(); and less than `bytes` of free memory there. Takes none.
+llvm::Error checkGpu(const CudaOptions &options, uint64_t bytes);
+
+/// How many GPUs this process sees; 0 without a driver, and in a build without a cuda device.
+int countGpus();
+
 /// Why the cuda device lacks a kernel; empty where it has it.
 llvm::StringRef whyMissingOnCuda(KernelId kernel);
 

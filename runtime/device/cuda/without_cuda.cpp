@@ -8,6 +8,10 @@ llvm::Expected<std::unique_ptr<Device>> makeCudaDevice(const CudaOptions &) {
   return problem("cuda device", "this build has none", "configure where nvcc is found, or compile the plan for cpu");
 }
 
+llvm::Error checkGpu(const CudaOptions &options, uint64_t) { return makeCudaDevice(options).takeError(); }
+
+int countGpus() { return 0; }
+
 llvm::StringRef whyMissingOnCuda(KernelId) { return "this build has no cuda device"; }
 
 } // namespace autotp
