@@ -62,12 +62,14 @@ TEST(Refusals, Shapes) {
 }
 
 TEST(Refusals, DTypes) {
-  Value x = filled({4}, 1), i = filled({4}, 1, DType::I64), m = filled({2, 2}, 1, DType::F64);
+  Value x = filled({4}, 1), i = filled({4}, 1, DType::I64), m = filled({2, 2}, 1, DType::F64),
+        d = filled({}, 1, DType::F64);
   expectRefused({KernelId::Exp, {i}, {i}}, "i64");
   expectRefused({KernelId::Add, {x, i}, {x}}, "i64");
   expectRefused({KernelId::Equal, {x, x}, {x}}, "bool");
   expectRefused({KernelId::MatMul, {m, m}, {m}}, "f64");
   expectRefused({KernelId::Softmax, {m}, {m}}, "f64");
+  expectRefused({KernelId::GradScale, {d, d}, {d, d}}, "f64");
   expectRefused({KernelId::Where, {x, x, x}, {x}}, "condition");
   expectRefused({KernelId::CrossEntropyFinish, {filled({2, 4}, 1), x, x}, {filled({}, 0), filled({}, 0), x}}, "labels");
   expectRefused({KernelId::Gather, {filled({2, 2}, 1), x}, {filled({4, 2}, 1)}}, "f32");

@@ -84,6 +84,9 @@ Prepared prepareGradScale(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 2)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
+  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &out[0], &out[1]})) return error;
+  for (const TensorArg *t : {&in[0], &in[1], &out[0], &out[1]})
+    if (llvm::Error error = expectElements(call, *t, 1, "an operand or result")) return error;
   return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(),
                 norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm")] {
     if (*count == 0) return Status::NoValidLabels;

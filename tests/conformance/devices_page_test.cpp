@@ -1,0 +1,122 @@
+/// \file docs/devices.md, asked of the devices themselves: of every kernel the dtypes that each device makes ready.
+/// UPDATE_GOLDEN=1 rewrites the page.
+#include "bench/kernel_calls.h"
+#include "runtime/base/error.h"
+#include "runtime/device/cuda/device.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace autotp::test {
+namespace {
+
+constexpr DType kAll[] = {DType::F32, DType::F64, DType::BF16, DType::F16,
+                          DType::I64, DType::I32, DType::Bool, DType::U8};
+
+/// The dtype in a call that others may take the place of: its data's, not that of ids, conditions or labels.
+DType dataDType(const bench::KernelCall &call) {
+  for (const auto *tensors : {&call.operands, &call.results})
+    for (const TensorShape &tensor : *tensors)
+      if (isFloat(tensor.dtype)) return tensor.dtype;
+  return call.operands.at(0).dtype;
+}
+
+std::unique_ptr<Device> makeCpu() { return makeCpuDevice(1); }
+std::unique_ptr<Device> makeCuda() { return llvm::cantFail(makeCudaDevice({})); }
+
+struct DeviceColumn {
+  const char *name;
+  std::unique_ptr<Device> (*make)();
+  llvm::StringRef (*whyMissing)(KernelId);
+};
+const DeviceColumn kDevices[] = {
+    {"cpu", makeCpu, [](KernelId) { return llvm::StringRef(); }}, // it is the reference: it lacks nothing
+    {"cuda", makeCuda, whyMissingOnCuda}};
+
+/// Whether the device makes the call ready with `dtype` in the place of its data's.
+bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype) {
+  std::unique_ptr<Device> device = column.make();
+  const DType data = dataDType(call);
+  KernelArgs args;
+  for (auto [from, to] : {std::pair(&call.operands, &args.operands), {&call.results, &args.results}})
+    for (TensorShape &tensor : *from) {
+      if (tensor.dtype == data) tensor.dtype = dtype;
+      TensorArg arg{nullptr, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}};
+      arg.data = llvm::cantFail(device->allocate(size_t(arg.elements()) * sizeOf(arg.dtype))).data();
+      to->push_back(std::move(arg));
+    }
+  for (size_t r = 0; r < call.inPlace.size(); ++r)
+    args.results[r].data = args.operands[size_t(call.inPlace[r])].data;
+  args.attributes = call.attributes;
+  args.workspace = llvm::cantFail(device->allocate(size_t(4) << 20));
+  auto kernel = device->prepare(call.kernel, std::move(args));
+  if (kernel) return true;
+  llvm::consumeError(kernel.takeError());
+  return false;
+}
+
+/// "f32 f64", or the reason why there is none.
+std::string cell(const DeviceColumn &column, KernelId kernel, const std::vector<bench::KernelCall> &calls) {
+  std::string dtypes;
+  bool isCalled = false;
+  for (const bench::KernelCall &call : calls) {
+    if (call.kernel != kernel || isCalled) continue;
+    isCalled = true;
+    for (DType dtype : kAll)
+      if (accepts(column, call, dtype)) (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
+  }
+  EXPECT_TRUE(isCalled) << nameOf(kernel).str() << " has no call in bench/kernel_calls.cpp";
+  if (!dtypes.empty()) return dtypes == "f32 f64 bf16 f16 i64 i32 bool u8" ? "all" : dtypes;
+  const std::string reason = column.whyMissing(kernel).str();
+  EXPECT_FALSE(reason.empty()) << column.name << " lacks " << nameOf(kernel).str() << " and does not say why";
+  return "missing: " + reason;
+}
+
+constexpr const char *kHead =
+    "# Kernels and devices\n"
+    "Which dtypes each device makes ready for each kernel of `runtime/plan/kernels.def`, asked of the devices by\n"
+    "`tests/conformance/devices_page_test.cpp` (`UPDATE_GOLDEN=1` rewrites this page); the cuda device answers under\n"
+    "emulation, by the same code. The dtype is that of the data: ids and labels are i64 or i32, conditions and results "
+    "of\n"
+    "comparisons bool, statistics f32. Of Cast it is the operand's. `all`: f32 f64 bf16 f16 i64 i32 bool u8.\n"
+    "\n"
+    "| number | kernel |";
+
+std::string page() {
+  const std::vector<bench::KernelCall> calls = bench::kernelCalls(bench::kTiny);
+  std::string text = kHead, line = "|---|---|";
+  for (const DeviceColumn &column : kDevices) {
+    text += std::string(" ") + column.name + " |";
+    line += "---|";
+  }
+  text += "\n" + line + "\n";
+  auto row = [&](int number, KernelId kernel) {
+    text += "| " + std::to_string(number) + " | " + nameOf(kernel).str() + " |";
+    for (const DeviceColumn &column : kDevices)
+      text += " " + cell(column, kernel, calls) + " |";
+    text += "\n";
+  };
+#define AUTOTP_KERNEL(id, name, operands, results) row(id, KernelId::name);
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+  return text;
+}
+
+TEST(DevicesPage, SaysWhatTheDevicesDo) {
+  const std::string path = AUTOTP_SOURCE_DIR "/docs/devices.md", text = page();
+  if (std::getenv("UPDATE_GOLDEN")) {
+    std::error_code code;
+    llvm::raw_fd_ostream(path, code) << text;
+    ASSERT_FALSE(code) << code.message();
+  }
+  auto file = llvm::MemoryBuffer::getFile(path);
+  ASSERT_TRUE(bool(file)) << path << " is missing: run with UPDATE_GOLDEN=1";
+  EXPECT_EQ((*file)->getBuffer().str(), text) << "UPDATE_GOLDEN=1 rewrites " << path;
+}
+
+} // namespace
+} // namespace autotp::test
