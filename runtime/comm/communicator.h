@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace autotp {
@@ -46,6 +47,11 @@ public:
   /// Called once by a rank that cannot go on. Ranks as threads: every wait of every rank fails now. Ranks as processes:
   /// all of them end when this communicator is destroyed, so that the error can be printed first.
   virtual void abort() = 0;
+  /// Whether a rank has failed, as far as this one knows. A GPU that replays collectives says nothing of it, so it is
+  /// asked before the results of a step are used. Costs no more than a load.
+  virtual bool hasFailed() const { return false; }
+  /// One line: what failed first; empty where nothing did or nothing is known of it.
+  virtual std::string failure() const { return {}; }
 };
 
 /// Ranks as threads of this process, which read each other's memory, on the host or on GPUs that reach each other (one

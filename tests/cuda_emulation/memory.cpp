@@ -111,6 +111,13 @@ cudaError_t copy(void *to, const void *from, size_t count, cudaMemcpyKind kind, 
 }
 
 } // namespace
+
+bool isOnDevice(const State &state, const void *address, size_t bytes, int device) {
+  size_t behind = 0;
+  const Block *block = blockOf(state, address, &behind);
+  return block && bytes <= behind && (block->device < 0 || block->device == device);
+}
+
 } // namespace emulation
 
 using namespace emulation;

@@ -129,8 +129,10 @@ bool helpMayCome(State &state, std::string &waiting) {
   for (auto &stream : state.streams)
     if (stream->busy) return true;
   std::set<std::thread::id> awaited = awaitedThreads(state, waiting);
-  return std::any_of(awaited.begin(), awaited.end(),
-                     [&](std::thread::id thread) { return !state.blockedThreads.count(thread); });
+  return std::any_of(awaited.begin(), awaited.end(), [&](std::thread::id thread) {
+    auto blocked = state.blockedThreads.find(thread);
+    return blocked == state.blockedThreads.end() || (*blocked->second)(); // what it waits for may just have come
+  });
 }
 
 } // namespace
@@ -152,7 +154,7 @@ cudaError_t runUntil(State &state, Lock &lock, const std::function<bool()> &done
   while (!done()) {
     if (state.sticky != cudaSuccess) return state.sticky;
     if (runOne(state, lock)) continue;
-    state.blockedThreads.insert(std::this_thread::get_id());
+    state.blockedThreads[std::this_thread::get_id()] = &done;
     std::string waiting;
     std::chrono::duration<double> quiet = std::chrono::steady_clock::now() - state.progress;
     bool late = quiet.count() > state.machine.deadlockSeconds;

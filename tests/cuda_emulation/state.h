@@ -79,8 +79,8 @@ struct State {
   std::set<cudaGraph_t> graphs;
   std::set<cudaGraphExec_t> graphExecs;
   std::vector<std::shared_ptr<Capture>> captures;
-  std::set<std::thread::id> blockedThreads;
-  std::chrono::steady_clock::time_point progress; // when anything ran or was queued last
+  std::map<std::thread::id, const std::function<bool()> *> blockedThreads; // and what each waits for
+  std::chrono::steady_clock::time_point progress;                          // when anything ran or was queued last
 
   std::map<const std::byte *, Block> memory;
   std::map<int, size_t> usedBytes; // by device
@@ -121,5 +121,7 @@ cudaError_t runUntil(State &state, Lock &lock, const std::function<bool()> &done
 /// Runs until nothing is queued in streams of `device`; -1: of any.
 cudaError_t drain(State &state, Lock &lock, int device);
 bool isIdle(const CUstream_st &stream);
+/// Whether kernels of `device` may use all of it: memory of this device, or pinned.
+bool isOnDevice(const State &state, const void *address, size_t bytes, int device);
 
 } // namespace emulation

@@ -177,6 +177,7 @@ public:
     for (auto &[ranks, group] : world_->groups)
       group->barrier.release();
   }
+  bool hasFailed() const override { return world_->failed.load(std::memory_order_acquire); }
 
 private:
   std::shared_ptr<World> world_;
