@@ -16,10 +16,13 @@ static cl::opt<std::string>
          cl::value_desc("SRC"), cl::init("synthetic:0"), cl::cat(category));
 static cl::opt<std::string> feed("feed", cl::desc("arrays by graph input name, samples first; instead of --data"),
                                  cl::value_desc("FILE.npz"), cl::cat(category));
-enum class Comm { Auto, Local, Mpi };
+enum class Comm { Auto, Local, Mpi, Nccl };
 static cl::opt<Comm> comm("comm", cl::desc("how ranks talk:"), cl::init(Comm::Auto), cl::cat(category),
-                          cl::values(clEnumValN(Comm::Auto, "auto", "mpi under mpirun, mpiexec or srun; else local"),
+                          cl::values(clEnumValN(Comm::Auto, "auto",
+                                                "mpi under mpirun, mpiexec or srun; nccl where each rank has a GPU; "
+                                                "else local"),
                                      clEnumValN(Comm::Local, "local", "all ranks are threads of this process"),
+                                     clEnumValN(Comm::Nccl, "nccl", "the same, each with a GPU of its own"),
                                      clEnumValN(Comm::Mpi, "mpi", "this process is one rank; needs a build with MPI")));
 static cl::opt<std::string> device("device", cl::desc("cpu or cuda; must be the plan's (default: the plan's)"),
                                    cl::value_desc("cpu|cuda"), cl::cat(category));
@@ -43,7 +46,7 @@ static cl::opt<bool> quiet("quiet", cl::desc("print no line a step"), cl::cat(ca
 
 /// This process's place among processes; null where all ranks run here.
 static Expected<std::unique_ptr<autotp::Communicator>> joinProcesses() {
-  if (comm == Comm::Local) return nullptr;
+  if (comm == Comm::Local || comm == Comm::Nccl) return nullptr;
   Expected<std::optional<autotp::Launch>> launch = autotp::readLaunch([](const char *name) { return getenv(name); });
   if (!launch) return launch.takeError();
   if (comm == Comm::Auto && !*launch) return nullptr;
@@ -75,6 +78,9 @@ int main(int argc, char **argv) {
   if (lr.getNumOccurrences()) options.lr = lr;
   if (seed.getNumOccurrences()) options.seed = seed;
   options.device = device;
+  options.comm = comm == Comm::Local  ? autotp::ThreadComm::Local
+                 : comm == Comm::Nccl ? autotp::ThreadComm::Nccl
+                                      : autotp::ThreadComm::Auto;
   options.allowsTf32 = tf32;
   Expected<std::unique_ptr<autotp::Communicator>> process = joinProcesses();
   if (!process) return autotp::exitCode(process.takeError());

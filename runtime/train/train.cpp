@@ -1,6 +1,7 @@
 #include "runtime/train/train.h"
 
 #include "runtime/base/error.h"
+#include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/data/source.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_world.h"
@@ -127,6 +128,7 @@ private:
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
     if (llvm::Error error = executor_->synchronise()) return error;
+    if (comm_.hasFailed()) return problem("another rank", "it has failed");
     if (step == 1)
       if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
@@ -222,9 +224,21 @@ llvm::Error open(Job &job, const Communicator *process) {
   return llvm::Error::success();
 }
 
+llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(const Job &job) {
+  const int ranks = int(job.manifest.ranks.size());
+  const bool mayNccl = job.manifest.device == "cuda" && ranks > 1 && countGpus() >= ranks;
+  const ThreadComm wanted = job.options.comm;
+  if (wanted == ThreadComm::Nccl && job.manifest.device != "cuda")
+    return problem("--comm nccl", "the plan is for the host", "compile it with --device cuda, or take --comm local");
+  if (wanted == ThreadComm::Nccl || (wanted == ThreadComm::Auto && mayNccl)) return makeNcclCommunicators(ranks);
+  return makeLocalCommunicators(ranks);
+}
+
 /// All ranks of the plan as threads of this process.
 void runHere(Job &job) {
-  std::vector<std::unique_ptr<Communicator>> comms = makeLocalCommunicators(int(job.manifest.ranks.size()));
+  llvm::Expected<std::vector<std::unique_ptr<Communicator>>> made = communicatorsHere(job);
+  if (!made) return job.fail(made.takeError());
+  std::vector<std::unique_ptr<Communicator>> &comms = *made;
   // Ranks outlive all threads: where one has failed, another may be reading its memory still.
   std::vector<std::unique_ptr<Rank>> ranks;
   for (auto &comm : comms)

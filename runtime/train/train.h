@@ -10,6 +10,10 @@
 
 namespace autotp {
 
+/// How ranks that are threads of this process talk. Auto: NCCL where the plan is for GPUs and there is one for each of
+/// several ranks, else memory that all of them reach.
+enum class ThreadComm : uint8_t { Auto, Local, Nccl };
+
 struct TrainOptions {
   std::string plan;
   int64_t steps = 10;
@@ -21,6 +25,7 @@ struct TrainOptions {
   std::optional<int64_t> seed; ///< of initial weights, for plans without
   bool isQuiet = false;
   std::string device;      ///< "cpu" or "cuda", which must be the plan's; empty: whatever the plan's is
+  ThreadComm comm = ThreadComm::Auto;
   bool allowsTf32 = false; ///< on a GPU, products may round their operands
 };
 

@@ -4,6 +4,8 @@
 #include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"
 
+#include "emulation/control.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -94,8 +96,32 @@ TEST(OnOneGpu, RanksEqualPyTorch) {
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
 }
 
-/// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.
-TEST(FullMatrix, RanksOnOneGpuEqualPyTorch) {
+/// A machine of so many GPUs, while it lives.
+class Gpus {
+public:
+  explicit Gpus(int count) {
+    emulation::Machine machine = before_;
+    machine.devices = count;
+    emulation::setMachine(machine);
+  }
+  ~Gpus() { emulation::setMachine(before_); }
+
+private:
+  const emulation::Machine before_ = emulation::machine();
+};
+
+/// A GPU for each rank, over NCCL, in captured graphs.
+TEST(OnFourGpus, RanksEqualPyTorch) {
+  Gpus four(4);
+  for (const char *fixture : {"llama", "gpt2"})
+    expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
+}
+
+/// Minutes under emulation, so ctest leaves these out: tests/equivalence/full_matrix.sh runs them.
+class FullMatrix : public testing::TestWithParam<int> {};
+
+TEST_P(FullMatrix, EqualsPyTorch) {
+  Gpus gpus(GetParam());
   std::vector<Mesh> meshes;
   for (int tp : {1, 2, 4})
     for (int dp : {1, 2})
@@ -104,6 +130,8 @@ TEST(FullMatrix, RanksOnOneGpuEqualPyTorch) {
   for (const char *fixture : {"mlp", "llama", "llama-ts", "gpt2", "nanogpt"})
     expectPyTorchsNumbers(fixture, meshes);
 }
+
+INSTANTIATE_TEST_SUITE_P(Gpus, FullMatrix, testing::Values(1, 8)); // shared memory of one; NCCL between eight
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          [](const auto &info) {

@@ -31,12 +31,14 @@ llvm::Error tooFewGpus(int gpus, int ranks) {
 class NcclCommunicator : public Communicator {
 public:
   NcclCommunicator(std::shared_ptr<IdExchange> exchange, std::shared_ptr<FailureWatch> watch, int rank, int size,
-                   int ranksOnHost)
-      : exchange_(std::move(exchange)), watch_(std::move(watch)), rank_(rank), size_(size), ranksOnHost_(ranksOnHost) {}
+                   int rankOnHost, int ranksOnHost)
+      : exchange_(std::move(exchange)), watch_(std::move(watch)), rank_(rank), size_(size), rankOnHost_(rankOnHost),
+        ranksOnHost_(ranksOnHost) {}
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int ranksOnHost() const override { return ranksOnHost_; }
+  int rankOnHost() const override { return rankOnHost_; }
   llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override;
   bool barrier() override;
   void abort() override { watch_->fail(llvm::formatv("rank {0} has failed", rank_).str()); }
@@ -51,7 +53,7 @@ private:
 
   std::shared_ptr<IdExchange> exchange_;
   std::shared_ptr<FailureWatch> watch_;
-  int rank_, size_, ranksOnHost_;
+  int rank_, size_, rankOnHost_, ranksOnHost_;
   std::map<std::vector<int>, int> asked_; ///< how often a group was asked for: the same number on all its members
   uint64_t barriers_ = 0;
 };
@@ -156,7 +158,7 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators
   auto watch = std::make_shared<FailureWatch>(exchange);
   std::vector<std::unique_ptr<Communicator>> all;
   for (int rank = 0; rank < size; ++rank)
-    all.push_back(std::make_unique<NcclCommunicator>(exchange, watch, rank, size, size));
+    all.push_back(std::make_unique<NcclCommunicator>(exchange, watch, rank, size, rank, size));
   return all;
 }
 
@@ -166,7 +168,7 @@ llvm::Expected<std::unique_ptr<Communicator>> makeNcclCommunicator(int rank, int
   if (int gpus = gpuCount(); gpus == 0 || (gpus > 1 && rankOnHost >= gpus)) return tooFewGpus(gpus, ranksOnHost);
   std::shared_ptr<IdExchange> shared = std::move(exchange);
   auto watch = std::make_shared<FailureWatch>(shared);
-  return std::make_unique<NcclCommunicator>(shared, watch, rank, size, ranksOnHost);
+  return std::make_unique<NcclCommunicator>(shared, watch, rank, size, rankOnHost, ranksOnHost);
 }
 
 } // namespace autotp
