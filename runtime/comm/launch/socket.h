@@ -1,0 +1,36 @@
+/// \file A TCP connection whose every wait has a limit.
+#pragma once
+
+#include "llvm/Support/Error.h"
+
+#include <chrono>
+#include <string>
+
+namespace autotp {
+
+class Socket {
+public:
+  explicit Socket(int descriptor = -1) : descriptor_(descriptor) {}
+  Socket(Socket &&other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+  Socket &operator=(Socket &&other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~Socket();
+  int descriptor() const { return descriptor_; }
+
+  /// All of it, or false: the other side is gone, or lets more than `limit` go by.
+  bool send(llvm::StringRef bytes, std::chrono::milliseconds limit);
+  bool receive(void *to, size_t bytes, std::chrono::milliseconds limit);
+
+private:
+  int descriptor_;
+};
+
+/// Tries again until somebody listens there. Errors: nobody does within `limit`, a host that has no address.
+llvm::Expected<Socket> connectTo(const std::string &host, uint16_t port, std::chrono::milliseconds limit);
+/// On all addresses of this host; port 0: any free one. Errors: a port that is taken.
+llvm::Expected<Socket> listenOn(uint16_t port);
+uint16_t portOf(const Socket &listening);
+
+} // namespace autotp
