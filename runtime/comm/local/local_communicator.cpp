@@ -83,13 +83,13 @@ struct World {
 class LocalGroup : public Group {
 public:
   LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
-      : world_(std::move(world)), s_(shared), me_(size_t(member)), ins_(shared.members.size()),
-        outs_(shared.members.size()) {}
+      : world_(std::move(world)), s_(shared), me_(size_t(member)), members_(shared.members.size()),
+        ins_(shared.members.size()), outs_(shared.members.size()) {}
 
   llvm::Error join(Device &device) {
     llvm::Expected<EventId> ready = device.makeEvent(), done = device.makeEvent();
     if (!ready || !done) return llvm::joinErrors(ready.takeError(), done.takeError());
-    own() = {nullptr, nullptr, &device, *ready, *done};
+    own_ = {nullptr, nullptr, &device, *ready, *done};
     return llvm::Error::success();
   }
 
@@ -98,7 +98,7 @@ public:
     if (!publish(in, out)) return false;
     int64_t members = int64_t(size()), begin = elements * int64_t(me_) / members,
             end = elements * int64_t(me_ + 1) / members;
-    own().device->combine({ins_, outs_, begin, end, 0, dtype, reduce}); // nobody else touches this part of an operand
+    own_.device->combine({ins_, outs_, begin, end, 0, dtype, reduce}); // nobody else touches this part of an operand
     return finish();
   }
 
@@ -108,7 +108,7 @@ public:
     for (size_t m = 0; m < me_; ++m)
       begin += counts[m];
     std::span<void *const> mine(&outs_[me_], 1);
-    own().device->combine({ins_, mine, begin, begin + counts[me_], begin, dtype, Reduce::Sum});
+    own_.device->combine({ins_, mine, begin, begin + counts[me_], begin, dtype, Reduce::Sum});
     return finish();
   }
 
@@ -119,39 +119,43 @@ public:
       void *part = to;
       std::span<const void *const> from(&ins_[m], 1);
       if (part != from[0] && counts[m] > 0)
-        own().device->combine({from, std::span<void *const>(&part, 1), 0, counts[m], 0, dtype, Reduce::Sum});
+        own_.device->combine({from, std::span<void *const>(&part, 1), 0, counts[m], 0, dtype, Reduce::Sum});
       to += size_t(counts[m]) * sizeOf(dtype);
     }
     return finish();
   }
 
 private:
-  Member &own() { return s_.members[me_]; }
-
+  /// What is shared is written before the barrier and copied after it: a member may be in the next operation before
+  /// this one has looked at all others, and may have joined these ranks more than once.
   bool publish(const void *in, void *out) {
-    own().in = in;
-    own().out = out;
-    own().device->record(Stream::Communication, own().ready);
+    own_.in = in;
+    own_.out = out;
+    own_.device->record(Stream::Communication, own_.ready);
+    s_.members[me_] = own_;
     if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
     for (size_t m = 0; m < size(); ++m) {
-      ins_[m] = s_.members[m].in;
-      outs_[m] = s_.members[m].out;
-      if (m != me_) own().device->waitFor(Stream::Communication, *s_.members[m].device, s_.members[m].ready);
+      members_[m] = s_.members[m];
+      ins_[m] = members_[m].in;
+      outs_[m] = members_[m].out;
+      if (m != me_) own_.device->waitFor(Stream::Communication, *members_[m].device, members_[m].ready);
     }
     return true;
   }
   bool finish() {
-    own().device->record(Stream::Communication, own().done);
+    own_.device->record(Stream::Communication, own_.done);
     if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
     for (size_t m = 0; m < size(); ++m)
-      if (m != me_) own().device->waitFor(Stream::Communication, *s_.members[m].device, s_.members[m].done);
+      if (m != me_) own_.device->waitFor(Stream::Communication, *members_[m].device, members_[m].done);
     return true;
   }
 
   std::shared_ptr<World> world_;
   SharedGroup &s_;
   size_t me_;
-  std::vector<const void *> ins_; ///< of all members, of the operation that is being done
+  Member own_;
+  std::vector<Member> members_;   ///< all of them, in the operation that is being done
+  std::vector<const void *> ins_; ///< the same, as combine() wants it
   std::vector<void *> outs_;
 };
 
