@@ -143,7 +143,11 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
   compiled.axes = findAxes(compiled.graph);
   if (isPrinted(options, "find-axes")) printAxes(compiled, options);
   if (options.stopAfter == "find-axes") return llvm::Error::success();
-  compiled.chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard);
+  auto rules = resolveRules(compiled.graph, compiled.axes, options.rules, compiled.moduleNames);
+  if (!rules) return rules.takeError();
+  auto chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard, *rules);
+  if (!chosen) return chosen.takeError();
+  compiled.chosen = std::move(*chosen);
   compiled.reductions = placeReductions(compiled.graph, compiled.axes, compiled.chosen.assignment, tp);
   if (isPrinted(options, "place-reductions")) printPlaced(compiled, options);
   if (options.stopAfter == "place-reductions") return llvm::Error::success();
@@ -185,6 +189,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   State state{options, *imported, compiled};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
+  compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)

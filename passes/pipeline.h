@@ -22,6 +22,7 @@ struct CompileOptions {
   LossOptions loss;
   bool retie = true, recognise = true;
   ShardMode shard = ShardMode::Auto;
+  PartitionRules rules;
   StepOptions step;
   MemoryOptions memory;
   std::string printAfter; ///< a pass, or "all"
@@ -31,7 +32,8 @@ struct CompileOptions {
 
 struct CompiledModel {
   std::string sha256;
-  Graph graph; ///< global, with gradients
+  llvm::StringMap<std::string> moduleNames; ///< see ImportedModel
+  Graph graph;                              ///< global, with gradients
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
