@@ -18,7 +18,7 @@ class Recipe:
     exporter: str
     opset: int
     dynamic: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    note: str = ""
+    shifts_labels: bool = False  # a token is predicted from those before it
 
 
 class CausalLoss(nn.Module):
@@ -49,9 +49,10 @@ def ignore_some(labels: Tensor, seed: int = 1) -> Tensor:
 
 
 def causal_lm(model: nn.Module, length: int, exporter: str, opset: int, dynamic: tuple[str, ...] = (),
-              ignored: bool = False, note: str = "") -> Recipe:
+              ignored: bool = False) -> Recipe:
     """A Hugging Face decoder that shifts the labels itself."""
     model.config.use_cache = False
     input_ids = tokens(model.config.vocab_size, length)
     inputs = {"input_ids": input_ids, "labels": ignore_some(input_ids) if ignored else input_ids.clone()}
-    return Recipe(CausalLoss(model, exporter == "torchscript"), inputs, exporter, opset, {name: dynamic for name in inputs}, note)
+    return Recipe(CausalLoss(model, exporter == "torchscript"), inputs, exporter, opset, {name: dynamic for name in inputs},
+                  shifts_labels=True)

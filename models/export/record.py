@@ -97,8 +97,9 @@ def describe_value(value: onnx.ValueInfoProto) -> dict:
 
 def counted_labels(recipe: Recipe) -> list[int]:
     """Labels that are not ignored, in each step."""
-    labels = recipe.inputs["labels"].reshape(STEPS, -1)
-    return (labels != -100).sum(1).tolist()
+    labels = recipe.inputs["labels"]
+    counted = labels[:, 1:] if recipe.shifts_labels else labels
+    return (counted != -100).reshape(STEPS, -1).sum(1).tolist()
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:
@@ -134,12 +135,13 @@ def record(family: str, recipe: Recipe, folder: Path) -> str:
     np.savez_compressed(folder / "batch.npz", **{name: values.numpy() for name, values in recipe.inputs.items()})
     holders = Counter(origin.parameter for origin in origins.values())
     fields = {
-        "fixture": family, "exporter": recipe.exporter, "note": recipe.note, "producer": f"pytorch {torch.__version__}",
+        "fixture": family, "exporter": recipe.exporter, "producer": f"pytorch {torch.__version__}",
         "ir_version": model.ir_version, "opset": {o.domain or "ai.onnx": o.version for o in model.opset_import},
         "inputs": [describe_value(v) for v in model.graph.input], "outputs": [describe_value(v) for v in model.graph.output],
         "sizes": sizes(recipe), "nodes": len(model.graph.node), "functions": [f.name for f in model.functions],
         "ops": dict(Counter(node.op_type for node in model.graph.node).most_common()),
-        "loss_output": "loss", "ignore_index": -100, "counted_labels_per_step": counted_labels(recipe),
+        "loss_output": "loss", "label_shift": "in the graph" if recipe.shifts_labels else "none", "ignore_index": -100,
+        "counted_labels_per_step": counted_labels(recipe),
         "global_batch": BATCH, "steps": STEPS, "optimizer": {"kind": "AdamW", **OPTIMIZER, "clip_global_norm": None},
         "torch_parameters": len(parameters), "torch_parameters_not_in_graph": sorted(set(parameters) - set(used)),
         "torch_parameters_held_more_than_once": sorted(name for name, count in holders.items() if count > 1),
