@@ -13,7 +13,7 @@ class Tower(nn.Module):
     def __init__(self, ids: int, groups: int):
         super().__init__()
         self.ids, self.groups = nn.Embedding(ids, WIDTH), nn.Embedding(groups, WIDTH)
-        self.layers = nn.Sequential(nn.Linear(2 * WIDTH, 64), nn.ReLU(), nn.Linear(64, 32))
+        self.layers = nn.Sequential(nn.Linear(2 * WIDTH, 64), nn.ReLU(), nn.Linear(64, 24))
 
     def forward(self, one: Tensor, group: Tensor) -> Tensor:
         return self.layers(torch.cat([self.ids(one), self.groups(group)], -1))
