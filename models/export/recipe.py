@@ -21,11 +21,11 @@ class Recipe:
     shifts_labels: bool = False  # a token is predicted from those before it
 
 
-class CausalLoss(nn.Module):
+class TextLoss(nn.Module):
     """The loss of a Hugging Face model on tokens and labels alone. `masks` gives it a mask of ones, without which it
     looks for packed sequences by an operator that TorchScript's exporter lacks."""
 
-    def __init__(self, model: nn.Module, masks: bool):
+    def __init__(self, model: nn.Module, masks: bool = False):
         super().__init__()
         self.model, self.masks = model, masks
 
@@ -54,5 +54,5 @@ def causal_lm(model: nn.Module, length: int, exporter: str, opset: int, dynamic:
     model.config.use_cache = False
     input_ids = tokens(model.config.vocab_size, length)
     inputs = {"input_ids": input_ids, "labels": ignore_some(input_ids) if ignored else input_ids.clone()}
-    return Recipe(CausalLoss(model, exporter == "torchscript"), inputs, exporter, opset, {name: dynamic for name in inputs},
+    return Recipe(TextLoss(model, exporter == "torchscript"), inputs, exporter, opset, {name: dynamic for name in inputs},
                   shifts_labels=True)

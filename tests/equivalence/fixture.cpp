@@ -217,6 +217,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   for (const auto &[name, size] : expected.sizes)
     options.import.shapes[name] = size;
+  options.parameters.train = runAs.train;
   options.recognise = runAs.recognise;
   options.memory.device = runAs.device;
   options.step.tp = mesh.tp;

@@ -53,6 +53,7 @@ struct RunAs {
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
       {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  std::string train = {}; ///< as --train
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded
