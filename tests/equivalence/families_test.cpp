@@ -31,9 +31,9 @@ TEST_P(Families, EqualPyTorch) {
 }
 
 /// Two layers of heads (by KV group, where keys and values have heads of their own to divide) and ffn; the vocabulary of
-/// the embedding and of the head, which are one where they are tied; rows of a position table; classes and the pooler of
-/// a classifier; input channels of patches. T5's layers share their bias table, and so the axis of their heads. The towers
-/// have their tables' widths, which are the rows of the next weight, and the width of the dot product.
+/// the embedding and of the head, which are one where they are tied; rows of a position table; classes and the pooler
+/// of a classifier; input channels of patches. T5's layers share their bias table, and so the axis of their heads. The
+/// towers have their tables' widths, which are the rows of the next weight, and the width of the dot product.
 const Family kFamilies[] = {
     {"bert", {2, 4, 4, 32, 40, 96, 96, 128}},
     {"bloom", {4, 4, 128, 128, 128}},
