@@ -6,6 +6,7 @@
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/fold_transposes.h"
+#include "passes/import/order_nodes.h"
 #include "passes/import/retie_weights.h"
 #include "passes/partition/bind_batch.h"
 #include "passes/partition/localise.h"
@@ -42,6 +43,12 @@ template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph
 
 constexpr PassEntry kPipeline[] = {
     {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }},
+    {"order-nodes",
+     [](Graph &g, State &s) -> llvm::Error {
+       orderNodes(g);
+       s.imported.initializers = g.sources(ValueKind::Parameter);
+       return llvm::Error::success();
+     }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
      [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},

@@ -32,6 +32,9 @@ ValueId addedMask(Formula &f, ValueId mask, DType dtype, int64_t s, int64_t t) {
 
 llvm::Error importAttention(NodeImport &node) {
   const DType dtype = node.type(0).dtype;
+  constexpr llvm::StringLiteral kKnown[] = {"q_num_heads", "kv_num_heads", "is_causal", "scale", "softcap"};
+  for (const auto &attribute : node.proto().attribute()) // windows, for example
+    if (!llvm::is_contained(kKnown, attribute.name())) return node.decline();
   bool isPlain = node.numResults() == 1 && node.real("softcap", 0) == 0 && !node.has(4) && !node.has(5) && !node.has(6);
   bool sameTypes = node.type(1).dtype == dtype && node.type(2).dtype == dtype;
   if (!isPlain || !sameTypes) return node.decline();

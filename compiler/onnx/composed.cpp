@@ -162,20 +162,21 @@ llvm::Error importTrilu(NodeImport &node) {
 
 /// on where an index equals the position, off elsewhere.
 llvm::Error importOneHot(NodeImport &node) {
-  auto depth = node.constantIntegers(1);
-  if (!depth) return depth.takeError();
+  const Tensor *given = node.constant(node[1]);
+  if (!given || given->type.elements() != 1) return node.fail("its depth must be known when compiling");
+  const int64_t depth = int64_t(std::clamp(toArray(*given).data[0], 0.0, double(kMostFolded)));
   const size_t rank = node.type(0).shape.size() + 1;
   auto axis = node.axis(node.integer("axis", -1), rank);
   if (!axis) return axis.takeError();
-  if (depth->size() != 1 || (*depth)[0] < 1 || (*depth)[0] > kMostFolded) return node.fail("its depth is out of range");
+  if (depth < 1) return node.fail("its depth is out of range");
   Formula f(node);
   Shape apart = node.type(0).shape, places(rank, 1);
   apart.insert(apart.begin() + *axis, 1);
-  places[*axis] = (*depth)[0];
+  places[*axis] = depth;
   Array positions(Type{DType::I64, places});
   std::iota(positions.data.begin(), positions.data.end(), 0.0);
   ValueId ids = f.cast(f.reshape(node[0], apart), DType::I64), zero = f.constant(ids, 0);
-  ids = f("where", {f("less", {ids, zero}), f("add", {ids, f.constant(ids, double((*depth)[0]))}), ids});
+  ids = f("where", {f("less", {ids, zero}), f("add", {ids, f.constant(ids, double(depth))}), ids});
   ValueId off = f.slice(node[2], 0, 0, 1), on = f.slice(node[2], 0, 1, 1);
   return f.finish(f("where", {f("equal", {ids, node.constantOf(toTensor(positions))}), on, off}));
 }

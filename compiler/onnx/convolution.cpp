@@ -21,11 +21,20 @@ llvm::Expected<Window> windowOf(NodeImport &node) {
   window.strides = node.integers("strides").value_or(ones);
   window.dilations = node.integers("dilations").value_or(ones);
   std::vector<int64_t> pads = node.integers("pads").value_or(none);
-  std::string automatic = node.text("auto_pad", "NOTSET");
-  if (automatic != "NOTSET" && automatic != "VALID") return node.fail("auto_pad " + automatic + " is not supported");
+  const std::string automatic = node.text("auto_pad", "NOTSET");
+  const bool isSame = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
+  if (automatic != "NOTSET" && automatic != "VALID" && !isSame)
+    return node.fail("auto_pad " + automatic + " is not known");
   if (window.strides.size() != window.dims || window.dilations.size() != window.dims || pads.size() != 2 * window.dims)
     return node.fail("its strides, dilations or pads do not fit its operand");
   for (size_t d = 0; d < window.dims; ++d) {
+    if (isSame && window.strides[d] > 0) { // a result for each stride; what is odd goes to the end, or to the front
+      int64_t results = (x[2 + d] + window.strides[d] - 1) / window.strides[d],
+              reach = (window.kernel[d] - 1) * window.dilations[d] + 1,
+              total = std::max<int64_t>((results - 1) * window.strides[d] + reach - x[2 + d], 0);
+      pads[d] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
+      pads[d + window.dims] = total - pads[d];
+    }
     window.before.push_back(pads[d]);
     window.after.push_back(pads[d + window.dims]);
     constexpr int64_t kMost = 1 << 20;

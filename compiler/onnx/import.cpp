@@ -19,8 +19,8 @@ namespace autotp {
 namespace {
 
 constexpr int64_t kOldestOpset = 13;
-constexpr unsigned kDeepestCall = 32;   ///< functions that call functions
-constexpr size_t kMostNodes = 16 << 20; ///< that functions may expand to
+constexpr unsigned kDeepestCall = 32;  ///< functions that call functions
+constexpr size_t kMostNodes = 2 << 20; ///< that functions may expand to
 
 /// Names and what they stand for: of the graph itself, of a function's body (sees nothing outside), or of a branch
 /// (sees what encloses it).
@@ -229,7 +229,7 @@ private:
     if (!results) return results.takeError();
     for (auto [j, result] : indexed(node.output())) {
       if (result.empty()) continue;
-      if (j >= results->size())
+      if (j >= results->size() || (*results)[j] == kNone)
         return problem("node '" + escaped(name) + "'", "its result '" + escaped(result) + "' is not supported");
       if (llvm::Error error = scope.define(result, (*results)[j])) return error;
     }
@@ -267,7 +267,7 @@ private:
     for (auto [k, formal] : indexed((*body)->input()))
       if (llvm::Error error = inner.define(formal, k < operands.size() ? operands[k] : kNone)) return error;
     if (llvm::Error error = addNodes((*body)->node(), inner)) return error;
-    return found((*body)->output(), inner, where);
+    return found((*body)->output(), inner);
   }
 
   static bool isBranch(const onnx::NodeProto &node) { return node.domain().empty() && node.op_type() == "If"; }
@@ -291,17 +291,15 @@ private:
       std::vector<std::string> names;
       for (const auto &output : attribute.g().output())
         names.push_back(output.name());
-      return found(names, inner, where);
+      return found(names, inner);
     }
     return problem(where, "it has no " + wanted.str());
   }
 
-  template <typename Names> static Results found(const Names &names, const Scope &scope, const std::string &where) {
+  template <typename Names> static Results found(const Names &names, const Scope &scope) {
     llvm::SmallVector<ValueId, 2> results;
     for (const std::string &name : names) {
-      auto value = scope.find(name);
-      if (!value) return problem(where, "no node of its body computes '" + escaped(name) + "'");
-      results.push_back(*value);
+      results.push_back(scope.find(name).value_or(kNone)); // a body may leave out what this call does not ask for
     }
     return results;
   }

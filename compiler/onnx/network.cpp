@@ -97,8 +97,14 @@ llvm::Error importCrossEntropy(NodeImport &node) {
   Formula f(node);
   auto rows = rowsOf(node, f);
   if (!rows) return rows.takeError();
-  if (reduction != "none" && !node.has(2)) return finishCrossEntropy(node, f, *rows, reduction == "mean");
-  return finishLikelihood(node, f, *rows, logSoftmax(f, rows->scores), reduction);
+  bool isFused = reduction != "none" && !node.has(2);
+  if (llvm::Error error = isFused ? finishCrossEntropy(node, f, *rows, reduction == "mean")
+                                  : finishLikelihood(node, f, *rows, logSoftmax(f, rows->scores), reduction))
+    return error;
+  if (node.numResults() < 2) return llvm::Error::success();
+  Formula second(node); // the logarithms themselves, in the scores' own shape
+  auto perm = lastSwapped(node.type(0).shape.size(), 1);
+  return second.finish(second.transpose(logSoftmax(second, second.transpose(node[0], perm)), perm));
 }
 
 /// The scores whose log-softmax `value` is, or kNone: value = z - log(sum(exp(z))), and z may be x - max(x).

@@ -4,7 +4,23 @@
 namespace autotp {
 namespace {
 
+/// A vector is a matrix of one row or one column, which the result does not have.
+llvm::Error importVectorProduct(NodeImport &node) {
+  const Shape a = node.type(0).shape, b = node.type(1).shape;
+  if (a.empty() || b.empty()) return node.fail("an operand of it is a scalar");
+  Formula f(node);
+  ValueId rows = a.size() == 1 ? f.reshape(node[0], {1, a[0]}) : node[0],
+          columns = b.size() == 1 ? f.reshape(node[1], {b[0], 1}) : node[1];
+  ValueId y = f("matmul", {rows, columns}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+  Shape shape = f.typeOf(y).shape;
+  if (f.isBroken(y)) return f.finish(y);
+  if (b.size() == 1) shape.pop_back();
+  if (a.size() == 1) shape.erase(shape.end() - (b.size() == 1 ? 1 : 2));
+  return f.finish(f.reshape(y, shape));
+}
+
 llvm::Error importMatMul(NodeImport &node) {
+  if (node.type(0).shape.size() < 2 || node.type(1).shape.size() < 2) return importVectorProduct(node);
   return node.result(node.make("matmul", {node[0], node[1]}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}}));
 }
 
@@ -39,6 +55,8 @@ llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   if (given.empty() && !node.integer("noop_with_empty_axes", 0))
     for (size_t d = 0; d < rank; ++d)
       given.push_back(int64_t(d));
+  if (node.type(0).dtype == DType::Bool || node.type(0).dtype == DType::U8)
+    return node.fail("it reduces " + llvm::Twine(node.type(0).text()));
   for (int64_t axis : given) {
     auto found = node.axis(axis, rank);
     if (!found) return found.takeError();
