@@ -58,6 +58,7 @@ constexpr PassEntry kPipeline[] = {
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
        if (s.options.retie) s.compiled.retied = retieWeights(g);
+       s.compiled.equalWeights = equalWeights(g);
        return llvm::Error::success();
      }},
     {"input-roles",

@@ -58,6 +58,7 @@ private:
       return !feedsSoftmax(node.results[0], depth); // positions of patches; masks are added to scores
     if (node.is("concat"))                          // a token of its own beside those of the input
       return g_.type(node.operands[use.operand]).shape.size() > 1 && dependsOnInput_[node.results[0]];
+    if (node.is("mul") && isNormalised(other(), depth)) return true; // its scale, of any shape
     if (node.is("add") || node.is("sub") || node.is("mul"))
       return dependsOnInput_[other()] && isVector(node.operands[use.operand], other());
     return false;
@@ -71,6 +72,20 @@ private:
              return node.is("add") &&
                     (dependsOnInput_[node.operands[use.operand == 0 ? 1 : 0]] || isAdded(node.results[0], depth + 1));
            });
+  }
+
+  /// Something divided by a root: what a norm scales.
+  bool isNormalised(ValueId value, int depth) const {
+    const Node *node = g_.producer(value);
+    if (!node || depth >= 8) return false;
+    if (isView(*node)) return isNormalised(node->operands[0], depth + 1);
+    auto isRoot = [&](ValueId v) {
+      const Node *made = g_.producer(v);
+      if (made && made->is("reciprocal")) made = g_.producer(made->operands[0]);
+      return made && (made->is("sqrt") || made->is("rsqrt"));
+    };
+    return (node->is("mul") && (isRoot(node->operands[0]) || isRoot(node->operands[1]))) ||
+           (node->is("div") && isRoot(node->operands[1]));
   }
 
   bool feedsSoftmax(ValueId value, int depth) const {

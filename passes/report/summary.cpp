@@ -163,6 +163,8 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
      << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
   for (const std::string &tie : compiled.retied)
     os << "tied        " << tie << "\n";
+  for (const std::string &pair : compiled.equalWeights)
+    os << "note        equal weights are trained apart: " << pair << "\n";
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";

@@ -26,7 +26,7 @@ struct Measured {
 struct Expected {
   std::vector<double> losses;
   std::map<std::string, std::vector<double>> gradients,
-      weights; ///< by initializer; gradients of step 1, weights after the last
+      weights;                              ///< by initializer; gradients of step 1, weights after the last
   std::map<std::string, Measured> measured; ///< the same, where they are not recorded whole
   double gradientNorm = 0;                  ///< of step 1
   std::map<std::string, int64_t> sizes;     ///< of symbolic dimensions
@@ -52,7 +52,7 @@ struct RunAs {
   bool recognise = true;
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
-      {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+      {};                 ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
   std::string train = {}; ///< as --train
 };
 
