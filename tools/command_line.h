@@ -26,6 +26,10 @@ inline bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &ca
 /// The exit code of a command that ended with this error.
 inline int exitCode(llvm::Error error) {
   if (!error) return 0;
+  if (error.isA<SaidElsewhere>()) {
+    llvm::consumeError(std::move(error));
+    return 1;
+  }
   llvm::errs() << describe(std::move(error)) << "\n";
   return 1;
 }

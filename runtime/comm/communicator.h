@@ -52,6 +52,8 @@ public:
   virtual bool hasFailed() const { return false; }
   /// One line: what failed first; empty where nothing did or nothing is known of it.
   virtual std::string failure() const { return {}; }
+  /// Whether that was a rank of another process, which prints it: this one need not.
+  virtual bool isSaidElsewhere() const { return false; }
 };
 
 /// Ranks as threads of this process, which read each other's memory, on the host or on GPUs that reach each other (one

@@ -74,8 +74,14 @@ void FailureWatch::fail(std::string what) {
   failLocked(std::move(what));
 }
 
-void FailureWatch::failLocked(std::string what) {
+bool FailureWatch::isOfAnotherProcess() const {
+  std::lock_guard lock(mutex_);
+  return isOthers_;
+}
+
+void FailureWatch::failLocked(std::string what, bool isOthers) {
   if (failed_) return;
+  isOthers_ = isOthers;
   failure_ = std::move(what);
   failed_.store(true, std::memory_order_release);
   wake_.notify_all();
@@ -100,6 +106,7 @@ void FailureWatch::run() {
       isTold_ = true;
       abortAll();
       std::string failure = failure_;
+      if (isOthers_) return; // it is there already
       lock.unlock();
       if (llvm::Error error = exchange_->set(kFailedKey, failure))
         llvm::consumeError(std::move(error)); // the store is gone: who needs it sees that as well
@@ -127,10 +134,10 @@ void FailureWatch::askComms() {
 
 void FailureWatch::askExchange() {
   auto failure = exchange_->look(kFailedKey);
-  if (!failure)
-    fail("the ranks' store does not answer any more: " + llvm::toString(failure.takeError()));
-  else if (*failure)
-    fail(**failure);
+  if (!failure) return fail("the ranks' store does not answer any more: " + llvm::toString(failure.takeError()));
+  if (!*failure) return;
+  std::lock_guard lock(mutex_);
+  failLocked(**failure, /*isOthers=*/true);
 }
 
 void FailureWatch::abortAll() {

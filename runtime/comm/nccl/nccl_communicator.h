@@ -16,6 +16,9 @@ namespace autotp {
 // To be destroyed in this order: graphs that hold a group's operations, groups, devices, the communicator. NCCL waits
 // for such graphs when a group is destroyed.
 
+/// Errors: a build without NCCL.
+llvm::Error checkNccl();
+
 /// Ranks as threads of this process, rank r with GPU r. Errors: a build without NCCL, fewer GPUs than ranks.
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators(int size);
 
