@@ -6,7 +6,6 @@
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
-#include "runtime/train/train.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -190,7 +189,9 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.dumpGradients = base + "/gradients.safetensors";
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
-  if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
+  if (llvm::Error error = runAs.run                ? runAs.run(trainOptions)
+                          : runAs.launcher.empty() ? autotp::train(trainOptions)
+                                                   : launch(runAs.launcher, trainOptions))
     return error;
   Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};

@@ -109,7 +109,7 @@ llvm::Expected<Meeting> meet(const Launch &launch, MeetingPoint point, const std
                              const MeetingLimits &limits) {
   std::unique_ptr<StoreServer> server;
   if (launch.rank == 0 && !point.isLaunchers) {
-    auto served = serveStore(point.port, kLinger);
+    auto served = serveStore(point.port, kLinger, point.prefix);
     if (!served) return served.takeError();
     server = std::move(*served);
     point.port = server->port();

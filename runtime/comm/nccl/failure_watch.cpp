@@ -9,7 +9,6 @@ namespace autotp::nccl {
 using namespace std::chrono_literals;
 namespace {
 
-constexpr llvm::StringLiteral kFailedKey = "failed";
 constexpr auto kPollPeriod = 100ms;
 
 } // namespace
@@ -106,7 +105,6 @@ void FailureWatch::run() {
       isTold_ = true;
       abortAll();
       std::string failure = failure_;
-      if (isOthers_) return; // it is there already
       lock.unlock();
       if (llvm::Error error = exchange_->set(kFailedKey, failure))
         llvm::consumeError(std::move(error)); // the store is gone: who needs it sees that as well
@@ -137,7 +135,7 @@ void FailureWatch::askExchange() {
   if (!failure) return fail("the ranks' store does not answer any more: " + llvm::toString(failure.takeError()));
   if (!*failure) return;
   std::lock_guard lock(mutex_);
-  failLocked(**failure, /*isOthers=*/true);
+  failLocked(**failure, /*isOthers=*/**failure != kNoWord);
 }
 
 void FailureWatch::abortAll() {
