@@ -5,8 +5,7 @@
 #include "runtime/comm/launch/socket.h"
 #include "runtime/train/join_processes.h"
 #include "tests/equivalence/fixture.h"
-
-#include "emulation/control.h"
+#include "tests/equivalence/gpus.h"
 
 #include <gtest/gtest.h>
 
@@ -36,19 +35,6 @@ Environment underSrun(int rank, int size, uint16_t port) {
           {"SLURM_JOB_ID", "12"},
           {"SLURM_STEP_ID", "0"}};
 }
-
-class Gpus {
-public:
-  explicit Gpus(int count) {
-    emulation::Machine machine = before_;
-    machine.devices = count;
-    emulation::setMachine(machine);
-  }
-  ~Gpus() { emulation::setMachine(before_); }
-
-private:
-  const emulation::Machine before_ = emulation::machine();
-};
 
 /// What each rank prints; empty where it trains to the end.
 std::vector<std::string> runRanks(const TrainOptions &options, int size,

@@ -2,9 +2,8 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/device.h"
 #include "tests/equivalence/fixture.h"
+#include "tests/equivalence/gpus.h"
 #include "tests/equivalence/run_fixture.h"
-
-#include "emulation/control.h"
 
 #include <gtest/gtest.h>
 
@@ -138,20 +137,6 @@ TEST(OnOneGpu, RanksEqualPyTorch) {
   for (const char *fixture : {"llama", "gpt2"})
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
 }
-
-/// A machine of so many GPUs, while it lives.
-class Gpus {
-public:
-  explicit Gpus(int count) {
-    emulation::Machine machine = before_;
-    machine.devices = count;
-    emulation::setMachine(machine);
-  }
-  ~Gpus() { emulation::setMachine(before_); }
-
-private:
-  const emulation::Machine before_ = emulation::machine();
-};
 
 /// A GPU for each rank, over NCCL, in captured graphs.
 TEST(OnFourGpus, RanksEqualPyTorch) {

@@ -20,9 +20,9 @@ struct MeetingLimits {
   std::chrono::milliseconds all{300000};    ///< until all ranks are there
 };
 
-/// `line` holds no newline. Where the point has no host, MPI is started, tells rank 0's, and is ended again.
-/// Errors: a store that nobody serves, with its host and port; a port that is taken; ranks that do not come, by number;
-/// a point without a host in a build without MPI.
+/// `line` holds no newline; all of them together have at most 1 MiB. Where the point has no host, MPI is started, tells
+/// rank 0's, and is ended again. Errors: a store that nobody serves, with its host and port; a port that is taken;
+/// ranks that do not come, by number; a point without a host in a build without MPI.
 llvm::Expected<Meeting> meet(const Launch &launch, MeetingPoint point, const std::string &line,
                              const MeetingLimits &limits = {});
 
