@@ -84,9 +84,10 @@ constexpr PassEntry kPipeline[] = {
      [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<LossKind> kind = differentiate(g);
-       if (!kind) return kind.takeError();
-       s.compiled.loss = *kind;
+       llvm::Expected<Differentiated> done = differentiate(g);
+       if (!done) return done.takeError();
+       s.compiled.loss = done->kind;
+       s.compiled.untrained = std::move(done->untrained);
        return llvm::Error::success();
      }},
     {"canonicalise-gradients", [](Graph &g, State &) { return canonicalise(g); }},

@@ -39,7 +39,7 @@ struct CompiledModel {
   Reductions reductions;
   LossKind loss = LossKind::Mean;
   std::vector<InputRole> inputs;
-  std::vector<std::string> retied, equalWeights;
+  std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes

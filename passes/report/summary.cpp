@@ -165,6 +165,8 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "tied        " << tie << "\n";
   for (const std::string &pair : compiled.equalWeights)
     os << "note        equal weights are trained apart: " << pair << "\n";
+  for (const std::string &name : compiled.untrained)
+    os << "constant    " << name << ": the loss does not depend on it\n";
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";

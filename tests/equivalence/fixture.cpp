@@ -7,7 +7,6 @@
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 #include "runtime/base/philox.h"
-#include "runtime/train/train.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -217,7 +216,6 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   for (const auto &[name, size] : expected.sizes)
     options.import.shapes[name] = size;
-  options.parameters.train = runAs.train;
   options.recognise = runAs.recognise;
   options.memory.device = runAs.device;
   options.step.tp = mesh.tp;
@@ -246,7 +244,9 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.dumpGradients = base + "/gradients.safetensors";
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
-  if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
+  if (llvm::Error error = runAs.run                ? runAs.run(trainOptions)
+                          : runAs.launcher.empty() ? autotp::train(trainOptions)
+                                                   : launch(runAs.launcher, trainOptions))
     return error;
   Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};

@@ -4,7 +4,9 @@
 #include "passes/train/build_steps.h"
 #include "runtime/plan/safetensors.h"
 #include "runtime/plan/workspace.h"
+#include "runtime/train/train.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,8 +54,8 @@ struct RunAs {
   bool recognise = true;
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
-      {};                 ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
-  std::string train = {}; ///< as --train
+      {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded
