@@ -23,6 +23,7 @@ struct CompileOptions {
   bool retie = true, recognise = true;
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
+  bool sequenceParallel = false;
   StepOptions step;
   MemoryOptions memory;
   std::string printAfter; ///< a pass, or "all"
@@ -37,6 +38,7 @@ struct CompiledModel {
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
+  std::optional<SequenceRegion> region; ///< with sequence parallelism
   LossKind loss = LossKind::Mean;
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
