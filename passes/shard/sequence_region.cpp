@@ -79,6 +79,8 @@ private:
       for (const auto &dims : *lists) {
         if (hasChosen(dims) || sequenceDims(dims) > 1) return false;
         hasSequence |= sequenceDims(dims) == 1;
+        // One place cut out of the sequence, or joined to it, has no axis: only some rank has it.
+        if (terms.cutDim >= 0 && size_t(terms.cutDim) < dims.size() && dims[terms.cutDim] == kNoAxis) return false;
       }
     for (const auto &[axis, reason] : terms.whole)
       if (isSharded(axes_.arena, axis, sequence_)) return false;
