@@ -25,7 +25,8 @@ struct CompileOptions {
   PartitionRules rules;
   StepOptions step;
   MemoryOptions memory;
-  std::string printAfter; ///< a pass, or "all"
+  std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
+  std::string printAfter;     ///< a pass, or "all"
   std::string stopAfter;
   llvm::raw_ostream *printTo = nullptr;
 };
@@ -38,6 +39,7 @@ struct CompiledModel {
   ChosenAxes chosen;
   Reductions reductions;
   LossKind loss = LossKind::Mean;
+  DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier

@@ -50,6 +50,12 @@ static cl::opt<autotp::DeviceKind>
     device("device", cl::desc("what the plan runs on:"), cl::init(autotp::DeviceKind::Cpu), cl::cat(category),
            cl::values(clEnumValN(autotp::DeviceKind::Cpu, "cpu", "the host (default)"),
                       clEnumValN(autotp::DeviceKind::Cuda, "cuda", "NVIDIA GPUs, one or more ranks on each")));
+static cl::opt<autotp::DType> dtype(
+    "dtype",
+    cl::desc("parameters and activations (default: as the model's own); master weights, norms, softmax "
+             "and loss are fp32:"),
+    cl::init(autotp::DType::F32), cl::cat(category),
+    cl::values(clEnumValN(autotp::DType::F32, "fp32", "32 bits"), clEnumValN(autotp::DType::BF16, "bf16", "bfloat16")));
 static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
                                        cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<autotp::LossMade> madeLoss(
@@ -162,6 +168,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   if (Error error = readSteps(o)) return error;
   o.memory.device = device;
+  if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;
   o.printTo = &outs();

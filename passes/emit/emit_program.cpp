@@ -194,6 +194,8 @@ private:
     for (const BucketLayout &bucket : p_.buckets) {
       plan::Bucket &to = *out_.add_buckets();
       *to.mutable_accumulator() = accumulator(bucket);
+      if (bucket.master != bucket.parameters)
+        *to.mutable_master() = tensor(p_.states[bucket.master].type, memory_.states[bucket.master]);
       to.set_elements(bucket.elements);
       to.set_dp_slice(bucket.dpSlice);
     }

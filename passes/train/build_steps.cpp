@@ -70,25 +70,34 @@ private:
     std::vector<LocalParameter> order = local_.parameters;
     llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
     std::vector<int64_t> used;
+    std::vector<DType> dtypes;
     for (const LocalParameter &parameter : order) {
       int64_t elements = g.type(parameter.local).elements();
-      if (used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes)) used.push_back(0);
+      DType dtype = g.type(parameter.local).dtype;
+      bool isFull = used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes);
+      if (isFull || dtypes.back() != dtype) {
+        used.push_back(0);
+        dtypes.push_back(dtype);
+      }
       p_.parameters.push_back({parameter, unsigned(used.size() - 1), used.back()});
       used.back() += elements;
     }
     for (auto [b, elements] : indexed(used))
-      addBucket(unsigned(b), elements);
+      addBucket(unsigned(b), elements, dtypes[b]);
   }
 
-  void addBucket(unsigned b, int64_t used) {
+  void addBucket(unsigned b, int64_t used, DType dtype) {
     int64_t unit = o_.dp * kSliceAlignment;
     BucketLayout bucket;
     bucket.elements = (used + unit - 1) / unit * unit;
     bucket.dpSlice = slicesStates_ ? bucket.elements / o_.dp : 0;
-    Type whole{DType::F32, {bucket.elements}};
-    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", whole);
+    bucket.dtype = dtype;
+    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", Type{dtype, {bucket.elements}});
     Type accumulator{DType::F32, {slicesGradients_ ? bucket.elements / o_.dp : bucket.elements}};
     bucket.gradients = addState("gradients." + llvm::Twine(b), "gradients", accumulator, o_.gradAccum > 1);
+    Type own{DType::F32, {slicesStates_ ? bucket.dpSlice : bucket.elements}};
+    bucket.master =
+        dtype == DType::F32 ? bucket.parameters : addState("master." + llvm::Twine(b), "optimizer states", own);
     p_.buckets.push_back(bucket);
   }
 
@@ -110,6 +119,8 @@ private:
       s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
     ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
     s.graph.outputs.clear();
+    for (PlacedParameter &p : p_.parameters)
+      p.local.gradient = inF32(s.graph, p.local.gradient);
     for (unsigned b = 0; b < p_.buckets.size(); ++b)
       accumulateBucket(s, b);
     for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
@@ -117,6 +128,17 @@ private:
       builder.origin = "loss";
       store(s, builder.make("accumulate", {source(s, state, p_.states[state].type), value}), {state});
     }
+  }
+
+  /// Small floats are widened where they are computed, so that the bucket alone lives on.
+  ValueId inF32(Graph &graph, ValueId gradient) {
+    const Type type = graph.type(gradient);
+    if (type.dtype == DType::F32) return gradient;
+    const Node *producer = graph.producer(gradient);
+    Builder b(graph, producer ? producer->next : graph.first());
+    b.origin = producer ? producer->origin : "gradients";
+    b.backward = true;
+    return b.makeTyped("cast", {gradient}, Type{DType::F32, type.shape});
   }
 
   /// Right after the last of its gradients, so that its memory is free again while backward goes on.
@@ -211,7 +233,9 @@ private:
     unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type),
              v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
-    ValueId parameters = source(s, bucket.parameters, type, bucket.dpSlice);
+    bool hasMaster = bucket.master != bucket.parameters; // which is this rank's slice alone
+    int64_t stride = hasMaster ? 0 : bucket.dpSlice;
+    ValueId parameters = source(s, bucket.master, type, stride);
     const OptimizerOptions &o = o_.optimizer;
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
       if (!o.decaysAll && global_.type(p.local.global).shape.size() < 2) return {};
@@ -222,13 +246,18 @@ private:
       attributes.set(name, value);
     auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step},
                               attributes);
-    store(s, updated[0], {bucket.parameters, 0, bucket.dpSlice});
+    store(s, updated[0], {bucket.master, 0, stride});
     store(s, updated[1], {m});
     store(s, updated[2], {v});
+    ValueId own = updated[0];
+    if (hasMaster) {
+      own = b.makeTyped("cast", {own}, Type{bucket.dtype, type.shape});
+      store(s, own, {bucket.parameters, 0, bucket.dpSlice});
+    }
     if (!slicesStates_) return;
-    ValueId whole = source(s, bucket.parameters, Type{DType::F32, {bucket.elements}});
+    ValueId whole = source(s, bucket.parameters, Type{bucket.dtype, {bucket.elements}});
     Attributes group = {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}};
-    store(s, b.makeTyped("all_gather_into", {updated[0], whole}, s.graph.type(whole), group), {bucket.parameters});
+    store(s, b.makeTyped("all_gather_into", {own, whole}, s.graph.type(whole), group), {bucket.parameters});
   }
 
   using Intervals = llvm::SmallVector<Interval, 2>;
