@@ -98,9 +98,9 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<LossKind> kind = differentiate(g);
-       if (!kind) return kind.takeError();
-       s.compiled.loss = *kind;
+       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
+       if (!objective) return objective.takeError();
+       s.compiled.objective = *objective;
        return llvm::Error::success();
      }},
     {"lower-gradients",
@@ -176,7 +176,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     llvm::Expected<LocalProgram> local = localise(placed, c);
     if (!local) return local.takeError();
     if (llvm::Error error = verify(local->graph)) return error;
-    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), options.step));
+    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), compiled.objective, options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
       if (isPrinted(options, "partition")) {
         *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";

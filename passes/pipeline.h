@@ -38,7 +38,7 @@ struct CompiledModel {
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
-  LossKind loss = LossKind::Mean;
+  Objective objective{LossKind::Mean};
   DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;

@@ -55,7 +55,8 @@ static cl::opt<autotp::DType> dtype(
     cl::desc("parameters and activations (default: as the model's own); master weights, norms, softmax "
              "and loss are fp32:"),
     cl::init(autotp::DType::F32), cl::cat(category),
-    cl::values(clEnumValN(autotp::DType::F32, "fp32", "32 bits"), clEnumValN(autotp::DType::BF16, "bf16", "bfloat16")));
+    cl::values(clEnumValN(autotp::DType::F32, "fp32", "32 bits"), clEnumValN(autotp::DType::BF16, "bf16", "bfloat16"),
+               clEnumValN(autotp::DType::F16, "fp16", "half precision, with a dynamic loss scale")));
 static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
                                        cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<autotp::LossMade> madeLoss(
@@ -128,6 +129,7 @@ static Error readSteps(autotp::CompileOptions &o) {
     overrule(weightDecay, to.weightDecay, weightDecay.getValue());
     overrule(clip, to.clipGradNorm, clip.getValue());
   }
+  if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
   return patterns.empty() ? Error::success() : autotp::readPatterns(patterns, o);
 }
 
@@ -168,7 +170,6 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   if (Error error = readSteps(o)) return error;
   o.memory.device = device;
-  if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;
   o.printTo = &outs();

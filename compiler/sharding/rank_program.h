@@ -13,6 +13,7 @@ struct StateBuffer {
   std::string name, region;
   Type type;
   bool isZeroedEachStep = false;
+  std::vector<float> initial = {}; ///< where it does not begin as zeros
 };
 
 /// A value that lies in a state: from `element` on, plus dp_rank times `dpStride` elements.

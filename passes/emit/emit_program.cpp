@@ -27,6 +27,12 @@ public:
     emitSection(p_.optimizerStep, memory_.values[1]);
     emitParameters();
     for (auto [i, state] : indexed(p_.states))
+      if (!state.initial.empty()) {
+        plan::Constant &constant = *out_.add_constants();
+        *constant.mutable_tensor() = tensor(state.type, memory_.states[i]);
+        constant.set_data(state.initial.data(), state.initial.size() * sizeof(float));
+      }
+    for (auto [i, state] : indexed(p_.states))
       if (state.isZeroedEachStep) *out_.add_zeroed_each_step() = tensor(state.type, memory_.states[i]);
     return std::move(out_);
   }

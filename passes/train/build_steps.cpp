@@ -35,18 +35,24 @@ struct Segments {
 
 class StepBuilder {
 public:
-  StepBuilder(const Graph &global, LocalProgram local, const StepOptions &options)
-      : global_(global), local_(std::move(local)), o_(options), slicesGradients_(o_.zero >= 2 && o_.dp > 1),
-        slicesStates_(o_.zero >= 1 && o_.dp > 1) {
+  StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const StepOptions &options)
+      : global_(global), local_(std::move(local)), objective_(objective), o_(options),
+        slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
     p_.microStep.name = "micro_step";
     p_.optimizerStep.name = "optimizer_step";
   }
 
   RankProgram run() {
+    isScaled_ = objective_.lossScale != kNone;
     p_.microStep.graph = std::move(local_.graph);
     fillBuckets();
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
+    if (isScaled_) {
+      scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
+      p_.states.back().initial = {float(o_.lossScale.initial), 0, 0};
+      p_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
+    }
     buildMicroStep();
     buildOptimizerStep();
     return std::move(p_);
@@ -195,11 +201,20 @@ private:
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
-    ValueId count = lossAndCount(s, b);
-    auto scaled = b.makeMany("grad_scale", {squares, count}, {{"max_norm", o_.optimizer.clipGradNorm}});
+    ValueId divisor = lossAndDivisor(s, b);
+    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", o_.optimizer.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
+    ValueId scale = scaled[0];
+    if (isScaled_) {
+      ValueId state = source(s, scaleState_, p_.states[scaleState_].type);
+      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", o_.lossScale.window}});
+      store(s, decided[0], {scaleState_});
+      s.graph.outputs.push_back({"loss_scale", b.reshape(element(b, decided[0], 0), {})});
+      scale = decided[1];
+      step = decided[2];
+    }
     for (unsigned i = 0; i < p_.buckets.size(); ++i)
-      updateBucket(s, b, i, gradients[i], scaled[0], lr, step);
+      updateBucket(s, b, i, gradients[i], scale, lr, step);
   }
 
   /// The sum over dp, in the accumulator's own memory.
@@ -211,19 +226,28 @@ private:
     return reduced;
   }
 
-  ValueId lossAndCount(Section &s, Builder &b) {
+  ValueId element(Builder &b, ValueId list, int64_t at) {
+    return b.make("slice", {list}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", at}, {"step", int64_t(1)}});
+  }
+
+  /// The divisor is what gradients are multiplied by and were summed over: the count, and the loss scale.
+  ValueId lossAndDivisor(Section &s, Builder &b) {
     ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type),
                        source(s, countState_, p_.states[countState_].type)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
     both = allReduce(b, both, "dp", o_.dp);
     for (int64_t i : {0, 1})
-      sums[i] = b.reshape(
-          b.make("slice", {both}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", i}, {"step", int64_t(1)}}),
-          {});
+      sums[i] = b.reshape(element(b, both, i), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
-    s.graph.outputs.push_back({"count", sums[1]});
-    return sums[1];
+    ValueId divisor = sums[1];
+    if (isScaled_) {
+      Type scalar{DType::F32, {}};
+      ValueId scale = b.make("mul", {source(s, scaleState_, scalar), b.full(scalar, objective_.scaleShare)});
+      divisor = b.make("mul", {divisor, scale});
+    }
+    s.graph.outputs.push_back({"grad_divisor", divisor});
+    return divisor;
   }
 
   void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale, ValueId lr, ValueId step) {
@@ -273,16 +297,18 @@ private:
 
   const Graph &global_;
   LocalProgram local_;
+  const Objective &objective_;
   StepOptions o_;
-  bool slicesGradients_, slicesStates_;
+  bool slicesGradients_, slicesStates_, isScaled_ = false;
   RankProgram p_;
-  unsigned lossState_ = 0, countState_ = 0;
+  unsigned lossState_ = 0, countState_ = 0, scaleState_ = 0;
 };
 
 } // namespace
 
-RankProgram buildSteps(const Graph &global, LocalProgram local, const StepOptions &options) {
-  return StepBuilder(global, std::move(local), options).run();
+RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective,
+                       const StepOptions &options) {
+  return StepBuilder(global, std::move(local), objective, options).run();
 }
 
 } // namespace autotp

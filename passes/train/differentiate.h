@@ -15,6 +15,13 @@ namespace autotp {
 
 enum class LossKind : uint8_t { CrossEntropySum, Mean };
 
-llvm::Expected<LossKind> differentiate(Graph &graph);
+struct Objective {
+  LossKind kind;
+  ValueId lossScale = kNone; ///< a state: what the gradients are multiplied by, times `scaleShare`
+  double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
+};
+
+/// `isScaled`: gradients are of the loss times a state, for f16.
+llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);
 
 } // namespace autotp

@@ -52,7 +52,7 @@ void addOwn(const Executor &own, const plan::Parameter &parameter, const Earlier
                                                               : parameter.tensor();
   std::vector<float> from(size_t(elementsOf(source)));
   own.download(source, from.data());
-  const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("count") : 1.0f;
+  const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("grad_divisor") : 1.0f;
   const int64_t slice = isFlat ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
   forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t> index) {
     int64_t at = int64_t(parameter.bucket_begin()) + local;

@@ -130,14 +130,15 @@ void compareWeights(const Expected &expected, const Trained &run, std::vector<st
   }
 }
 
-std::vector<double> readLosses(const std::string &path) {
-  std::vector<double> losses;
+/// The numbers under `key`, of the lines that have it.
+std::vector<double> readLog(const std::string &path, llvm::StringRef key) {
+  std::vector<double> numbers;
   auto file = llvm::MemoryBuffer::getFile(path);
   llvm::SmallVector<llvm::StringRef, 8> lines;
   (*file)->getBuffer().split(lines, '\n', -1, false);
   for (llvm::StringRef line : lines)
-    losses.push_back(llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber("loss").getValue());
-  return losses;
+    if (auto number = llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber(key)) numbers.push_back(*number);
+  return numbers;
 }
 
 std::vector<int64_t> shardedSizes(const std::string &plan) {
@@ -220,6 +221,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.parameters.train = runAs.train;
   options.recognise = runAs.recognise;
   options.memory.device = runAs.device;
+  options.dtype = runAs.dtype;
+  options.step.lossScale = runAs.lossScale;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
   options.step.zero = mesh.zero;
@@ -240,7 +243,10 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
           writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, trainOptions.plan))
     return error;
   trainOptions.steps = expected.steps;
-  trainOptions.feed = folderOf(fixture) + "/batch.npz";
+  if (runAs.data.empty())
+    trainOptions.feed = folderOf(fixture) + "/batch.npz";
+  else
+    trainOptions.data = runAs.data;
   trainOptions.threads = 1;
   trainOptions.log = base + "/log.jsonl";
   trainOptions.dumpGradients = base + "/gradients.safetensors";
@@ -248,7 +254,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.isQuiet = true;
   if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
     return error;
-  Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
+  Trained run{shardedSizes(trainOptions.plan), readLog(trainOptions.log, "loss"),
+              readLog(trainOptions.log, "loss_scale"), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
   llvm::sys::fs::remove_directories(base);
   return run;
