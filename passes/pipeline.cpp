@@ -21,6 +21,7 @@
 #include "passes/recognise/recognise_swiglu.h"
 #include "passes/shard/place_reductions.h"
 #include "passes/shard/sequence_region.h"
+#include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
@@ -53,6 +54,13 @@ constexpr PassEntry kPipeline[] = {
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
      [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
+    // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
+    {"raise-precision",
+     [](Graph &g, State &s) -> llvm::Error {
+       DType own = raisePrecision(g);
+       s.compiled.dtype = s.options.dtype.value_or(own);
+       return llvm::Error::success();
+     }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
     // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
     {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
@@ -83,12 +91,22 @@ constexpr PassEntry kPipeline[] = {
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
     {"expand-split-norms",
      [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
+    // Before differentiate, so that gradients have the dtypes of what they are the gradients of.
+    {"lower-precision",
+     [](Graph &g, State &s) -> llvm::Error {
+       lowerPrecision(g, s.compiled.dtype);
+       return canonicalise(g);
+     }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<Differentiated> done = differentiate(g);
-       if (!done) return done.takeError();
-       s.compiled.loss = done->kind;
-       s.compiled.untrained = std::move(done->untrained);
+       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
+       if (!objective) return objective.takeError();
+       s.compiled.objective = *objective;
+       return llvm::Error::success();
+     }},
+    {"lower-gradients",
+     [](Graph &g, State &s) -> llvm::Error {
+       lowerGradients(g, s.compiled.dtype);
        return llvm::Error::success();
      }},
     {"canonicalise-gradients", [](Graph &g, State &) { return canonicalise(g); }},
@@ -178,7 +196,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     llvm::Expected<LocalProgram> local = localise(placed, c);
     if (!local) return local.takeError();
     if (llvm::Error error = verify(local->graph)) return error;
-    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), options.step));
+    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), compiled.objective, options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
       if (isPrinted(options, "partition")) {
         *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";

@@ -26,7 +26,8 @@ struct CompileOptions {
   bool sequenceParallel = false;
   StepOptions step;
   MemoryOptions memory;
-  std::string printAfter; ///< a pass, or "all"
+  std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
+  std::string printAfter;     ///< a pass, or "all"
   std::string stopAfter;
   llvm::raw_ostream *printTo = nullptr;
 };
@@ -39,9 +40,10 @@ struct CompiledModel {
   ChosenAxes chosen;
   Reductions reductions;
   std::optional<SequenceRegion> region; ///< with sequence parallelism
-  LossKind loss = LossKind::Mean;
+  Objective objective{LossKind::Mean};
+  DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
-  std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
+  std::vector<std::string> retied, equalWeights;
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes

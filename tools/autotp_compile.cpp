@@ -54,6 +54,13 @@ static cl::opt<autotp::DeviceKind>
     device("device", cl::desc("what the plan runs on:"), cl::init(autotp::DeviceKind::Cpu), cl::cat(category),
            cl::values(clEnumValN(autotp::DeviceKind::Cpu, "cpu", "the host (default)"),
                       clEnumValN(autotp::DeviceKind::Cuda, "cuda", "NVIDIA GPUs, one or more ranks on each")));
+static cl::opt<autotp::DType> dtype(
+    "dtype",
+    cl::desc("parameters and activations (default: as the model's own); master weights, norms, softmax "
+             "and loss are fp32:"),
+    cl::init(autotp::DType::F32), cl::cat(category),
+    cl::values(clEnumValN(autotp::DType::F32, "fp32", "32 bits"), clEnumValN(autotp::DType::BF16, "bf16", "bfloat16"),
+               clEnumValN(autotp::DType::F16, "fp16", "half precision, with a dynamic loss scale")));
 static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
                                        cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<autotp::LossMade> madeLoss(
@@ -126,6 +133,7 @@ static Error readSteps(autotp::CompileOptions &o) {
     overrule(weightDecay, to.weightDecay, weightDecay.getValue());
     overrule(clip, to.clipGradNorm, clip.getValue());
   }
+  if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
   return patterns.empty() ? Error::success() : autotp::readPatterns(patterns, o);
 }
 

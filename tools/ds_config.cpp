@@ -4,6 +4,8 @@
 
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <cmath>
+
 namespace autotp {
 namespace {
 
@@ -57,12 +59,29 @@ private:
 
 constexpr double kMost = 1e9;
 
-/// A part that may be there as long as it is switched off.
-llvm::Error mustBeOff(Keys &keys, llvm::StringRef key, llvm::StringRef why) {
-  const Value *value = keys.take(key);
-  const Object *object = value ? value->getAsObject() : nullptr;
-  bool isOn = object ? object->getBoolean("enabled").getValueOr(true) : value && value->getAsBoolean().getValueOr(true);
-  return isOn ? keys.wrong(key, why) : llvm::Error::success();
+/// "bf16" or "fp16": the dtype, where it is switched on. Of fp16 how its loss scale begins and grows as well.
+llvm::Error readPrecision(const Value *value, llvm::StringRef key, DType dtype, CompileOptions &o) {
+  if (!value) return llvm::Error::success();
+  if (!value->getAsObject()) return problem("--ds-config", ("'" + key + "' is no object").str());
+  Keys keys(*value->getAsObject(), (key + ".").str());
+  const Value *enabled = keys.take("enabled");
+  if (enabled && !enabled->getAsBoolean()) return keys.wrong("enabled", "is neither true nor false");
+  const bool isOn = enabled && *enabled->getAsBoolean();
+  if (isOn && o.dtype && *o.dtype != dtype) return keys.wrong("enabled", "is true, and bf16 is switched on as well");
+  if (isOn) o.dtype = dtype;
+  if (dtype == DType::F16) {
+    int64_t power = -1, fixed = 0, least = 1, hysteresis = 1;
+    if (llvm::Error error = keys.number("initial_scale_power", power, 0, 100)) return error;
+    if (llvm::Error error = keys.number("loss_scale_window", o.step.lossScale.window, 1, kMost)) return error;
+    if (llvm::Error error = keys.number("loss_scale", fixed, 0, kMost)) return error;
+    if (llvm::Error error = keys.number("min_loss_scale", least, 0, kMost)) return error;
+    if (llvm::Error error = keys.number("hysteresis", hysteresis, 1, kMost)) return error;
+    if (isOn && fixed != 0) return keys.wrong("loss_scale", "is not 0: the scale is dynamic here");
+    if (isOn && least != 1) return keys.wrong("min_loss_scale", "is not 1, the only one here");
+    if (isOn && hysteresis != 1) return keys.wrong("hysteresis", "is not 1: each overflow halves the scale here");
+    if (power >= 0) o.step.lossScale.initial = std::ldexp(1.0, int(power));
+  }
+  return keys.onlyKnown();
 }
 
 llvm::Error readZero(const Value *value, CompileOptions &o) {
@@ -154,8 +173,8 @@ llvm::Error readDeepSpeedConfig(llvm::StringRef path, CompileOptions &options) {
   if (llvm::Error error = readZero(keys.take("zero_optimization"), options)) return error;
   if (llvm::Error error = readOptimizer(keys.take("optimizer"), options.step.optimizer)) return error;
   if (llvm::Error error = keys.number("gradient_clipping", options.step.optimizer.clipGradNorm, 0, kMost)) return error;
-  for (llvm::StringRef precision : {"bf16", "fp16"})
-    if (llvm::Error error = mustBeOff(keys, precision, "is switched on, but plans are fp32 so far")) return error;
+  if (llvm::Error error = readPrecision(keys.take("bf16"), "bf16", DType::BF16, options)) return error;
+  if (llvm::Error error = readPrecision(keys.take("fp16"), "fp16", DType::F16, options)) return error;
   for (llvm::StringRef reporting : {"steps_per_print", "wall_clock_breakdown"})
     keys.take(reporting); // autotp-run prints every step
   return keys.onlyKnown();

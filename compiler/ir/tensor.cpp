@@ -1,5 +1,7 @@
 #include "compiler/ir/tensor.h"
 
+#include "runtime/base/small_floats.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -33,42 +35,6 @@ Shape stridesOf(llvm::ArrayRef<int64_t> shape) {
 }
 
 namespace {
-
-float bf16ToFloat(uint16_t bits) {
-  uint32_t wide = uint32_t(bits) << 16;
-  float value;
-  std::memcpy(&value, &wide, 4);
-  return value;
-}
-
-uint16_t floatToBf16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if (std::isnan(value)) return uint16_t((bits >> 16) | 0x40);
-  bits += 0x7fff + ((bits >> 16) & 1); // round to nearest, ties to even
-  return uint16_t(bits >> 16);
-}
-
-double halfToDouble(uint16_t bits) {
-  int exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  double magnitude = exponent == 31  ? (fraction ? std::nan("") : HUGE_VAL)
-                     : exponent == 0 ? std::ldexp(fraction, -24)
-                                     : std::ldexp(1024 + fraction, exponent - 25);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
-
-uint16_t doubleToHalf(double value) {
-  uint16_t sign = std::signbit(value) ? 0x8000 : 0;
-  double magnitude = std::fabs(value);
-  if (std::isnan(value)) return sign | 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  if (magnitude < std::ldexp(1, -14)) return sign | uint16_t(std::nearbyint(std::ldexp(magnitude, 24)));
-  int exponent;
-  double fraction = std::frexp(magnitude, &exponent); // in [0.5, 1)
-  int mantissa = int(std::nearbyint(std::ldexp(fraction, 11)));
-  if (mantissa == 2048) mantissa = 1024, ++exponent;
-  return sign | uint16_t(((exponent + 14) << 10) + (mantissa - 1024));
-}
 
 template <typename T> T saturated(double value) {
   if (std::isnan(value)) return 0;

@@ -204,7 +204,8 @@ const OpDef kOps[] = {
      .gradient = attentionGradient,
      .flops = attentionFlops,
      .kernel = KernelId::Attention,
-     .operands = {3, 4}},
+     .operands = {3, 4},
+     .precision = Precision::Full},
     {.name = "attention_grad",
      .axisRule = attentionGradAxes,
      .linearity = Linearity::Last,
@@ -213,6 +214,7 @@ const OpDef kOps[] = {
      .flops = attentionGradFlops,
      .kernel = KernelId::AttentionGrad,
      .operands = {6, 7},
+     .precision = Precision::Full,
      .gradientOperand = 5},
     {.name = "rotary",
      .axes = "b s h d!, s f!, s f! -> b s h d!",
@@ -220,7 +222,8 @@ const OpDef kOps[] = {
      .infer = inferRotary,
      .evaluate = evaluateRotary,
      .gradient = rotaryGradient,
-     .kernel = KernelId::Rotary},
+     .kernel = KernelId::Rotary,
+     .precision = Precision::Full},
 };
 
 } // namespace

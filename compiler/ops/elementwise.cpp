@@ -254,6 +254,11 @@ OpDef binary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelI
           .kernel = kernel,
           .mayReuse = true};
 }
+/// Its results soon leave what small floats hold, or what hangs on them needs more digits.
+OpDef inF32(OpDef row) {
+  row.precision = Precision::Full;
+  return row;
+}
 OpDef compare(const char *name, EvaluateFn evaluate, KernelId kernel) {
   return {.name = name, .axes = kTwo, .infer = inferCompare, .evaluate = evaluate, .kernel = kernel};
 }
@@ -263,11 +268,11 @@ OpDef logical(const char *name, EvaluateFn evaluate, KernelId kernel) {
 
 const OpDef kOps[] = {
     unary("neg", evaluateUnary<negative>, negGradient, KernelId::Neg, Linearity::Each),
-    unary("exp", evaluateUnary<std::exp>, expGradient, KernelId::Exp),
-    unary("log", evaluateUnary<std::log>, logGradient, KernelId::Log),
-    unary("sqrt", evaluateUnary<std::sqrt>, sqrtGradient, KernelId::Sqrt),
-    unary("rsqrt", evaluateUnary<rsqrt>, rsqrtGradient, KernelId::Rsqrt),
-    unary("reciprocal", evaluateUnary<reciprocal>, reciprocalGradient, KernelId::Reciprocal),
+    inF32(unary("exp", evaluateUnary<std::exp>, expGradient, KernelId::Exp)),
+    inF32(unary("log", evaluateUnary<std::log>, logGradient, KernelId::Log)),
+    inF32(unary("sqrt", evaluateUnary<std::sqrt>, sqrtGradient, KernelId::Sqrt)),
+    inF32(unary("rsqrt", evaluateUnary<rsqrt>, rsqrtGradient, KernelId::Rsqrt)),
+    inF32(unary("reciprocal", evaluateUnary<reciprocal>, reciprocalGradient, KernelId::Reciprocal)),
     unary("tanh", evaluateUnary<std::tanh>, tanhGradient, KernelId::Tanh),
     unary("sigmoid", evaluateUnary<sigmoid>, sigmoidGradient, KernelId::Sigmoid),
     unary("erf", evaluateUnary<std::erf>, erfGradient, KernelId::Erf),
@@ -291,7 +296,7 @@ const OpDef kOps[] = {
     binary("sub", evaluateBinary<sub>, subGradient, KernelId::Sub, Linearity::Together),
     binary("mul", evaluateBinary<mul>, mulGradient, KernelId::Mul, Linearity::Each),
     binary("div", evaluateDiv, divGradient, KernelId::Div, Linearity::First),
-    binary("pow", evaluateBinary<std::pow>, powGradient, KernelId::Pow),
+    inF32(binary("pow", evaluateBinary<std::pow>, powGradient, KernelId::Pow)),
     binary("max", evaluateBinary<maximum>, selectGradient, KernelId::Max),
     binary("min", evaluateBinary<minimum>, selectGradient, KernelId::Min),
     compare("equal", evaluateBinary<equal>, KernelId::Equal),

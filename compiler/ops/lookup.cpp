@@ -113,13 +113,15 @@ const OpDef kOps[] = {
      .linearity = Linearity::Last,
      .infer = inferStated,
      .evaluate = evaluateScatterAdd,
-     .kernel = KernelId::ScatterAdd},
+     .kernel = KernelId::ScatterAdd,
+     .precision = Precision::Full},
     {.name = "top_k",
      .axes = "... n! -> ... k!, ... k!",
      .infer = inferTopK,
      .evaluate = evaluateTopK,
      .gradient = topKGradient,
-     .kernel = KernelId::TopK},
+     .kernel = KernelId::TopK,
+     .precision = Precision::Full},
 };
 
 } // namespace

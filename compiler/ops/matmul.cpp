@@ -98,7 +98,8 @@ const OpDef kOps[] = {
      .evaluate = evaluateMatMul,
      .gradient = differentiateMatMul,
      .flops = matMulFlops,
-     .kernel = KernelId::MatMul},
+     .kernel = KernelId::MatMul,
+     .precision = Precision::Low},
 };
 
 } // namespace

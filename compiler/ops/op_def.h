@@ -32,6 +32,13 @@ enum class Linearity : uint8_t {
   Last,     ///< in the arriving gradient only: the last operand, but for a mask that may follow it
 };
 
+/// In which floats an operator runs where parameters and activations are bf16 or f16.
+enum class Precision : uint8_t {
+  Follows, ///< in its operands': low where any of them is
+  Low,     ///< in bf16 or f16, with sums in f32: products
+  Full,    ///< in f32, between casts: norms, softmax, losses, sums, and functions that small floats leave too soon
+};
+
 class Builder;
 
 /// Gradients of a node's operands from those of its results. kNone: no gradient (integers, or a result without one).
@@ -59,9 +66,10 @@ struct OpDef {
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
   std::array<int8_t, 2> operands = {-1, -1}; ///< fewest and most, where its kernel's row does not say one number
+  Precision precision = Precision::Follows;
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
   bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
-  bool isCollective = false; ///< a step of the communicator: all members of its group run it, or none
+  bool isCollective = false;   ///< a step of the communicator: all members of its group run it, or none
   bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
   std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
 };

@@ -51,6 +51,21 @@ void evaluateAdamW(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::M
   }
 }
 
+llvm::Expected<Types> inferLossScale(const OpCall &call) {
+  return Types{call.operands[0], call.operands[1], call.operands[3]};
+}
+
+void evaluateLossScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const std::vector<double> &before = in[0]->data;
+  bool isGood = std::isfinite(in[2]->data[0]);
+  std::vector<double> &state = out[0].data;
+  state = isGood ? std::vector<double>{before[0], before[1] + 1, before[2]}
+                 : std::vector<double>{std::max(before[0] / 2, 1.0), 0, before[2] + 1};
+  if (state[1] >= double(call.attributes.integer("window"))) state = {std::min(state[0] * 2, 0x1p24), 0, state[2]};
+  out[1].data[0] = isGood ? in[1]->data[0] : std::nan("");
+  out[2].data[0] = in[3]->data[0] - before[2];
+}
+
 const OpDef kOps[] = {
     {.name = "accumulate",
      .infer = inferSame,
@@ -59,6 +74,11 @@ const OpDef kOps[] = {
      .inPlace = {0, -1, -1}},
     {.name = "adamw", .infer = inferAdamW, .evaluate = evaluateAdamW, .kernel = KernelId::AdamW, .inPlace = {0, 1, 2}},
     {.name = "grad_scale", .infer = inferGradScale, .evaluate = evaluateGradScale, .kernel = KernelId::GradScale},
+    {.name = "loss_scale",
+     .infer = inferLossScale,
+     .evaluate = evaluateLossScale,
+     .kernel = KernelId::LossScale,
+     .inPlace = {0, -1, -1}},
     {.name = "sum_squares", .infer = inferScalar, .evaluate = evaluateSumSquares, .kernel = KernelId::SumSquares},
 };
 

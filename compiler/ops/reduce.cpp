@@ -120,14 +120,16 @@ const OpDef kOps[] = {
      .evaluate = evaluateCumsum,
      .gradient = cumsumGradient,
      .flops = reduceFlops,
-     .kernel = KernelId::CumSum},
+     .kernel = KernelId::CumSum,
+     .precision = Precision::Full},
     {.name = "reduce_max",
      .axisRule = reduceMaxAxes,
      .infer = inferReduce,
      .evaluate = evaluateReduce<true>,
      .gradient = maxGradient,
      .flops = reduceFlops,
-     .kernel = KernelId::ReduceMax},
+     .kernel = KernelId::ReduceMax,
+     .precision = Precision::Full},
     {.name = "reduce_sum",
      .axisRule = reduceAxes,
      .linearity = Linearity::Each,
@@ -135,7 +137,8 @@ const OpDef kOps[] = {
      .evaluate = evaluateReduce<false>,
      .gradient = sumGradient,
      .flops = reduceFlops,
-     .kernel = KernelId::ReduceSum},
+     .kernel = KernelId::ReduceSum,
+     .precision = Precision::Full},
 };
 
 } // namespace

@@ -27,6 +27,12 @@ public:
     emitSection(p_.optimizerStep, memory_.values[1]);
     emitParameters();
     for (auto [i, state] : indexed(p_.states))
+      if (!state.initial.empty()) {
+        plan::Constant &constant = *out_.add_constants();
+        *constant.mutable_tensor() = tensor(state.type, memory_.states[i]);
+        constant.set_data(state.initial.data(), state.initial.size() * sizeof(float));
+      }
+    for (auto [i, state] : indexed(p_.states))
       if (state.isZeroedEachStep) *out_.add_zeroed_each_step() = tensor(state.type, memory_.states[i]);
     return std::move(out_);
   }
@@ -194,6 +200,8 @@ private:
     for (const BucketLayout &bucket : p_.buckets) {
       plan::Bucket &to = *out_.add_buckets();
       *to.mutable_accumulator() = accumulator(bucket);
+      if (bucket.master != bucket.parameters)
+        *to.mutable_master() = tensor(p_.states[bucket.master].type, memory_.states[bucket.master]);
       to.set_elements(bucket.elements);
       to.set_dp_slice(bucket.dpSlice);
     }

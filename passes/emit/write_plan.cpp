@@ -89,7 +89,7 @@ private:
                        "compile with --weights none[:seed]");
       parts.push_back(partOf(*value.contents, p.local.covers));
       tensors.push_back(
-          {value.name, value.type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
+          {value.name, parts.back().type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
     }
     for (auto [i, tensor] : indexed(tensors))
       tensor.bytes = parts[i].bytes;

@@ -29,6 +29,7 @@ public:
   }
 
 private:
+  static bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
   bool isConstant(ValueId v) const { return g_.value(v).kind == ValueKind::Constant && g_.value(v).contents; }
 
   bool fold(NodeId id) {
@@ -67,6 +68,10 @@ private:
     if ((node.is("reshape") || node.is("cast") || node.is("expand")) && g_.type(x) == type) return x;
     if (node.is("slice") && g_.type(x) == type) return x;
     const Node *from = g_.producer(x);
+    // There and back: what a small float is widened to holds it exactly.
+    if (node.is("cast") && from && from->is("cast") && g_.type(from->operands[0]) == type && isSmall(type.dtype) &&
+        isFloat(g_.type(x).dtype) && !isSmall(g_.type(x).dtype))
+      return from->operands[0];
     if (node.is("reshape") && from && from->is("reshape")) {
       if (g_.type(from->operands[0]) == type) return from->operands[0];
       g_.setOperand(id, 0, from->operands[0]);

@@ -34,6 +34,8 @@ public:
       if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
       local_[id] = program_.graph.addInput(g_.value(id).name, type);
     }
+    for (ValueId id : g_.sources(ValueKind::State)) // scalars: whole everywhere
+      local_[id] = program_.graph.addState(g_.value(id).name, g_.type(id));
     for (const ParameterInfo &parameter : g_.parameters)
       addParameter(parameter);
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)

@@ -161,7 +161,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   m.gradAccum = options.step.gradAccum;
   m.lr = options.step.optimizer.lr;
   m.device = options.memory.device == DeviceKind::Cuda ? "cuda" : "cpu";
-  m.lossKind = compiled.loss == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
+  m.lossKind = compiled.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);
     const InputRole &role = compiled.inputs[i];
@@ -207,13 +207,13 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "tied        " << tie << "\n";
   for (const std::string &pair : compiled.equalWeights)
     os << "note        equal weights are trained apart: " << pair << "\n";
-  for (const std::string &name : compiled.untrained)
+  for (const std::string &name : compiled.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
   os << "loss        "
-     << (compiled.loss == LossKind::CrossEntropySum
+     << (compiled.objective.kind == LossKind::CrossEntropySum
              ? "cross-entropy, mean over the valid labels of the global batch"
              : "mean over micro-batches and dp ranks (no cross-entropy was recognised)")
      << "\n";

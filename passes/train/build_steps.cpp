@@ -35,18 +35,24 @@ struct Segments {
 
 class StepBuilder {
 public:
-  StepBuilder(const Graph &global, LocalProgram local, const StepOptions &options)
-      : global_(global), local_(std::move(local)), o_(options), slicesGradients_(o_.zero >= 2 && o_.dp > 1),
-        slicesStates_(o_.zero >= 1 && o_.dp > 1) {
+  StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const StepOptions &options)
+      : global_(global), local_(std::move(local)), objective_(objective), o_(options),
+        slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
     p_.microStep.name = "micro_step";
     p_.optimizerStep.name = "optimizer_step";
   }
 
   RankProgram run() {
+    isScaled_ = objective_.lossScale != kNone;
     p_.microStep.graph = std::move(local_.graph);
     fillBuckets();
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
+    if (isScaled_) {
+      scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
+      p_.states.back().initial = {float(o_.lossScale.initial), 0, 0};
+      p_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
+    }
     buildMicroStep();
     buildOptimizerStep();
     return std::move(p_);
@@ -70,25 +76,34 @@ private:
     std::vector<LocalParameter> order = local_.parameters;
     llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
     std::vector<int64_t> used;
+    std::vector<DType> dtypes;
     for (const LocalParameter &parameter : order) {
       int64_t elements = g.type(parameter.local).elements();
-      if (used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes)) used.push_back(0);
+      DType dtype = g.type(parameter.local).dtype;
+      bool isFull = used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes);
+      if (isFull || dtypes.back() != dtype) {
+        used.push_back(0);
+        dtypes.push_back(dtype);
+      }
       p_.parameters.push_back({parameter, unsigned(used.size() - 1), used.back()});
       used.back() += elements;
     }
     for (auto [b, elements] : indexed(used))
-      addBucket(unsigned(b), elements);
+      addBucket(unsigned(b), elements, dtypes[b]);
   }
 
-  void addBucket(unsigned b, int64_t used) {
+  void addBucket(unsigned b, int64_t used, DType dtype) {
     int64_t unit = o_.dp * kSliceAlignment;
     BucketLayout bucket;
     bucket.elements = (used + unit - 1) / unit * unit;
     bucket.dpSlice = slicesStates_ ? bucket.elements / o_.dp : 0;
-    Type whole{DType::F32, {bucket.elements}};
-    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", whole);
+    bucket.dtype = dtype;
+    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", Type{dtype, {bucket.elements}});
     Type accumulator{DType::F32, {slicesGradients_ ? bucket.elements / o_.dp : bucket.elements}};
     bucket.gradients = addState("gradients." + llvm::Twine(b), "gradients", accumulator, o_.gradAccum > 1);
+    Type own{DType::F32, {slicesStates_ ? bucket.dpSlice : bucket.elements}};
+    bucket.master =
+        dtype == DType::F32 ? bucket.parameters : addState("master." + llvm::Twine(b), "optimizer states", own);
     p_.buckets.push_back(bucket);
   }
 
@@ -110,6 +125,8 @@ private:
       s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
     ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
     s.graph.outputs.clear();
+    for (PlacedParameter &p : p_.parameters)
+      p.local.gradient = inF32(s.graph, p.local.gradient);
     std::vector<NodeId> last = lastGradients(s.graph);
     for (unsigned b = 0; b < p_.buckets.size(); ++b)
       accumulateBucket(s, b, last[b]);
@@ -118,6 +135,17 @@ private:
       builder.origin = "loss";
       store(s, builder.make("accumulate", {source(s, state, p_.states[state].type), value}), {state});
     }
+  }
+
+  /// Small floats are widened where they are computed, so that the bucket alone lives on.
+  ValueId inF32(Graph &graph, ValueId gradient) {
+    const Type type = graph.type(gradient);
+    if (type.dtype == DType::F32) return gradient;
+    const Node *producer = graph.producer(gradient);
+    Builder b(graph, producer ? producer->next : graph.first());
+    b.origin = producer ? producer->origin : "gradients";
+    b.backward = true;
+    return b.makeTyped("cast", {gradient}, Type{DType::F32, type.shape});
   }
 
   /// Of each bucket the node that makes the last of its gradients; kNone where none is computed.
@@ -179,11 +207,20 @@ private:
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
-    ValueId count = lossAndCount(s, b);
-    auto scaled = b.makeMany("grad_scale", {squares, count}, {{"max_norm", o_.optimizer.clipGradNorm}});
+    ValueId divisor = lossAndDivisor(s, b);
+    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", o_.optimizer.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
+    ValueId scale = scaled[0];
+    if (isScaled_) {
+      ValueId state = source(s, scaleState_, p_.states[scaleState_].type);
+      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", o_.lossScale.window}});
+      store(s, decided[0], {scaleState_});
+      s.graph.outputs.push_back({"loss_scale", b.reshape(element(b, decided[0], 0), {})});
+      scale = decided[1];
+      step = decided[2];
+    }
     for (unsigned i = 0; i < p_.buckets.size(); ++i)
-      updateBucket(s, b, i, gradients[i], scaled[0], lr, step);
+      updateBucket(s, b, i, gradients[i], scale, lr, step);
   }
 
   /// The sum over dp, in the accumulator's own memory.
@@ -195,19 +232,28 @@ private:
     return reduced;
   }
 
-  ValueId lossAndCount(Section &s, Builder &b) {
+  ValueId element(Builder &b, ValueId list, int64_t at) {
+    return b.make("slice", {list}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", at}, {"step", int64_t(1)}});
+  }
+
+  /// The divisor is what gradients are multiplied by and were summed over: the count, and the loss scale.
+  ValueId lossAndDivisor(Section &s, Builder &b) {
     ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type),
                        source(s, countState_, p_.states[countState_].type)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
     both = allReduce(b, both, "dp", o_.dp);
     for (int64_t i : {0, 1})
-      sums[i] = b.reshape(
-          b.make("slice", {both}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", i}, {"step", int64_t(1)}}),
-          {});
+      sums[i] = b.reshape(element(b, both, i), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
-    s.graph.outputs.push_back({"count", sums[1]});
-    return sums[1];
+    ValueId divisor = sums[1];
+    if (isScaled_) {
+      Type scalar{DType::F32, {}};
+      ValueId scale = b.make("mul", {source(s, scaleState_, scalar), b.full(scalar, objective_.scaleShare)});
+      divisor = b.make("mul", {divisor, scale});
+    }
+    s.graph.outputs.push_back({"grad_divisor", divisor});
+    return divisor;
   }
 
   void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale, ValueId lr, ValueId step) {
@@ -217,7 +263,9 @@ private:
     unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type),
              v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
-    ValueId parameters = source(s, bucket.parameters, type, bucket.dpSlice);
+    bool hasMaster = bucket.master != bucket.parameters; // which is this rank's slice alone
+    int64_t stride = hasMaster ? 0 : bucket.dpSlice;
+    ValueId parameters = source(s, bucket.master, type, stride);
     const OptimizerOptions &o = o_.optimizer;
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
       if (!o.decaysAll && global_.type(p.local.global).shape.size() < 2) return {};
@@ -228,13 +276,18 @@ private:
       attributes.set(name, value);
     auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step},
                               attributes);
-    store(s, updated[0], {bucket.parameters, 0, bucket.dpSlice});
+    store(s, updated[0], {bucket.master, 0, stride});
     store(s, updated[1], {m});
     store(s, updated[2], {v});
+    ValueId own = updated[0];
+    if (hasMaster) {
+      own = b.makeTyped("cast", {own}, Type{bucket.dtype, type.shape});
+      store(s, own, {bucket.parameters, 0, bucket.dpSlice});
+    }
     if (!slicesStates_) return;
-    ValueId whole = source(s, bucket.parameters, Type{DType::F32, {bucket.elements}});
+    ValueId whole = source(s, bucket.parameters, Type{bucket.dtype, {bucket.elements}});
     Attributes group = {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}};
-    store(s, b.makeTyped("all_gather_into", {updated[0], whole}, s.graph.type(whole), group), {bucket.parameters});
+    store(s, b.makeTyped("all_gather_into", {own, whole}, s.graph.type(whole), group), {bucket.parameters});
   }
 
   using Intervals = llvm::SmallVector<Interval, 2>;
@@ -250,16 +303,18 @@ private:
 
   const Graph &global_;
   LocalProgram local_;
+  const Objective &objective_;
   StepOptions o_;
-  bool slicesGradients_, slicesStates_;
+  bool slicesGradients_, slicesStates_, isScaled_ = false;
   RankProgram p_;
-  unsigned lossState_ = 0, countState_ = 0;
+  unsigned lossState_ = 0, countState_ = 0, scaleState_ = 0;
 };
 
 } // namespace
 
-RankProgram buildSteps(const Graph &global, LocalProgram local, const StepOptions &options) {
-  return StepBuilder(global, std::move(local), options).run();
+RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective,
+                       const StepOptions &options) {
+  return StepBuilder(global, std::move(local), objective, options).run();
 }
 
 } // namespace autotp

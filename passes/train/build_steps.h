@@ -8,6 +8,7 @@
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
+#include "passes/train/differentiate.h"
 
 namespace autotp {
 
@@ -16,12 +17,19 @@ struct OptimizerOptions {
   bool decaysAll = false; ///< else parameters of rank 2 and more
 };
 
+/// Of f16, as torch's GradScaler has it: doubled after so many good steps, halved by each that overflows.
+struct LossScaleOptions {
+  double initial = 65536;
+  int64_t window = 2000;
+};
+
 struct StepOptions {
   int tp = 1, dp = 1, zero = 2, gradAccum = 1;
   int64_t bucketBytes = 25 << 20;
   OptimizerOptions optimizer;
+  LossScaleOptions lossScale;
 };
 
-RankProgram buildSteps(const Graph &global, LocalProgram local, const StepOptions &options);
+RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective, const StepOptions &options);
 
 } // namespace autotp

@@ -12,19 +12,21 @@ namespace {
 /// What arrives at a value from one of its uses.
 using Contributions = llvm::SmallVector<ValueId, 2>;
 
-struct Objective {
+struct Loss {
   LossKind kind;
   ValueId sum, count;
+  int64_t labels = 1; ///< that the sum is over
 };
 
 /// loss = div(loss_sum, count) of one cross_entropy.
-Objective findObjective(Graph &graph, ValueId loss) {
+Loss findLoss(Graph &graph, ValueId loss) {
   const Node *mean = graph.producer(loss);
   if (mean && mean->is("div")) {
     const Node *entropy = graph.producer(mean->operands[0]);
     if (entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] &&
         entropy->results[1] == mean->operands[1])
-      return {LossKind::CrossEntropySum, mean->operands[0], mean->operands[1]};
+      return {LossKind::CrossEntropySum, mean->operands[0], mean->operands[1],
+              graph.type(entropy->operands[1]).elements()};
   }
   Builder b(graph);
   b.origin = "loss";
@@ -51,10 +53,13 @@ public:
     b_.backward = true;
   }
 
-  llvm::Error run(ValueId objective) {
+  /// Of `sum`, times the scale that there may be.
+  llvm::Error run(ValueId sum, const Objective &objective) {
     std::vector<NodeId> forward = graph_.order();
     b_.origin = "loss";
-    contributions_[objective].push_back(b_.full(graph_.type(objective), 1.0));
+    const Type type = graph_.type(sum);
+    ValueId share = b_.full(type, objective.scaleShare);
+    contributions_[sum].push_back(objective.lossScale == kNone ? share : b_.make("mul", {objective.lossScale, share}));
     for (NodeId id : llvm::reverse(forward))
       if (llvm::Error error = visit(id)) return error;
     return llvm::Error::success();
@@ -153,12 +158,17 @@ private:
 
 } // namespace
 
-llvm::Expected<Differentiated> differentiate(Graph &graph) {
-  Objective objective = findObjective(graph, graph.output("loss"));
+llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
+  Loss loss = findLoss(graph, graph.output("loss"));
+  Objective objective{loss.kind};
+  if (isScaled) {
+    objective.lossScale = graph.addState("loss_scale", graph.type(loss.sum));
+    for (; loss.labels > 1; loss.labels = (loss.labels + 1) / 2)
+      objective.scaleShare /= 2;
+  }
   Backward backward(graph, dependsOnParameters(graph));
-  if (llvm::Error error = backward.run(objective.sum)) return error;
-  graph.outputs = {{"loss_sum", objective.sum}, {"count", objective.count}};
-  Differentiated done{objective.kind, {}};
+  if (llvm::Error error = backward.run(loss.sum, objective)) return error;
+  graph.outputs = {{"loss_sum", loss.sum}, {"count", loss.count}};
   std::vector<ParameterInfo> trained;
   for (ParameterInfo &parameter : graph.parameters) {
     const Value &value = graph.value(parameter.value);
@@ -168,7 +178,7 @@ llvm::Expected<Differentiated> differentiate(Graph &graph) {
       trained.push_back(std::move(parameter));
       continue;
     }
-    done.untrained.push_back(value.name);
+    objective.untrained.push_back(value.name);
     if (!value.contents)
       return problem("parameter '" + escaped(value.name) + "'",
                      "the loss does not depend on it, and its file holds no contents for it",
@@ -178,7 +188,7 @@ llvm::Expected<Differentiated> differentiate(Graph &graph) {
   if (trained.empty()) return problem("model", "the loss depends on no parameter");
   graph.parameters = std::move(trained);
   graph.removeDead();
-  return done;
+  return objective;
 }
 
 } // namespace autotp

@@ -16,11 +16,14 @@ namespace autotp {
 
 enum class LossKind : uint8_t { CrossEntropySum, Mean };
 
-struct Differentiated {
+struct Objective {
   LossKind kind;
-  std::vector<std::string> untrained; ///< initializers that became constants
+  ValueId lossScale = kNone; ///< a state: what the gradients are multiplied by, times `scaleShare`
+  double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
+  std::vector<std::string> untrained = {}; ///< initializers that became constants
 };
 
-llvm::Expected<Differentiated> differentiate(Graph &graph);
+/// `isScaled`: gradients are of the loss times a state, for f16.
+llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);
 
 } // namespace autotp

@@ -87,4 +87,17 @@ llvm::Error checkTopK(const KernelCall &call) {
   return expectShape(call, indices, chosen, "the indices");
 }
 
+llvm::Error checkLossScale(const KernelCall &call) {
+  if (llvm::Error error = expectCounts(call, 4, 4, 3)) return error;
+  for (const auto *list : {&call.args.operands, &call.args.results})
+    for (const TensorArg &tensor : *list) {
+      const bool isState = &tensor == list->data();
+      if (llvm::Error error = expectF32(call, {&tensor})) return error;
+      if (llvm::Error error = expectElements(call, tensor, isState ? 3 : 1, isState ? "the state" : "a scalar"))
+        return error;
+    }
+  if (call.args.results[0].data != call.args.operands[0].data) return mistake(call, "its state is in place only");
+  return llvm::Error::success();
+}
+
 } // namespace autotp

@@ -26,6 +26,8 @@ llvm::Error expectF32(const KernelCall &call, std::initializer_list<const Tensor
 llvm::Error expectElements(const KernelCall &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name);
 llvm::Error expectRank(const KernelCall &call, const TensorArg &tensor, size_t rank, llvm::StringRef name);
 llvm::Error expectWorkspace(const KernelCall &call, uint64_t bytes);
+llvm::Error checkLossScale(const KernelCall &call);
+constexpr float kLargestLossScale = 16777216; ///< 2^24
 /// Everything but the dtypes of CumSum and TopK.
 llvm::Error checkCumSum(const KernelCall &call);
 llvm::Error checkTopK(const KernelCall &call);

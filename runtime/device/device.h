@@ -81,7 +81,8 @@ struct Failure {
 enum class Reduce : uint8_t { Sum, Max };
 
 /// outs[o][i - shift] = ins[0][i] combined with all other ins[m][i], in order, for every i in [begin, end). Of
-/// f32, f64, i32 and i64; a single operand is copied, whatever its dtype. An operand may be its own result.
+/// f32, f64, bf16, f16, i32 and i64, small floats with f32 sums; a single operand is copied, whatever its dtype. An
+/// operand may be its own result.
 struct Combination {
   std::span<const void *const> ins;
   std::span<void *const> outs;

@@ -95,9 +95,9 @@ private:
   std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
 };
 
-/// Fills the parameters: from a file of this tp coordinate's slices, which has this digest, or from a seed where there
-/// is none. Values from a
-/// seed depend on the parameter and the global element alone, so they are the same whatever the mesh.
+/// Fills the parameters, and their master weights where they are bf16 or f16: from a file of this tp coordinate's
+/// slices, which has this digest, or from a seed where there is none. Values from a seed depend on the parameter and
+/// the global element alone, so they are the same whatever the mesh.
 llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef sha256);
 void initialiseWeights(Executor &executor, int64_t seed);
 

@@ -42,7 +42,7 @@ public:
     for (const auto &parameter : p_.parameters())
       if (llvm::Error error = checkParameter(parameter)) return error;
     for (const auto &bucket : p_.buckets())
-      if (llvm::Error error = checkTensor(bucket.accumulator(), "bucket")) return error;
+      if (llvm::Error error = checkBucket(bucket)) return error;
     for (const auto &tensor : p_.zeroed_each_step())
       if (llvm::Error error = checkTensor(tensor, "accumulator")) return error;
     for (const auto &constant : p_.constants()) {
@@ -68,6 +68,16 @@ private:
                 bytes <= arena - tensor.offset() - last * tensor.dp_stride();
     if (!fits) return problem(escaped(where), "it lies outside the arena", "compile the plan again");
     return llvm::Error::success();
+  }
+
+  llvm::Error checkBucket(const plan::Bucket &bucket) {
+    if (llvm::Error error = checkTensor(bucket.accumulator(), "bucket")) return error;
+    if (!bucket.has_master()) return llvm::Error::success();
+    if (llvm::Error error = checkTensor(bucket.master(), "master weights")) return error;
+    int64_t own = bucket.dp_slice() ? bucket.dp_slice() : bucket.elements();
+    if (DType(bucket.master().dtype()) == DType::F32 && elementsOf(bucket.master()) == own)
+      return llvm::Error::success();
+    return problem("master weights", "they do not fit their bucket", "compile the plan again");
   }
 
   llvm::Error checkGroup(const plan::Group &group) {

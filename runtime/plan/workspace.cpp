@@ -16,13 +16,26 @@ AttentionSizes sizesOf(llvm::ArrayRef<TensorShape> operands) {
   const auto &q = operands[0].shape, &k = operands[1].shape, &v = operands[2].shape;
   return {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
 }
+
+int64_t elementsOf(const TensorShape &tensor) {
+  int64_t n = 1;
+  for (int64_t d : tensor.shape)
+    n *= d;
+  return n;
+}
+
+/// Small floats pass through f32 on processors that do not multiply them, and a plan runs on any.
+uint64_t widenedBytes(llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results) {
+  if (results[0].dtype == DType::F32) return 0;
+  return uint64_t(elementsOf(operands[0]) + elementsOf(operands[1]) + elementsOf(results[0])) * sizeof(float) + 64;
+}
 } // namespace
 
-uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape>,
+uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results,
                            int threads) {
   switch (kernel) {
   case KernelId::MatMul:
-    return kMatMulBytesPerThread * uint64_t(threads);
+    return kMatMulBytesPerThread * uint64_t(threads) + widenedBytes(operands, results);
   case KernelId::Attention:
     return attentionWorkspace(sizesOf(operands), threads);
   case KernelId::AttentionGrad:
@@ -39,13 +52,6 @@ uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands
 }
 
 namespace {
-int64_t elementsOf(const TensorShape &tensor) {
-  int64_t n = 1;
-  for (int64_t d : tensor.shape)
-    n *= d;
-  return n;
-}
-
 uint64_t normGradBytes(const TensorShape &x, int vectors) {
   const int64_t width = x.shape.back();
   return cudaNormGradBytes(width ? elementsOf(x) / width : 0, width, vectors);

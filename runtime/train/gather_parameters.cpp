@@ -46,16 +46,18 @@ private:
 void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
             std::vector<float> &whole) {
   const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
-  const plan::TensorRef &source = what == Gathered::Weights ? parameter.tensor() : bucket.accumulator();
+  const bool isFlat = what == Gathered::Gradients || bucket.has_master(); // by the bucket's elements
+  const plan::TensorRef &source = what == Gathered::Gradients ? bucket.accumulator()
+                                  : isFlat                    ? bucket.master()
+                                                              : parameter.tensor();
   std::vector<float> from(size_t(elementsOf(source)));
   own.download(source, from.data());
-  const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("count") : 1.0f;
-  const int64_t slice = what == Gathered::Gradients ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
+  const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("grad_divisor") : 1.0f;
+  const int64_t slice = isFlat ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
   forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t> index) {
     int64_t at = int64_t(parameter.bucket_begin()) + local;
     if (own.dpRank() != (slice ? at / slice : 0) || earlier.hold(index)) return;
-    whole[size_t(global)] =
-        what == Gathered::Weights ? from[size_t(local)] : scale * from[size_t(slice ? at % slice : at)];
+    whole[size_t(global)] = scale * from[size_t(!isFlat ? local : slice ? at % slice : at)];
   });
 }
 

@@ -7,7 +7,15 @@
 
 #include <unistd.h>
 
+#include <cmath>
+
 namespace autotp {
+namespace {
+
+/// JSON has no infinity and no NaN.
+llvm::json::Value number(double x) { return std::isfinite(x) ? llvm::json::Value(x) : llvm::json::Value(nullptr); }
+
+} // namespace
 
 llvm::Expected<std::unique_ptr<Progress>> Progress::open(const std::string &log, bool isQuiet) {
   auto progress = std::make_unique<Progress>();
@@ -25,12 +33,13 @@ void Progress::report(const StepReport &s) {
     llvm::json::OStream json(*log_);
     json.object([&] {
       json.attribute("step", s.step);
-      json.attribute("loss", s.loss);
-      json.attribute("grad_norm", s.gradNorm);
+      json.attribute("loss", number(s.loss));
+      json.attribute("grad_norm", number(s.gradNorm));
       json.attribute("lr", s.lr);
       json.attribute("tokens_per_s", s.tokensPerSecond);
       json.attribute("memory_bytes", int64_t(s.memoryBytes));
       json.attribute("ms", s.milliseconds);
+      if (s.lossScale) json.attribute("loss_scale", s.lossScale);
     });
     *log_ << "\n";
     log_->flush();

@@ -13,6 +13,7 @@ struct StepReport {
   int64_t step = 0, steps = 0; ///< from 1
   double loss = 0, gradNorm = 0, lr = 0, tokensPerSecond = 0, milliseconds = 0;
   uint64_t memoryBytes = 0;
+  double lossScale = 0; ///< 0: there is none
 };
 
 class Progress {

@@ -155,7 +155,8 @@ private:
     }
     if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // no token: samples
     job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr,
-                           double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes()});
+                           double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
+                           executor_->scalar("loss_scale")});
   }
 
   llvm::Error gather(const std::string &path, Gathered what) {

@@ -51,24 +51,31 @@ TEST(Elementwise, OneOperand) {
                       {KernelId::Silu, silu, -9, 9}};
   for (const Row &row : rows)
     for (const Shape &shape : {Shape{}, Shape{0, 3}, Shape{7, 5}, Shape{3, 40001}})
-      for (DType dtype : {DType::F32, DType::F64}) {
+      for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16}) {
         Value x = randomValue(shape, 3, row.low, row.high, dtype);
-        expectCase({row.kernel, {x}, {map(x, row.f, dtype)}, {}, dtype == DType::F32 ? 2e-6 : 1e-12});
+        expectCase({row.kernel, {x}, {map(x, row.f, dtype)}, {}, roundingOf(dtype)}, nameOf(dtype).str());
       }
-  for (int isTanh : {0, 1}) {
-    Value x = randomValue({3, 9001}, 4, -6, 6);
-    expectCase({KernelId::Gelu,
-                {x},
-                {map(x, isTanh ? geluTanh : gelu, DType::F32)},
-                attributes({{"tanh", int64_t(isTanh)}}),
-                2e-6});
-  }
+  for (int isTanh : {0, 1})
+    for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+      Value x = randomValue({3, 9001}, 4, -6, 6, dtype);
+      expectCase({KernelId::Gelu,
+                  {x},
+                  {map(x, isTanh ? geluTanh : gelu, dtype)},
+                  attributes({{"tanh", int64_t(isTanh)}}),
+                  roundingOf(dtype)});
+    }
 }
 
 TEST(Elementwise, SpecialValues) {
   double inf = INFINITY;
   Value x{DType::F32, {5}, {NAN, inf, -inf, 0, 1}};
   expectCase({KernelId::IsNan, {x}, {{DType::Bool, {5}, {1, 0, 0, 0, 0}}}});
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    Value small{dtype, {5}, x.v};
+    expectCase({KernelId::IsNan, {small}, {{DType::Bool, {5}, {1, 0, 0, 0, 0}}}});
+    expectCase({KernelId::Relu, {small}, {{dtype, {5}, {NAN, inf, 0, 0, 1}}}});
+    expectCase({KernelId::Add, {small, small}, {{dtype, {5}, {NAN, inf, -inf, 0, 2}}}});
+  }
   expectCase({KernelId::Exp, {x}, {{DType::F32, {5}, {NAN, inf, 0, 1, M_E}}}});
   expectCase({KernelId::Tanh, {x}, {{DType::F32, {5}, {NAN, 1, -1, 0, std::tanh(1.0)}}}});
   expectCase({KernelId::Erf, {x}, {{DType::F32, {5}, {NAN, 1, -1, 0, std::erf(1.0)}}}});
@@ -147,8 +154,15 @@ TEST(Elementwise, TwoOperandsBroadcast) {
       {{257, 129}, {257, 1}, {257, 129}}};
   for (const Row &row : rows)
     for (const Shapes &s : shapes) {
-      Value a = randomValue(s.a, 1, 0.5, 4), b = randomValue(s.b, 2, 0.5, 4);
-      expectCase({row.kernel, {a, b}, {broadcast(a, b, s.y, row.f, row.toBool ? DType::Bool : DType::F32)}});
+      for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+        Value a = randomValue(s.a, 1, 0.5, 4, dtype), b = randomValue(s.b, 2, 0.5, 4, dtype);
+        expectCase({row.kernel,
+                    {a, b},
+                    {broadcast(a, b, s.y, row.f, row.toBool ? DType::Bool : dtype)},
+                    {},
+                    std::max(1e-5, roundingOf(dtype))},
+                   nameOf(dtype).str());
+      }
       if (row.kernel == KernelId::Pow) continue;
       Value i = randomValue(s.a, 1, -5, 6, DType::I64), j = randomValue(s.b, 2, 1, 4, DType::I64);
       Value y = broadcast(i, j, s.y, row.f, row.toBool ? DType::Bool : DType::I64);
@@ -200,26 +214,33 @@ TEST(Elementwise, Cast) {
 }
 
 TEST(Elementwise, ActivationGradients) {
-  for (const Shape &shape : {Shape{0}, Shape{5, 7}, Shape{2, 9001}}) {
-    Value x = randomValue(shape, 5, -4, 4), dy = randomValue(shape, 6), up = randomValue(shape, 7);
-    auto times = [&](Unary f) {
-      Value y{DType::F32, shape, {}};
-      for (size_t i = 0; i < x.v.size(); ++i)
-        y.v.push_back(f(x.v[i]) * dy.v[i]);
-      return y;
-    };
-    expectCase({KernelId::ReluGrad, {x, dy}, {times([](double v) { return v > 0 ? 1.0 : 0.0; })}});
-    expectCase({KernelId::SiluGrad, {x, dy}, {times(slope<silu>)}});
-    expectCase({KernelId::GeluGrad, {x, dy}, {times(slope<gelu>)}, attributes({{"tanh", int64_t(0)}})});
-    expectCase({KernelId::GeluGrad, {x, dy}, {times(slope<geluTanh>)}, attributes({{"tanh", int64_t(1)}})});
-    Value y = x, dgate = times(slope<silu>), dup = times(silu);
-    for (size_t i = 0; i < x.v.size(); ++i) {
-      y.v[i] = silu(x.v[i]) * up.v[i];
-      dgate.v[i] *= up.v[i];
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    for (const Shape &shape : {Shape{0}, Shape{5, 7}, Shape{2, 9001}}) {
+      Value x = randomValue(shape, 5, -4, 4, dtype), dy = randomValue(shape, 6, -2, 2, dtype),
+            up = randomValue(shape, 7, -2, 2, dtype);
+      const double tolerance = std::max(1e-5, roundingOf(dtype));
+      auto times = [&](Unary f) {
+        Value y{dtype, shape, {}};
+        for (size_t i = 0; i < x.v.size(); ++i)
+          y.v.push_back(f(x.v[i]) * dy.v[i]);
+        return y;
+      };
+      auto expectGradient = [&](KernelId kernel, Unary f, int64_t isTanh) {
+        expectCase({kernel, {x, dy}, {times(f)}, attributes({{"tanh", isTanh}}), tolerance}, nameOf(dtype).str());
+      };
+      expectGradient(
+          KernelId::ReluGrad, [](double v) { return v > 0 ? 1.0 : 0.0; }, 0);
+      expectGradient(KernelId::SiluGrad, slope<silu>, 0);
+      expectGradient(KernelId::GeluGrad, slope<gelu>, 0);
+      expectGradient(KernelId::GeluGrad, slope<geluTanh>, 1);
+      Value y = x, dgate = times(slope<silu>), dup = times(silu);
+      for (size_t i = 0; i < x.v.size(); ++i) {
+        y.v[i] = silu(x.v[i]) * up.v[i];
+        dgate.v[i] *= up.v[i];
+      }
+      expectCase({KernelId::Swiglu, {x, up}, {y}, {}, tolerance});
+      expectCase({KernelId::SwigluGrad, {x, up, dy}, {dgate, dup}, {}, tolerance});
     }
-    expectCase({KernelId::Swiglu, {x, up}, {y}});
-    expectCase({KernelId::SwigluGrad, {x, up, dy}, {dgate, dup}});
-  }
 }
 
 } // namespace

@@ -1,11 +1,11 @@
 #include "tests/conformance/kernel_case.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/small_floats.h"
 #include "tests/conformance/device_under_test.h"
 
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -27,9 +27,9 @@ void store(DType dtype, double x, std::byte *at) {
   case DType::F64:
     return put(at, x);
   case DType::BF16:
-    return put(at, uint16_t(std::bit_cast<uint32_t>(float(x)) >> 16)); // tests store values that fit
+    return put(at, floatToBf16(float(x)));
   case DType::F16:
-    return put(at, static_cast<_Float16>(x));
+    return put(at, doubleToHalf(x));
   case DType::I64:
     return put(at, int64_t(x));
   case DType::I32:
@@ -46,9 +46,9 @@ double load(DType dtype, const std::byte *at) {
   case DType::F64:
     return get<double>(at);
   case DType::BF16:
-    return std::bit_cast<float>(uint32_t(get<uint16_t>(at)) << 16);
+    return bf16ToFloat(get<uint16_t>(at));
   case DType::F16:
-    return double(get<_Float16>(at));
+    return halfToDouble(get<uint16_t>(at));
   case DType::I64:
     return double(get<int64_t>(at));
   case DType::I32:
@@ -129,9 +129,26 @@ Value randomValue(Shape shape, int seed, double low, double high, DType dtype) {
   for (int64_t i = 0; i < elementsOf(shape); ++i) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     double x = low + (high - low) * double(state >> 40) / double(1 << 24);
-    value.v.push_back(dtype == DType::F32 ? double(float(x)) : isFloat(dtype) ? x : std::floor(x));
+    value.v.push_back(dtype == DType::F32    ? double(float(x))
+                      : dtype == DType::BF16 ? double(bf16ToFloat(floatToBf16(float(x))))
+                      : dtype == DType::F16  ? halfToDouble(doubleToHalf(x))
+                      : isFloat(dtype)       ? x
+                                             : std::floor(x));
   }
   return value;
+}
+
+double roundingOf(DType dtype) {
+  switch (dtype) {
+  case DType::F64:
+    return 1e-12;
+  case DType::BF16:
+    return 1.0 / 256;
+  case DType::F16:
+    return 1.0 / 2048;
+  default:
+    return 2e-6;
+  }
 }
 
 Value filled(Shape shape, double value, DType dtype) {

@@ -28,6 +28,9 @@ struct Case {
 int64_t elementsOf(const Shape &shape);
 /// Numbers in [low, high), the same for the same seed.
 Value randomValue(Shape shape, int seed, double low = -2, double high = 2, DType dtype = DType::F32);
+/// A tolerance for one result, computed in f32 or better and rounded once; small floats have one unit of the last
+/// place.
+double roundingOf(DType dtype);
 Value filled(Shape shape, double value, DType dtype = DType::F32);
 Value integers(Shape shape, std::vector<double> values, DType dtype = DType::I64);
 KernelAttributes attributes(std::vector<std::pair<std::string, KernelAttributes::Value>> values);

@@ -46,13 +46,19 @@ TEST(Products, MatMul) {
             a.push_back(d);
           for (int64_t d : transB ? Shape{n, k} : Shape{k, n})
             b.push_back(d);
-          Value x = randomValue(a, 1), y = randomValue(b, 2);
-          expectCase({KernelId::MatMul,
-                      {x, y},
-                      {productOf(x, y, transA, transB)},
-                      attributes({{"trans_a", transA}, {"trans_b", transB}})},
-                     "batches " + std::to_string(row.batchA.size()) + std::to_string(row.batchB.size()) + " sizes " +
-                         std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
+          for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+            Value x = randomValue(a, 1, -2, 2, dtype), y = randomValue(b, 2, -2, 2, dtype);
+            Value c = productOf(x, y, transA, transB);
+            c.dtype = dtype;
+            expectCase({KernelId::MatMul,
+                        {x, y},
+                        {c},
+                        attributes({{"trans_a", transA}, {"trans_b", transB}}),
+                        std::max(1e-5, roundingOf(dtype))},
+                       nameOf(dtype).str() + " batches " + std::to_string(row.batchA.size()) +
+                           std::to_string(row.batchB.size()) + " sizes " + std::to_string(m) + "," + std::to_string(k) +
+                           "," + std::to_string(n));
+          }
         }
 }
 
@@ -66,6 +72,13 @@ TEST(Products, MatMulWithTwoBatchDimensions) {
     c.v.insert(c.v.end(), part.v.begin(), part.v.end());
   }
   expectCase({KernelId::MatMul, {a, b}, {c}});
+}
+
+/// A thousand ones: a sum in bf16 would stop at 256, one in f16 at 2048.
+TEST(Products, SmallFloatsAreSummedInF32) {
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectCase(
+        {KernelId::MatMul, {filled({2, 4096}, 1, dtype), filled({4096, 3}, 1, dtype)}, {filled({2, 3}, 4096, dtype)}});
 }
 
 struct Sizes {

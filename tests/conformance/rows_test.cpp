@@ -219,6 +219,34 @@ TEST(Rows, AccumulateAndGradScale) {
                Status::NoValidLabels);
 }
 
+/// (state, scale, norm, step) -> (state, scale, step)
+TEST(Rows, LossScale) {
+  auto expect = [](std::vector<double> before, double norm, std::vector<double> after, double scale, double step) {
+    expectCase({KernelId::LossScale,
+                {{DType::F32, {3}, before}, filled({}, 0.25), filled({}, norm), filled({}, 9)},
+                {{DType::F32, {3}, after}, filled({}, scale), filled({}, step)},
+                attributes({{"window", int64_t(5)}}),
+                0,
+                {0, -1, -1}});
+  };
+  expect({1024, 0, 0}, 3, {1024, 1, 0}, 0.25, 9);
+  expect({1024, 4, 2}, 3, {2048, 0, 2}, 0.25, 7); // the fifth good step
+  expect({1024, 3, 2}, INFINITY, {512, 0, 3}, NAN, 7);
+  expect({1024, 4, 0}, NAN, {512, 0, 1}, NAN, 9);
+  expect({1, 0, 0}, INFINITY, {1, 0, 1}, NAN, 9);
+  expect({16777216, 4, 0}, 3, {16777216, 0, 0}, 0.25, 9);
+}
+
+TEST(Rows, AdamWSkipsAStepWhoseScaleIsNoNumber) {
+  Value p = randomValue({5000}, 1), g = filled({5000}, INFINITY);
+  expectCase({KernelId::AdamW,
+              {p, p, p, g, filled({}, NAN), filled({}, 0.01), filled({}, 3)},
+              {p, p, p},
+              attributes({{"beta1", 0.9}, {"beta2", 0.95}, {"epsilon", 1e-8}, {"weight_decay", 0.1}}),
+              0,
+              {0, 1, 2}});
+}
+
 const std::vector<int64_t> kBegins = {3, 50, 69000}, kEnds = {20, 68000, 140000};
 
 bool inSegments(int64_t at) {

@@ -155,14 +155,15 @@ struct Comparison {
   }
 };
 
-std::vector<double> readLosses(const std::string &path) {
-  std::vector<double> losses;
+/// The numbers under `key`, of the lines that have it.
+std::vector<double> readLog(const std::string &path, llvm::StringRef key) {
+  std::vector<double> numbers;
   auto file = llvm::MemoryBuffer::getFile(path);
   llvm::SmallVector<llvm::StringRef, 8> lines;
   (*file)->getBuffer().split(lines, '\n', -1, false);
   for (llvm::StringRef line : lines)
-    losses.push_back(llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber("loss").getValue());
-  return losses;
+    if (auto number = llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber(key)) numbers.push_back(*number);
+  return numbers;
 }
 
 std::vector<int64_t> shardedSizes(const std::string &plan) {
@@ -245,6 +246,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.recognise = runAs.recognise;
   options.sequenceParallel = runAs.sequenceParallel;
   options.memory.device = runAs.device;
+  options.dtype = runAs.dtype;
+  options.step.lossScale = runAs.lossScale;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
   options.step.zero = mesh.zero;
@@ -265,7 +268,10 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
           writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, trainOptions.plan))
     return error;
   trainOptions.steps = expected.steps;
-  trainOptions.feed = folderOf(fixture) + "/batch.npz";
+  if (runAs.data.empty())
+    trainOptions.feed = folderOf(fixture) + "/batch.npz";
+  else
+    trainOptions.data = runAs.data;
   trainOptions.threads = 1;
   trainOptions.log = base + "/log.jsonl";
   trainOptions.dumpGradients = base + "/gradients.safetensors";
@@ -275,7 +281,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
                           : runAs.launcher.empty() ? autotp::train(trainOptions)
                                                    : launch(runAs.launcher, trainOptions))
     return error;
-  Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
+  Trained run{shardedSizes(trainOptions.plan), readLog(trainOptions.log, "loss"),
+              readLog(trainOptions.log, "loss_scale"), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
   llvm::sys::fs::remove_directories(base);
   return run;

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ struct Mesh {
 };
 
 struct Trained {
-  std::vector<int64_t> shardedSizes; ///< of the axes that the manifest says lie on tp, in ascending order
-  std::vector<double> losses;
+  std::vector<int64_t> shardedSizes;      ///< of the axes that the manifest says lie on tp, in ascending order
+  std::vector<double> losses, lossScales; ///< of each step; no scales but for f16
   std::map<std::string, std::vector<double>> gradients, weights;
 };
 
@@ -56,6 +57,9 @@ struct RunAs {
   std::string launcher =
       {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
   std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
+  std::optional<DType> dtype = {};
+  LossScaleOptions lossScale = {};
+  std::string data = {}; ///< as --data, in place of the recorded batches
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

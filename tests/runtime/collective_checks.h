@@ -1,6 +1,7 @@
 /// \file What every communicator must do.
 #pragma once
 
+#include "runtime/base/small_floats.h"
 #include "runtime/comm/communicator.h"
 
 #include <gtest/gtest.h>
@@ -63,6 +64,40 @@ inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_
     ASSERT_EQ(inOut[size_t(i)], sumAt(i));
   ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
   EXPECT_EQ(in, inOut);
+}
+
+/// Small floats: sums in f32, and what moves, over all ranks. Small whole numbers are exact.
+inline void checkSmallFloats(Communicator &comm) {
+  auto device = makeCpuDevice(1);
+  std::vector<int> ranks;
+  for (int r = 0; r < comm.size(); ++r)
+    ranks.push_back(r);
+  auto group = comm.group(ranks, *device);
+  ASSERT_TRUE(bool(group));
+  const int64_t each = 33, all = each * comm.size();
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    auto bits = [&](float x) { return dtype == DType::BF16 ? floatToBf16(x) : doubleToHalf(x); };
+    std::vector<uint16_t> in, sums, largest, out(static_cast<size_t>(all));
+    for (int64_t i = 0; i < all; ++i) {
+      in.push_back(bits(float((i + comm.rank()) % 5 - 2)));
+      float sum = 0, most = -2;
+      for (int r : ranks) {
+        sum += float((i + r) % 5 - 2);
+        most = std::max(most, float((i + r) % 5 - 2));
+      }
+      sums.push_back(bits(sum));
+      largest.push_back(bits(most));
+    }
+    ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, dtype, Reduce::Sum));
+    EXPECT_EQ(out, sums);
+    ASSERT_TRUE((*group)->allReduce(in.data(), out.data(), all, dtype, Reduce::Max));
+    EXPECT_EQ(out, largest);
+    std::vector<int64_t> counts(size_t(comm.size()), each);
+    std::vector<uint16_t> own(static_cast<size_t>(each));
+    ASSERT_TRUE((*group)->reduceScatter(in.data(), own.data(), counts, dtype));
+    ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, dtype));
+    EXPECT_EQ(out, sums);
+  }
 }
 
 } // namespace autotp

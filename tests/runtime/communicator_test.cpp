@@ -58,6 +58,11 @@ TEST(LocalCommunicator, IntegersAndDoubles) {
   });
 }
 
+TEST(LocalCommunicator, SmallFloats) {
+  for (int size : {1, 2, 3, 4})
+    onRanks(size, [](Communicator &comm) { checkSmallFloats(comm); });
+}
+
 TEST(LocalCommunicator, AbortWakesEveryWait) {
   std::atomic<int> failed{0};
   onRanks(4, [&](Communicator &comm) {

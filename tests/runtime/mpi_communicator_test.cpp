@@ -23,6 +23,8 @@ TEST(MpiCommunicator, Subgroups) {
   if (world->rank() != 1) checkGroup(*world, {0, 2, 3}, 7);
 }
 
+TEST(MpiCommunicator, SmallFloats) { checkSmallFloats(*world); }
+
 TEST(MpiCommunicator, IntegersAndDoubles) {
   auto device = makeCpuDevice(1);
   auto group = world->group({0, 1, 2, 3}, *device);

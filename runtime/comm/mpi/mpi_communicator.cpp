@@ -1,4 +1,5 @@
 #include "runtime/base/error.h"
+#include "runtime/base/small_floats.h"
 #include "runtime/comm/communicator.h"
 
 #include <mpi.h>
@@ -17,10 +18,46 @@ MPI_Datatype mpiType(DType dtype) {
     return MPI_INT64_T;
   case DType::I32:
     return MPI_INT32_T;
+  case DType::BF16:
+  case DType::F16:
+    return MPI_UINT16_T; // as bits, which SmallFloats reads
   default:
     return MPI_FLOAT;
   }
 }
+
+/// MPI knows no bf16 and no f16: their sums and maxima, in f32, each rounded.
+class SmallFloats {
+public:
+  SmallFloats() {
+    MPI_Op_create(combine<bf16ToFloat, floatToBf16, Reduce::Sum>, 1, &operations_[0]);
+    MPI_Op_create(combine<bf16ToFloat, floatToBf16, Reduce::Max>, 1, &operations_[1]);
+    MPI_Op_create(combine<halfToDouble, doubleToHalf, Reduce::Sum>, 1, &operations_[2]);
+    MPI_Op_create(combine<halfToDouble, doubleToHalf, Reduce::Max>, 1, &operations_[3]);
+  }
+  ~SmallFloats() {
+    for (MPI_Op &operation : operations_)
+      MPI_Op_free(&operation);
+  }
+  MPI_Op operator()(DType dtype, Reduce reduce) const {
+    if (dtype == DType::BF16 || dtype == DType::F16)
+      return operations_[(dtype == DType::F16 ? 2 : 0) + (reduce == Reduce::Max ? 1 : 0)];
+    return reduce == Reduce::Sum ? MPI_SUM : MPI_MAX;
+  }
+
+private:
+  template <auto kWiden, auto kNarrow, Reduce kReduce>
+  static void combine(void *in, void *inOut, int *count, MPI_Datatype *) {
+    const uint16_t *from = static_cast<const uint16_t *>(in);
+    uint16_t *to = static_cast<uint16_t *>(inOut);
+    for (int i = 0; i < *count; ++i) {
+      const float a = float(kWiden(from[i])), b = float(kWiden(to[i]));
+      to[i] = kNarrow(kReduce == Reduce::Sum ? a + b : std::max(a, b));
+    }
+  }
+
+  MPI_Op operations_[4];
+};
 
 /// Calls body(first, count) for parts of at most `largest` elements; false where one fails.
 template <typename Body> bool inParts(int64_t elements, int64_t largest, Body body) {
@@ -31,12 +68,12 @@ template <typename Body> bool inParts(int64_t elements, int64_t largest, Body bo
 
 class MpiGroup : public Group {
 public:
-  MpiGroup(MPI_Comm comm, int member, int64_t largestCount, size_t members)
-      : comm_(comm), me_(member), largest_(largestCount), counts_(members), begins_(members) {}
+  MpiGroup(MPI_Comm comm, const SmallFloats &operation, int member, int64_t largestCount, size_t members)
+      : comm_(comm), operation_(operation), me_(member), largest_(largestCount), counts_(members), begins_(members) {}
 
   size_t size() const override { return counts_.size(); }
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
-    MPI_Op op = reduce == Reduce::Sum ? MPI_SUM : MPI_MAX;
+    MPI_Op op = operation_(dtype, reduce);
     return inParts(elements, largest_, [&](int64_t at, int count) {
       const void *from = in == out ? MPI_IN_PLACE : byteAt(in, at, dtype);
       return MPI_Allreduce(from, byteAt(out, at, dtype), count, mpiType(dtype), op, comm_) == MPI_SUCCESS;
@@ -51,8 +88,8 @@ public:
       bool done = inParts(counts[size_t(m)], largest_, [&](int64_t at, int count) {
         const void *from = byteAt(in, begin + at, dtype);
         void *to = m == me_ ? byteAt(out, at, dtype) : nullptr;
-        return MPI_Reduce(from == to ? MPI_IN_PLACE : from, to, count, mpiType(dtype), MPI_SUM, m, comm_) ==
-               MPI_SUCCESS;
+        return MPI_Reduce(from == to ? MPI_IN_PLACE : from, to, count, mpiType(dtype), operation_(dtype, Reduce::Sum),
+                          m, comm_) == MPI_SUCCESS;
       });
       if (!done) return false;
     }
@@ -91,7 +128,8 @@ private:
     return true;
   }
 
-  MPI_Comm comm_; ///< of the communicator that made us
+  MPI_Comm comm_; ///< of the communicator that made us, as is the next
+  const SmallFloats &operation_;
   int me_;
   int64_t largest_;
   std::vector<int> counts_, begins_; ///< scratch of allGather
@@ -112,6 +150,7 @@ public:
     if (failed_) MPI_Abort(MPI_COMM_WORLD, 1);
     for (MPI_Comm &comm : groups_)
       MPI_Comm_free(&comm);
+    operation_.reset();
     MPI_Finalize();
   }
 
@@ -133,7 +172,7 @@ public:
     if (status != MPI_SUCCESS) return problem("MPI", "a group of ranks cannot be made");
     groups_.push_back(comm);
     int member = int(std::find(ranks.begin(), ranks.end(), rank_) - ranks.begin());
-    return std::make_unique<MpiGroup>(comm, member, largest_, ranks.size());
+    return std::make_unique<MpiGroup>(comm, *operation_, member, largest_, ranks.size());
   }
 
   bool barrier() override { return MPI_Barrier(MPI_COMM_WORLD) == MPI_SUCCESS; }
@@ -143,6 +182,7 @@ private:
   int rank_ = 0, size_ = 1, ranksOnHost_ = 1, rankOnHost_ = 0;
   int64_t largest_;
   bool failed_ = false;
+  std::unique_ptr<SmallFloats> operation_ = std::make_unique<SmallFloats>(); ///< once MPI has started
   std::vector<MPI_Comm> groups_;
 };
 

@@ -2,6 +2,7 @@
 #include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/storage.h"
 #include "runtime/device/cpu/vector_math.h"
 
 namespace autotp::cpu {
@@ -15,7 +16,7 @@ template <typename T, typename Op> Prepared mapped(const Call &call, Op op) {
     parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i)
-        y[i] = op(a[i], b[i]);
+        y[i] = Narrowed<T>::from(op(widened(a[i]), widened(b[i])));
     });
     return Status::Ok;
   });
@@ -38,6 +39,7 @@ template <typename T> T geluTanhSlope(T x) {
 }
 
 template <typename T> Prepared swigluGrad(const Call &call) {
+  using W = Widened<T>;
   const T *gate = call.args.operands[0].as<T>(), *up = call.args.operands[1].as<T>(),
           *dy = call.args.operands[2].as<T>();
   T *dgate = call.args.results[0].as<T>(), *dup = call.args.results[1].as<T>();
@@ -45,28 +47,30 @@ template <typename T> Prepared swigluGrad(const Call &call) {
     parallelFor(threads, n, 4, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) {
-        const T x = gate[i], u = up[i], d = dy[i], s = sigmoidOf(x);
-        dgate[i] = d * u * s * (T(1) + x * (T(1) - s));
-        dup[i] = d * x * s;
+        const W x = widened(gate[i]), u = widened(up[i]), d = widened(dy[i]), s = sigmoidOf(x);
+        dgate[i] = Narrowed<T>::from(d * u * s * (W(1) + x * (W(1) - s)));
+        dup[i] = Narrowed<T>::from(d * x * s);
       }
     });
     return Status::Ok;
   });
 }
 
-template <typename T> Prepared prepareFor(const Call &call) {
+/// S is how elements are stored, T what they are computed in.
+template <typename S> Prepared prepareFor(const Call &call) {
+  using T = Widened<S>;
   switch (call.kernel) {
   case KernelId::ReluGrad:
-    return mapped<T>(call, [](T x, T dy) { return x > T(0) ? dy : T(0); });
+    return mapped<S>(call, [](T x, T dy) { return x > T(0) ? dy : T(0); });
   case KernelId::SiluGrad:
-    return mapped<T>(call, [](T x, T dy) { return dy * siluSlope(x); });
+    return mapped<S>(call, [](T x, T dy) { return dy * siluSlope(x); });
   case KernelId::GeluGrad:
-    if (call.args.attributes.integer("tanh")) return mapped<T>(call, [](T x, T dy) { return dy * geluTanhSlope(x); });
-    return mapped<T>(call, [](T x, T dy) { return dy * geluSlope(x); });
+    if (call.args.attributes.integer("tanh")) return mapped<S>(call, [](T x, T dy) { return dy * geluTanhSlope(x); });
+    return mapped<S>(call, [](T x, T dy) { return dy * geluSlope(x); });
   case KernelId::Swiglu:
-    return mapped<T>(call, [](T gate, T up) { return gate * sigmoidOf(gate) * up; });
+    return mapped<S>(call, [](T gate, T up) { return gate * sigmoidOf(gate) * up; });
   default:
-    return swigluGrad<T>(call);
+    return swigluGrad<S>(call);
   }
 }
 
@@ -81,6 +85,8 @@ Prepared prepare(Call call) {
     }
   if (first.dtype == DType::F32) return prepareFor<float>(call);
   if (first.dtype == DType::F64) return prepareFor<double>(call);
+  if (first.dtype == DType::BF16) return prepareFor<Bf16>(call);
+  if (first.dtype == DType::F16) return prepareFor<_Float16>(call);
   return unsupported(call, first.dtype);
 }
 

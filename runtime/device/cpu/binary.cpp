@@ -1,6 +1,7 @@
 /// \file Elementwise kernels of two or three operands that broadcast.
 #include "runtime/device/cpu/broadcast.h"
 #include "runtime/device/cpu/kernel_table.h"
+#include "runtime/device/cpu/storage.h"
 #include "runtime/device/cpu/vector_math.h"
 
 namespace autotp::cpu {
@@ -13,19 +14,19 @@ void mapRow(const T *a, const T *b, R *y, int64_t n, bool aMoves, bool bMoves, O
   if (aMoves && bMoves) {
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i)
-      y[i] = op(a[i], b[i]);
+      y[i] = Narrowed<R>::from(op(widened(a[i]), widened(b[i])));
   } else if (aMoves) {
-    const T fixed = n ? *b : T();
+    const Widened<T> fixed = n ? widened(*b) : Widened<T>();
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i)
-      y[i] = op(a[i], fixed);
+      y[i] = Narrowed<R>::from(op(widened(a[i]), fixed));
   } else if (bMoves) {
-    const T fixed = n ? *a : T();
+    const Widened<T> fixed = n ? widened(*a) : Widened<T>();
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i)
-      y[i] = op(fixed, b[i]);
+      y[i] = Narrowed<R>::from(op(fixed, widened(b[i])));
   } else if (n) {
-    const R value = op(*a, *b);
+    const R value = Narrowed<R>::from(op(widened(*a), widened(*b)));
     for (int64_t i = 0; i < n; ++i)
       y[i] = value;
   }
@@ -44,35 +45,37 @@ template <typename T, typename R, typename Op> Prepared mapped(const Call &call,
   });
 }
 
-template <typename T> Prepared arithmetic(const Call &call) {
+/// S is how elements are stored, T what they are computed in.
+template <typename S> Prepared arithmetic(const Call &call) {
+  using T = Widened<S>;
   switch (call.kernel) {
   case KernelId::Add:
-    return mapped<T, T>(call, [](T a, T b) { return T(a + b); });
+    return mapped<S, S>(call, [](T a, T b) { return T(a + b); });
   case KernelId::Sub:
-    return mapped<T, T>(call, [](T a, T b) { return T(a - b); });
+    return mapped<S, S>(call, [](T a, T b) { return T(a - b); });
   case KernelId::Mul:
-    return mapped<T, T>(call, [](T a, T b) { return T(a * b); });
+    return mapped<S, S>(call, [](T a, T b) { return T(a * b); });
   case KernelId::Div:
     // An integer division by zero would end the process; it gives 0.
     if constexpr (std::is_integral_v<T>)
-      return mapped<T, T>(call, [](T a, T b) { return b == 0 ? T(0) : b == -1 ? T(0 - a) : T(a / b); });
-    return mapped<T, T>(call, [](T a, T b) { return T(a / b); });
+      return mapped<S, S>(call, [](T a, T b) { return b == 0 ? T(0) : b == -1 ? T(0 - a) : T(a / b); });
+    return mapped<S, S>(call, [](T a, T b) { return T(a / b); });
   case KernelId::Pow:
-    return mapped<T, T>(call, [](T a, T b) { return b == T(2) ? T(a * a) : static_cast<T>(std::pow(a, b)); });
+    return mapped<S, S>(call, [](T a, T b) { return b == T(2) ? T(a * a) : static_cast<T>(std::pow(a, b)); });
   case KernelId::Max:
-    return mapped<T, T>(call, [](T a, T b) { return a > b || a != a ? a : b; });
+    return mapped<S, S>(call, [](T a, T b) { return a > b || a != a ? a : b; });
   case KernelId::Min:
-    return mapped<T, T>(call, [](T a, T b) { return a < b || a != a ? a : b; });
+    return mapped<S, S>(call, [](T a, T b) { return a < b || a != a ? a : b; });
   case KernelId::Equal:
-    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a == b; });
+    return mapped<S, uint8_t>(call, [](T a, T b) -> uint8_t { return a == b; });
   case KernelId::Less:
-    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a < b; });
+    return mapped<S, uint8_t>(call, [](T a, T b) -> uint8_t { return a < b; });
   case KernelId::LessEqual:
-    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a <= b; });
+    return mapped<S, uint8_t>(call, [](T a, T b) -> uint8_t { return a <= b; });
   case KernelId::Greater:
-    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a > b; });
+    return mapped<S, uint8_t>(call, [](T a, T b) -> uint8_t { return a > b; });
   case KernelId::GreaterEqual:
-    return mapped<T, uint8_t>(call, [](T a, T b) -> uint8_t { return a >= b; });
+    return mapped<S, uint8_t>(call, [](T a, T b) -> uint8_t { return a >= b; });
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -102,6 +105,10 @@ Prepared prepareBinary(Call call) {
     return arithmetic<float>(call);
   case DType::F64:
     return arithmetic<double>(call);
+  case DType::BF16:
+    return arithmetic<Bf16>(call);
+  case DType::F16:
+    return arithmetic<_Float16>(call);
   case DType::I64:
     return arithmetic<int64_t>(call);
   case DType::I32:

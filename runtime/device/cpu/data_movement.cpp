@@ -1,6 +1,7 @@
 /// \file Copies, broadcasts, slices, concatenations and constants: any element type, moved as words of its size.
 #include "runtime/device/cpu/broadcast.h"
 #include "runtime/device/cpu/kernel_table.h"
+#include "runtime/device/cpu/storage.h"
 
 #include <bit>
 #include <cstring>
@@ -173,7 +174,7 @@ Prepared prepareFull(Call call) {
   case DType::F16:
     return fillWith<_Float16>(call, static_cast<_Float16>(real));
   case DType::BF16:
-    break;
+    return fillWith<Bf16>(call, Narrowed<Bf16>::from(real));
   }
   return unsupported(call, call.args.results[0].dtype);
 }

@@ -2,6 +2,8 @@
 /// copied.
 #include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
+#include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/storage.h"
 
 #include <dnnl.hpp>
 
@@ -60,6 +62,10 @@ private:
   std::vector<dnnl_exec_arg_t> arguments_;
 };
 
+dnnl::memory::data_type libraryType(DType dtype) {
+  return dtype == DType::BF16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
 Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const TensorArg &c, bool transA, bool transB) {
   using dnnl::memory;
   size_t rank = std::max(a.shape.size(), b.shape.size());
@@ -70,7 +76,7 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
     dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     memory::desc descriptors[3];
     for (int i = 0; i < 3; ++i)
-      descriptors[i] = memory::desc(views[i].dims, memory::data_type::f32, views[i].strides);
+      descriptors[i] = memory::desc(views[i].dims, libraryType(tensors[i]->dtype), views[i].strides);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes,
@@ -86,10 +92,50 @@ Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const T
   }
 }
 
+template <typename To, typename From> void convert(To *to, const From *from, int64_t n, int threads) {
+  parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i)
+      to[i] = Narrowed<To>::from(widened(from[i]));
+  });
+}
+
+/// A product in f32, whose operands and result are stored in S: they pass through the end of the workspace.
+template <typename S>
+Prepared buildWidened(const Call &call, TensorArg a, TensorArg b, TensorArg c, bool transA, bool transB) {
+  TensorArg stored[3] = {a, b, c}, *wide[3] = {&a, &b, &c};
+  size_t bytes = 0;
+  for (TensorArg *tensor : wide)
+    bytes += size_t(tensor->elements()) * sizeof(float);
+  if (llvm::Error error = expectWorkspace(call, bytes)) return error;
+  Call inF32 = call;
+  inF32.args.workspace = call.args.workspace.first((call.args.workspace.size() - bytes) / 64 * 64);
+  std::byte *at = call.args.workspace.data() + call.args.workspace.size() - bytes;
+  for (TensorArg *tensor : wide) {
+    tensor->data = at;
+    tensor->dtype = DType::F32;
+    at += size_t(tensor->elements()) * sizeof(float);
+  }
+  Prepared product = build(inF32, a, b, c, transA, transB);
+  if (!product) return product.takeError();
+  return ready(
+      [=, product = std::move(*product), sa = stored[0], sb = stored[1], sc = stored[2], threads = call.threads] {
+        convert(a.as<float>(), sa.as<S>(), a.elements(), threads);
+        convert(b.as<float>(), sb.as<S>(), b.elements(), threads);
+        Status status = product->run();
+        convert(sc.as<S>(), c.as<float>(), c.elements(), threads);
+        return status;
+      });
+}
+
+/// oneDNN 2 multiplies bf16 on processors with AVX-512, and f16 on none.
+bool multipliesBf16() { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"); }
+
 Prepared prepareMatMul(Call call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&a, &b, &c})) return error;
+  if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
+  for (const TensorArg *tensor : {&b, &c})
+    if (llvm::Error error = expectDType(call, *tensor, a.dtype, "an operand or result")) return error;
   if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
     return mistake(call, "its operands need two dimensions");
   bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
@@ -101,7 +147,7 @@ Prepared prepareMatMul(Call call) {
     return mistake(call, "its result is of another shape");
   if (c.elements() == 0) return ready([] { return Status::Ok; });
   if (k == 0) // a sum over nothing
-    return ready([to = c.data, bytes = size_t(c.elements()) * sizeof(float)] {
+    return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype)] {
       std::memset(to, 0, bytes);
       return Status::Ok;
     });
@@ -109,6 +155,8 @@ Prepared prepareMatMul(Call call) {
     a = asMatrix(a);
     c = asMatrix(c);
   }
+  if (a.dtype == DType::F16) return buildWidened<_Float16>(call, a, b, c, transA, transB);
+  if (a.dtype == DType::BF16 && !multipliesBf16()) return buildWidened<Bf16>(call, a, b, c, transA, transB);
   return build(call, a, b, c, transA, transB);
 }
 

@@ -134,6 +134,7 @@ Prepared prepareAdamW(Call call) {
       [ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()},
        scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(), beta1 = a.real("beta1"),
        beta2 = a.real("beta2"), epsilon = a.real("epsilon"), decay = a.real("weight_decay"), threads = call.threads] {
+        if (*scale != *scale) return Status::Ok; // the step is skipped
         const double rate = double(*lr), stepSize = rate / (1 - std::pow(beta1, double(*step))),
                      root = 1 / std::sqrt(1 - std::pow(beta2, double(*step)));
         for (const Range &range : ranges)
@@ -146,10 +147,31 @@ Prepared prepareAdamW(Call call) {
       });
 }
 
+Prepared prepareLossScale(Call call) {
+  if (llvm::Error error = checkLossScale(call)) return error;
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),
+                toScale = out[1].as<float>(), toStep = out[2].as<float>(), state = out[0].as<float>(),
+                window = float(call.args.attributes.integer("window"))] {
+    const bool isGood = std::isfinite(*norm);
+    *toScale = isGood ? *scale : NAN;
+    *toStep = *step - state[2];
+    state[1] = isGood ? state[1] + 1 : 0;
+    if (!isGood) state[0] = std::max(state[0] / 2, 1.0f);
+    if (!isGood) state[2] += 1;
+    if (state[1] < window) return Status::Ok;
+    state[0] = std::min(state[0] * 2, kLargestLossScale);
+    state[1] = 0;
+    return Status::Ok;
+  });
+}
+
 constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
                                {KernelId::SumSquares, prepareSumSquares},
                                {KernelId::GradScale, prepareGradScale},
-                               {KernelId::AdamW, prepareAdamW}};
+                               {KernelId::AdamW, prepareAdamW},
+                               {KernelId::LossScale, prepareLossScale}};
 
 } // namespace
 

@@ -2,6 +2,7 @@
 #include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/storage.h"
 #include "runtime/device/cpu/vector_math.h"
 
 namespace autotp::cpu {
@@ -15,55 +16,58 @@ template <typename T, typename R, typename Op> Prepared mapped(const Call &call,
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i)
-        y[i] = op(x[i]);
+        y[i] = Narrowed<R>::from(op(widened(x[i])));
     });
     return Status::Ok;
   });
 }
 
-template <typename T> Prepared geluOf(const Call &call) {
+/// S is how elements are stored, T what they are computed in.
+template <typename S> Prepared geluOf(const Call &call) {
+  using T = Widened<S>;
   if (call.args.attributes.integer("tanh"))
-    return mapped<T, T>(
+    return mapped<S, S>(
         call, [](T x) { return T(0.5) * x * (T(1) + tanhOf(T(0.7978845608028654) * (x + T(0.044715) * x * x * x))); });
-  return mapped<T, T>(call, [](T x) { return T(0.5) * x * (T(1) + erfOf(x * T(0.7071067811865476))); });
+  return mapped<S, S>(call, [](T x) { return T(0.5) * x * (T(1) + erfOf(x * T(0.7071067811865476))); });
 }
 
-template <typename T> Prepared mapFloat(const Call &call) {
+template <typename S> Prepared mapFloat(const Call &call) {
+  using T = Widened<S>;
   switch (call.kernel) {
   case KernelId::Neg:
-    return mapped<T, T>(call, [](T x) { return -x; });
+    return mapped<S, S>(call, [](T x) { return -x; });
   case KernelId::Exp:
-    return mapped<T, T>(call, [](T x) { return expOf(x); });
+    return mapped<S, S>(call, [](T x) { return expOf(x); });
   case KernelId::Log:
-    return mapped<T, T>(call, [](T x) { return std::log(x); });
+    return mapped<S, S>(call, [](T x) { return std::log(x); });
   case KernelId::Sqrt:
-    return mapped<T, T>(call, [](T x) { return std::sqrt(x); });
+    return mapped<S, S>(call, [](T x) { return std::sqrt(x); });
   case KernelId::Rsqrt:
-    return mapped<T, T>(call, [](T x) { return T(1) / std::sqrt(x); });
+    return mapped<S, S>(call, [](T x) { return T(1) / std::sqrt(x); });
   case KernelId::Reciprocal:
-    return mapped<T, T>(call, [](T x) { return T(1) / x; });
+    return mapped<S, S>(call, [](T x) { return T(1) / x; });
   case KernelId::Tanh:
-    return mapped<T, T>(call, [](T x) { return tanhOf(x); });
+    return mapped<S, S>(call, [](T x) { return tanhOf(x); });
   case KernelId::Sigmoid:
-    return mapped<T, T>(call, [](T x) { return sigmoidOf(x); });
+    return mapped<S, S>(call, [](T x) { return sigmoidOf(x); });
   case KernelId::Erf:
-    return mapped<T, T>(call, [](T x) { return erfOf(x); });
+    return mapped<S, S>(call, [](T x) { return erfOf(x); });
   case KernelId::Relu:
-    return mapped<T, T>(call, [](T x) { return x < T(0) ? T(0) : x; });
+    return mapped<S, S>(call, [](T x) { return x < T(0) ? T(0) : x; });
   case KernelId::Abs:
-    return mapped<T, T>(call, [](T x) { return std::fabs(x); });
+    return mapped<S, S>(call, [](T x) { return std::fabs(x); });
   case KernelId::Sin:
-    return mapped<T, T>(call, [](T x) { return std::sin(x); });
+    return mapped<S, S>(call, [](T x) { return std::sin(x); });
   case KernelId::Cos:
-    return mapped<T, T>(call, [](T x) { return std::cos(x); });
+    return mapped<S, S>(call, [](T x) { return std::cos(x); });
   case KernelId::Floor:
-    return mapped<T, T>(call, [](T x) { return std::floor(x); });
+    return mapped<S, S>(call, [](T x) { return std::floor(x); });
   case KernelId::Silu:
-    return mapped<T, T>(call, [](T x) { return x * sigmoidOf(x); });
+    return mapped<S, S>(call, [](T x) { return x * sigmoidOf(x); });
   case KernelId::Gelu:
-    return geluOf<T>(call);
+    return geluOf<S>(call);
   case KernelId::IsNan:
-    return mapped<T, uint8_t>(call, [](T x) -> uint8_t { return x != x; });
+    return mapped<S, uint8_t>(call, [](T x) -> uint8_t { return x != x; });
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -99,6 +103,10 @@ Prepared prepareUnary(Call call) {
     return mapFloat<float>(call);
   case DType::F64:
     return mapFloat<double>(call);
+  case DType::BF16:
+    return mapFloat<Bf16>(call);
+  case DType::F16:
+    return mapFloat<_Float16>(call);
   case DType::I64:
     return mapInteger<int64_t>(call);
   case DType::I32:

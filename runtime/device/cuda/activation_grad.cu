@@ -20,10 +20,11 @@ AUTOTP_PAIR(SwigluOp, x *sigmoidOf(x) * second)
 template <typename T, int V>
 __global__ void swigluGradKernel(const T *gate, const T *up, const T *dy, T *dgate, T *dup, int64_t count) {
   const int64_t first = (int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * V;
-  auto one = [](T x, T u, T d, T &dx, T &du) {
-    const T s = sigmoidOf(x);
-    dx = d * u * s * (T(1) + x * (T(1) - s));
-    du = d * x * s;
+  using W = Widened<T>;
+  auto one = [](T gateAt, T upAt, T dyAt, T &dx, T &du) {
+    const W x = widened(gateAt), u = widened(upAt), d = widened(dyAt), s = sigmoidOf(x);
+    dx = Narrowed<T>::from(d * u * s * (W(1) + x * (W(1) - s)));
+    du = Narrowed<T>::from(d * x * s);
   };
   if (first + V > count) {
     for (int64_t i = first; i < count; ++i) {
@@ -64,14 +65,14 @@ template <typename T> Prepared swigluGrad(const Call &call) {
 template <typename T> Prepared prepareFor(const Call &call) {
   switch (call.kernel) {
   case KernelId::ReluGrad:
-    return mapCall(call, ReluGradOp<T>());
+    return mapStored<ReluGradOp, T>(call);
   case KernelId::SiluGrad:
-    return mapCall(call, SiluGradOp<T>());
+    return mapStored<SiluGradOp, T>(call);
   case KernelId::GeluGrad:
-    if (call.args.attributes.integer("tanh")) return mapCall(call, GeluTanhGradOp<T>());
-    return mapCall(call, GeluGradOp<T>());
+    if (call.args.attributes.integer("tanh")) return mapStored<GeluTanhGradOp, T>(call);
+    return mapStored<GeluGradOp, T>(call);
   case KernelId::Swiglu:
-    return mapCall(call, SwigluOp<T>());
+    return mapStored<SwigluOp, T>(call);
   default:
     return swigluGrad<T>(call);
   }
@@ -88,6 +89,8 @@ Prepared prepare(const Call &call) {
     }
   if (first.dtype == DType::F32) return prepareFor<float>(call);
   if (first.dtype == DType::F64) return prepareFor<double>(call);
+  if (first.dtype == DType::BF16) return prepareFor<Bf16>(call);
+  if (first.dtype == DType::F16) return prepareFor<Half>(call);
   return unsupported(call, first.dtype);
 }
 

@@ -50,29 +50,29 @@ template <typename T> struct PowOp : Elementwise<2, T> {
 template <typename T> Prepared arithmetic(const Call &call) {
   switch (call.kernel) {
   case KernelId::Add:
-    return mapCall(call, AddOp<T>());
+    return mapStored<AddOp, T>(call);
   case KernelId::Sub:
-    return mapCall(call, SubOp<T>());
+    return mapStored<SubOp, T>(call);
   case KernelId::Mul:
-    return mapCall(call, MulOp<T>());
+    return mapStored<MulOp, T>(call);
   case KernelId::Div:
-    return mapCall(call, DivOp<T>());
+    return mapStored<DivOp, T>(call);
   case KernelId::Pow:
-    return mapCall(call, PowOp<T>());
+    return mapStored<PowOp, T>(call);
   case KernelId::Max:
-    return mapCall(call, MaxOp<T>());
+    return mapStored<MaxOp, T>(call);
   case KernelId::Min:
-    return mapCall(call, MinOp<T>());
+    return mapStored<MinOp, T>(call);
   case KernelId::Equal:
-    return mapCall(call, EqualOp<T>());
+    return mapStored<EqualOp, T>(call);
   case KernelId::Less:
-    return mapCall(call, LessOp<T>());
+    return mapStored<LessOp, T>(call);
   case KernelId::LessEqual:
-    return mapCall(call, LessEqualOp<T>());
+    return mapStored<LessEqualOp, T>(call);
   case KernelId::Greater:
-    return mapCall(call, GreaterOp<T>());
+    return mapStored<GreaterOp, T>(call);
   case KernelId::GreaterEqual:
-    return mapCall(call, GreaterEqualOp<T>());
+    return mapStored<GreaterEqualOp, T>(call);
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -102,6 +102,10 @@ Prepared prepareBinary(const Call &call) {
     return arithmetic<float>(call);
   case DType::F64:
     return arithmetic<double>(call);
+  case DType::BF16:
+    return arithmetic<Bf16>(call);
+  case DType::F16:
+    return arithmetic<Half>(call);
   case DType::I64:
     return arithmetic<int64_t>(call);
   case DType::I32:

@@ -2,6 +2,8 @@
 /// every result, so that all of them have the same bits.
 #include "runtime/device/cuda/combine.h"
 
+#include "runtime/device/cuda/storage.cuh"
+
 #include <algorithm>
 
 namespace autotp::cuda {
@@ -22,16 +24,17 @@ __device__ inline float4 combined(float4 a, float4 b, Reduce reduce) {
                      combined(a.w, b.w, reduce));
 }
 
-/// Elements [begin, begin + count) of T; results lie `shift` elements lower.
+/// Elements [begin, begin + count) of T; results lie `shift` elements lower. Small floats are added in f32 and rounded
+/// once.
 template <typename T>
 __global__ void combineElements(Operands o, int64_t begin, int64_t count, int64_t shift, Reduce reduce) {
   const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  T total = static_cast<const T *>(o.ins[0])[begin + i];
+  auto total = widened(static_cast<const T *>(o.ins[0])[begin + i]);
   for (int m = 1; m < o.inCount; ++m)
-    total = combined(total, static_cast<const T *>(o.ins[m])[begin + i], reduce);
+    total = combined(total, widened(static_cast<const T *>(o.ins[m])[begin + i]), reduce);
   for (int m = 0; m < o.outCount; ++m)
-    static_cast<T *>(o.outs[m])[begin + i - shift] = total;
+    static_cast<T *>(o.outs[m])[begin + i - shift] = Narrowed<T>::from(total);
 }
 
 template <typename T> Status combineAs(const Operands &o, const Combination &c, int64_t width, cudaStream_t stream) {
@@ -68,6 +71,10 @@ Status combine(const Combination &c, cudaStream_t stream) {
   switch (c.dtype) {
   case DType::F32:
     return isAligned(o, c) ? combineAs<float4>(o, c, 4, stream) : combineAs<float>(o, c, 1, stream);
+  case DType::BF16:
+    return combineAs<Bf16>(o, c, 1, stream);
+  case DType::F16:
+    return combineAs<Half>(o, c, 1, stream);
   case DType::F64:
     return combineAs<double>(o, c, 1, stream);
   case DType::I64:

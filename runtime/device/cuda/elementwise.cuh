@@ -6,6 +6,8 @@
 #include "runtime/device/cuda/kernel_table.h"
 #include "runtime/device/cuda/storage.cuh"
 
+#include <type_traits>
+
 namespace autotp::cuda {
 
 constexpr int kMostOuter = 8; ///< dimensions that are left once neighbours are merged
@@ -169,5 +171,18 @@ template <int Arity, typename T, typename Result = T> struct Elementwise {
   using C = T;
   using R = Result;
 };
+
+/// An Op of what S is widened to, on elements that are stored as S.
+template <typename Op, typename S>
+struct Stored
+    : Elementwise<Op::arity, S, std::conditional_t<std::is_same_v<typename Op::R, Widened<S>>, S, typename Op::R>> {
+  using Result = typename Stored::R;
+  __device__ Result operator()(S a) const { return Narrowed<Result>::from(Op()(widened(a))); }
+  __device__ Result operator()(S a, S b) const { return Narrowed<Result>::from(Op()(widened(a), widened(b))); }
+};
+
+template <template <typename> class Op, typename S> Prepared mapStored(const Call &call) {
+  return mapCall(call, Stored<Op<Widened<S>>, S>());
+}
 
 } // namespace autotp::cuda

@@ -41,17 +41,24 @@ llvm::Expected<Batches> batchesOf(const Call &call, const TensorArg &a, const Te
 }
 
 /// The largest power of two up to 256 that divides an address and all strides from it.
-uint32_t alignmentOf(const void *data, int64_t stride, const Batches &batches, int64_t BatchOffset::*offset) {
-  uint64_t all = reinterpret_cast<uintptr_t>(data) | uint64_t(stride) * sizeof(float) | 256;
+uint32_t alignmentOf(const TensorArg &tensor, int64_t stride, const Batches &batches, int64_t BatchOffset::*offset) {
+  const uint64_t size = sizeOf(tensor.dtype);
+  uint64_t all = reinterpret_cast<uintptr_t>(tensor.data) | uint64_t(stride) * size | 256;
   for (const BatchOffset &call : batches.calls)
-    all |= uint64_t(call.*offset) * sizeof(float);
+    all |= uint64_t(call.*offset) * size;
   return uint32_t(all & (~all + 1));
 }
 
+cudaDataType libraryType(DType dtype) {
+  return dtype == DType::BF16 ? CUDA_R_16BF : dtype == DType::F16 ? CUDA_R_16F : CUDA_R_32F;
+}
+
+/// Sums are f32, whatever the dtype.
 class Product final : public PreparedKernel {
 public:
-  Product(const Call &call, Batches batches, const float *a, const float *b, float *c)
-      : gpu_(call.gpu), batches_(std::move(batches)), workspace_(call.args.workspace), a_(a), b_(b), c_(c) {}
+  Product(const Call &call, Batches batches, TensorArg a, TensorArg b, TensorArg c)
+      : gpu_(call.gpu), batches_(std::move(batches)), workspace_(call.args.workspace), a_(std::move(a)),
+        b_(std::move(b)), c_(std::move(c)) {}
   ~Product() override {
     for (cublasLtMatrixLayout_t layout : {layoutA_, layoutB_, layoutC_})
       if (layout) cublasLtMatrixLayoutDestroy(layout);
@@ -59,7 +66,8 @@ public:
   }
 
   bool open(Sizes z, bool transA, bool transB) {
-    const cublasComputeType_t compute = gpu_.allowsTf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    const bool rounds = gpu_.allowsTf32 && c_.dtype == DType::F32;
+    const cublasComputeType_t compute = rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     const cublasOperation_t operations[] = {CUBLAS_OP_N, CUBLAS_OP_T};
     note(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F));
     setOperation(CUBLASLT_MATMUL_DESC_TRANSA, operations[transB]); // B comes first
@@ -74,9 +82,9 @@ public:
   Status run() override {
     const float one = 1, none = 0;
     for (const BatchOffset &at : batches_.calls) {
-      float *c = c_ + at.c;
-      if (cublasLtMatmul(gpu_.products, description_, &one, b_ + at.b, layoutB_, a_ + at.a, layoutA_, &none, c,
-                         layoutC_, c, layoutC_, &algorithm_, workspace_.data(), workspace_.size(),
+      void *c = addressOf(c_, at.c);
+      if (cublasLtMatmul(gpu_.products, description_, &one, addressOf(b_, at.b), layoutB_, addressOf(a_, at.a),
+                         layoutA_, &none, c, layoutC_, c, layoutC_, &algorithm_, workspace_.data(), workspace_.size(),
                          gpu_.compute) != CUBLAS_STATUS_SUCCESS)
         return Status::LibraryFailed;
     }
@@ -84,6 +92,9 @@ public:
   }
 
 private:
+  static void *addressOf(const TensorArg &tensor, int64_t element) {
+    return tensor.as<char>() + element * int64_t(sizeOf(tensor.dtype));
+  }
   void note(cublasStatus_t status) { isSound_ = isSound_ && status == CUBLAS_STATUS_SUCCESS; }
 
   void setOperation(cublasLtMatmulDescAttributes_t which, cublasOperation_t operation) {
@@ -92,7 +103,8 @@ private:
 
   void describe(cublasLtMatrixLayout_t &layout, int64_t rows, int64_t columns, int64_t stride) {
     const int32_t count = int32_t(batches_.count);
-    if (isSound_) note(cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, uint64_t(rows), uint64_t(columns), rows));
+    if (isSound_)
+      note(cublasLtMatrixLayoutCreate(&layout, libraryType(c_.dtype), uint64_t(rows), uint64_t(columns), rows));
     if (isSound_)
       note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
     if (isSound_)
@@ -135,8 +147,7 @@ private:
   Gpu &gpu_;
   Batches batches_;
   std::span<std::byte> workspace_;
-  const float *a_, *b_;
-  float *c_;
+  TensorArg a_, b_, c_; ///< of one dtype
   cublasLtMatmulDesc_t description_ = nullptr;
   cublasLtMatrixLayout_t layoutA_ = nullptr, layoutB_ = nullptr, layoutC_ = nullptr;
   cublasLtMatmulAlgo_t algorithm_{};
@@ -153,7 +164,9 @@ void foldRows(TensorArg &a, TensorArg &c, Sizes &z) {
 Prepared prepareMatMul(const Call &call) {
   if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&a, &b, &c})) return taken(error);
+  if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
+  for (const TensorArg *tensor : {&b, &c})
+    if (llvm::Error error = expectDType(call, *tensor, a.dtype, "an operand or result")) return taken(error);
   if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
     return mistake(call, "its operands need two dimensions");
   const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
@@ -164,7 +177,7 @@ Prepared prepareMatMul(const Call &call) {
     return mistake(call, "its result is of another shape");
   if (c.elements() == 0) return nothingToDo();
   if (z.k == 0) // a sum over nothing
-    return ready([to = c.data, bytes = size_t(c.elements()) * sizeof(float), stream = call.stream()] {
+    return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype), stream = call.stream()] {
       return cudaMemsetAsync(to, 0, bytes, stream) == cudaSuccess ? Status::Ok : Status::LibraryFailed;
     });
   if (b.shape.size() == 2 && !transA) {
@@ -174,7 +187,7 @@ Prepared prepareMatMul(const Call &call) {
   llvm::Expected<Batches> batches = batchesOf(call, a, b, c, z);
   if (!batches) return batches.takeError();
   if (batches->count > INT32_MAX) return mistake(call, "has more batches than cuBLASLt can take");
-  auto product = std::make_unique<Product>(call, std::move(*batches), a.as<float>(), b.as<float>(), c.as<float>());
+  auto product = std::make_unique<Product>(call, std::move(*batches), a, b, c);
   if (!product->open(z, transA, transB)) return mistake(call, "cuBLASLt has no algorithm for it");
   return product;
 }

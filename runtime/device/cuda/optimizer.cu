@@ -158,6 +158,7 @@ template <int V> __global__ void adamKernel(Adam t, Segments decaying) {
     keeping = float(1 - rate * t.decay);
   }
   __syncthreads();
+  if (*t.scale != *t.scale) return; // the step is skipped
   const float scale = *t.scale, beta1 = float(t.beta1), beta2 = float(t.beta2), epsilon = float(t.epsilon);
   const int64_t begin = int64_t(blockIdx.x) * kAdamTile, end = min(begin + kAdamTile, t.n);
   const int64_t first = decaying.before(begin);
@@ -204,10 +205,37 @@ Prepared prepareAdamW(const Call &call) {
   });
 }
 
+__global__ void lossScaleKernel(const float *scale, const float *norm, const float *step, float *toScale, float *toStep,
+                                float *state, float window) {
+  const bool isGood = *norm - *norm == 0;
+  *toScale = isGood ? *scale : NAN;
+  *toStep = *step - state[2];
+  float lossScale = isGood ? state[0] : state[0] > 2 ? state[0] / 2 : 1.0f, good = isGood ? state[1] + 1 : 0.0f;
+  if (!isGood) state[2] += 1;
+  if (good >= window) {
+    lossScale = lossScale * 2 < kLargestLossScale ? lossScale * 2 : kLargestLossScale;
+    good = 0;
+  }
+  state[0] = lossScale;
+  state[1] = good;
+}
+
+Prepared prepareLossScale(const Call &call) {
+  if (llvm::Error error = checkLossScale(call)) return taken(error);
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),
+                toScale = out[1].as<float>(), toStep = out[2].as<float>(), state = out[0].as<float>(),
+                window = float(call.args.attributes.integer("window")), stream = call.stream()] {
+    return launch(lossScaleKernel, {dim3(1), dim3(1)}, stream, scale, norm, step, toScale, toStep, state, window);
+  });
+}
+
 constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
                                {KernelId::SumSquares, prepareSumSquares},
                                {KernelId::GradScale, prepareGradScale},
-                               {KernelId::AdamW, prepareAdamW}};
+                               {KernelId::AdamW, prepareAdamW},
+                               {KernelId::LossScale, prepareLossScale}};
 
 } // namespace
 

@@ -39,6 +39,9 @@ __host__ __device__ inline float widened(Half x) {
 __host__ __device__ inline uint8_t widened(Truth x) { return x.value != 0; }
 template <typename T> __host__ __device__ T widened(T x) { return x; }
 
+/// What is computed in where elements of S are stored.
+template <typename S> using Widened = decltype(widened(S()));
+
 template <typename R> struct Narrowed {
   template <typename W> __host__ __device__ static R from(W x) { return static_cast<R>(x); }
 };

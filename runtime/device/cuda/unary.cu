@@ -40,40 +40,40 @@ struct NotOp : Elementwise<1, uint8_t> {
 template <typename T> Prepared mapFloat(const Call &call) {
   switch (call.kernel) {
   case KernelId::Neg:
-    return mapCall(call, NegOp<T>());
+    return mapStored<NegOp, T>(call);
   case KernelId::Exp:
-    return mapCall(call, ExpOp<T>());
+    return mapStored<ExpOp, T>(call);
   case KernelId::Log:
-    return mapCall(call, LogOp<T>());
+    return mapStored<LogOp, T>(call);
   case KernelId::Sqrt:
-    return mapCall(call, SqrtOp<T>());
+    return mapStored<SqrtOp, T>(call);
   case KernelId::Rsqrt:
-    return mapCall(call, RsqrtOp<T>());
+    return mapStored<RsqrtOp, T>(call);
   case KernelId::Reciprocal:
-    return mapCall(call, ReciprocalOp<T>());
+    return mapStored<ReciprocalOp, T>(call);
   case KernelId::Tanh:
-    return mapCall(call, TanhOp<T>());
+    return mapStored<TanhOp, T>(call);
   case KernelId::Sigmoid:
-    return mapCall(call, SigmoidOp<T>());
+    return mapStored<SigmoidOp, T>(call);
   case KernelId::Erf:
-    return mapCall(call, ErfOp<T>());
+    return mapStored<ErfOp, T>(call);
   case KernelId::Relu:
-    return mapCall(call, ReluOp<T>());
+    return mapStored<ReluOp, T>(call);
   case KernelId::Abs:
-    return mapCall(call, AbsOp<T>());
+    return mapStored<AbsOp, T>(call);
   case KernelId::Sin:
-    return mapCall(call, SinOp<T>());
+    return mapStored<SinOp, T>(call);
   case KernelId::Cos:
-    return mapCall(call, CosOp<T>());
+    return mapStored<CosOp, T>(call);
   case KernelId::Floor:
-    return mapCall(call, FloorOp<T>());
+    return mapStored<FloorOp, T>(call);
   case KernelId::Silu:
-    return mapCall(call, SiluOp<T>());
+    return mapStored<SiluOp, T>(call);
   case KernelId::Gelu:
-    if (call.args.attributes.integer("tanh")) return mapCall(call, GeluTanhOp<T>());
-    return mapCall(call, GeluOp<T>());
+    if (call.args.attributes.integer("tanh")) return mapStored<GeluTanhOp, T>(call);
+    return mapStored<GeluOp, T>(call);
   case KernelId::IsNan:
-    return mapCall(call, IsNanOp<T>());
+    return mapStored<IsNanOp, T>(call);
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -109,6 +109,10 @@ Prepared prepareUnary(const Call &call) {
     return mapFloat<float>(call);
   case DType::F64:
     return mapFloat<double>(call);
+  case DType::BF16:
+    return mapFloat<Bf16>(call);
+  case DType::F16:
+    return mapFloat<Half>(call);
   case DType::I64:
     return mapInteger<int64_t>(call);
   case DType::I32:

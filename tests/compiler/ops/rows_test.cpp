@@ -40,6 +40,7 @@ TEST(Rows, WithoutGradient) {
                                              "layer_norm_grad",
                                              "less",
                                              "less_equal",
+                                             "loss_scale",
                                              "not",
                                              "or",
                                              "reduce_scatter",

@@ -146,6 +146,21 @@ TEST(DeepSpeedConfig, TheTutorialsExample) {
   EXPECT_EQ(options.step.optimizer.lr, 2e-5);
   EXPECT_EQ(options.step.optimizer.beta2, 0.99);
   EXPECT_EQ(options.step.optimizer.epsilon, 1e-8);
+  EXPECT_FALSE(options.dtype); // as the model's own
+}
+
+TEST(DeepSpeedConfig, Precision) {
+  CompileOptions bf16;
+  EXPECT_EQ(readConfig(R"({"bf16": {"enabled": true}, "fp16": {"enabled": "auto"}})", bf16), "");
+  EXPECT_EQ(bf16.dtype, DType::BF16);
+  CompileOptions fp16;
+  EXPECT_EQ(readConfig(R"({"fp16": {"enabled": true, "loss_scale": 0, "initial_scale_power": 12,
+                                    "loss_scale_window": 500, "hysteresis": 1, "min_loss_scale": 1}})",
+                       fp16),
+            "");
+  EXPECT_EQ(fp16.dtype, DType::F16);
+  EXPECT_EQ(fp16.step.lossScale.initial, 4096);
+  EXPECT_EQ(fp16.step.lossScale.window, 500);
 }
 
 TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
@@ -156,6 +171,11 @@ TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
          "'zero_optimization.offload_optimizer' is not honoured"},
         {R"({"optimizer": {"type": "Lion"}})", "'optimizer.type' is not AdamW"},
         {R"({"scheduler": {"type": "WarmupLR"}})", "'scheduler' is not honoured"},
+        {R"({"bf16": true})", "'bf16' is no object"},
+        {R"({"bf16": {"enabled": true}, "fp16": {"enabled": true}})", "'fp16.enabled' is true, and bf16"},
+        {R"({"fp16": {"enabled": true, "loss_scale": 128}})", "'fp16.loss_scale' is not 0"},
+        {R"({"fp16": {"enabled": true, "hysteresis": 2}})", "'fp16.hysteresis' is not 1"},
+        {R"({"fp16": {"enabled": true, "auto_cast": true}})", "'fp16.auto_cast' is not honoured"},
         {R"({"gradient_clipping": "much"})", "'gradient_clipping' is out of range, or no number"},
         {R"([])", "it is no JSON object"},
         {R"({)", "it is no JSON"}}) {

@@ -1,0 +1,157 @@
+#include "passes/train/lower_precision.h"
+
+#include "compiler/ops/op_def.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace autotp {
+namespace {
+
+bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
+
+/// The same numbers in another float; what is finite stays finite, as masks of -FLT_MAX must.
+Tensor converted(const Tensor &tensor, DType dtype) {
+  Array array = toArray(tensor);
+  array.type.dtype = dtype;
+  const double largest = dtype == DType::F16 ? 65504.0 : 0x1.fep127;
+  for (double &value : array.data)
+    if (isSmall(dtype) && std::isfinite(value)) value = std::clamp(value, -largest, largest);
+  return toTensor(array);
+}
+
+class Lowering {
+public:
+  Lowering(Graph &graph, DType low) : g_(graph), low_(low) {}
+
+  void lowerForward() {
+    for (const ParameterInfo &parameter : g_.parameters)
+      if (g_.type(parameter.value).dtype == DType::F32) g_.value(parameter.value).type.dtype = low_;
+    findWhatLeadsToProducts();
+    for (NodeId id : g_.order())
+      run(id, wantedBy(id));
+    for (Output &output : g_.outputs) // a loss that is itself a product
+      if (g_.type(output.value).dtype == low_)
+        output.value = Builder(g_).makeTyped("cast", {output.value}, Type{DType::F32, g_.type(output.value).shape});
+    g_.removeDead();
+  }
+
+  void lowerBackward() {
+    for (NodeId id : g_.order()) {
+      const Node &node = g_.node(id);
+      bool hasSmall = llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
+      if (!node.backward || opOf(node).precision != Precision::Full || !hasSmall) continue;
+      const llvm::SmallVector<ValueId, 2> results = node.results;
+      llvm::SmallVector<DType, 2> before;
+      for (ValueId result : results)
+        before.push_back(g_.type(result).dtype);
+      run(id, DType::F32);
+      for (size_t j = 0; j < results.size(); ++j)
+        if (before[j] == low_) castAllUses(results[j], g_.node(id).next);
+    }
+    for (Output &output : g_.outputs) {
+      const Node *last = g_.producer(output.value);
+      bool isNarrowed = last && last->is("cast") && g_.type(output.value).dtype == low_;
+      if (isNarrowed && g_.type(last->operands[0]).dtype == DType::F32) output.value = last->operands[0];
+    }
+    g_.removeDead();
+  }
+
+private:
+  void findWhatLeadsToProducts() {
+    leadsToProduct_.assign(g_.numNodes(), false);
+    std::vector<NodeId> order = g_.order();
+    for (NodeId id : llvm::reverse(order))
+      for (ValueId result : g_.node(id).results)
+        for (const Use &use : g_.value(result).uses)
+          if (leadsToProduct_[use.node] || opOf(g_.node(use.node)).precision == Precision::Low)
+            leadsToProduct_[id] = true;
+  }
+
+  DType wantedBy(NodeId id) const {
+    const Node &node = g_.node(id);
+    switch (opOf(node).precision) {
+    case Precision::Low:
+      return low_;
+    case Precision::Full:
+      return DType::F32;
+    case Precision::Follows:
+      break;
+    }
+    bool hasSmall = llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
+    return hasSmall && leadsToProduct_[id] ? low_ : DType::F32;
+  }
+
+  bool isOther(ValueId value, DType wanted) const {
+    DType dtype = g_.type(value).dtype;
+    return dtype != wanted && (dtype == DType::F32 || dtype == low_);
+  }
+
+  /// The node in floats of `wanted`; its results as well.
+  void run(NodeId id, DType wanted) {
+    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
+      if (ValueId operand = g_.node(id).operands[k]; isOther(operand, wanted))
+        g_.setOperand(id, k, cast(operand, wanted, id));
+    for (ValueId result : g_.node(id).results)
+      if (isOther(result, wanted)) g_.value(result).type.dtype = wanted;
+  }
+
+  /// One cast of a value serves all its uses: the first comes before the others.
+  ValueId cast(ValueId value, DType wanted, NodeId before) {
+    auto [at, isNew] = casts_.try_emplace({value, uint8_t(wanted)}, kNone);
+    if (!isNew) return at->second;
+    const Value &from = g_.value(value);
+    if (from.kind == ValueKind::Constant && from.contents)
+      return casts_[{value, uint8_t(wanted)}] = g_.addConstant(from.name, converted(*from.contents, wanted));
+    Builder b(g_, before);
+    b.origin = g_.node(before).origin;
+    b.backward = g_.node(before).backward;
+    return casts_[{value, uint8_t(wanted)}] = b.makeTyped("cast", {value}, Type{wanted, g_.type(value).shape});
+  }
+
+  void castAllUses(ValueId value, NodeId before) {
+    const Node &producer = *g_.producer(value);
+    Builder b(g_, before);
+    b.origin = producer.origin;
+    b.backward = true;
+    ValueId placeholder = g_.addConstant("placeholder", scalarTensor(low_, 0));
+    g_.replaceAllUses(value, placeholder);
+    g_.replaceAllUses(placeholder, b.makeTyped("cast", {value}, Type{low_, g_.type(value).shape}));
+  }
+
+  Graph &g_;
+  DType low_;
+  std::vector<bool> leadsToProduct_;                           ///< by NodeId
+  llvm::DenseMap<std::pair<ValueId, uint8_t>, ValueId> casts_; // looked up only, never walked
+};
+
+} // namespace
+
+DType raisePrecision(Graph &graph) {
+  int64_t elements[256] = {};
+  for (const ParameterInfo &parameter : graph.parameters)
+    elements[uint8_t(graph.type(parameter.value).dtype)] += graph.type(parameter.value).elements();
+  DType most = DType::F32;
+  for (DType dtype : {DType::BF16, DType::F16})
+    if (elements[uint8_t(dtype)] > elements[uint8_t(most)]) most = dtype;
+  for (ValueId id = 0; id < graph.numValues(); ++id) {
+    Value &value = graph.value(id);
+    if (!isSmall(value.type.dtype)) continue;
+    value.type.dtype = DType::F32;
+    if (value.contents) value.contents = converted(*value.contents, DType::F32);
+  }
+  return most;
+}
+
+void lowerPrecision(Graph &graph, DType dtype) {
+  if (isSmall(dtype)) Lowering(graph, dtype).lowerForward();
+}
+
+void lowerGradients(Graph &graph, DType dtype) {
+  if (isSmall(dtype)) Lowering(graph, dtype).lowerBackward();
+}
+
+} // namespace autotp

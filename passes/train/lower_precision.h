@@ -1,0 +1,24 @@
+/// \file In which floats a model trains: passes on the global graph, around differentiate.
+/// Before:  %n = rms_norm(%x: f32, %scale: f32);          %y = matmul(%n, %w: f32)
+/// After:   %n = rms_norm(cast(%x: bf16), cast(%scale: bf16)) : f32;   %y = matmul(cast(%n), %w: bf16) : bf16
+/// What each operator runs in is a fact of its row (Precision of compiler/ops/op_def.h). After the last product comes
+/// the loss: all of it runs in f32. f64 stays as it is, and inputs keep their dtype.
+#pragma once
+
+#include "compiler/ir/graph.h"
+
+namespace autotp {
+
+/// A model that was exported in bf16 or f16 becomes the same graph in f32, so that every pass sees one form of it.
+/// Returns what most of its parameters were in.
+DType raisePrecision(Graph &graph);
+
+/// Parameters and what is computed from them become `dtype`; F32: nothing changes. A parameter's contents stay f32:
+/// the master weights begin there.
+void lowerPrecision(Graph &graph, DType dtype);
+
+/// The same for the backward: gradients have the dtypes of their values, and operators that need f32 get casts. A
+/// parameter's gradient that was computed in f32 is handed on in f32.
+void lowerGradients(Graph &graph, DType dtype);
+
+} // namespace autotp

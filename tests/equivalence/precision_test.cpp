@@ -1,0 +1,131 @@
+// Training in bf16 and in f16 against training in f32, and what the loss scale of f16 does.
+#include "runtime/base/error.h"
+#include "tests/equivalence/fixture.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace autotp::test {
+namespace {
+
+const char *const kFixture = "llama";
+const Mesh kMeshes[] = {{1, 1, 0, 1}, {2, 1, 0, 1}, {2, 2, 2, 1}};
+
+/// A text to learn from, in a file while it lives: the recorded batches last five steps, and random tokens teach
+/// nothing. Its sentences are put together from few words, so that the loss falls far within fifty steps.
+class Text {
+public:
+  Text() {
+    static constexpr const char *kWords[] = {"the ",  "small ", "model ",  "reads ", "a ",    "long ",
+                                             "text ", "and ",   "learns ", "every ", "word ", "of it. "};
+    int file = 0;
+    EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("autotp-precision", "txt", file, path_));
+    llvm::raw_fd_ostream os(file, true);
+    uint64_t state = 1;
+    for (int i = 0; i < 4000; ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      os << kWords[(state >> 40) % std::size(kWords)];
+    }
+  }
+  ~Text() { llvm::sys::fs::remove(path_); }
+  std::string path() const { return path_.str().str(); }
+
+private:
+  llvm::SmallString<128> path_;
+};
+
+Trained trained(DType dtype, const Mesh &mesh, int64_t steps, const std::string &data, LossScaleOptions scale = {},
+                double lr = 1e-3) {
+  Expected expected = readExpected(kFixture);
+  expected.steps = steps;
+  expected.optimizer.lr = lr;
+  llvm::Expected<Trained> run = train(kFixture, expected, mesh, {.dtype = dtype, .lossScale = scale, .data = data});
+  if (run) return std::move(*run);
+  ADD_FAILURE() << nameOf(dtype).str() << " " << mesh.text() << ": " << describe(run.takeError());
+  return {};
+}
+
+/// The largest relative distance of two loss curves; infinite where one is shorter.
+double distance(const Trained &a, const Trained &b) {
+  if (a.losses.empty() || a.losses.size() != b.losses.size()) return INFINITY;
+  double most = 0;
+  for (size_t i = 0; i < a.losses.size(); ++i)
+    most = std::max(most, std::fabs(a.losses[i] / b.losses[i] - 1));
+  return most;
+}
+
+TEST(Precision, FiftyStepsFollowF32) {
+  Text text;
+  const Trained full = trained(DType::F32, kMeshes[0], 50, text.path());
+  ASSERT_EQ(full.losses.size(), 50u);
+  EXPECT_LT(full.losses.back(), 0.6 * full.losses.front()); // a curve, and no plain
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    Trained first;
+    for (const Mesh &mesh : kMeshes) {
+      const Trained run = trained(dtype, mesh, 50, text.path());
+      const double off = distance(run, full);
+      llvm::outs() << nameOf(dtype) << " " << mesh.text() << ": within " << off * 100 << "% of f32\n";
+      EXPECT_LT(off, 0.01) << nameOf(dtype).str() << " " << mesh.text();
+      if (first.losses.empty()) first = run;
+      // Ranks round their parts of a sum, and then the sum: as far off as one rank's roundings are.
+      EXPECT_LT(distance(run, first), 0.005) << nameOf(dtype).str() << " " << mesh.text();
+    }
+  }
+}
+
+TEST(Precision, EveryStageAndAccumulation) {
+  Expected expected = readExpected(kFixture);
+  for (DType dtype : {DType::BF16, DType::F16})
+    for (const Mesh &mesh :
+         {Mesh{1, 2, 0, 2}, Mesh{1, 2, 1, 1}, Mesh{1, 2, 2, 2}, Mesh{4, 1, 2, 1}, Mesh{3, 2, 2, 1}}) {
+      const Trained run = trained(dtype, mesh, 5, "");
+      ASSERT_EQ(run.losses.size(), 5u);
+      for (size_t i = 0; i < 5; ++i)
+        EXPECT_NEAR(run.losses[i] / expected.losses[i], 1, 2e-3) << nameOf(dtype).str() << " " << mesh.text();
+      // Bounds of bf16: a weight's gradient is a sum of products that were rounded to 8 bits.
+      for (const auto &[name, gradient] : expected.gradients) {
+        double off = 0, size = 0;
+        const std::vector<double> &own = run.gradients.at(name);
+        for (size_t i = 0; i < gradient.size(); ++i) {
+          off += (own[i] - gradient[i]) * (own[i] - gradient[i]);
+          size += gradient[i] * gradient[i];
+        }
+        EXPECT_LT(std::sqrt(off), 0.05 * std::sqrt(size) + 1e-4 * expected.gradientNorm) << name << " " << mesh.text();
+      }
+    }
+}
+
+TEST(Precision, RepeatedRunsAreBitIdentical) {
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    const Trained first = trained(dtype, {2, 2, 2, 1}, 5, ""), second = trained(dtype, {2, 2, 2, 1}, 5, "");
+    EXPECT_EQ(first.losses, second.losses);
+    EXPECT_EQ(first.weights, second.weights);
+    EXPECT_FALSE(first.weights.empty());
+  }
+}
+
+/// Gradients times 2^40 are infinite in f16. All ranks' parts of all weights are as they were, and so are their
+/// moments: once the scale is small enough, training goes on as if the skipped steps had not been.
+TEST(Precision, AnOverflowIsSkippedByAllRanksAlike) {
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{2, 2, 0, 1}}) {
+    const double huge = std::ldexp(1.0, 40);
+    const Trained before = trained(DType::F32, mesh, 1, "", {}, 0),
+                  run = trained(DType::F16, mesh, 3, "", {huge, 2000});
+    EXPECT_EQ(run.lossScales, (std::vector<double>{huge / 2, huge / 4, huge / 8})) << mesh.text();
+    EXPECT_FALSE(run.weights.empty());
+    EXPECT_EQ(run.weights, before.weights) << mesh.text();
+  }
+}
+
+TEST(Precision, TheScaleComesDownAndGoesUp) {
+  const Trained run = trained(DType::F16, {2, 2, 2, 1}, 5, "", {1024, 2});
+  EXPECT_EQ(run.lossScales, (std::vector<double>{1024, 2048, 2048, 4096, 4096}));
+  EXPECT_TRUE(trained(DType::BF16, {1, 1, 0, 1}, 1, "").lossScales.empty());
+}
+
+} // namespace
+} // namespace autotp::test
