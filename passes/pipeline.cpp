@@ -20,6 +20,8 @@
 #include "passes/shard/place_reductions.h"
 #include "runtime/base/error.h"
 
+#include <chrono>
+
 namespace autotp {
 namespace {
 
@@ -190,6 +192,24 @@ std::vector<std::string> passNames() {
   return names;
 }
 
+CertifyOptions certifyOptions(const StepOptions &step) {
+  const OptimizerOptions &o = step.optimizer;
+  return {step.tp,   step.dp,   step.gradAccum, o.beta1, o.beta2,
+          o.epsilon, o.weightDecay, o.clipGradNorm, o.decaysAll};
+}
+
+static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
+  std::vector<const plan::Program *> byTp;
+  for (const plan::Program &program : compiled.emitted)
+    byTp.push_back(&program);
+  const auto begin = std::chrono::steady_clock::now();
+  llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step));
+  compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!certificate) return certificate.takeError();
+  compiled.certificate = *certificate;
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
@@ -201,6 +221,8 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;
+  if (options.verify && !compiled.emitted.empty())
+    if (llvm::Error error = certifyAll(compiled, options)) return error;
   return compiled;
 }
 

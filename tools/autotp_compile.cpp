@@ -67,6 +67,8 @@ static cl::opt<bool>
 static cl::opt<std::string>
     weights("weights", cl::desc("copy (default) the model's weights into the plan, or none[:seed]: random ones"),
             cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
+static cl::opt<bool> noVerify("no-verify", cl::desc("do not prove the plan against the model's graph"),
+                              cl::cat(category));
 static cl::opt<std::string> printAfter("print-after", cl::desc("print the graph after a pass, or after all"),
                                        cl::value_desc("PASS|all"), cl::cat(category));
 static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass and write no plan"),
@@ -114,6 +116,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.lossOutput = lossOutput;
   o.retie = !noRetie && weights == "copy";
   o.recognise = !noRecognise;
+  o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
   o.memory.device = device;
@@ -131,6 +134,9 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
   autotp::printSummary(*compiled, options, outs());
+  if (compiled->certificate)
+    outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled->certificate->steps,
+                      compiled->certificate->programs, compiled->certifySeconds);
   if (Error error =
           autotp::writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, output))
     return error;

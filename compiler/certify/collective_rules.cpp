@@ -1,0 +1,152 @@
+#include "compiler/certify/collective_rules.h"
+
+#include "compiler/certify/squares.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
+
+namespace autotp {
+namespace {
+
+using Contents = llvm::SmallVector<const Content *, 8>;
+
+bool isAll(const plan::Group &group, int64_t n) {
+  if (group.coordinates_size() != n) return false;
+  for (int c = 0; c < group.coordinates_size(); ++c)
+    if (group.coordinates(c) != uint32_t(c)) return false;
+  return true;
+}
+
+bool isEmptyMaximum(const Content &content) {
+  return content.kind == Content::Kind::Constant && content.data.empty() && content.fill == -HUGE_VAL;
+}
+
+/// What an all-reduce leaves on every member; null: it reduces what is not pending, or not all of it.
+const Content *reduced(Proof &proof, llvm::ArrayRef<const Content *> contents, Pending kind, std::string &why) {
+  const Content *model = nullptr;
+  std::vector<Part> parts;
+  bool areWhole = true;
+  for (const Content *content : contents) {
+    if (kind == Pending::Sum ? content->isZero() : isEmptyMaximum(*content)) continue;
+    why = "a member has " + describe(*content, proof.values, proof.lists);
+    if (content->kind != Content::Kind::Value || content->isUpdated) return nullptr;
+    if (content->pending != Pending::None && content->pending != kind) return nullptr;
+    if (!model) model = content;
+    if (content->root != model->root || content->lists != model->lists ||
+        content->isAccumulated != model->isAccumulated || content->isSummedOverDp != model->isSummedOverDp) {
+      why += ", another " + describe(*model, proof.values, proof.lists);
+      return nullptr;
+    }
+    areWhole &= content->pending == Pending::None;
+    for (Part &part : proof.moves.partsOf(*content))
+      parts.push_back(std::move(part));
+  }
+  if (!model) return contents[0];
+  if (kind == Pending::Max && areWhole) return model;
+  std::string what = describe(*model, proof.values, proof.lists);
+  if (!proof.contributions.isComplete(parts, model->lists, kind, why)) {
+    why = "of " + what + ", " + why;
+    return nullptr;
+  }
+  Content whole = *model;
+  whole.pending = Pending::None;
+  whole.parts.clear();
+  return proof.store.add(std::move(whole));
+}
+
+const Content *reducedSquares(Proof &proof, llvm::ArrayRef<const Content *> contents, bool overDp, std::string &why) {
+  if (!countEachOnce(proof, contents, overDp, why)) return nullptr;
+  Content all;
+  all.kind = Content::Kind::Squares;
+  all.bytes = sizeOf(DType::F32);
+  all.isComplete = true;
+  return proof.store.add(std::move(all));
+}
+
+llvm::Error reduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
+  Contents contents;
+  for (const Member &member : members) {
+    llvm::Expected<const Content *> content = member.coordinate->tensor(member.step->collective().operand());
+    if (!content) return content.takeError();
+    contents.push_back(*content);
+  }
+  if (llvm::all_of(contents, [](const Content *content) { return !content; })) return llvm::Error::success();
+  if (llvm::is_contained(contents, nullptr)) return problem("", "some of its members have nothing to reduce");
+  const plan::CollectiveKind kind = members[0].step->collective().kind();
+  const bool overDp = group.axis() == plan::WORLD && proof.options.dp > 1;
+  const bool isScattered = kind == plan::REDUCE_SCATTER_SUM;
+  std::string why;
+  const Content *result = nullptr;
+  if (contents[0]->kind == Content::Kind::Squares && kind == plan::ALL_REDUCE_SUM &&
+      int64_t(members.size()) == proof.options.tp)
+    result = reducedSquares(proof, contents, overDp, why);
+  else if (overDp)
+    why = "only the norm is reduced over all ranks";
+  else
+    result = reduced(proof, contents, kind == plan::ALL_REDUCE_MAX ? Pending::Max : Pending::Sum, why);
+  if (!result) return problem("", "its group does not make a whole: " + why, "compile the plan again");
+  uint64_t begin = 0;
+  for (const Member &member : members) {
+    const plan::TensorRef &ref = member.step->collective().result();
+    const uint64_t bytes = uint64_t(elementsOf(ref)) * sizeOf(DType(ref.dtype()));
+    member.coordinate->write(ref, Piece{result, begin, bytes});
+    if (isScattered) begin += bytes;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error gather(llvm::ArrayRef<Member> members) {
+  std::vector<Piece> all;
+  for (const Member &member : members) {
+    llvm::Expected<std::vector<Piece>> held = member.coordinate->pieces(member.step->collective().operand());
+    if (!held) return held.takeError();
+    all.insert(all.end(), held->begin(), held->end());
+  }
+  for (const Member &member : members)
+    member.coordinate->write(member.step->collective().result(), all);
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error executeCollective(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
+  const Member &first = members[0];
+  llvm::Error error = llvm::Error::success();
+  if (group.axis() == plan::WORLD && !isAll(group, proof.options.tp * proof.options.dp))
+    error = llvm::joinErrors(std::move(error), problem("", "its group is not all ranks in order"));
+  else if (first.step->collective().kind() == plan::ALL_GATHER && group.axis() == plan::TP)
+    error = llvm::joinErrors(std::move(error), gather(members));
+  else if (first.step->collective().kind() <= plan::REDUCE_SCATTER_SUM)
+    error = llvm::joinErrors(std::move(error), reduce(proof, members, group));
+  else
+    error = llvm::joinErrors(std::move(error), problem("", "no rule knows what it leaves"));
+  return error ? first.coordinate->at(*first.step, std::move(error)) : llvm::Error::success();
+}
+
+/// All dp ranks run this program, so the members hold the same, each for its own part of the batch.
+llvm::Error Coordinate::collectiveOverDp(const plan::Collective &c) {
+  const int64_t dp = proof_.options.dp;
+  if (!isAll(program_.groups(int(c.group())), dp)) return problem("", "its group is not all dp ranks in order");
+  for (int64_t count : c.counts())
+    if (count != c.counts(0)) return problem("", "its dp ranks have parts of different sizes");
+  llvm::Expected<Flat> held = flat(c.operand());
+  if (!held) return held.takeError();
+  if (c.kind() == plan::ALL_GATHER) {
+    if (!held->isSliced && dp > 1) return problem("", "it gathers what every dp rank has whole");
+    held->isSliced = false;
+    return writeFlat(c.result(), *held);
+  }
+  if (c.kind() != plan::ALL_REDUCE_SUM && c.kind() != plan::REDUCE_SCATTER_SUM)
+    return problem("", "no rule knows what it leaves");
+  if (held->isSliced) return problem("", "it adds slices of different elements");
+  for (Piece &piece : held->image) {
+    const Content *content = proof_.after(piece.content, Proof::Step::SumOverDp);
+    if (!content)
+      return problem("", "it sums over dp " + describe(*piece.content, proof_.values, proof_.lists));
+    piece.content = content;
+  }
+  held->isSliced = c.kind() == plan::REDUCE_SCATTER_SUM && dp > 1;
+  return writeFlat(c.result(), *held);
+}
+
+} // namespace autotp

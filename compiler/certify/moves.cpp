@@ -1,0 +1,324 @@
+#include "compiler/certify/moves.h"
+
+#include "runtime/base/indexed.h"
+
+namespace autotp {
+
+std::optional<Lists> Moves::inView(const View &view, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> local) {
+  Lists positions;
+  for (auto [d, list] : indexed(lists)) {
+    std::optional<ListId> at = lists_.positionsIn(list, view.window[d]);
+    if (!at) return std::nullopt;
+    positions.push_back(*at);
+  }
+  std::optional<Lists> folded = lists_.refold(view.sizes, positions, view.shape, local);
+  if (folded)
+    for (auto [d, list] : indexed(*folded))
+      if (lists_.isFree(list) && lists_.length(list) == view.shape[d]) list = lists_.whole(view.shape[d]);
+  return folded;
+}
+
+std::optional<Lists> Moves::spansInView(const View &view, llvm::ArrayRef<ListId> spans) {
+  Lists all;
+  if (llvm::all_of(spans, [](ListId span) { return span == kWholeSpan; })) {
+    all.assign(view.shape.size(), kWholeSpan);
+    return all;
+  }
+  for (auto [d, span] : indexed(spans))
+    all.push_back(span == kWholeSpan ? view.window[d] : lists_.intersection(span, view.window[d]));
+  std::optional<Lists> folded = inView(view, all, {});
+  if (folded)
+    for (auto [d, list] : indexed(*folded))
+      if (lists_.isWhole(list, view.shape[d])) list = kWholeSpan;
+  return folded;
+}
+
+std::vector<Part> Moves::partsOf(const Content &content) const {
+  if (content.pending != Pending::None) return content.parts;
+  return {Part{kWholePath, content.lists, {}, Lists(content.lists.size(), kWholeSpan), {}}};
+}
+
+/// What a part has of the elements `kept` among `held`; false where a free list hides that.
+bool Moves::narrow(Part &part, llvm::ArrayRef<ListId> held, llvm::ArrayRef<ListId> kept) {
+  for (auto [d, list] : indexed(part.elements)) {
+    if (list != held[d] && kept[d] != held[d] && (lists_.isFree(list) || lists_.isFree(held[d]))) return false;
+    if (list == held[d])
+      list = kept[d];
+    else if (kept[d] != held[d])
+      list = lists_.intersection(list, kept[d]);
+  }
+  return true;
+}
+
+const Content *Moves::boxOf(const Content &content, llvm::ArrayRef<ListId> positions) {
+  Content box = content;
+  for (auto [d, list] : indexed(box.lists))
+    list = lists_.select(list, positions[d]);
+  box.bytes = uint64_t(lists_.elements(box.lists)) * sizeOf(box.dtype);
+  for (Part &part : box.parts)
+    if (!narrow(part, content.lists, box.lists)) return nullptr;
+  return store_.add(std::move(box));
+}
+
+const Content *Moves::range(const Content &content, int64_t begin, int64_t end) {
+  const uint64_t size = sizeOf(content.dtype);
+  if (begin == 0 && uint64_t(end) * size == content.bytes) return &content;
+  if (content.kind == Content::Kind::Constant) {
+    Content part = content;
+    part.bytes = uint64_t(end - begin) * size;
+    if (!part.data.empty()) part.data = part.data.slice(size_t(begin) * size, part.bytes);
+    return store_.add(std::move(part));
+  }
+  if (content.kind != Content::Kind::Value) return nullptr;
+  Lists positions;
+  Sizes lengths = lists_.lengths(content.lists);
+  int64_t inner = int64_t(content.bytes / size);
+  for (int64_t length : lengths) {
+    if (length == 0) return nullptr;
+    inner /= length;
+    if (end - begin == inner * length && begin == 0) {
+      positions.push_back(lists_.whole(length));
+      end = inner;
+    } else if (begin % inner == 0 && end % inner == 0) {
+      positions.push_back(lists_.of({Interval{begin / inner, end / inner}}));
+      begin = 0;
+      end = inner;
+    } else if (begin / inner == (end - 1) / inner) {
+      positions.push_back(lists_.of({Interval{begin / inner, begin / inner + 1}}));
+      end -= begin / inner * inner;
+      begin %= inner;
+    } else {
+      return nullptr;
+    }
+  }
+  return boxOf(content, positions);
+}
+
+const Content *Moves::slice(const Content &content, llvm::ArrayRef<int64_t> shape, size_t axis, Interval taken,
+                            int64_t step) {
+  if (content.kind == Content::Kind::Constant && content.data.empty()) {
+    Content part = content;
+    part.bytes = 0;
+    int64_t elements = sizeOf(content.dtype);
+    for (size_t d = 0; d < shape.size(); ++d)
+      elements *= d == axis ? (taken.end - taken.begin) : shape[d];
+    part.bytes = uint64_t(elements);
+    return store_.add(std::move(part));
+  }
+  if (content.kind != Content::Kind::Value) return nullptr;
+  llvm::SmallVector<Interval, 4> steps;
+  for (int64_t i = 0; i < taken.end - taken.begin && step > 1; ++i)
+    steps.push_back({taken.begin + i * step, taken.begin + i * step + 1});
+  if (step == 1) steps.push_back(taken);
+  Lists positions;
+  for (size_t d = 0; d < shape.size(); ++d)
+    positions.push_back(d == axis ? lists_.of(steps) : lists_.whole(shape[d]));
+  std::optional<Lists> ofRoot = lists_.refold(shape, positions, lists_.lengths(content.lists), {});
+  return ofRoot ? boxOf(content, *ofRoot) : nullptr;
+}
+
+const Content *Moves::concat(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis) {
+  llvm::SmallVector<const Content *, 4> held;
+  int64_t outer = 1;
+  for (auto [k, content] : indexed(contents)) {
+    if (!content) continue;
+    held.push_back(content);
+    outer = elementsOf(llvm::ArrayRef<int64_t>(shapes[k]).take_front(axis));
+  }
+  if (const Content *same = joinSameRoot(held, outer)) return same;
+  return joinAsConcat(held, outer);
+}
+
+const Content *Moves::join(llvm::ArrayRef<const Content *> contents) {
+  if (const Content *same = joinSameRoot(contents, 1)) return same;
+  return joinAsConcat(contents, 1);
+}
+
+const Content *Moves::joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer) {
+  const Content *model = nullptr;
+  bool areZero = true;
+  uint64_t bytes = 0;
+  for (const Content *content : contents) {
+    areZero &= content->isZero();
+    bytes += content->bytes;
+    if (content->kind == Content::Kind::Constant && !content->isZero()) return nullptr;
+    if (content->isZero()) continue;
+    if (content->kind != Content::Kind::Value || content->pending == Pending::Max) return nullptr;
+    if (model && (model->root != content->root || model->isAccumulated != content->isAccumulated ||
+                  model->isSummedOverDp != content->isSummedOverDp || model->isUpdated != content->isUpdated))
+      return nullptr;
+    if (!model) model = content;
+  }
+  if (contents.empty()) return nullptr;
+  if (areZero) {
+    Content zeros = *contents[0];
+    zeros.bytes = bytes;
+    return store_.add(std::move(zeros));
+  }
+  int64_t before = 1;
+  for (size_t d = 0; d < model->lists.size() && before <= outer; ++d) {
+    if (before == outer)
+      if (const Content *joined = joinAlong(contents, *model, d)) return joined;
+    before *= lists_.length(model->lists[d]);
+  }
+  return nullptr;
+}
+
+/// Along one dimension of the root: all other lists are the same.
+const Content *Moves::joinAlong(llvm::ArrayRef<const Content *> contents, const Content &model, size_t dim) {
+  const uint64_t others = model.bytes / uint64_t(std::max<int64_t>(1, lists_.length(model.lists[dim])));
+  const int64_t size = values_.root(model.root).type.shape[dim];
+  int64_t at = 0;
+  bool hasZeros = false, isPlaced = true; // every element at the position that is its index
+  std::optional<ListId> joined = lists_.whole(0);
+  Content all = model;
+  all.parts.clear();
+  bool isPending = false;
+  for (const Content *content : contents) {
+    if (content->isZero()) {
+      if (others == 0 || content->bytes % others) return nullptr;
+      at += int64_t(content->bytes / others);
+      hasZeros = true;
+      continue;
+    }
+    for (size_t d = 0; d < model.lists.size(); ++d)
+      if (d != dim && content->lists[d] != model.lists[d]) return nullptr;
+    const ListId own = content->lists[dim];
+    isPlaced &= own == lists_.of({Interval{at, at + lists_.length(own)}});
+    if (joined) joined = lists_.joined(*joined, own);
+    at += lists_.length(own);
+    isPending |= content->pending != Pending::None;
+    for (Part &part : partsOf(*content))
+      all.parts.push_back(std::move(part));
+  }
+  if (hasZeros) {
+    if (!isPlaced || at != size) return nullptr;
+    joined = lists_.whole(size);
+  }
+  if (!joined) return nullptr;
+  all.lists[dim] = *joined;
+  all.bytes = uint64_t(at) * others;
+  all.pending = isPending || hasZeros ? Pending::Sum : Pending::None;
+  if (all.pending == Pending::None) all.parts.clear();
+  return store_.add(std::move(all));
+}
+
+const Content *Moves::asSegment(const Content &content, unsigned id, unsigned k) {
+  const GlobalNode &node = values_.node(id);
+  const GlobalOperand &operand = node.operands[k];
+  if (content.kind != Content::Kind::Value || !content.isMicroValue() ||
+      operand.kind != GlobalOperand::Kind::Value || values_.view(operand.view).root != content.root)
+    return nullptr;
+  const View &view = values_.view(operand.view);
+  const auto &dims = node.indices->ins[k];
+  auto lifted = [&](std::optional<Lists> lists) -> std::optional<Lists> {
+    if (!lists) return std::nullopt;
+    Lists leaves(node.indices->sizes.size(), lists_.whole(0)), out;
+    for (auto [d, dim] : indexed(dims))
+      if (dim.kind == OperatorIndices::Dim::Kind::Leaf) leaves[dim.leaves[0]] = (*lists)[d];
+    for (auto [d, dim] : indexed(node.indices->outs[0])) {
+      std::optional<ListId> list = listOfDim(lists_, *node.indices, dim, leaves);
+      if (!list) return std::nullopt;
+      out.push_back(*list);
+    }
+    return out;
+  };
+  std::optional<Lists> lists = lifted(inView(view, content.lists, {}));
+  if (!lists || lists_.elements(*lists) != lists_.elements(content.lists)) return nullptr;
+  Content segment;
+  segment.dtype = content.dtype;
+  segment.bytes = content.bytes;
+  segment.root = node.results[0];
+  segment.lists = *lists;
+  segment.pending = content.pending;
+  for (const Part &part : content.parts) {
+    std::optional<Lists> elements = lifted(inView(view, part.elements, {})), spans;
+    Lists whole;
+    for (int64_t size : view.shape)
+      whole.push_back(lists_.whole(size));
+    spans = spansInView(view, part.elementSpans);
+    if (!elements || !spans) return nullptr;
+    for (auto [d, span] : indexed(*spans))
+      if (span == kWholeSpan) span = whole[d];
+    spans = lifted(spans);
+    if (!spans) return nullptr;
+    segment.parts.push_back({contributions_.extended(part.path, id, k), *elements, part.points, *spans, part.pointSpans});
+  }
+  return store_.add(std::move(segment));
+}
+
+/// Segments of a concat of the graph, each where it belongs.
+const Content *Moves::joinAsConcat(llvm::ArrayRef<const Content *> contents, int64_t outer) {
+  constexpr unsigned kMostOperands = 64;
+  const Content *first = nullptr;
+  for (const Content *content : contents)
+    if (content->kind == Content::Kind::Value && !first) first = content;
+  for (unsigned k = 0; first && k < kMostOperands; ++k)
+    for (unsigned id : values_.readers(KernelId::Concat, k, first->root)) {
+      llvm::SmallVector<const Content *, 4> segments;
+      unsigned next = 0;
+      const auto &operands = values_.node(id).operands;
+      for (const Content *content : contents) {
+        const Content *segment = content->isZero() ? content : nullptr;
+        for (; !segment && next < operands.size(); ++next)
+          segment = asSegment(*content, id, next);
+        if (segment) segments.push_back(segment);
+      }
+      if (segments.size() != contents.size()) continue;
+      if (const Content *joined = joinSameRoot(segments, outer)) return joined;
+    }
+  return nullptr;
+}
+
+namespace {
+/// Boxes of the true elements of a mask of this shape; each box has one list a dimension.
+void maskBoxes(IndexLists &lists, llvm::ArrayRef<char> mask, llvm::ArrayRef<int64_t> shape, Lists before,
+               std::vector<Lists> &boxes) {
+  if (shape.empty()) {
+    if (mask[0]) boxes.push_back(before);
+    return;
+  }
+  const size_t inner = mask.size() / size_t(shape[0]);
+  std::vector<std::pair<llvm::ArrayRef<char>, llvm::SmallVector<Interval, 4>>> groups; // equal rows
+  for (int64_t i = 0; i < shape[0]; ++i) {
+    llvm::ArrayRef<char> row = mask.slice(size_t(i) * inner, inner);
+    auto same = llvm::find_if(groups, [&](const auto &group) { return group.first == row; });
+    if (same == groups.end()) same = groups.insert(same, {row, {}});
+    same->second.push_back({i, i + 1});
+  }
+  for (const auto &[row, indices] : groups) {
+    Lists next = before;
+    next.push_back(lists.of(indices));
+    maskBoxes(lists, row, shape.drop_front(), next, boxes);
+  }
+}
+} // namespace
+
+const Content *Moves::masked(const Content &content, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<char> mask,
+                             llvm::ArrayRef<int64_t> maskShape) {
+  if (content.kind != Content::Kind::Value || content.pending == Pending::Max || maskShape.size() != shape.size())
+    return nullptr;
+  std::vector<Lists> boxes;
+  maskBoxes(lists_, mask, maskShape, {}, boxes);
+  Content some = content;
+  some.pending = Pending::Sum;
+  some.parts.clear();
+  for (Lists &box : boxes) {
+    for (auto [d, list] : indexed(box))
+      if (maskShape[d] == 1) list = lists_.whole(shape[d]);
+    std::optional<Lists> positions = lists_.refold(shape, box, lists_.lengths(content.lists), {});
+    if (!positions) return nullptr;
+    Lists kept;
+    for (auto [d, list] : indexed(content.lists)) {
+      kept.push_back(lists_.select(list, (*positions)[d]));
+      if (kept[d] != list && lists_.isFree(list)) return nullptr;
+    }
+    for (Part &part : partsOf(content)) {
+      if (!narrow(part, content.lists, kept)) return nullptr;
+      some.parts.push_back(std::move(part));
+    }
+  }
+  return store_.add(std::move(some));
+}
+
+} // namespace autotp
