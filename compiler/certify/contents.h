@@ -54,7 +54,7 @@ struct Content {
 
   // Constant
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout
-  double fill = 0;
+  double fill = 0;           ///< of data, 0 where all of it is 0, else not known
 
   // Sliced
   std::vector<Piece> image;
@@ -68,7 +68,7 @@ struct Content {
   std::vector<Counted> counted;
   bool isComplete = false; ///< summed over all ranks that count something
 
-  bool isZero() const { return kind == Kind::Constant && data.empty() && fill == 0; }
+  bool isZero() const { return kind == Kind::Constant && fill == 0; }
   bool isMicroValue() const { return kind == Kind::Value && !isAccumulated && !isSummedOverDp && !isUpdated; }
 };
 

@@ -41,6 +41,7 @@ llvm::Error Coordinate::begin() {
     content.dtype = DType(constant.tensor().dtype());
     content.bytes = bytesOf(constant.tensor());
     content.data = {constant.data().data(), constant.data().size()};
+    content.fill = llvm::all_of(content.data, [](char byte) { return byte == 0; }) ? 0 : NAN;
     const Content *held = proof_.store.add(std::move(content));
     write(constant.tensor(), Piece{held, 0, held->bytes});
     kept_.push_back({{constant.tensor().offset(), held->bytes, 1}, held});

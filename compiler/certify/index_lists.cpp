@@ -29,7 +29,7 @@ template <typename T> void addBytes(llvm::SmallVectorImpl<char> &key, llvm::Arra
 ListId IndexLists::intern(Entry entry) {
   llvm::SmallVector<char, 64> key;
   addBytes(key, llvm::ArrayRef<Interval>(entry.intervals));
-  addBytes(key, llvm::ArrayRef<int64_t>{entry.length, int64_t(entry.isFree)});
+  addBytes(key, llvm::ArrayRef<int64_t>{entry.length, entry.perBlock, entry.blockSize});
   auto [at, isNew] = known_.try_emplace(llvm::StringRef(key.data(), key.size()), ListId(entries_.size()));
   if (isNew) entries_.push_back(std::move(entry));
   return at->second;
@@ -44,9 +44,32 @@ ListId IndexLists::whole(int64_t size) {
 ListId IndexLists::free(int64_t length) {
   if (length == 0) return whole(0);
   Entry entry;
-  entry.length = length;
-  entry.isFree = true;
+  entry.length = entry.perBlock = length;
   return intern(std::move(entry));
+}
+
+ListId IndexLists::freeWithin(ListId blocks, int64_t blockSize, int64_t perBlock) {
+  Entry entry = entries_[blocks];
+  entry.length *= perBlock;
+  entry.perBlock = perBlock;
+  entry.blockSize = blockSize;
+  return intern(std::move(entry));
+}
+
+ListId IndexLists::unknown(int64_t length) {
+  Entry entry;
+  entry.length = length;
+  entry.perBlock = 1;
+  entry.blockSize = INT64_MAX;
+  return intern(std::move(entry));
+}
+
+bool IndexLists::fits(ListId free, ListId list) {
+  if (!isFree(free) || length(free) != length(list)) return false;
+  if (isFreeAltogether(free)) return true;
+  const Entry blocks = entries_[free];
+  auto parts = split(list, blocks.blockSize);
+  return parts && parts->first == of(blocks.intervals) && length(parts->second) == blocks.perBlock;
 }
 
 ListId IndexLists::of(llvm::ArrayRef<Interval> intervals) {
@@ -77,7 +100,7 @@ int64_t IndexLists::elements(llvm::ArrayRef<ListId> lists) const {
 }
 
 std::string IndexLists::text(ListId list) const {
-  if (isFree(list)) return llvm::formatv("any {0}", length(list)).str();
+  if (isFreeAltogether(list)) return llvm::formatv("any {0}", length(list)).str();
   if (length(list) == 0) return "none";
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -97,7 +120,7 @@ std::string IndexLists::text(llvm::ArrayRef<ListId> lists) const {
 
 ListId IndexLists::select(ListId list, ListId positions) {
   if (isWhole(positions, length(list))) return list;
-  if (isFree(list)) return free(length(positions));
+  if (isFree(list)) return isFreeAltogether(list) ? free(length(positions)) : unknown(length(positions));
   llvm::SmallVector<Interval, 4> selected;
   for (const Interval &wanted : intervals(positions)) {
     int64_t at = 0;
@@ -111,9 +134,10 @@ ListId IndexLists::select(ListId list, ListId positions) {
 }
 
 std::optional<ListId> IndexLists::positionsIn(ListId list, ListId window) {
-  if (isFree(list)) return list;
+  const bool fromZero = intervals(window).size() == 1 && intervals(window)[0].begin == 0;
+  if (isFree(list)) return isFreeAltogether(list) || fromZero ? std::optional(list) : std::nullopt;
   if (list == window) return whole(length(list));
-  if (intervals(window).size() == 1 && intervals(window)[0].begin == 0) { // positions are indices
+  if (fromZero) { // positions are indices
     for (const Interval &own : intervals(list))
       if (own.end > length(window)) return std::nullopt;
     return list;
@@ -137,7 +161,8 @@ std::optional<ListId> IndexLists::positionsIn(ListId list, ListId window) {
 }
 
 ListId IndexLists::shifted(ListId list, int64_t by) {
-  if (by == 0 || isFree(list)) return list;
+  if (by == 0 || isFreeAltogether(list)) return list;
+  if (isFree(list)) return unknown(length(list));
   llvm::SmallVector<Interval, 4> moved;
   for (const Interval &own : intervals(list))
     moved.push_back({own.begin + by, own.end + by});
@@ -147,7 +172,7 @@ ListId IndexLists::shifted(ListId list, int64_t by) {
 std::optional<ListId> IndexLists::joined(ListId a, ListId b) {
   if (length(a) == 0) return b;
   if (length(b) == 0) return a;
-  if (isFree(a) && isFree(b)) return free(length(a) + length(b));
+  if (isFreeAltogether(a) && isFreeAltogether(b)) return free(length(a) + length(b));
   if (isFree(a) || isFree(b)) return std::nullopt;
   llvm::SmallVector<Interval, 4> all(intervals(a).begin(), intervals(a).end());
   all.append(intervals(b).begin(), intervals(b).end());
@@ -170,8 +195,7 @@ bool IndexLists::isAscending(ListId list) const {
 
 std::optional<ListId> IndexLists::product(ListId outer, ListId inner, int64_t innerSize) {
   if (length(outer) == 0 || length(inner) == 0) return whole(0);
-  if (isFree(outer) && isFree(inner)) return free(length(outer) * length(inner));
-  if (isFree(outer) || isFree(inner)) return std::nullopt;
+  if (isFree(outer) || isFree(inner)) return freeProduct(outer, inner, innerSize);
   llvm::SmallVector<Interval, 4> all;
   const bool isInnerWhole = isWhole(inner, innerSize);
   if (!isInnerWhole && length(outer) > kMostIntervals / int64_t(intervals(inner).size())) return std::nullopt;
@@ -182,6 +206,16 @@ std::optional<ListId> IndexLists::product(ListId outer, ListId inner, int64_t in
         append(all, {i * innerSize + x.begin, i * innerSize + x.end});
   }
   return of(all);
+}
+
+std::optional<ListId> IndexLists::freeProduct(ListId outer, ListId inner, int64_t innerSize) {
+  if (isFreeAltogether(outer) && isFreeAltogether(inner)) return free(length(outer) * length(inner));
+  if (isFree(outer) || !isFree(inner)) return std::nullopt;
+  if (isFreeAltogether(inner)) return freeWithin(outer, innerSize, length(inner));
+  const Entry within = entries_[inner];
+  if (innerSize % within.blockSize) return std::nullopt;
+  std::optional<ListId> blocks = product(outer, of(within.intervals), innerSize / within.blockSize);
+  return blocks ? std::optional(freeWithin(*blocks, within.blockSize, within.perBlock)) : std::nullopt;
 }
 
 namespace {
@@ -225,6 +259,12 @@ struct RowWalk {
 } // namespace
 
 std::optional<std::pair<ListId, ListId>> IndexLists::split(ListId list, int64_t innerSize) {
+  if (const Entry own = entries_[list]; own.blockSize > 0 && innerSize % own.blockSize == 0) {
+    if (own.blockSize == innerSize) return std::pair(of(own.intervals), free(own.perBlock));
+    auto blocks = split(of(own.intervals), innerSize / own.blockSize);
+    if (blocks) blocks->second = freeWithin(blocks->second, own.blockSize, own.perBlock);
+    return blocks;
+  }
   if (isFree(list) || length(list) == 0 || innerSize <= 0) return std::nullopt;
   RowWalk walk{innerSize, {}, {}, {}};
   for (const Interval &own : intervals(list)) {
@@ -299,7 +339,7 @@ bool IndexLists::refoldGroup(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId
     out[0] = lists[0];
     return true;
   }
-  if (llvm::all_of(lists, [&](ListId l) { return isFree(l); }) && !local.empty()) {
+  if (llvm::all_of(lists, [&](ListId l) { return isFreeAltogether(l); }) && !local.empty()) {
     for (size_t d = 0; d < to.size(); ++d)
       out[d] = local[d] == to[d] ? whole(to[d]) : free(local[d]);
     return true;

@@ -19,7 +19,8 @@ using ListId = uint32_t;
 using Lists = llvm::SmallVector<ListId, 6>; ///< one a dimension
 using Sizes = llvm::SmallVector<int64_t, 6>;
 
-/// A free list has a length and no indices: the elements do not depend on the index, so any would do.
+/// A free list has a length and no indices: the elements do not depend on the index, so any would do. In a list that is
+/// free within blocks they depend on the block alone: any `perBlock` indices of each of these blocks.
 class IndexLists {
 public:
   ListId whole(int64_t size);
@@ -28,7 +29,9 @@ public:
   ListId of(llvm::ArrayRef<Interval> intervals);
 
   int64_t length(ListId list) const { return entries_[list].length; }
-  bool isFree(ListId list) const { return entries_[list].isFree; }
+  bool isFree(ListId list) const { return entries_[list].perBlock != 0; }
+  /// Whether elements held as `free` are also those of `list`.
+  bool fits(ListId free, ListId list);
   llvm::ArrayRef<Interval> intervals(ListId list) const { return entries_[list].intervals; }
   bool isWhole(ListId list, int64_t size) { return list == whole(size); }
   /// The first index; 0 of an empty list.
@@ -66,10 +69,15 @@ public:
 
 private:
   struct Entry {
-    llvm::SmallVector<Interval, 1> intervals;
-    int64_t length = 0;
-    bool isFree = false;
+    llvm::SmallVector<Interval, 1> intervals; ///< of blocks, where the list is free
+    int64_t length = 0, perBlock = 0;
+    int64_t blockSize = 0; ///< 0: one block, of any size
   };
+  bool isFreeAltogether(ListId list) const { return isFree(list) && entries_[list].blockSize == 0; }
+  /// Fits nothing: what cannot be said of a list that is free within blocks.
+  ListId unknown(int64_t length);
+  std::optional<ListId> freeProduct(ListId outer, ListId inner, int64_t innerSize);
+  ListId freeWithin(ListId blocks, int64_t blockSize, int64_t perBlock);
   ListId intern(Entry entry);
   std::optional<Lists> refoldAnew(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists,
                                   llvm::ArrayRef<int64_t> to, llvm::ArrayRef<int64_t> local);

@@ -153,6 +153,7 @@ const Content *Moves::joinSameRoot(llvm::ArrayRef<const Content *> contents, int
   if (areZero) {
     Content zeros = *contents[0];
     zeros.bytes = bytes;
+    zeros.data = {};
     return store_.add(std::move(zeros));
   }
   int64_t before = 1;

@@ -114,11 +114,11 @@ struct NodeRule::Attempt {
   bool bind(unsigned leaf, ListId list) {
     if (lists.isFree(list) && lists.length(list) == indices.sizes[leaf]) list = lists.whole(indices.sizes[leaf]);
     std::optional<ListId> &known = leaves[leaf];
-    if (!known || (lists.isFree(*known) && lists.length(*known) == lists.length(list))) {
+    if (!known || lists.fits(*known, list)) {
       known = list;
       return true;
     }
-    if (*known == list || (lists.isFree(list) && lists.length(list) == lists.length(*known))) return true;
+    if (*known == list || lists.fits(list, *known)) return true;
     return fail("operands that share an index hold " + lists.text(*known) + " and " + lists.text(list) + " of it");
   }
 
@@ -205,7 +205,7 @@ struct NodeRule::Attempt {
   bool isSameConstant(const Content &content, const GlobalOperand &wanted, llvm::ArrayRef<ListId> held) {
     if (wanted.kind == GlobalOperand::Kind::Fill)
       return content.data.empty() && content.fill == wanted.fill;
-    if (content.data.empty()) return false;
+    if (content.data.empty() || llvm::any_of(held, [&](ListId list) { return lists.isFree(list); })) return false;
     std::string key;
     const void *pointers[2] = {content.data.data(), wanted.constant->bytes.data()};
     key.append(reinterpret_cast<const char *>(pointers), sizeof(pointers));
@@ -264,7 +264,7 @@ struct NodeRule::Attempt {
   bool isFrom(int leaf, int64_t offset) {
     const std::optional<ListId> &list = leaves[size_t(leaf)];
     if (!list || lists.length(*list) == 0) return true;
-    return lists.intervals(*list).size() == 1 && lists.first(*list) == offset;
+    return !lists.isFree(*list) && lists.intervals(*list).size() == 1 && lists.first(*list) == offset;
   }
 
   bool checkPending() {
