@@ -2,6 +2,8 @@
 
 #include "runtime/base/indexed.h"
 
+#include <cstring>
+
 namespace autotp {
 
 std::optional<Lists> Moves::inView(const View &view, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> local) {
@@ -125,13 +127,18 @@ const Content *Moves::concat(llvm::ArrayRef<const Content *> contents, llvm::Arr
     held.push_back(content);
     outer = elementsOf(llvm::ArrayRef<int64_t>(shapes[k]).take_front(axis));
   }
-  if (const Content *same = joinSameRoot(held, outer)) return same;
-  return joinAsConcat(held, outer);
+  return joinOuter(held, outer);
 }
 
-const Content *Moves::join(llvm::ArrayRef<const Content *> contents) {
-  if (const Content *same = joinSameRoot(contents, 1)) return same;
-  return joinAsConcat(contents, 1);
+const Content *Moves::join(llvm::ArrayRef<const Content *> contents) { return joinOuter(contents, 1); }
+
+/// Constants may be operands of a concat of the graph; if they are not, zeros are nobody's part of a sum.
+const Content *Moves::joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer) {
+  const bool hasConstant =
+      llvm::any_of(contents, [](const Content *content) { return content->kind == Content::Kind::Constant; });
+  const Content *joined = hasConstant ? joinAsConcat(contents, outer) : joinSameRoot(contents, outer);
+  if (joined) return joined;
+  return hasConstant ? joinSameRoot(contents, outer) : joinAsConcat(contents, outer);
 }
 
 const Content *Moves::joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer) {
@@ -248,6 +255,71 @@ const Content *Moves::asSegment(const Content &content, unsigned id, unsigned k)
   return store_.add(std::move(segment));
 }
 
+bool Moves::isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists) {
+  if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp) return false;
+  if (whole.kind == GlobalOperand::Kind::Fill) return content.data.empty() && content.fill == whole.fill;
+  if (whole.kind != GlobalOperand::Kind::Constant || content.data.empty() ||
+      llvm::any_of(lists, [&](ListId list) { return lists_.isFree(list); }))
+    return false;
+  std::string key;
+  const void *pointers[2] = {content.data.data(), whole.constant->bytes.data()};
+  key.append(reinterpret_cast<const char *>(pointers), sizeof(pointers));
+  key.append(reinterpret_cast<const char *>(lists.data()), lists.size() * sizeof(ListId));
+  key += std::to_string(content.bytes);
+  auto [at, isNew] = compared_.try_emplace(key, false);
+  if (isNew) at->second = comparedFrom(content.data, *whole.constant, lists, 0, 0) == content.data.end();
+  return at->second;
+}
+
+/// Compares the elements `lists` of `whole` from dimension `d` on; returns where `bytes` goes on, or null.
+const char *Moves::comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
+                                int64_t at) {
+  const size_t size = sizeOf(whole.type.dtype);
+  const char *const wanted = reinterpret_cast<const char *>(whole.bytes.data());
+  if (d == lists.size())
+    return bytes.size() >= size && !std::memcmp(bytes.data(), wanted + at * int64_t(size), size) ? bytes.data() + size
+                                                                                                 : nullptr;
+  const char *const end = bytes.data() + bytes.size(), *next = bytes.data();
+  const int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(whole.type.shape).drop_front(d + 1));
+  bool isInnerWhole = true;
+  for (size_t e = d + 1; e < lists.size(); ++e)
+    isInnerWhole &= lists_.isWhole(lists[e], whole.type.shape[e]);
+  for (const Interval &own : lists_.intervals(lists[d])) {
+    if (isInnerWhole) {
+      const size_t n = size_t((own.end - own.begin) * inner) * size;
+      if (size_t(end - next) < n || std::memcmp(next, wanted + size_t(at + own.begin * inner) * size, n))
+        return nullptr;
+      next += n;
+      continue;
+    }
+    for (int64_t i = own.begin; i < own.end; ++i)
+      if (!(next = comparedFrom({next, end}, whole, lists, d + 1, at + i * inner))) return nullptr;
+  }
+  return next;
+}
+
+/// A constant as the whole of operand `k`, beside a segment `model` of the result.
+const Content *Moves::constantSegment(const Content &content, unsigned id, unsigned k, const Content &model) {
+  const GlobalNode &node = values_.node(id);
+  if (node.operands[k].kind == GlobalOperand::Kind::Value || node.indices->cutDim < 0) return nullptr;
+  const size_t cut = size_t(node.indices->cutDim);
+  int64_t begin = 0;
+  for (unsigned before = 0; before < k; ++before)
+    begin += node.operands[before].type.shape[cut];
+  const int64_t length = node.operands[k].type.shape[cut];
+  Lists own = model.lists;
+  own[cut] = lists_.whole(length);
+  if (uint64_t(lists_.elements(own)) * sizeOf(content.dtype) != content.bytes ||
+      content.dtype != node.operands[k].type.dtype || !isPartOf(content, node.operands[k], own))
+    return nullptr;
+  Content segment = model;
+  segment.bytes = content.bytes;
+  segment.pending = Pending::None;
+  segment.parts.clear();
+  segment.lists[cut] = lists_.of({Interval{begin, begin + length}});
+  return store_.add(std::move(segment));
+}
+
 /// Segments of a concat of the graph, each where it belongs.
 const Content *Moves::joinAsConcat(llvm::ArrayRef<const Content *> contents, int64_t outer) {
   constexpr unsigned kMostOperands = 64;
@@ -255,20 +327,28 @@ const Content *Moves::joinAsConcat(llvm::ArrayRef<const Content *> contents, int
   for (const Content *content : contents)
     if (content->kind == Content::Kind::Value && !first) first = content;
   for (unsigned k = 0; first && k < kMostOperands; ++k)
-    for (unsigned id : values_.readers(KernelId::Concat, k, first->root)) {
-      llvm::SmallVector<const Content *, 4> segments;
-      unsigned next = 0;
-      const auto &operands = values_.node(id).operands;
-      for (const Content *content : contents) {
-        const Content *segment = content->isZero() ? content : nullptr;
-        for (; !segment && next < operands.size(); ++next)
-          segment = asSegment(*content, id, next);
-        if (segment) segments.push_back(segment);
-      }
-      if (segments.size() != contents.size()) continue;
-      if (const Content *joined = joinSameRoot(segments, outer)) return joined;
-    }
+    for (unsigned id : values_.readers(KernelId::Concat, k, first->root))
+      if (const Content *model = asSegment(*first, id, k))
+        if (const Content *joined = joinInto(id, contents, *model, outer)) return joined;
   return nullptr;
+}
+
+const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> contents, const Content &model,
+                               int64_t outer) {
+  llvm::SmallVector<const Content *, 4> segments;
+  unsigned next = 0;
+  for (const Content *content : contents) {
+    const Content *segment = nullptr;
+    for (unsigned k = next; !segment && k < values_.node(id).operands.size(); ++k) {
+      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model)
+                                                         : asSegment(*content, id, k);
+      if (segment) next = k + 1;
+    }
+    if (!segment && content->isZero()) segment = content;
+    if (!segment) return nullptr;
+    segments.push_back(segment);
+  }
+  return joinSameRoot(segments, outer);
 }
 
 namespace {

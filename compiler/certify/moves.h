@@ -29,6 +29,8 @@ public:
   const Content *masked(const Content &content, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<char> mask,
                         llvm::ArrayRef<int64_t> maskShape);
 
+  /// Whether a constant is these elements of a constant of the graph.
+  bool isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
   /// As the parts of a sum: what is not pending is one part, whole.
   std::vector<Part> partsOf(const Content &content) const;
   /// The same elements as a segment of the result of a concat of the graph. Null where operand `k` is another value.
@@ -37,7 +39,12 @@ public:
 private:
   bool narrow(Part &part, llvm::ArrayRef<ListId> held, llvm::ArrayRef<ListId> kept);
   const Content *boxOf(const Content &content, llvm::ArrayRef<ListId> positions);
+  const Content *joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer);
+  const Content *joinInto(unsigned node, llvm::ArrayRef<const Content *> contents, const Content &model, int64_t outer);
+  const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model);
+  const char *comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
+                           int64_t at);
   const Content *joinAsConcat(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinAlong(llvm::ArrayRef<const Content *> contents, const Content &model, size_t dim);
 
@@ -45,6 +52,7 @@ private:
   IndexLists &lists_;
   Contributions &contributions_;
   ContentStore &store_;
+  llvm::StringMap<bool> compared_; ///< constants with those of the graph
 };
 
 } // namespace autotp

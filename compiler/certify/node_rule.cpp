@@ -3,7 +3,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
-#include <cstring>
 
 namespace autotp {
 
@@ -197,51 +196,9 @@ struct NodeRule::Attempt {
         held.push_back(*list);
       }
       if (!bindDims(k, held, leaves)) return false;
-      if (!isSameConstant(content, wanted, held)) return fail(operandText(k) + " is another constant than the graph's");
+      if (!rule.moves_.isPartOf(content, wanted, held)) return fail(operandText(k) + " is another constant than the graph's");
     }
     return true;
-  }
-
-  bool isSameConstant(const Content &content, const GlobalOperand &wanted, llvm::ArrayRef<ListId> held) {
-    if (wanted.kind == GlobalOperand::Kind::Fill)
-      return content.data.empty() && content.fill == wanted.fill;
-    if (content.data.empty() || llvm::any_of(held, [&](ListId list) { return lists.isFree(list); })) return false;
-    std::string key;
-    const void *pointers[2] = {content.data.data(), wanted.constant->bytes.data()};
-    key.append(reinterpret_cast<const char *>(pointers), sizeof(pointers));
-    key.append(reinterpret_cast<const char *>(held.data()), held.size() * sizeof(ListId));
-    key += std::to_string(content.bytes);
-    auto [at, isNew] = rule.constants_.try_emplace(key, false);
-    if (isNew) at->second = comparesEqual(content.data, *wanted.constant, held, 0, 0) == content.data.end();
-    return at->second;
-  }
-
-  /// Compares the elements `held` of `whole` from dimension `d` on; returns where `bytes` goes on, or null.
-  const char *comparesEqual(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> held, size_t d,
-                            int64_t at) {
-    const size_t size = sizeOf(whole.type.dtype);
-    if (d == held.size()) {
-      const bool same = bytes.size() >= size && !std::memcmp(bytes.data(), whole.bytes.data() + at * int64_t(size), size);
-      return same ? bytes.data() + size : nullptr;
-    }
-    const char *end = bytes.data() + bytes.size(), *next = bytes.data();
-    const int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(whole.type.shape).drop_front(d + 1));
-    bool isInnerWhole = true;
-    for (size_t e = d + 1; e < held.size(); ++e)
-      isInnerWhole &= lists.isWhole(held[e], whole.type.shape[e]);
-    for (const Interval &own : lists.intervals(held[d])) {
-      if (isInnerWhole) {
-        const size_t n = size_t((own.end - own.begin) * inner) * size;
-        if (size_t(end - next) < n ||
-            std::memcmp(next, whole.bytes.data() + size_t(at + own.begin * inner) * size, n))
-          return nullptr;
-        next += n;
-        continue;
-      }
-      for (int64_t i = own.begin; i < own.end; ++i)
-        if (!(next = comparesEqual({next, end}, whole, held, d + 1, at + i * inner))) return nullptr;
-    }
-    return next;
   }
 
   /// Which part of looked-up rows and of classes the step says it has, and what must be whole.

@@ -31,7 +31,6 @@ private:
   Contributions &contributions_;
   ContentStore &store_;
   Moves &moves_;
-  llvm::StringMap<bool> constants_; ///< comparisons of constants that were made
 };
 
 /// Whether an operator is linear in operand `k`, the others fixed.
