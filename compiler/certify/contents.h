@@ -35,7 +35,7 @@ struct Content {
     State,        ///< optimizer states, as the step before left them; 0 before the first
     NewState,     ///< after the update
     Sliced,       ///< the dp_rank-th of equal parts of `image`
-    Squares,      ///< sums of squares of the gradients in `counted`
+    Squares,      ///< a sum of squares of gradients
     Scale, Norm,  ///< of grad_scale
     Loss,         ///< the mean loss of the step
     LearningRate, StepNumber,
@@ -56,16 +56,13 @@ struct Content {
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout
   double fill = 0;           ///< of data, 0 where all of it is 0, else not known
 
-  // Sliced
+  // Sliced, Squares
   std::vector<Piece> image;
 
-  // Squares
-  struct Counted {
-    std::vector<Piece> image;
-    std::vector<Interval> elements; ///< of the image
-    bool isSliced;                  ///< of these only the dp_rank-th part
-  };
-  std::vector<Counted> counted;
+  // Squares: of these elements of `image`, or the sum of two others
+  std::vector<Interval> counted;
+  bool isSliced = false; ///< of these only the dp_rank-th part
+  const Content *addends[2] = {nullptr, nullptr};
   bool isComplete = false; ///< summed over all ranks that count something
 
   bool isZero() const { return kind == Kind::Constant && fill == 0; }

@@ -5,9 +5,9 @@
 namespace autotp {
 
 PathId Contributions::extended(PathId path, unsigned node, unsigned operand) {
-  const unsigned key[3] = {path, node, operand};
-  auto [at, isNew] = known_.try_emplace(llvm::StringRef(reinterpret_cast<const char *>(key), sizeof(key)),
-                                        PathId(steps_.size()));
+  ByteKey key;
+  key.add(path).add(node).add(operand);
+  auto [at, isNew] = known_.try_emplace(std::move(key), PathId(steps_.size()));
   if (isNew) steps_.push_back({path, node, operand});
   return at->second;
 }

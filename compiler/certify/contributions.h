@@ -43,7 +43,7 @@ private:
   const GlobalValues &values_;
   IndexLists &lists_;
   std::vector<Step> steps_; ///< by PathId
-  llvm::StringMap<PathId> known_;
+  ByteMap<PathId> known_;
 };
 
 } // namespace autotp

@@ -5,31 +5,18 @@
 namespace autotp {
 namespace {
 
-template <typename T> void add(std::string &key, const T &value) {
-  key.append(reinterpret_cast<const char *>(&value), sizeof(value));
-}
-void addText(std::string &key, llvm::StringRef text) {
-  add(key, text.size());
-  key.append(text.begin(), text.end());
-}
-template <typename List> void addList(std::string &key, const List &list) {
-  add(key, list.size());
-  for (const auto &item : list)
-    add(key, item);
-}
-void addType(std::string &key, const Type &type) {
-  add(key, type.dtype);
-  addList(key, type.shape);
-}
+void addText(ByteKey &key, llvm::StringRef text) { key.addList(llvm::ArrayRef<char>(text.data(), text.size())); }
+void addType(ByteKey &key, const Type &type) { key.add(type.dtype).addList(llvm::ArrayRef<int64_t>(type.shape)); }
 
-void addAttributes(std::string &key, const Attributes &attributes) {
+void addAttributes(ByteKey &key, const Attributes &attributes) {
   for (const auto &[name, value] : attributes.all()) {
     addText(key, name);
-    add(key, value.index());
-    if (const auto *integer = std::get_if<int64_t>(&value)) add(key, *integer);
-    if (const auto *real = std::get_if<double>(&value)) add(key, *real);
+    key.add(value.index());
+    if (const auto *integer = std::get_if<int64_t>(&value)) key.add(*integer);
+    if (const auto *real = std::get_if<double>(&value)) key.add(*real);
     if (const auto *text = std::get_if<std::string>(&value)) addText(key, *text);
-    if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value)) addList(key, *list);
+    if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value))
+      key.addList(llvm::ArrayRef<int64_t>(*list));
   }
 }
 
@@ -76,11 +63,9 @@ RootId GlobalValues::addRoot(const Type &type, llvm::StringRef name) {
 }
 
 ViewId GlobalValues::addView(View view) {
-  std::string key;
-  add(key, view.root);
-  addList(key, view.window);
-  addList(key, view.shape);
-  auto [at, isNew] = knownViews_.try_emplace(key, ViewId(views_.size()));
+  ByteKey key;
+  key.add(view.root).addList(llvm::ArrayRef<ListId>(view.window)).addList(llvm::ArrayRef<int64_t>(view.shape));
+  auto [at, isNew] = knownViews_.try_emplace(std::move(key), ViewId(views_.size()));
   if (isNew) {
     view.sizes = lists_.lengths(view.window);
     views_.push_back(std::move(view));
@@ -155,17 +140,14 @@ std::optional<GlobalOperand> GlobalValues::sliceOf(const Node &node, const Globa
   return part;
 }
 
-std::string GlobalValues::keyOf(const GlobalNode &node, bool hasOperands) const {
-  std::string key;
-  add(key, node.row);
+ByteKey GlobalValues::keyOf(const GlobalNode &node, bool hasOperands) const {
+  ByteKey key;
+  key.add(node.row);
   addAttributes(key, *node.attributes);
   for (const GlobalOperand &operand : node.operands) {
     addType(key, operand.type);
     if (!hasOperands) continue;
-    add(key, operand.kind);
-    add(key, operand.view);
-    add(key, operand.constant);
-    add(key, operand.fill);
+    key.add(operand.kind).add(operand.view).add(operand.constant).add(operand.fill);
   }
   for (const Type &type : node.resultTypes)
     addType(key, type);

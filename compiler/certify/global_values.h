@@ -68,16 +68,16 @@ private:
   const GlobalNode &number(GlobalNode node, llvm::StringRef name);
   void addShardedLoss(const GlobalNode &loss);
   const OperatorIndices *indicesOf(const GlobalNode &node);
-  std::string keyOf(const GlobalNode &node, bool hasOperands) const;
+  ByteKey keyOf(const GlobalNode &node, bool hasOperands) const;
 
   IndexLists &lists_;
   std::vector<Root> roots_;
   std::vector<View> views_;
   std::deque<GlobalNode> nodes_;
   std::vector<GlobalOperand> values_; ///< by ValueId
-  llvm::StringMap<ViewId> knownViews_;
-  llvm::StringMap<unsigned> knownNodes_;
-  llvm::StringMap<OperatorIndices> indices_;
+  ByteMap<ViewId> knownViews_;
+  ByteMap<unsigned> knownNodes_;
+  ByteMap<OperatorIndices> indices_;
   llvm::DenseMap<uint64_t, llvm::SmallVector<unsigned, 2>> readers_;
   std::deque<Attributes> attributes_; ///< of nodes that are not in the graph
 };

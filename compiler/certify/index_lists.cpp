@@ -18,19 +18,12 @@ void append(llvm::SmallVectorImpl<Interval> &list, Interval next) {
     list.push_back(next);
 }
 
-template <typename T> void addBytes(llvm::SmallVectorImpl<char> &key, llvm::ArrayRef<T> values) {
-  const uint64_t n = values.size();
-  key.append(reinterpret_cast<const char *>(&n), reinterpret_cast<const char *>(&n + 1));
-  key.append(reinterpret_cast<const char *>(values.begin()), reinterpret_cast<const char *>(values.end()));
-}
-
 } // namespace
 
 ListId IndexLists::intern(Entry entry) {
-  llvm::SmallVector<char, 64> key;
-  addBytes(key, llvm::ArrayRef<Interval>(entry.intervals));
-  addBytes(key, llvm::ArrayRef<int64_t>{entry.length, entry.perBlock, entry.blockSize});
-  auto [at, isNew] = known_.try_emplace(llvm::StringRef(key.data(), key.size()), ListId(entries_.size()));
+  ByteKey key;
+  key.addList(llvm::ArrayRef<Interval>(entry.intervals)).add(entry.length).add(entry.perBlock).add(entry.blockSize);
+  auto [at, isNew] = known_.try_emplace(std::move(key), ListId(entries_.size()));
   if (isNew) entries_.push_back(std::move(entry));
   return at->second;
 }
@@ -297,17 +290,10 @@ ListId IndexLists::intersection(ListId a, ListId b) {
 std::optional<Lists> IndexLists::refold(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists,
                                         llvm::ArrayRef<int64_t> to, llvm::ArrayRef<int64_t> local) {
   if (from == to) return Lists(lists.begin(), lists.end());
-  llvm::SmallVector<char, 128> key;
-  addBytes(key, from);
-  addBytes(key, lists);
-  addBytes(key, to);
-  addBytes(key, local);
-  auto [at, isNew] = refolds_.try_emplace(llvm::StringRef(key.data(), key.size()));
-  if (isNew) {
-    std::optional<Lists> made = refoldAnew(from, lists, to, local);
-    refolds_[llvm::StringRef(key.data(), key.size())] = made;
-    return made;
-  }
+  ByteKey key;
+  key.addList(from).addList(lists).addList(to).addList(local);
+  auto [at, isNew] = refolds_.try_emplace(std::move(key));
+  if (isNew) at->second = refoldAnew(from, lists, to, local); // which refolds nothing itself
   return at->second;
 }
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "compiler/axes/cover.h"
+#include "compiler/certify/byte_key.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/ADT/StringMap.h"
 
 #include <deque>
 #include <optional>
@@ -86,9 +86,9 @@ private:
                    llvm::ArrayRef<int64_t> local, llvm::MutableArrayRef<ListId> out);
 
   std::deque<Entry> entries_;
-  llvm::StringMap<ListId> known_;
+  ByteMap<ListId> known_;
   llvm::DenseMap<int64_t, ListId> wholes_;
-  llvm::StringMap<std::optional<Lists>> refolds_;
+  ByteMap<std::optional<Lists>> refolds_;
 };
 
 } // namespace autotp

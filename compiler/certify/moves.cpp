@@ -261,12 +261,9 @@ bool Moves::isPartOf(const Content &content, const GlobalOperand &whole, llvm::A
   if (whole.kind != GlobalOperand::Kind::Constant || content.data.empty() ||
       llvm::any_of(lists, [&](ListId list) { return lists_.isFree(list); }))
     return false;
-  std::string key;
-  const void *pointers[2] = {content.data.data(), whole.constant->bytes.data()};
-  key.append(reinterpret_cast<const char *>(pointers), sizeof(pointers));
-  key.append(reinterpret_cast<const char *>(lists.data()), lists.size() * sizeof(ListId));
-  key += std::to_string(content.bytes);
-  auto [at, isNew] = compared_.try_emplace(key, false);
+  ByteKey key;
+  key.add(content.data.data()).add(content.data.size()).add(whole.constant->bytes.data()).addList(lists);
+  auto [at, isNew] = compared_.try_emplace(std::move(key), false);
   if (isNew) at->second = comparedFrom(content.data, *whole.constant, lists, 0, 0) == content.data.end();
   return at->second;
 }

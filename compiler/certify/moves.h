@@ -52,7 +52,7 @@ private:
   IndexLists &lists_;
   Contributions &contributions_;
   ContentStore &store_;
-  llvm::StringMap<bool> compared_; ///< constants with those of the graph
+  ByteMap<bool> compared_; ///< constants with those of the graph
 };
 
 } // namespace autotp

@@ -4,6 +4,8 @@
 #include "compiler/certify/certify.h"
 #include "compiler/certify/node_rule.h"
 
+#include "llvm/ADT/StringMap.h"
+
 namespace autotp {
 
 struct Proof {

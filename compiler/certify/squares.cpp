@@ -17,8 +17,14 @@ public:
 
   bool member(const Content &content) {
     seen_.clear();
-    for (const Content::Counted &counted : content.counted)
-      if (!image(counted)) return false;
+    llvm::SmallVector<const Content *, 8> open = {&content};
+    while (!open.empty()) {
+      const Content &next = *open.pop_back_val();
+      if (!next.addends[0] && !image(next)) return false;
+      if (!next.addends[0]) continue;
+      open.push_back(next.addends[1]);
+      open.push_back(next.addends[0]);
+    }
     return true;
   }
 
@@ -47,17 +53,17 @@ public:
   }
 
 private:
-  bool image(const Content::Counted &counted) {
-    if (proof_.options.dp > 1 && counted.isSliced != overDp_) {
-      why_ = counted.isSliced ? "slices are not added over dp" : "what every dp rank has is added over dp";
+  bool image(const Content &squares) {
+    if (proof_.options.dp > 1 && squares.isSliced != overDp_) {
+      why_ = squares.isSliced ? "slices are not added over dp" : "what every dp rank has is added over dp";
       return false;
     }
     int64_t at = 0;
-    for (const Piece &piece : counted.image) {
+    for (const Piece &piece : squares.image) {
       const int64_t size = int64_t(sizeOf(piece.content->dtype)), end = at + int64_t(piece.bytes) / size;
       llvm::SmallVector<Interval, 2> own;
-      for (auto next = llvm::partition_point(counted.elements, [&](const Interval &i) { return i.end <= at; });
-           next != counted.elements.end() && next->begin < end; ++next)
+      for (auto next = llvm::partition_point(squares.counted, [&](const Interval &i) { return i.end <= at; });
+           next != squares.counted.end() && next->begin < end; ++next)
         own.push_back({std::max(next->begin, at) - at, std::min(next->end, end) - at});
       if (!own.empty() && !this->piece(piece, own, end - at)) return false;
       at = end;

@@ -68,7 +68,9 @@ llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
   Content squares;
   squares.kind = Content::Kind::Squares;
   squares.bytes = sizeOf(DType::F32);
-  squares.counted.push_back({std::move(gradients->image), std::move(*segments), gradients->isSliced});
+  squares.image = std::move(gradients->image);
+  squares.counted = std::move(*segments);
+  squares.isSliced = gradients->isSliced;
   write(call.results(0), Piece{proof_.store.add(std::move(squares)), 0, sizeOf(DType::F32)});
   return llvm::Error::success();
 }
@@ -77,12 +79,12 @@ llvm::Error Coordinate::addSquares(const plan::KernelCall &call) {
   Content sum;
   sum.kind = Content::Kind::Squares;
   sum.bytes = sizeOf(DType::F32);
-  for (const plan::TensorRef &ref : call.operands()) {
-    llvm::Expected<const Content *> content = tensor(ref);
+  for (int k : {0, 1}) {
+    llvm::Expected<const Content *> content = tensor(call.operands(k));
     if (!content) return content.takeError();
     if (!*content || (*content)->kind != Content::Kind::Squares || (*content)->isComplete)
       return problem("", "it adds something else to a rank's sum of squares");
-    sum.counted.insert(sum.counted.end(), (*content)->counted.begin(), (*content)->counted.end());
+    sum.addends[k] = *content;
   }
   write(call.results(0), Piece{proof_.store.add(std::move(sum)), 0, sizeOf(DType::F32)});
   return llvm::Error::success();
