@@ -202,7 +202,7 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
   const KernelId kernel = KernelId(call.kernel());
   const bool isMove = kernel == KernelId::Concat || (kernel == KernelId::Slice && integerOf(call, "step", 1) == 1);
   const bool isOuter = isMove && call.results_size() == 1 && outerElements(call.results(0), axis) == 1;
-  if (isOuter) return moveBytes(call, axis);
+  if (isOuter || kernel == KernelId::Copy) return moveBytes(call, axis);
   for (const plan::TensorRef &ref : call.operands()) {
     llvm::Expected<const Content *> content = tensor(ref);
     if (!content) return content.takeError();
@@ -236,7 +236,13 @@ llvm::Error Coordinate::moveBytes(const plan::KernelCall &call, int64_t axis) {
   std::vector<Piece> moved;
   const plan::TensorRef &result = call.results(0);
   uint64_t bytes = 0, before = 0;
+  const bool isCopy = KernelId(call.kernel()) == KernelId::Copy;
   for (const plan::TensorRef &ref : call.operands()) {
+    if (ref.shape_size() != result.shape_size() || (!isCopy && (axis < 0 || axis >= result.shape_size())))
+      return problem("", "it joins or cuts a dimension that is not there");
+    for (int d = 0; d < ref.shape_size(); ++d)
+      if (ref.shape(d) != result.shape(d) && (isCopy || d != axis))
+        return problem("", "its operand is of another shape than its result");
     llvm::Expected<std::vector<Piece>> held = pieces(ref);
     if (!held) return held.takeError();
     moved.insert(moved.end(), held->begin(), held->end());
