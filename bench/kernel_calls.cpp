@@ -117,6 +117,11 @@ void addRows(Calls &calls, const Sizes &z) {
   const TensorShape x = f32({t, h}), scale = f32({h}), row = f32({t}), scores = f32({z.batch * z.heads * z.seq, z.seq});
   const KernelAttributes a = with({{"epsilon", 1e-5}});
   calls.push_back({"Softmax", KernelId::Softmax, {scores}, {scores}});
+  TensorShape chosen = scores, places = scores; // the elements of each row that a router takes
+  chosen.shape.back() = places.shape.back() = std::min<int64_t>(2, scores.shape.back());
+  places.dtype = DType::I64;
+  calls.push_back({"CumSum", KernelId::CumSum, {scores}, {scores}, with({{"reverse", int64_t(0)}})});
+  calls.push_back({"TopK", KernelId::TopK, {scores}, {chosen, places}, with({{"k", chosen.shape.back()}})});
   calls.push_back({"SoftmaxGrad", KernelId::SoftmaxGrad, {scores, scores}, {scores}});
   calls.push_back({"LayerNorm", KernelId::LayerNorm, {x, scale, scale}, {x, row, row}, a});
   calls.push_back({"LayerNormGrad", KernelId::LayerNormGrad, {x, scale, row, row, x}, {x, scale, scale}, a});

@@ -6,10 +6,12 @@
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/fold_transposes.h"
+#include "passes/import/order_nodes.h"
 #include "passes/import/retie_weights.h"
 #include "passes/partition/bind_batch.h"
 #include "passes/partition/localise.h"
 #include "passes/recognise/cancel_transposes.h"
+#include "passes/recognise/expand_split_norms.h"
 #include "passes/recognise/recognise_attention.h"
 #include "passes/recognise/recognise_gelu.h"
 #include "passes/recognise/recognise_layer_norm.h"
@@ -24,28 +26,6 @@
 
 namespace autotp {
 namespace {
-
-/// The one loss, alone among the outputs.
-llvm::Error bindLoss(Graph &graph, const std::string &wanted) {
-  llvm::SmallVector<Output, 2> scalars;
-  for (const Output &output : graph.outputs) {
-    const Type &type = graph.type(output.value);
-    bool isWanted = wanted.empty() ? type.elements() == 1 && isFloat(type.dtype) : output.name == wanted;
-    if (isWanted) scalars.push_back(output);
-  }
-  if (!wanted.empty() && scalars.empty())
-    return problem("--loss-output", "the model has no output '" + escaped(wanted) + "'");
-  if (scalars.empty())
-    return problem("model", "none of its outputs is a scalar loss",
-                   "export the model with its loss, or name one with --loss-output");
-  if (scalars.size() > 1)
-    return problem("model", "several of its outputs are scalars", "name the loss with --loss-output NAME");
-  Builder builder(graph);
-  builder.origin = "loss";
-  graph.outputs = {{"loss", builder.reshape(scalars[0].value, {})}};
-  graph.removeDead();
-  return llvm::Error::success();
-}
 
 /// What a pass on the global graph may look at and leave behind.
 struct State {
@@ -64,7 +44,13 @@ template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph
 }
 
 constexpr PassEntry kPipeline[] = {
-    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.lossOutput); }},
+    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }},
+    {"order-nodes",
+     [](Graph &g, State &s) -> llvm::Error {
+       orderNodes(g);
+       s.imported.initializers = g.sources(ValueKind::Parameter);
+       return llvm::Error::success();
+     }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
      [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
@@ -95,6 +81,8 @@ constexpr PassEntry kPipeline[] = {
     {"cancel-transposes", recognise<cancelTransposes>},
     {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
+    {"expand-split-norms",
+     [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
        llvm::Expected<LossKind> kind = differentiate(g);

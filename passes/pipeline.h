@@ -4,6 +4,7 @@
 #include "compiler/certify/certify.h"
 #include "compiler/onnx/import.h"
 #include "passes/emit/emit_program.h"
+#include "passes/import/bind_loss.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
 #include "passes/shard/choose_axes.h"
@@ -19,7 +20,7 @@ struct CompileOptions {
   ImportOptions import;
   ParameterOverrides parameters;
   llvm::StringMap<std::string> inputRoles;
-  std::string lossOutput;
+  LossOptions loss;
   bool retie = true, recognise = true;
   bool verify = true; ///< prove the plan against the graph (compiler/certify)
   ShardMode shard = ShardMode::Auto;

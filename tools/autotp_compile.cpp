@@ -51,6 +51,14 @@ static cl::opt<autotp::DeviceKind>
                       clEnumValN(autotp::DeviceKind::Cuda, "cuda", "NVIDIA GPUs, one or more ranks on each")));
 static cl::opt<std::string> lossOutput("loss-output", cl::desc("the loss, where several outputs are scalars"),
                                        cl::value_desc("NAME"), cl::cat(category));
+static cl::opt<autotp::LossMade> madeLoss(
+    "loss", cl::desc("make the loss of a model that ends with logits, over a new input 'labels' (-100 is ignored):"),
+    cl::init(autotp::LossMade::None), cl::cat(category),
+    cl::values(clEnumValN(autotp::LossMade::CrossEntropy, "cross-entropy", "the label of each row of the logits"),
+               clEnumValN(autotp::LossMade::NextToken, "next-token",
+                          "the label of a place is the next place's: labels are the tokens")));
+static cl::opt<std::string> logits("logits", cl::desc("the logits, where several outputs could be; with --loss"),
+                                   cl::value_desc("NAME"), cl::cat(category));
 static cl::list<std::string>
     inputs("input", cl::desc("what an input means: tokens, labels, next-labels, ones, positions or data"),
            cl::value_desc("NAME=ROLE"), cl::cat(category));
@@ -113,7 +121,10 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
       }))
     return error;
   o.parameters = {trainPattern, freezePattern};
-  o.lossOutput = lossOutput;
+  if (!logits.empty() && madeLoss == autotp::LossMade::None) return problem("--logits", "it needs --loss");
+  if (!lossOutput.empty() && madeLoss != autotp::LossMade::None)
+    return problem("--loss", "a loss is made, so --loss-output names none", "leave one of them out");
+  o.loss = {lossOutput, madeLoss, logits};
   o.retie = !noRetie && weights == "copy";
   o.recognise = !noRecognise;
   o.verify = !noVerify;

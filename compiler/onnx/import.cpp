@@ -1,5 +1,6 @@
 #include "compiler/onnx/import.h"
 
+#include "compiler/onnx/functions.h"
 #include "compiler/onnx/import_table.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
@@ -12,28 +13,50 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include <map>
+#include <set>
 
 namespace autotp {
 namespace {
 
 constexpr int64_t kOldestOpset = 13;
+constexpr unsigned kDeepestCall = 32;  ///< functions that call functions
+constexpr size_t kMostNodes = 2 << 20; ///< that functions may expand to
+
+/// Names and what they stand for: of the graph itself, of a function's body (sees nothing outside), or of a branch
+/// (sees what encloses it).
+struct Scope {
+  llvm::StringMap<ValueId> values = {};
+  const Scope *outer = nullptr;
+  std::string prefix; ///< of its nodes' names
+  unsigned depth = 0;
+
+  std::optional<ValueId> find(llvm::StringRef name) const {
+    for (const Scope *scope = this; scope; scope = scope->outer)
+      if (auto at = scope->values.find(name); at != scope->values.end()) return at->second;
+    return std::nullopt;
+  }
+  llvm::Error define(llvm::StringRef name, ValueId value) {
+    if (name.empty() || values.try_emplace(name, value).second) return llvm::Error::success();
+    return problem("value '" + escaped(name) + "'", "it is defined twice");
+  }
+};
 
 class Importer {
 public:
   Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
-      : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options) {}
+      : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto) {}
 
   llvm::Expected<ImportedModel> run() {
     if (llvm::Error error = checkModel()) return error;
     if (llvm::Error error = listUnknown()) return error;
-    if (llvm::Error error = addInitializers()) return error;
-    if (llvm::Error error = addInputs()) return error;
-    for (const onnx::NodeProto &node : proto_.graph().node())
-      if (llvm::Error error = addNode(node)) return error;
+    Scope scope;
+    if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
+    if (llvm::Error error = addInputs(scope)) return error;
+    if (llvm::Error error = addNodes(proto_.graph().node(), scope)) return error;
     for (const auto &output : proto_.graph().output()) {
-      auto at = values_.find(output.name());
-      if (at == values_.end()) return problem("output '" + escaped(output.name()) + "'", "no node computes it");
-      model_.graph.outputs.push_back({output.name(), at->second});
+      auto value = scope.find(output.name());
+      if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it");
+      model_.graph.outputs.push_back({output.name(), *value});
     }
     return std::move(model_);
   }
@@ -47,9 +70,6 @@ private:
     if (opset_ < kOldestOpset)
       return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
                      "export the model with opset 13 or newer");
-    if (proto_.functions_size() > 0)
-      return problem(path_, "it holds model-local functions ('" + escaped(proto_.functions(0).name()) + "')",
-                     "inline them when exporting");
     return llvm::Error::success();
   }
 
@@ -58,16 +78,27 @@ private:
     return node.output_size() ? node.output(0) : node.op_type();
   }
 
+  using Unknown = std::map<std::string, std::pair<int, std::string>>;
+  using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
+
+  /// Each function of the model is walked once, when it is first called.
+  void findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
+    for (const onnx::NodeProto &node : nodes) {
+      if (isBranch(node) || findImport(node.domain(), node.op_type())) continue;
+      if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
+        if (seen.insert(function).second) findUnknown(function->node(), unknown, seen);
+      } else if (!functions_.isDefinedByStandard(node)) {
+        std::string op = (node.domain().empty() ? "" : node.domain() + ".") + node.op_type();
+        ++unknown.insert({op, {0, nameOf(node)}}).first->second.first;
+      }
+    }
+  }
+
   /// All operators without a row at once: the user sees the whole distance.
   llvm::Error listUnknown() {
-    std::map<std::string, std::pair<int, std::string>> unknown;
-    for (const onnx::NodeProto &node : proto_.graph().node())
-      if (!findImport(node.domain(), node.op_type())) {
-        auto &row =
-            unknown.insert({(node.domain().empty() ? "" : node.domain() + ".") + node.op_type(), {0, nameOf(node)}})
-                .first->second;
-        ++row.first;
-      }
+    Unknown unknown;
+    std::set<const onnx::FunctionProto *> seen;
+    findUnknown(proto_.graph().node(), unknown, seen);
     if (unknown.empty()) return llvm::Error::success();
     std::string list;
     for (const auto &[op, row] : unknown)
@@ -81,11 +112,6 @@ private:
         "export without them, or open an issue that names them");
   }
 
-  llvm::Error define(const std::string &name, ValueId value) {
-    if (name.empty() || values_.try_emplace(name, value).second) return llvm::Error::success();
-    return problem("value '" + escaped(name) + "'", "it is defined twice");
-  }
-
   /// A weight that is trained from scratch: its file states no more than its type.
   static bool isWithoutContents(const onnx::TensorProto &proto) {
     return proto.data_location() == onnx::TensorProto::EXTERNAL &&
@@ -95,7 +121,7 @@ private:
 
   /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
   /// role.
-  llvm::Error addInitializer(const onnx::TensorProto &proto) {
+  llvm::Error addInitializer(const onnx::TensorProto &proto, Scope &scope) {
     ValueId value;
     if (isWithoutContents(proto)) {
       llvm::Expected<Type> type = typeOf(proto);
@@ -104,7 +130,7 @@ private:
         return problem("", "only float tensors of rank 1 and more may lack contents");
       value = model_.graph.addParameter(proto.name(), *type);
       model_.initializers.push_back(value);
-      return define(proto.name(), value);
+      return scope.define(proto.name(), value);
     }
     llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
     if (!tensor) return tensor.takeError();
@@ -113,14 +139,14 @@ private:
     value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor))
                      : model_.graph.addConstant(proto.name(), std::move(*tensor));
     if (mayTrain) model_.initializers.push_back(value);
-    return define(proto.name(), value);
+    return scope.define(proto.name(), value);
   }
 
-  llvm::Error addInitializers() {
+  llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope) {
     llvm::Error errors = llvm::Error::success();
-    for (const onnx::TensorProto &proto : proto_.graph().initializer())
-      errors =
-          llvm::joinErrors(std::move(errors), placed("tensor '" + escaped(proto.name()) + "'", addInitializer(proto)));
+    for (const onnx::TensorProto &proto : graph.initializer())
+      errors = llvm::joinErrors(std::move(errors),
+                                placed("tensor '" + escaped(proto.name()) + "'", addInitializer(proto, scope)));
     return errors;
   }
 
@@ -133,12 +159,12 @@ private:
     return "";
   }
 
-  llvm::Error addInputs() {
+  llvm::Error addInputs(Scope &scope) {
     llvm::Error errors = llvm::Error::success();
     std::string batch = batchName();
     for (const auto &input : proto_.graph().input()) {
-      auto known = values_.find(input.name()); // an initializer that older files also list as an input
-      if (known != values_.end() && model_.graph.value(known->second).kind != ValueKind::Input) continue;
+      auto known = scope.find(input.name()); // an initializer that older files also list as an input
+      if (known && model_.graph.value(*known).kind != ValueKind::Input) continue;
       llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
       if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
       Type type{*dtype, {}};
@@ -156,7 +182,8 @@ private:
       if (!countElements(type.shape))
         return llvm::joinErrors(std::move(errors),
                                 problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
-      errors = llvm::joinErrors(std::move(errors), define(input.name(), model_.graph.addInput(input.name(), type)));
+      errors =
+          llvm::joinErrors(std::move(errors), scope.define(input.name(), model_.graph.addInput(input.name(), type)));
     }
     return errors;
   }
@@ -177,21 +204,44 @@ private:
                    "give it one with --shape " + escaped(name) + "=N");
   }
 
-  llvm::Error addNode(const onnx::NodeProto &node) {
+  llvm::Error addNodes(const Nodes &nodes, Scope &scope) {
+    for (const onnx::NodeProto &node : nodes)
+      if (llvm::Error error = addNode(node, scope)) return error;
+    return llvm::Error::success();
+  }
+
+  llvm::Error addNode(const onnx::NodeProto &node, Scope &scope) {
+    std::string name = scope.prefix + nameOf(node);
     llvm::SmallVector<ValueId, 4> operands;
-    for (const std::string &name : node.input()) {
-      if (name.empty()) {
-        operands.push_back(kNone);
-        continue;
-      }
-      auto at = values_.find(name);
-      if (at == values_.end())
-        return problem("node '" + escaped(nameOf(node)) + "'",
-                       "its operand '" + escaped(name) + "' is defined after it, or nowhere");
-      operands.push_back(at->second);
+    for (const std::string &operand : node.input()) {
+      auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.find(operand);
+      if (!value)
+        return problem("node '" + escaped(name) + "'",
+                       "its operand '" + escaped(operand) + "' is defined after it, or nowhere");
+      operands.push_back(*value);
     }
+    if (++numNodes_ > kMostNodes)
+      return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
+    llvm::Expected<llvm::SmallVector<ValueId, 2>> results = isBranch(node) ? addBranch(node, name, operands, scope)
+                                                            : findImport(node.domain(), node.op_type())
+                                                                ? addOperator(node, name, operands, scope.depth)
+                                                                : addCall(node, name, operands, scope.depth);
+    if (!results) return results.takeError();
+    for (auto [j, result] : indexed(node.output())) {
+      if (result.empty()) continue;
+      if (j >= results->size() || (*results)[j] == kNone)
+        return problem("node '" + escaped(name) + "'", "its result '" + escaped(result) + "' is not supported");
+      if (llvm::Error error = scope.define(result, (*results)[j])) return error;
+    }
+    return llvm::Error::success();
+  }
+
+  using Results = llvm::Expected<llvm::SmallVector<ValueId, 2>>;
+
+  Results addOperator(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
+                      unsigned depth) {
     const ImportDef &row = *findImport(node.domain(), node.op_type());
-    NodeImport import(row, model_.graph, node, operands, folder_, nameOf(node));
+    NodeImport import(row, model_.graph, node, operands, folder_, name);
     for (size_t k = 0; k < row.leastOperands; ++k)
       if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");
     llvm::Error error = row.build(import);
@@ -200,20 +250,67 @@ private:
       return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
     }
     if (error) return error;
-    for (auto [j, name] : indexed(node.output())) {
-      if (name.empty()) continue;
-      if (j >= import.results.size()) return import.fail("result '" + escaped(name) + "' is not supported");
-      if (llvm::Error error = define(name, import.results[j])) return error;
+    return import.isDeclined() ? addCall(node, name, operands, depth) : Results(import.results);
+  }
+
+  Results addCall(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
+                  unsigned depth) {
+    std::string where = "node '" + escaped(name) + "' (" + escaped(node.op_type()) + ")";
+    if (depth == kDeepestCall) return problem(where, "functions call each other too deeply, or in a circle");
+    std::vector<std::optional<Type>> types;
+    for (ValueId operand : operands)
+      types.push_back(operand == kNone ? std::nullopt : std::optional<Type>(model_.graph.type(operand)));
+    auto body = functions_.bodyOf(node, types);
+    if (!body) return placed(where, body.takeError());
+    if (!*body) return problem(where, "this operator is not supported");
+    Scope inner{.prefix = name + "/", .depth = depth + 1};
+    for (auto [k, formal] : indexed((*body)->input()))
+      if (llvm::Error error = inner.define(formal, k < operands.size() ? operands[k] : kNone)) return error;
+    if (llvm::Error error = addNodes((*body)->node(), inner)) return error;
+    return found((*body)->output(), inner);
+  }
+
+  static bool isBranch(const onnx::NodeProto &node) { return node.domain().empty() && node.op_type() == "If"; }
+
+  /// An If whose condition is known when compiling is one of its branches.
+  Results addBranch(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
+                    const Scope &scope) {
+    std::string where = "node '" + escaped(name) + "' (If)";
+    const Tensor *condition = nullptr;
+    if (operands.size() == 1 && operands[0] != kNone && model_.graph.value(operands[0]).kind == ValueKind::Constant)
+      condition = &*model_.graph.value(operands[0]).contents;
+    if (!condition || condition->type.elements() != 1)
+      return problem(where, "its condition depends on an input", "export the model without branches");
+    llvm::StringRef wanted = toArray(*condition).data[0] != 0 ? "then_branch" : "else_branch";
+    for (const auto &attribute : node.attribute()) {
+      if (attribute.name() != wanted) continue;
+      if (scope.depth == kDeepestCall) return problem(where, "branches lie too deeply in each other");
+      Scope inner{.outer = &scope, .prefix = name + "/", .depth = scope.depth + 1};
+      if (llvm::Error error = addInitializers(attribute.g(), inner)) return error;
+      if (llvm::Error error = addNodes(attribute.g().node(), inner)) return error;
+      std::vector<std::string> names;
+      for (const auto &output : attribute.g().output())
+        names.push_back(output.name());
+      return found(names, inner);
     }
-    return llvm::Error::success();
+    return problem(where, "it has no " + wanted.str());
+  }
+
+  template <typename Names> static Results found(const Names &names, const Scope &scope) {
+    llvm::SmallVector<ValueId, 2> results;
+    for (const std::string &name : names) {
+      results.push_back(scope.find(name).value_or(kNone)); // a body may leave out what this call does not ask for
+    }
+    return results;
   }
 
   const onnx::ModelProto &proto_;
   llvm::StringRef path_, folder_;
   const ImportOptions &options_;
   int64_t opset_ = 0;
+  Functions functions_;
+  size_t numNodes_ = 0;
   ImportedModel model_;
-  llvm::StringMap<ValueId> values_;
 };
 
 } // namespace

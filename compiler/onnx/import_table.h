@@ -64,6 +64,13 @@ public:
   llvm::Error fail(const llvm::Twine &what, llvm::StringRef remedy = "") const;
   /// The same of an error that does not say where it is.
   llvm::Error fail(llvm::Error error) const;
+  /// Leaves the node to the standard's own definition of its operator.
+  llvm::Error decline() {
+    results.clear();
+    isDeclined_ = true;
+    return llvm::Error::success();
+  }
+  bool isDeclined() const { return isDeclined_; }
   /// Adds the next result, or says why there is none.
   llvm::Error result(llvm::Expected<ValueId> value);
   Graph &graph() { return graph_; }
@@ -79,6 +86,7 @@ private:
   llvm::ArrayRef<ValueId> operands_;
   llvm::StringRef folder_;
   std::string name_, wrongAttribute_;
+  bool isDeclined_ = false;
 };
 
 llvm::ArrayRef<ImportDef> constantImports();
@@ -86,6 +94,11 @@ llvm::ArrayRef<ImportDef> elementwiseImports();
 llvm::ArrayRef<ImportDef> productImports();
 llvm::ArrayRef<ImportDef> shapeImports();
 llvm::ArrayRef<ImportDef> networkImports();
+llvm::ArrayRef<ImportDef> composedImports();
+llvm::ArrayRef<ImportDef> lookupImports();
+llvm::ArrayRef<ImportDef> einsumImports();
+llvm::ArrayRef<ImportDef> convolutionImports();
+llvm::ArrayRef<ImportDef> attentionImports();
 /// The row of an operator, or null.
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 
@@ -99,5 +112,6 @@ llvm::Expected<Type> typeOf(const onnx::TensorProto &proto);
 /// Contents of a TensorProto, checked against its shape. `folder`: where external data lies.
 llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder);
 llvm::Expected<DType> dtypeOf(int onnxType);
+int onnxTypeOf(DType dtype);
 
 } // namespace autotp

@@ -1,5 +1,7 @@
 // compiler/onnx/network.cpp: normalisation, softmax and losses.
-#include "compiler/onnx/import_table.h"
+#include "compiler/onnx/formula.h"
+
+#include <algorithm>
 
 namespace autotp {
 namespace {
@@ -8,38 +10,32 @@ llvm::Error importSoftmax(NodeImport &node) {
   size_t rank = node.type(0).shape.size();
   auto axis = node.axis(node.integer("axis", -1), rank);
   if (!axis) return axis.takeError();
-  ValueId x = node[0];
-  llvm::SmallVector<int64_t, 6> perm;
-  for (int64_t d = 0; d < int64_t(rank); ++d)
-    perm.push_back(d);
-  std::swap(perm[*axis], perm.back());
-  bool isLast = *axis + 1 == int64_t(rank);
-  if (!isLast) {
-    auto turned = node.make("transpose", {x}, {{"perm", perm}});
-    if (!turned) return turned.takeError();
-    x = *turned;
-  }
-  auto result = node.make("softmax", {x});
-  if (!result) return result.takeError();
-  return node.result(isLast ? std::move(result) : node.make("transpose", {*result}, {{"perm", perm}}));
+  Formula f(node);
+  auto perm = lastSwapped(rank, *axis);
+  return f.finish(f.transpose(f("softmax", {f.transpose(node[0], perm)}), perm));
 }
 
+/// Over the dimensions from `axis` on, which become one.
 llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   const Type x = node.type(0);
   auto axis = node.axis(node.integer("axis", -1), x.shape.size());
   if (!axis) return axis.takeError();
-  if (*axis + 1 != int64_t(x.shape.size())) return node.fail("it normalises over more than the last dimension");
-  llvm::SmallVector<ValueId, 3> operands = {node[0], node[1]};
-  if (hasBias && node.has(2)) operands.push_back(node[2]);
-  if (hasBias && !node.has(2)) {
-    Array zeros(Type{x.dtype, {x.shape.back()}});
-    operands.push_back(node.constantOf(toTensor(zeros)));
-  }
+  const int64_t width = elementsOf(llvm::ArrayRef<int64_t>(x.shape).drop_front(*axis));
+  for (size_t k = 1; k < 3; ++k) // a scale or bias that broadcasts in another way is the standard's business
+    if (node.has(k) && (node.type(k).elements() != width || node.type(k).dtype != x.dtype)) return node.decline();
+  Formula f(node);
+  Shape merged(x.shape.begin(), x.shape.begin() + *axis);
+  merged.push_back(width);
+  llvm::SmallVector<ValueId, 3> operands = {f.reshape(node[0], merged), f.reshape(node[1], {width})};
+  if (hasBias)
+    operands.push_back(node.has(2) ? f.reshape(node[2], {width}) : f.taken(node.filled(Type{x.dtype, {width}}, 0)));
+  if (llvm::Error error = f.takeError()) return error;
   auto all = node.makeMany(op, operands, {{"epsilon", node.real("epsilon", 1e-5)}});
   if (!all) return all.takeError();
   for (size_t j = 0; j < node.numResults() && j < all->size(); ++j) {
-    Shape shape = node.graph().type((*all)[j]).shape;
-    if (j > 0) shape.push_back(1); // ONNX keeps the dimension that mean and scale were taken over
+    Shape shape(x.shape.begin(), x.shape.end());
+    for (size_t d = size_t(*axis); j > 0 && d < shape.size(); ++d)
+      shape[d] = 1; // ONNX keeps the dimensions that mean and scale were taken over
     if (llvm::Error error = node.result(node.reshape((*all)[j], shape))) return error;
   }
   return llvm::Error::success();
@@ -47,42 +43,98 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
 llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }
 llvm::Error importRmsNorm(NodeImport &node) { return importNorm(node, "rms_norm", false); }
 
-/// Classes are dimension 1 of [n, c, ..]: they go last, and the others become rows.
-llvm::Error importCrossEntropy(NodeImport &node) {
-  if (node.text("reduction", "mean") != "mean") return node.fail("only the mean is supported as reduction");
-  if (node.has(2)) return node.fail("class weights are not supported");
-  const Type scores = node.type(0);
-  if (scores.shape.size() < 2) return node.fail("its scores need a dimension of classes");
-  ValueId logits = node[0];
-  int64_t classes = scores.shape[1];
-  if (scores.shape.size() > 2) {
-    llvm::SmallVector<int64_t, 6> perm = {0};
-    for (int64_t d = 2; d < int64_t(scores.shape.size()); ++d)
-      perm.push_back(d);
-    perm.push_back(1);
-    auto turned = node.make("transpose", {logits}, {{"perm", perm}});
-    if (!turned) return turned.takeError();
-    logits = *turned;
-  }
-  int64_t rows = node.type(1).elements();
-  auto flat = node.reshape(logits, {rows, classes});
-  if (!flat) return flat.takeError();
-  auto labels = node.reshape(node[1], {rows});
-  if (!labels) return labels.takeError();
-  if (node.graph().type(*labels).dtype != DType::I64) {
-    auto wide = node.make("cast", {*labels}, {}, Type{DType::I64, {rows}});
-    if (!wide) return wide.takeError();
-    labels = *wide;
-  }
-  // Without an ignore_index every row counts: no label is this one.
-  auto all =
-      node.makeMany("cross_entropy", {*flat, *labels}, {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
+/// Scores [n, c, ..] and labels [n, ..] as rows: [rows, c] and i64 [rows].
+struct Rows {
+  ValueId scores, labels;
+  int64_t count, classes;
+  double ignored; ///< a label that counts nothing; without one: a number that no label is
+};
+
+llvm::Expected<Rows> rowsOf(NodeImport &node, Formula &f) {
+  const Shape scores = node.type(0).shape, labels = node.type(1).shape;
+  Shape wanted = scores;
+  if (scores.size() < 2) return node.fail("its scores need a dimension of classes");
+  wanted.erase(wanted.begin() + 1);
+  if (wanted != labels || isFloat(node.type(1).dtype)) return node.fail("its labels do not fit its scores");
+  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size());
+  std::rotate(perm.begin() + 1, perm.begin() + 2, perm.end());
+  Rows rows{kNone, kNone, elementsOf(labels), scores[1], double(node.integer("ignore_index", INT64_MIN))};
+  rows.scores = f.reshape(f.transpose(node[0], perm), {rows.count, rows.classes});
+  rows.labels = f.cast(f.reshape(node[1], {rows.count}), DType::I64);
+  if (llvm::Error error = f.takeError()) return error;
+  return rows;
+}
+
+/// Mean or sum over the rows that count, by the fused operator.
+llvm::Error finishCrossEntropy(NodeImport &node, Formula &f, const Rows &rows, bool isMean) {
+  auto all = node.makeMany("cross_entropy", {rows.scores, rows.labels},
+                           {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
   if (!all) return all.takeError();
-  return node.result(node.make("div", {(*all)[0], (*all)[1]}));
+  return f.finish(isMean ? f("div", {(*all)[0], (*all)[1]}) : (*all)[0]);
+}
+
+/// Of each row the logarithm at its label, negated and weighed; then as `reduction` says.
+llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, ValueId logarithms,
+                             const std::string &reduction) {
+  Array numbers(Type{DType::I64, {rows.classes}});
+  for (size_t c = 0; c < numbers.data.size(); ++c)
+    numbers.data[c] = double(c);
+  ValueId isLabel = f("equal", {f.reshape(rows.labels, {rows.count, 1}), node.constantOf(toTensor(numbers))});
+  ValueId zero = f.constant(logarithms, 0), one = f.constant(logarithms, 1);
+  auto ofLabel = [&](ValueId x) {
+    return f.reshape(f.reduced("reduce_sum", f("where", {isLabel, x, zero}), {1}), {rows.count});
+  };
+  ValueId ignored = f("equal", {rows.labels, f.constant(rows.labels, rows.ignored)});
+  ValueId weight = f("where", {ignored, zero, node.has(2) ? ofLabel(node[2]) : f.expand(one, {rows.count})});
+  ValueId loss = f("mul", {f("neg", {ofLabel(logarithms)}), weight});
+  if (reduction == "none") return f.finish(f.reshape(loss, node.type(1).shape));
+  auto total = [&](ValueId x) { return f.reshape(f.reduced("reduce_sum", x, {0}), {}); };
+  return f.finish(reduction == "sum" ? total(loss) : f("div", {total(loss), total(weight)}));
+}
+
+llvm::Error importCrossEntropy(NodeImport &node) {
+  std::string reduction = node.text("reduction", "mean");
+  Formula f(node);
+  auto rows = rowsOf(node, f);
+  if (!rows) return rows.takeError();
+  bool isFused = reduction != "none" && !node.has(2);
+  if (llvm::Error error = isFused ? finishCrossEntropy(node, f, *rows, reduction == "mean")
+                                  : finishLikelihood(node, f, *rows, logSoftmax(f, rows->scores), reduction))
+    return error;
+  if (node.numResults() < 2) return llvm::Error::success();
+  Formula second(node); // the logarithms themselves, in the scores' own shape
+  auto perm = lastSwapped(node.type(0).shape.size(), 1);
+  return second.finish(second.transpose(logSoftmax(second, second.transpose(node[0], perm)), perm));
+}
+
+/// The scores whose log-softmax `value` is, or kNone: value = z - log(sum(exp(z))), and z may be x - max(x).
+ValueId scoresOf(const Graph &graph, ValueId value) {
+  auto operand = [&](ValueId v, llvm::StringRef op, unsigned k) {
+    const Node *producer = v == kNone ? nullptr : graph.producer(v);
+    return producer && producer->is(op) ? producer->operands[k] : kNone;
+  };
+  ValueId z = operand(value, "sub", 0), sum = operand(operand(value, "sub", 1), "log", 0);
+  if (z == kNone || operand(operand(sum, "reduce_sum", 0), "exp", 0) != z) return kNone;
+  ValueId x = operand(z, "sub", 0);
+  return x != kNone && operand(operand(z, "sub", 1), "reduce_max", 0) == x ? x : z;
+}
+
+/// Over a log-softmax it is the cross-entropy of what that was taken of.
+llvm::Error importLikelihood(NodeImport &node) {
+  std::string reduction = node.text("reduction", "mean");
+  Formula f(node);
+  auto rows = rowsOf(node, f);
+  if (!rows) return rows.takeError();
+  ValueId scores = scoresOf(node.graph(), rows->scores);
+  if (scores == kNone || reduction == "none" || node.has(2))
+    return finishLikelihood(node, f, *rows, rows->scores, reduction);
+  rows->scores = scores;
+  return finishCrossEntropy(node, f, *rows, reduction == "mean");
 }
 
 const ImportDef kImports[] = {
     {"", "LayerNormalization", 2, importLayerNorm},
+    {"", "NegativeLogLikelihoodLoss", 2, importLikelihood},
     {"", "RMSNormalization", 2, importRmsNorm},
     {"", "Softmax", 1, importSoftmax},
     {"", "SoftmaxCrossEntropyLoss", 2, importCrossEntropy},

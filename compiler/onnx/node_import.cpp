@@ -159,7 +159,8 @@ const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;
     for (llvm::ArrayRef<ImportDef> family :
-         {constantImports(), elementwiseImports(), productImports(), shapeImports(), networkImports()})
+         {constantImports(), elementwiseImports(), productImports(), shapeImports(), networkImports(),
+          composedImports(), lookupImports(), einsumImports(), convolutionImports(), attentionImports()})
       for (const ImportDef &row : family)
         map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
     return map;

@@ -1,10 +1,26 @@
 // compiler/onnx/products.cpp: matrix products and reductions.
-#include "compiler/onnx/import_table.h"
+#include "compiler/onnx/formula.h"
 
 namespace autotp {
 namespace {
 
+/// A vector is a matrix of one row or one column, which the result does not have.
+llvm::Error importVectorProduct(NodeImport &node) {
+  const Shape a = node.type(0).shape, b = node.type(1).shape;
+  if (a.empty() || b.empty()) return node.fail("an operand of it is a scalar");
+  Formula f(node);
+  ValueId rows = a.size() == 1 ? f.reshape(node[0], {1, a[0]}) : node[0],
+          columns = b.size() == 1 ? f.reshape(node[1], {b[0], 1}) : node[1];
+  ValueId y = f("matmul", {rows, columns}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+  Shape shape = f.typeOf(y).shape;
+  if (f.isBroken(y)) return f.finish(y);
+  if (b.size() == 1) shape.pop_back();
+  if (a.size() == 1) shape.erase(shape.end() - (b.size() == 1 ? 1 : 2));
+  return f.finish(f.reshape(y, shape));
+}
+
 llvm::Error importMatMul(NodeImport &node) {
+  if (node.type(0).shape.size() < 2 || node.type(1).shape.size() < 2) return importVectorProduct(node);
   return node.result(node.make("matmul", {node[0], node[1]}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}}));
 }
 
@@ -39,6 +55,8 @@ llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   if (given.empty() && !node.integer("noop_with_empty_axes", 0))
     for (size_t d = 0; d < rank; ++d)
       given.push_back(int64_t(d));
+  if (node.type(0).dtype == DType::Bool || node.type(0).dtype == DType::U8)
+    return node.fail("it reduces " + llvm::Twine(node.type(0).text()));
   for (int64_t axis : given) {
     auto found = node.axis(axis, rank);
     if (!found) return found.takeError();
@@ -70,10 +88,55 @@ llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduc
 llvm::Error importReduceMean(NodeImport &node) { return importReduce(node, "reduce_sum", true); }
 llvm::Error importReduceMax(NodeImport &node) { return importReduce(node, "reduce_max", false); }
 
+/// A reduction of something made of x element by element, finished by another function.
+llvm::Error importReduceOf(NodeImport &node, llvm::StringRef reduce, ValueId (*before)(Formula &, ValueId),
+                           ValueId (*after)(Formula &, ValueId)) {
+  auto axes = reducedAxes(node);
+  if (!axes) return axes.takeError();
+  Formula f(node);
+  ValueId x = before(f, node[0]);
+  if (!axes->empty()) x = f(reduce, {x}, {{"axes", *axes}, {"keepdims", node.integer("keepdims", 1)}});
+  return f.finish(after(f, x));
+}
+ValueId itself(Formula &, ValueId x) { return x; }
+ValueId negated(Formula &f, ValueId x) { return f("neg", {x}); }
+ValueId squared(Formula &f, ValueId x) { return f("mul", {x, x}); }
+ValueId absolute(Formula &f, ValueId x) { return f("abs", {x}); }
+ValueId root(Formula &f, ValueId x) { return f("sqrt", {x}); }
+ValueId logarithm(Formula &f, ValueId x) { return f("log", {x}); }
+llvm::Error importReduceMin(NodeImport &node) { return importReduceOf(node, "reduce_max", negated, negated); }
+llvm::Error importReduceL1(NodeImport &node) { return importReduceOf(node, "reduce_sum", absolute, itself); }
+llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, root); }
+llvm::Error importReduceSumSquare(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, itself); }
+llvm::Error importReduceLogSum(NodeImport &node) { return importReduceOf(node, "reduce_sum", itself, logarithm); }
+
+/// max + log(sum(exp(x - max)))
+llvm::Error importReduceLogSumExp(NodeImport &node) {
+  auto axes = reducedAxes(node);
+  if (!axes) return axes.takeError();
+  if (axes->empty()) return node.result(node[0]);
+  Formula f(node);
+  ValueId most = f.reduced("reduce_max", node[0], *axes);
+  ValueId sum = f.reduced("reduce_sum", f("exp", {f("sub", {node[0], most})}), *axes);
+  ValueId result = f("add", {most, f("log", {sum})});
+  Shape shape;
+  for (int64_t d = 0; d < int64_t(node.type(0).shape.size()); ++d)
+    if (!llvm::is_contained(*axes, d)) shape.push_back(node.type(0).shape[d]);
+  return f.finish(node.integer("keepdims", 1) ? result : f.reshape(result, shape));
+}
+
 const ImportDef kImports[] = {
-    {"", "Gemm", 2, importGemm},           {"", "MatMul", 2, importMatMul},
-    {"", "ReduceMax", 1, importReduceMax}, {"", "ReduceMean", 1, importReduceMean},
+    {"", "Gemm", 2, importGemm},
+    {"", "MatMul", 2, importMatMul},
+    {"", "ReduceMax", 1, importReduceMax},
+    {"", "ReduceMean", 1, importReduceMean},
     {"", "ReduceSum", 1, importReduceSum},
+    {"", "ReduceMin", 1, importReduceMin},
+    {"", "ReduceL1", 1, importReduceL1},
+    {"", "ReduceL2", 1, importReduceL2},
+    {"", "ReduceSumSquare", 1, importReduceSumSquare},
+    {"", "ReduceLogSum", 1, importReduceLogSum},
+    {"", "ReduceLogSumExp", 1, importReduceLogSumExp},
 };
 
 } // namespace

@@ -84,26 +84,25 @@ template <typename Field> llvm::Expected<Tensor> fromField(Type type, const Fiel
 
 } // namespace
 
+namespace {
+constexpr std::pair<int, DType> kTypes[] = {
+    {onnx::TensorProto::FLOAT, DType::F32},     {onnx::TensorProto::DOUBLE, DType::F64},
+    {onnx::TensorProto::BFLOAT16, DType::BF16}, {onnx::TensorProto::FLOAT16, DType::F16},
+    {onnx::TensorProto::INT64, DType::I64},     {onnx::TensorProto::INT32, DType::I32},
+    {onnx::TensorProto::BOOL, DType::Bool},     {onnx::TensorProto::UINT8, DType::U8},
+};
+} // namespace
+
 llvm::Expected<DType> dtypeOf(int onnxType) {
-  switch (onnxType) {
-  case onnx::TensorProto::FLOAT:
-    return DType::F32;
-  case onnx::TensorProto::DOUBLE:
-    return DType::F64;
-  case onnx::TensorProto::BFLOAT16:
-    return DType::BF16;
-  case onnx::TensorProto::FLOAT16:
-    return DType::F16;
-  case onnx::TensorProto::INT64:
-    return DType::I64;
-  case onnx::TensorProto::INT32:
-    return DType::I32;
-  case onnx::TensorProto::BOOL:
-    return DType::Bool;
-  case onnx::TensorProto::UINT8:
-    return DType::U8;
-  }
+  for (auto [number, dtype] : kTypes)
+    if (number == onnxType) return dtype;
   return problem("", "element type " + std::to_string(onnxType) + " of ONNX is not supported");
+}
+
+int onnxTypeOf(DType dtype) {
+  for (auto [number, own] : kTypes)
+    if (own == dtype) return number;
+  return onnx::TensorProto::UNDEFINED;
 }
 
 llvm::Expected<Type> typeOf(const onnx::TensorProto &proto) {

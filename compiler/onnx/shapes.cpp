@@ -1,17 +1,13 @@
 // compiler/onnx/shapes.cpp: operators that move elements.
-#include "compiler/onnx/import_table.h"
+#include "compiler/onnx/formula.h"
 #include "runtime/base/indexed.h"
-
-#include <numeric>
 
 namespace autotp {
 namespace {
 
-/// 0, 1, .. below `count`.
-std::vector<int64_t> countingUp(size_t count) {
-  std::vector<int64_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
+std::vector<int64_t> firstDimensions(size_t count) {
+  auto numbers = countingUp(count);
+  return {numbers.begin(), numbers.end()};
 }
 
 llvm::Error importReshape(NodeImport &node) {
@@ -122,13 +118,30 @@ llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64
   return node.make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
 }
 
+llvm::Expected<ValueId> steppedBack(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t end,
+                                    int64_t step) {
+  const int64_t size = node.graph().type(x).shape[axis];
+  auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, -1, size - 1); };
+  llvm::SmallVector<int64_t, 16> ids;
+  int64_t last = end < -size ? -1 : bounded(end); // an end far below 0 takes the first element too
+  step = std::max(step, -std::max<int64_t>(size, 1));
+  for (int64_t at = bounded(start); at > last; at += step)
+    ids.push_back(at);
+  Formula f(node);
+  llvm::SmallVector<int64_t, 6> perm = countingUp(node.graph().type(x).shape.size());
+  std::swap(perm[0], perm[axis]);
+  ValueId turned = f.transpose(f("gather", {f.transpose(x, perm), node.integerConstant(ids)}), perm);
+  if (llvm::Error error = f.takeError()) return error;
+  return turned;
+}
+
 llvm::Error importSlice(NodeImport &node) {
   auto starts = node.constantIntegers(1);
   if (!starts) return starts.takeError();
   auto ends = node.constantIntegers(2);
   if (!ends) return ends.takeError();
   const size_t count = starts->size();
-  auto axes = node.constantIntegersOr(3, countingUp(count));
+  auto axes = node.constantIntegersOr(3, firstDimensions(count));
   if (!axes) return axes.takeError();
   auto steps = node.constantIntegersOr(4, std::vector<int64_t>(count, 1));
   if (!steps) return steps.takeError();
@@ -139,7 +152,13 @@ llvm::Error importSlice(NodeImport &node) {
     auto axis = node.axis((*axes)[i], node.type(0).shape.size());
     if (!axis) return axis.takeError();
     int64_t size = node.graph().type(x).shape[*axis], step = (*steps)[i];
-    if (step < 1) return node.fail("a step of " + llvm::Twine(step) + " is not supported");
+    if (step < 0) { // from the last one down: rows that constant indices choose
+      auto sliced = steppedBack(node, x, *axis, (*starts)[i], (*ends)[i], step);
+      if (!sliced) return sliced.takeError();
+      x = *sliced;
+      continue;
+    }
+    if (step == 0) return node.fail("its step is 0");
     auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
     int64_t begin = bounded((*starts)[i]), end = std::max(begin, bounded((*ends)[i]));
     auto sliced = sliceOf(node, x, *axis, begin, end == begin ? 0 : (end - begin - 1) / step + 1,
@@ -179,60 +198,6 @@ llvm::Error importConcat(NodeImport &node) {
   return node.result(node.make("concat", node.operands(), {{"axis", *axis}}));
 }
 
-/// Where the indices are constant and consecutive: the first.
-std::optional<int64_t> firstOfConsecutive(const Array &indices) {
-  if (indices.type.shape.size() > 1 || indices.data.empty()) return std::nullopt;
-  for (auto [i, index] : indexed(indices.data))
-    if (index != indices.data[0] + double(i)) return std::nullopt;
-  return int64_t(indices.data[0]);
-}
-
-/// The indices that a gather holds itself, counted from the front, or nothing where an input brings them.
-llvm::Expected<std::optional<Array>> constantIndices(NodeImport &node, int64_t size) {
-  const Tensor *tensor = node.constant(node[1]);
-  if (!tensor) return std::nullopt;
-  if (isFloat(tensor->type.dtype)) return node.fail("its indices are " + llvm::Twine(tensor->type.text()));
-  Array indices = toArray(*tensor);
-  for (double &i : indices.data) {
-    if (i < 0) i += double(size);
-    if (i < 0 || i >= double(size)) return node.fail("an index of it is out of range");
-  }
-  return indices;
-}
-
-/// A gather of constant, consecutive indices is a slice; any other looks up rows of a table.
-llvm::Error importGather(NodeImport &node) {
-  const Type table = node.type(0);
-  const size_t rank = table.shape.size(), extra = node.type(1).shape.size();
-  auto found = node.axis(node.integer("axis", 0), rank);
-  if (!found) return found.takeError();
-  const size_t axis = size_t(*found);
-  auto indices = constantIndices(node, table.shape[axis]);
-  if (!indices) return indices.takeError();
-  ValueId chosen = node[1];
-  if (*indices) {
-    if (auto first = firstOfConsecutive(**indices)) {
-      auto part = sliceOf(node, node[0], int64_t(axis), *first, int64_t((*indices)->data.size()));
-      if (!part) return part.takeError();
-      Shape shape = node.graph().type(*part).shape;
-      if (extra == 0) shape.erase(shape.begin() + axis);
-      return node.result(node.reshape(*part, shape));
-    }
-    chosen = node.constantOf(toTensor(**indices));
-  }
-  if (axis == 0) return node.result(node.make("gather", {node[0], chosen}));
-  llvm::SmallVector<int64_t, 6> toFront = {int64_t(axis)}, back; // [indices.., before.., after..] to its place
-  for (size_t d = 0; d < rank; ++d)
-    if (d != axis) toFront.push_back(int64_t(d));
-  for (size_t d = 0; d < rank - 1 + extra; ++d)
-    back.push_back(int64_t(d < axis ? extra + d : d < axis + extra ? d - axis : d));
-  auto rows = node.make("transpose", {node[0]}, {{"perm", toFront}});
-  if (!rows) return rows.takeError();
-  auto result = node.make("gather", {*rows, chosen});
-  if (!result) return result.takeError();
-  return node.result(node.make("transpose", {*result}, {{"perm", back}}));
-}
-
 /// A dimension of `x` with constants before and after it; negative lengths cut.
 llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value) {
   if (std::max(before, after) > kMostElements) return node.fail("its padding is too large");
@@ -270,7 +235,7 @@ llvm::Error importPad(NodeImport &node) {
     value = toArray(*constant).data[0];
   }
   const size_t rank = node.type(0).shape.size();
-  auto axes = node.constantIntegersOr(3, countingUp(rank));
+  auto axes = node.constantIntegersOr(3, firstDimensions(rank));
   if (!axes) return axes.takeError();
   if (pads->size() != 2 * axes->size()) return node.fail("its pads do not fit its axes");
   ValueId x = node[0];
@@ -285,17 +250,11 @@ llvm::Error importPad(NodeImport &node) {
 }
 
 const ImportDef kImports[] = {
-    {"", "Concat", 1, importConcat},
-    {"", "Expand", 2, importExpand},
-    {"", "Flatten", 1, importFlatten},
-    {"", "Gather", 2, importGather},
-    {"", "Pad", 2, importPad},
-    {"", "Reshape", 2, importReshape},
-    {"", "Slice", 3, importSlice},
-    {"", "Split", 1, importSplit},
-    {"", "Squeeze", 1, importSqueeze},
-    {"", "Transpose", 1, importTranspose},
-    {"", "Unsqueeze", 1, importUnsqueeze},
+    {"", "Concat", 1, importConcat},       {"", "Expand", 2, importExpand},
+    {"", "Flatten", 1, importFlatten},     {"", "Pad", 2, importPad},
+    {"", "Reshape", 2, importReshape},     {"", "Slice", 3, importSlice},
+    {"", "Split", 1, importSplit},         {"", "Squeeze", 1, importSqueeze},
+    {"", "Transpose", 1, importTranspose}, {"", "Unsqueeze", 1, importUnsqueeze},
 };
 
 } // namespace

@@ -2,6 +2,8 @@
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
+#include <numeric>
+
 namespace autotp {
 namespace {
 
@@ -59,6 +61,45 @@ IndexTerms scatterAddAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
+llvm::Expected<Types> inferTopK(const OpCall &call) {
+  Type values = call.operands[0];
+  int64_t k = call.attributes.integer("k");
+  if (values.shape.empty() || k < 0 || k > values.shape.back())
+    return typeProblem("it cannot choose " + llvm::Twine(k) + " elements of " + values.text());
+  values.shape.back() = k;
+  return Types{values, Type{DType::I64, values.shape}};
+}
+
+/// In descending order; of equal elements the first.
+void evaluateTopK(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const int64_t n = call.operands[0].shape.back(), k = call.attributes.integer("k");
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  for (int64_t row = 0; n > 0 && row < int64_t(in[0]->data.size()) / n; ++row) {
+    const double *x = in[0]->data.data() + row * n;
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x[a] > x[b]; });
+    for (int64_t i = 0; i < k; ++i) {
+      out[0].data[row * k + i] = x[order[i]];
+      out[1].data[row * k + i] = double(order[i]);
+    }
+  }
+}
+
+/// dx[.., n] = sum over k of dy[.., k] where the k-th choice is n: no element is written twice.
+void topKGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  const Node node = b.graph.node(id);
+  const int64_t n = b.graph.type(node.operands[0]).shape.back(), rank = int64_t(b.graph.type(d[0]).shape.size());
+  Shape apart = b.graph.type(d[0]).shape;
+  apart.push_back(1);
+  Array numbers(Type{DType::I64, {n}});
+  std::iota(numbers.data.begin(), numbers.data.end(), 0.0);
+  ValueId places = b.graph.addConstant("places", toTensor(numbers));
+  ValueId isChosen = b.make("equal", {b.reshape(node.results[1], apart), places});
+  ValueId parts = b.make("where", {isChosen, b.reshape(d[0], apart), b.scalar(b.graph.type(d[0]).dtype, 0)});
+  llvm::SmallVector<int64_t, 6> axes = {rank - 1};
+  o[0] = b.make("reduce_sum", {parts}, {{"axes", axes}, {"keepdims", int64_t(0)}});
+}
+
 const OpDef kOps[] = {
     {.name = "gather",
      .axisRule = gatherAxes,
@@ -73,6 +114,12 @@ const OpDef kOps[] = {
      .infer = inferStated,
      .evaluate = evaluateScatterAdd,
      .kernel = KernelId::ScatterAdd},
+    {.name = "top_k",
+     .axes = "... n! -> ... k!, ... k!",
+     .infer = inferTopK,
+     .evaluate = evaluateTopK,
+     .gradient = topKGradient,
+     .kernel = KernelId::TopK},
 };
 
 } // namespace

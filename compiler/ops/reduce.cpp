@@ -89,9 +89,38 @@ IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
+void evaluateCumsum(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  int64_t n = call.operands[0].shape.back(), count = int64_t(in[0]->data.size());
+  bool isReverse = call.attributes.integer("reverse");
+  for (int64_t row = 0; row < count; row += n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t at = row + (isReverse ? n - 1 - i : i);
+      out[0].data[at] = sum += in[0]->data[at];
+    }
+  }
+}
+
+llvm::Expected<Types> inferCumsum(const OpCall &call) {
+  if (call.operands[0].shape.empty()) return typeProblem("its operand is a scalar");
+  return inferSame(call);
+}
+
+void cumsumGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  o[0] = b.make("cumsum", {d[0]}, {{"reverse", int64_t(!b.graph.node(id).attributes.integer("reverse"))}});
+}
+
 double reduceFlops(const OpCall &call) { return double(call.operands[0].elements()); }
 
 const OpDef kOps[] = {
+    {.name = "cumsum",
+     .axes = "... n! -> ... n!",
+     .linearity = Linearity::Each,
+     .infer = inferCumsum,
+     .evaluate = evaluateCumsum,
+     .gradient = cumsumGradient,
+     .flops = reduceFlops,
+     .kernel = KernelId::CumSum},
     {.name = "reduce_max",
      .axisRule = reduceMaxAxes,
      .infer = inferReduce,

@@ -42,7 +42,9 @@ llvm::Error checkOperandCount(const OpDef &row, size_t operands) {
   assert(fewest >= 0 && most >= fewest && "a row that does not say how many operands it has");
   if (int64_t(operands) >= fewest && int64_t(operands) <= most) return llvm::Error::success();
   return typeProblem("it has " + llvm::Twine(operands) + " operands, not " + llvm::Twine(fewest) +
-                     (most == fewest ? "" : most == INT8_MAX ? " or more" : " to " + std::to_string(most)));
+                     (most == fewest     ? ""
+                      : most == INT8_MAX ? " or more"
+                                         : " to " + std::to_string(most)));
 }
 
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {

@@ -49,7 +49,8 @@ private:
     auto other = [&] { return node.operands[use.operand == 0 ? 1 : 0]; };
     if (node.is("matmul")) return dependsOnInput_[other()];
     if (node.is("gather"))
-      return use.operand == 0 && (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth));
+      return use.operand == 0 && !onlyScales(node.results[0], depth) &&
+             (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth));
     if (node.is("layer_norm") || node.is("rms_norm")) return use.operand > 0;
     if (node.is("add") && isEmbedding_[other()]) return true;
     if (node.is("add") || node.is("sub") || node.is("mul"))
@@ -60,6 +61,17 @@ private:
   /// Rows that a constant chooses and that are added to embeddings: a position table.
   bool feedsEmbedding(ValueId rows, int depth) const {
     return depth < 8 && llvm::any_of(g_.value(rows).uses, [&](Use next) { return trains(next, depth + 1); });
+  }
+
+  /// Factors that are spread over larger values, such as the cosines of positions over all heads: no embedding.
+  bool onlyScales(ValueId rows, int depth) const {
+    return depth < 8 && !g_.value(rows).uses.empty() && llvm::all_of(g_.value(rows).uses, [&](Use use) {
+             const Node &node = g_.node(use.node);
+             if (isView(node)) return onlyScales(node.results[0], depth + 1);
+             if (node.is("rotary")) return use.operand > 0;
+             return node.is("mul") && g_.type(node.results[0]).elements() > g_.type(rows).elements() &&
+                    dependsOnInput_[node.operands[use.operand == 0 ? 1 : 0]];
+           });
   }
 
   /// One dimension that is not 1: the last one of `other`.

@@ -18,9 +18,8 @@ struct Found {
 };
 
 constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice"};
-constexpr const char *kElementwise[] = {"add",        "sub",   "mul",     "neg",           "equal", "less",
-                                        "less_equal", "where", "greater", "greater_equal", "and",   "or",
-                                        "not",        "matmul"};
+constexpr const char *kElementwise[] = {"add",   "sub",     "mul",           "neg", "equal", "less", "less_equal",
+                                        "where", "greater", "greater_equal", "and", "or",    "not",  "matmul"};
 
 bool isOneOf(const Node &node, llvm::ArrayRef<const char *> names) {
   return llvm::any_of(names, [&](const char *name) { return node.is(name); });
@@ -43,7 +42,8 @@ public:
       if (isMoved && node.is("cross_entropy") && use.operand == 1) labelsOf(node, isShifted);
       found.isTurned |= node.is("sin") || node.is("cos");
       found.isScoreMask |= node.is("softmax");
-      if (isOneOf(node, kMoves)) follow(node.results[0], isShifted || node.is("slice"), isMoved);
+      bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0);
+      if (isMove) follow(node.results[0], isShifted || node.is("slice"), isMoved);
       if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, false);
     }
   }
@@ -79,8 +79,8 @@ Found foundOf(const Graph &graph, ValueId input) {
   return found;
 }
 
-/// Where several inputs look up a table, the tokens are those of the largest one; another whose table has a row for each
-/// place of the sequence holds positions. What a smaller one holds cannot be told.
+/// Where several inputs look up a table, the tokens are those of the largest one; another whose table has a row for
+/// each place of the sequence holds positions. What a smaller one holds cannot be told.
 void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::MutableArrayRef<Found> found) {
   int64_t largest = 0;
   for (const Found &one : found)

@@ -26,6 +26,9 @@ llvm::Error expectF32(const KernelCall &call, std::initializer_list<const Tensor
 llvm::Error expectElements(const KernelCall &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name);
 llvm::Error expectRank(const KernelCall &call, const TensorArg &tensor, size_t rank, llvm::StringRef name);
 llvm::Error expectWorkspace(const KernelCall &call, uint64_t bytes);
+/// Everything but the dtypes of CumSum and TopK.
+llvm::Error checkCumSum(const KernelCall &call);
+llvm::Error checkTopK(const KernelCall &call);
 /// The error for a dtype that this kernel lacks on this device.
 llvm::Error unsupported(const KernelCall &call, DType dtype);
 

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 
 namespace autotp::test {
 namespace {
@@ -26,6 +29,44 @@ TEST(Rows, SoftmaxAndItsGradient) {
     expectCase({KernelId::Softmax, {x}, {y}, {}, 2e-6});
     expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
   }
+}
+
+TEST(Rows, CumSum) {
+  for (DType dtype : {DType::F32, DType::F64, DType::I64, DType::I32})
+    for (int64_t reverse : {0, 1})
+      for (auto [rows, n] : {std::pair<int64_t, int64_t>{3, 1}, {5, 17}, {200, 33}, {0, 4}, {4, 0}}) {
+        Value x{dtype, {rows, n}, {}}, y = x;
+        for (int64_t i = 0; i < rows * n; ++i)
+          x.v.push_back(double(i * 7 % 13 - 6));
+        y.v = x.v;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t i = 1; i < n; ++i) {
+            int64_t at = r * n + (reverse ? n - 1 - i : i);
+            y.v[size_t(at)] += y.v[size_t(reverse ? at + 1 : at - 1)];
+          }
+        expectCase({KernelId::CumSum, {x}, {y}, attributes({{"reverse", reverse}})});
+      }
+}
+
+TEST(Rows, TopKInDescendingOrderAndOfEqualOnesTheFirst) {
+  for (DType dtype : {DType::F32, DType::F64})
+    for (auto [rows, n, k] :
+         {std::tuple<int64_t, int64_t, int64_t>{3, 1, 1}, {5, 17, 2}, {200, 8, 8}, {3, 9, 0}, {0, 4, 2}}) {
+      Value x{dtype, {rows, n}, {}}, values{dtype, {rows, k}, {}}, indices{DType::I64, {rows, k}, {}};
+      for (int64_t i = 0; i < rows * n; ++i)
+        x.v.push_back(double(i * 7 % 11)); // some are equal
+      for (int64_t r = 0; r < rows; ++r) {
+        std::vector<int64_t> order(static_cast<size_t>(n));
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](int64_t a, int64_t b) { return x.v[size_t(r * n + a)] > x.v[size_t(r * n + b)]; });
+        for (int64_t i = 0; i < k; ++i) {
+          values.v.push_back(x.v[size_t(r * n + order[size_t(i)])]);
+          indices.v.push_back(double(order[size_t(i)]));
+        }
+      }
+      expectCase({KernelId::TopK, {x}, {values, indices}, attributes({{"k", k}})});
+    }
 }
 
 struct NormCase {

@@ -78,8 +78,8 @@ std::vector<float> lossesOf(const std::vector<plan::Program> &programs) {
     threads.emplace_back([&] {
       const size_t rank = size_t(comm->rank());
       auto &executor = executors[rank];
-      executor = llvm::cantFail(
-          Executor::create(programs[rank % kTp], kTp, kDp, *comm, llvm::cantFail(makeCudaDevice({}))));
+      executor =
+          llvm::cantFail(Executor::create(programs[rank % kTp], kTp, kDp, *comm, llvm::cantFail(makeCudaDevice({}))));
       initialiseWeights(*executor, 7);
       for (int step = 1; step <= 2; ++step) {
         for (const plan::Input &input : executor->program().inputs()) {

@@ -54,13 +54,11 @@ TEST_F(Hostile, UnknownOperatorsAreListedAtOnce) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
-TEST_F(Hostile, OpsetsAndFunctions) {
+TEST_F(Hostile, Opsets) {
   file.node("Neg", {"x"}, {"y"});
   file.proto.mutable_opset_import(0)->set_version(12);
   refuses("its opset 12 is older than 13\n  do:  export the model with opset 13 or newer");
   file.proto.mutable_opset_import(0)->set_version(20);
-  file.proto.add_functions()->set_name("f");
-  refuses("it holds model-local functions ('f')");
 }
 
 TEST_F(Hostile, SubgraphsNestedDeeply) {

@@ -210,6 +210,10 @@ TEST(ImportRows, EveryOperatorByValue) {
   for (auto family : {elementwiseImports(), productImports(), shapeImports(), constantImports(), networkImports()})
     for (const ImportDef &row : family)
       rows.insert(row.name);
+  rows.insert("Gather"); // of the lookups; the other rows have the standard's own examples: standard_test.cpp
+  for (const char *other : {"NegativeLogLikelihoodLoss", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
+                            "ReduceMin", "ReduceSumSquare"})
+    rows.erase(other);
   EXPECT_EQ(tested, rows);
 }
 

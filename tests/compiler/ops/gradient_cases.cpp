@@ -43,6 +43,9 @@ std::vector<OpCase> gradientCases() {
   cases.push_back({"concat", {f64({2, 3}), f64({2, 1}), f64({2, 2})}, {{"axis", int64_t(1)}}});
   cases.push_back({"gather", {f64({5, 3}), given({2, 2}, {4, 0, 4, 2}, DType::I64)}});
   cases.push_back({"softmax", {f64({2, 3, 4})}});
+  for (int64_t reverse : {0, 1})
+    cases.push_back({"cumsum", {f64({2, 5})}, {{"reverse", reverse}}});
+  cases.push_back({"top_k", {f64({3, 5})}, {{"k", int64_t(2)}}});
   cases.push_back({"layer_norm", {f64({2, 3, 4}), f64({4}), f64({4})}, {{"epsilon", 1e-2}}});
   cases.push_back({"rms_norm", {f64({2, 3, 4}), f64({4})}, {{"epsilon", 1e-2}}});
   for (int64_t causal : {0, 1})

@@ -64,6 +64,10 @@ TEST(Lookup, Values) {
 }
 
 TEST(Norms, Values) {
+  expectValues({"cumsum", {given({2, 3}, {1, 2, 3, 4, 5, 6})}, {{"reverse", int64_t(0)}}}, {1, 3, 6, 4, 9, 15});
+  expectValues({"cumsum", {given({3}, {1, 2, 3})}, {{"reverse", int64_t(1)}}}, {6, 5, 3});
+  expectValues({"top_k", {given({2, 3}, {1, 5, 5, 9, 7, 8})}, {{"k", int64_t(2)}}}, {5, 5, 9, 8});
+  expectValues({"top_k", {given({2, 3}, {1, 5, 5, 9, 7, 8})}, {{"k", int64_t(2)}}}, {1, 2, 0, 2}, 1);
   expectValues({"softmax", {given({2, 2}, {0, std::log(3.0), 5, 5})}}, {0.25, 0.75, 0.5, 0.5});
   expectValues({"softmax_grad", {given({2}, {0.25, 0.75}), given({2}, {4, 0})}}, {0.75, -0.75});
   OpCase layer{"layer_norm", {given({1, 2}, {1, 3}), given({2}, {2, 2}), given({2}, {5, 6})}, {{"epsilon", 0.0}}};

@@ -1,0 +1,251 @@
+// compiler/onnx/composed.cpp: operators that are short formulas over ours. Others that the standard defines as
+// functions need no row: see functions.h.
+#include "compiler/onnx/formula.h"
+#include "runtime/base/indexed.h"
+
+#include <numeric>
+
+namespace autotp {
+
+llvm::SmallVector<int64_t, 6> countingUp(size_t count) {
+  llvm::SmallVector<int64_t, 6> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+llvm::SmallVector<int64_t, 6> lastSwapped(size_t rank, int64_t axis) {
+  llvm::SmallVector<int64_t, 6> perm = countingUp(rank);
+  std::swap(perm[axis], perm.back());
+  return perm;
+}
+
+ValueId logSoftmax(Formula &f, ValueId x) {
+  llvm::SmallVector<int64_t, 6> last = {int64_t(f.typeOf(x).shape.size()) - 1};
+  ValueId centred = f("sub", {x, f.reduced("reduce_max", x, last)});
+  return f("sub", {centred, f("log", {f.reduced("reduce_sum", f("exp", {centred}), last)})});
+}
+
+namespace {
+
+ValueId below(Formula &f, ValueId x, double bound) { return f("less", {x, f.constant(x, bound)}); }
+
+llvm::Error importLeakyRelu(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], scaled = f("mul", {x, f.constant(x, node.real("alpha", 0.01))});
+  return f.finish(f("where", {below(f, x, 0), scaled, x}));
+}
+
+/// alpha * (exp(x) - 1) below 0. The exponent is bounded: what `where` drops must not overflow in the gradient.
+llvm::Error importElu(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], raised = f("exp", {f("min", {x, f.constant(x, 0)})});
+  ValueId left = f("mul", {f("sub", {raised, f.constant(x, 1)}), f.constant(x, node.real("alpha", 1))});
+  return f.finish(f("where", {below(f, x, 0), left, x}));
+}
+
+/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))
+ValueId softplus(Formula &f, ValueId x) {
+  ValueId small = f("exp", {f("neg", {f("abs", {x})})});
+  return f("add", {f("relu", {x}), f("log", {f("add", {small, f.constant(x, 1)})})});
+}
+llvm::Error importSoftplus(NodeImport &node) {
+  Formula f(node);
+  return f.finish(softplus(f, node[0]));
+}
+llvm::Error importMish(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("mul", {node[0], f("tanh", {softplus(f, node[0])})}));
+}
+
+ValueId hardSigmoid(Formula &f, ValueId x, double alpha, double beta) {
+  ValueId line = f("add", {f("mul", {x, f.constant(x, alpha)}), f.constant(x, beta)});
+  return f("min", {f("max", {line, f.constant(x, 0)}), f.constant(x, 1)});
+}
+llvm::Error importHardSigmoid(NodeImport &node) {
+  Formula f(node);
+  return f.finish(hardSigmoid(f, node[0], node.real("alpha", 0.2), node.real("beta", 0.5)));
+}
+llvm::Error importHardSwish(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("mul", {node[0], hardSigmoid(f, node[0], 1.0 / 6, 0.5)}));
+}
+
+llvm::Error importSign(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], zero = f.constant(x, 0);
+  ValueId notBelow = f("where", {f("greater", {x, zero}), f.constant(x, 1), zero});
+  return f.finish(f("where", {below(f, x, 0), f.constant(x, -1), notBelow}));
+}
+llvm::Error importCeil(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("neg", {f("floor", {f("neg", {node[0]})})}));
+}
+llvm::Error importXor(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("not", {f("equal", {node[0], node[1]})}));
+}
+
+llvm::Error importClip(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0];
+  if (node.has(1)) x = f("max", {x, node[1]});
+  if (node.has(2)) x = f("min", {x, node[2]});
+  return f.finish(x);
+}
+
+llvm::Error importMean(NodeImport &node) {
+  Formula f(node);
+  ValueId sum = node[0];
+  for (ValueId next : node.operands().drop_front())
+    sum = f("add", {sum, next});
+  return f.finish(f("mul", {sum, f.constant(sum, 1.0 / double(node.numOperands()))}));
+}
+
+/// The remainder has the divisor's sign, or with fmod the dividend's.
+llvm::Error importMod(NodeImport &node) {
+  Formula f(node);
+  ValueId a = node[0], b = node[1];
+  if (isFloat(node.type(0).dtype)) return node.fail("the remainder of floats is not supported");
+  ValueId rest = f("sub", {a, f("mul", {f("div", {a, b}), b})}), zero = f.constant(a, 0);
+  if (node.integer("fmod", 0)) return f.finish(rest);
+  ValueId differs = f("less", {f("mul", {rest, b}), zero});
+  return f.finish(f("where", {differs, f("add", {rest, b}), rest}));
+}
+
+llvm::Error importCastLike(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f.cast(node[0], node.type(1).dtype));
+}
+
+llvm::Error importLogSoftmax(NodeImport &node) {
+  size_t rank = node.type(0).shape.size();
+  auto axis = node.axis(node.integer("axis", -1), rank);
+  if (!axis) return axis.takeError();
+  Formula f(node);
+  auto perm = lastSwapped(rank, *axis);
+  return f.finish(f.transpose(logSoftmax(f, f.transpose(node[0], perm)), perm));
+}
+
+/// Each dimension becomes (repeats, size).
+llvm::Error importTile(NodeImport &node) {
+  auto repeats = node.constantIntegers(1);
+  if (!repeats) return repeats.takeError();
+  const Shape from = node.type(0).shape;
+  if (repeats->size() != from.size()) return node.fail("its repeats do not fit its operand");
+  Shape apart, spread, merged;
+  for (auto [d, count] : indexed(*repeats)) {
+    if (count < 0 || (count && from[d] > kMostElements / count)) return node.fail("its result is too large");
+    apart.append({1, from[d]});
+    spread.append({count, from[d]});
+    merged.push_back(count * from[d]);
+  }
+  Formula f(node);
+  return f.finish(f.reshape(f.expand(f.reshape(node[0], apart), spread), merged));
+}
+
+/// Keeps a triangle of the last two dimensions.
+llvm::Error importTrilu(NodeImport &node) {
+  auto shift = node.constantIntegersOr(1, {0});
+  if (!shift) return shift.takeError();
+  const Shape shape = node.type(0).shape;
+  if (shape.size() < 2 || shift->size() != 1) return node.fail("it needs a matrix and one diagonal");
+  if (!countElements(shape, kMostFolded)) return node.fail("its matrix is too large");
+  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  Array kept(Type{DType::Bool, {rows, columns}});
+  bool isUpper = node.integer("upper", 1);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      kept.data[i * columns + j] = isUpper ? j - i >= (*shift)[0] : j - i <= (*shift)[0];
+  Formula f(node);
+  return f.finish(f("where", {node.constantOf(toTensor(kept)), node[0], f.constant(node[0], 0)}));
+}
+
+/// on where an index equals the position, off elsewhere.
+llvm::Error importOneHot(NodeImport &node) {
+  const Tensor *given = node.constant(node[1]);
+  if (!given || given->type.elements() != 1) return node.fail("its depth must be known when compiling");
+  const int64_t depth = int64_t(std::clamp(toArray(*given).data[0], 0.0, double(kMostFolded)));
+  const size_t rank = node.type(0).shape.size() + 1;
+  auto axis = node.axis(node.integer("axis", -1), rank);
+  if (!axis) return axis.takeError();
+  if (depth < 1) return node.fail("its depth is out of range");
+  Formula f(node);
+  Shape apart = node.type(0).shape, places(rank, 1);
+  apart.insert(apart.begin() + *axis, 1);
+  places[*axis] = depth;
+  Array positions(Type{DType::I64, places});
+  std::iota(positions.data.begin(), positions.data.end(), 0.0);
+  ValueId ids = f.cast(f.reshape(node[0], apart), DType::I64), zero = f.constant(ids, 0);
+  ids = f("where", {f("less", {ids, zero}), f("add", {ids, f.constant(ids, double(depth))}), ids});
+  ValueId off = f.slice(node[2], 0, 0, 1), on = f.slice(node[2], 0, 1, 1);
+  return f.finish(f("where", {f("equal", {ids, node.constantOf(toTensor(positions))}), on, off}));
+}
+
+/// Sums from the first element up to each; along the last dimension, others by exchange.
+llvm::Error importCumSum(NodeImport &node) {
+  auto given = node.constantIntegers(1);
+  if (!given) return given.takeError();
+  const size_t rank = node.type(0).shape.size();
+  if (given->size() != 1) return node.fail("it needs one axis");
+  auto axis = node.axis((*given)[0], rank);
+  if (!axis) return axis.takeError();
+  Formula f(node);
+  auto perm = lastSwapped(rank, *axis);
+  ValueId x = f.transpose(node[0], perm);
+  ValueId sums = f("cumsum", {x}, {{"reverse", node.integer("reverse", 0)}});
+  if (node.integer("exclusive", 0)) sums = f("sub", {sums, x});
+  return f.finish(f.transpose(sums, perm));
+}
+
+llvm::Error importTopK(NodeImport &node) {
+  auto count = node.constantIntegers(1);
+  if (!count) return count.takeError();
+  const size_t rank = node.type(0).shape.size();
+  auto axis = node.axis(node.integer("axis", -1), rank);
+  if (!axis) return axis.takeError();
+  if (count->size() != 1) return node.fail("it needs one number of elements");
+  Formula f(node);
+  auto perm = lastSwapped(rank, *axis);
+  bool isLargest = node.integer("largest", 1);
+  ValueId x = f.transpose(node[0], perm);
+  if (!isLargest) x = f("neg", {x});
+  if (f.isBroken(x)) return f.finish(kNone);
+  auto both = node.makeMany("top_k", {x}, {{"k", (*count)[0]}});
+  if (!both) return both.takeError();
+  ValueId values = isLargest ? (*both)[0] : f("neg", {(*both)[0]});
+  node.results.push_back(f.transpose(values, perm));
+  return f.finish(f.transpose((*both)[1], perm));
+}
+
+llvm::Error importSize(NodeImport &node) {
+  return node.result(node.scalar(DType::I64, double(node.type(0).elements())));
+}
+
+const ImportDef kImports[] = {
+    {"", "CastLike", 2, importCastLike},
+    {"", "Ceil", 1, importCeil},
+    {"", "Clip", 1, importClip},
+    {"", "CumSum", 2, importCumSum},
+    {"", "Elu", 1, importElu},
+    {"", "HardSigmoid", 1, importHardSigmoid},
+    {"", "HardSwish", 1, importHardSwish},
+    {"", "LeakyRelu", 1, importLeakyRelu},
+    {"", "LogSoftmax", 1, importLogSoftmax},
+    {"", "Mean", 1, importMean},
+    {"", "Mish", 1, importMish},
+    {"", "Mod", 2, importMod},
+    {"", "OneHot", 3, importOneHot},
+    {"", "Sign", 1, importSign},
+    {"", "Size", 1, importSize},
+    {"", "Softplus", 1, importSoftplus},
+    {"", "Tile", 2, importTile},
+    {"", "TopK", 2, importTopK},
+    {"", "Trilu", 1, importTrilu},
+    {"", "Xor", 2, importXor},
+};
+
+} // namespace
+
+llvm::ArrayRef<ImportDef> composedImports() { return kImports; }
+
+} // namespace autotp

@@ -1,0 +1,75 @@
+#include "passes/import/order_nodes.h"
+
+#include "runtime/base/indexed.h"
+
+namespace autotp {
+namespace {
+
+class Orderer {
+public:
+  explicit Orderer(const Graph &from) : from_(from), values_(from.numValues(), kNone) {}
+
+  Graph run() {
+    for (ValueKind kind : {ValueKind::Input, ValueKind::Parameter})
+      for (ValueId id : from_.sources(kind))
+        addSource(id);
+    for (const Output &output : from_.outputs) {
+      walk(output.value);
+      to_.outputs.push_back({output.name, values_[output.value]});
+    }
+    for (const ParameterInfo &parameter : from_.parameters)
+      to_.parameters.push_back({values_[parameter.value], parameter.aliases});
+    return std::move(to_);
+  }
+
+private:
+  void addSource(ValueId id) {
+    const Value &value = from_.value(id);
+    if (value.kind == ValueKind::Input) values_[id] = to_.addInput(value.name, value.type);
+    if (value.kind == ValueKind::Parameter) values_[id] = to_.addParameter(value.name, value.type, value.contents);
+    if (value.kind == ValueKind::Constant) values_[id] = to_.addConstant("c", *value.contents);
+  }
+
+  /// Operands first, from the left; with a stack of its own, for graphs are deep.
+  void walk(ValueId root) {
+    llvm::SmallVector<ValueId, 64> pending = {root};
+    while (!pending.empty()) {
+      ValueId id = pending.back();
+      const Node *node = from_.producer(id);
+      if (values_[id] != kNone || !node) {
+        if (values_[id] == kNone) addSource(id);
+        pending.pop_back();
+        continue;
+      }
+      size_t before = pending.size();
+      for (ValueId operand : llvm::reverse(node->operands))
+        if (values_[operand] == kNone) pending.push_back(operand);
+      if (pending.size() > before) continue;
+      copy(*node);
+      pending.pop_back();
+    }
+  }
+
+  void copy(const Node &node) {
+    llvm::SmallVector<ValueId, 4> operands;
+    llvm::SmallVector<Type, 2> types;
+    for (ValueId operand : node.operands)
+      operands.push_back(values_[operand]);
+    for (ValueId result : node.results)
+      types.push_back(from_.type(result));
+    NodeId made = to_.addNode(node.op, operands, types, node.attributes, node.origin);
+    to_.node(made).backward = node.backward;
+    for (const auto &[j, result] : indexed(node.results))
+      values_[result] = to_.node(made).results[j];
+  }
+
+  const Graph &from_;
+  Graph to_;
+  std::vector<ValueId> values_; // by value of the old graph
+};
+
+} // namespace
+
+void orderNodes(Graph &graph) { graph = Orderer(graph).run(); }
+
+} // namespace autotp
