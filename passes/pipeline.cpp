@@ -171,10 +171,15 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
 
 } // namespace
 
-std::vector<std::string> passNames() {
+std::vector<std::string> graphPasses() {
   std::vector<std::string> names;
   for (const PassEntry &pass : kPipeline)
     names.push_back(pass.name);
+  return names;
+}
+
+std::vector<std::string> passNames() {
+  std::vector<std::string> names = graphPasses();
   for (llvm::StringRef name : kShardingPasses)
     names.push_back(name.str());
   return names;

@@ -54,5 +54,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 
 /// The names of all passes on the global graph, in order: what --print-after and --stop-after take.
 std::vector<std::string> passNames();
+/// Those of them that make the global graph, before anything is sharded.
+std::vector<std::string> graphPasses();
 
 } // namespace autotp

@@ -105,10 +105,13 @@ std::string IndexLists::text(ListId list) const {
 }
 
 std::string IndexLists::text(llvm::ArrayRef<ListId> lists) const {
-  std::string text = "[";
-  for (ListId list : lists)
-    text += (text.size() > 1 ? ", " : "") + this->text(list);
-  return text + "]";
+  std::string all;
+  llvm::raw_string_ostream os(all);
+  os << '[';
+  llvm::interleave(
+      lists, os, [&](ListId list) { os << text(list); }, ", ");
+  os << ']';
+  return os.str();
 }
 
 ListId IndexLists::select(ListId list, ListId positions) {
