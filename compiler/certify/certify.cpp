@@ -100,7 +100,7 @@ llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const pla
   }
   for (int section : {0, 1}) {
     for (auto &coordinate : coordinates)
-      coordinate->enter(coordinate->program().sections(section));
+      if (llvm::Error error = coordinate->enter(coordinate->program().sections(section))) return error;
     if (llvm::Error error = SectionWalk(proof, coordinates, section).run()) return error;
   }
   for (auto &coordinate : coordinates)

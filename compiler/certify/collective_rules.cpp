@@ -114,6 +114,8 @@ llvm::Error executeCollective(Proof &proof, llvm::ArrayRef<Member> members, cons
   llvm::Error error = llvm::Error::success();
   if (group.axis() == plan::WORLD && !isAll(group, proof.options.tp * proof.options.dp))
     error = llvm::joinErrors(std::move(error), problem("", "its group is not all ranks in order"));
+  else if (group.axis() == plan::TP && size_t(group.coordinates_size()) != members.size())
+    error = llvm::joinErrors(std::move(error), problem("", "its group has a member twice"));
   else if (first.step->collective().kind() == plan::ALL_GATHER && group.axis() == plan::TP)
     error = llvm::joinErrors(std::move(error), gather(members));
   else if (first.step->collective().kind() <= plan::REDUCE_SCATTER_SUM)

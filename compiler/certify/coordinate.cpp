@@ -140,16 +140,36 @@ bool Coordinate::mayShare(const plan::KernelCall &call, int j, int k) const {
   return (j < 3 && row->inPlace[size_t(j)] == k) || (row->mayReuse && j == 0 && k == 0);
 }
 
-llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
-  if (step.has_collective()) {
-    std::optional<ByteRange> in = rangeOf(step.collective().operand()), out = rangeOf(step.collective().result());
-    if (!in || !out) return problem("", "the slices of the dp ranks do not lie side by side");
-    const bool isAtItsPlace = step.collective().kind() == plan::ALL_GATHER && in->offset >= out->offset &&
-                              in->offset + in->bytes <= out->offset + out->bytes;
-    if (overlap(*in, *out) && in->offset != out->offset && !isAtItsPlace)
-      return problem("", "its result lies over its operand");
-    return llvm::Error::success();
+/// A member's own part of what is scattered or gathered may lie at its place there.
+llvm::Error Coordinate::checkOverlap(const plan::Collective &c) const {
+  std::optional<ByteRange> in = rangeOf(c.operand()), out = rangeOf(c.result());
+  if (!in || !out) return problem("", "the slices of the dp ranks do not lie side by side");
+  const bool gathers = c.kind() == plan::ALL_GATHER, scatters = c.kind() == plan::REDUCE_SCATTER_SUM;
+  if (c.counts_size() && (gathers || scatters))
+    for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates()))
+      if (program_.groups(int(c.group())).axis() != plan::TP || member == uint32_t(number_))
+        if (c.counts(int(i)) != elementsOf(gathers ? c.operand() : c.result()))
+          return problem("", "its own part is not as large as its group says");
+  if (!overlap(*in, *out) || (isSame(*in, *out) && !gathers && !scatters)) return llvm::Error::success();
+  const ByteRange &part = gathers ? *in : *out, &whole = gathers ? *out : *in;
+  if ((gathers || scatters) && part.offset == placeInGroup(c, whole, part)) return llvm::Error::success();
+  return problem("", "its result lies over its operand");
+}
+
+/// Where a member's part begins in the whole.
+uint64_t Coordinate::placeInGroup(const plan::Collective &c, const ByteRange &whole, const ByteRange &part) const {
+  if (part.isSliced()) return part.bytes == whole.bytes ? whole.offset : ~uint64_t(0);
+  if (program_.groups(int(c.group())).axis() != plan::TP) return ~uint64_t(0);
+  uint64_t at = whole.offset;
+  for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates())) {
+    if (member == uint32_t(number_)) return at;
+    at += c.counts_size() ? uint64_t(c.counts(int(i))) * sizeOf(DType(c.operand().dtype())) : part.bytes;
   }
+  return ~uint64_t(0);
+}
+
+llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
+  if (step.has_collective()) return checkOverlap(step.collective());
   const plan::KernelCall &call = step.kernel();
   const ByteRange workspace{call.workspace_offset(), call.workspace_bytes(), 1};
   for (int j = 0; j < call.results_size(); ++j) {
@@ -169,6 +189,15 @@ llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
   return llvm::Error::success();
 }
 
+llvm::Error Coordinate::enter(const plan::Section &section) {
+  section_ = section.name();
+  const bool isMicroStep = section_ == "micro_step";
+  for (const plan::Input &input : program_.inputs())
+    if ((input.kind() == plan::FEED) == isMicroStep)
+      if (llvm::Error error = placeInput(input)) return error;
+  return llvm::Error::success();
+}
+
 llvm::Error Coordinate::execute(const plan::Step &step) {
   if (llvm::Error error = checkOverlaps(step)) return at(step, std::move(error));
   if (step.has_collective()) {
@@ -176,6 +205,10 @@ llvm::Error Coordinate::execute(const plan::Step &step) {
     return error ? at(step, std::move(error)) : llvm::Error::success();
   }
   const plan::KernelCall &call = step.kernel();
+  for (int i = 0; i < call.attributes_size(); ++i)
+    for (int j = 0; j < i; ++j)
+      if (call.attributes(i).name() == call.attributes(j).name())
+        return at(step, problem("", "it has an attribute twice"));
   arena_.forget(call.workspace_offset(), call.workspace_bytes());
   llvm::Error error = executeKernel(call);
   return error ? at(step, std::move(error)) : llvm::Error::success();
@@ -202,6 +235,8 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
   const KernelId kernel = KernelId(call.kernel());
   const bool isMove = kernel == KernelId::Concat || (kernel == KernelId::Slice && integerOf(call, "step", 1) == 1);
   const bool isOuter = isMove && call.results_size() == 1 && outerElements(call.results(0), axis) == 1;
+  if (kernel == KernelId::Concat || kernel == KernelId::Slice || kernel == KernelId::Copy)
+    if (llvm::Error error = checkMovedShapes(call, axis)) return error;
   if (isOuter || kernel == KernelId::Copy) return moveBytes(call, axis);
   for (const plan::TensorRef &ref : call.operands()) {
     llvm::Expected<const Content *> content = tensor(ref);
@@ -231,18 +266,27 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
   return llvm::Error::success();
 }
 
-/// A concat or slice of the outermost dimension: bytes one after the other.
-llvm::Error Coordinate::moveBytes(const plan::KernelCall &call, int64_t axis) {
-  std::vector<Piece> moved;
-  const plan::TensorRef &result = call.results(0);
-  uint64_t bytes = 0, before = 0;
+/// Operands and result are alike but for the dimension that is joined or cut.
+llvm::Error Coordinate::checkMovedShapes(const plan::KernelCall &call, int64_t axis) {
   const bool isCopy = KernelId(call.kernel()) == KernelId::Copy;
+  if (call.results_size() != 1) return problem("", "it has not one result");
+  const plan::TensorRef &result = call.results(0);
   for (const plan::TensorRef &ref : call.operands()) {
     if (ref.shape_size() != result.shape_size() || (!isCopy && (axis < 0 || axis >= result.shape_size())))
       return problem("", "it joins or cuts a dimension that is not there");
     for (int d = 0; d < ref.shape_size(); ++d)
       if (ref.shape(d) != result.shape(d) && (isCopy || d != axis))
         return problem("", "its operand is of another shape than its result");
+  }
+  return llvm::Error::success();
+}
+
+/// A concat or slice of the outermost dimension: bytes one after the other.
+llvm::Error Coordinate::moveBytes(const plan::KernelCall &call, int64_t axis) {
+  std::vector<Piece> moved;
+  const plan::TensorRef &result = call.results(0);
+  uint64_t bytes = 0, before = 0;
+  for (const plan::TensorRef &ref : call.operands()) {
     llvm::Expected<std::vector<Piece>> held = pieces(ref);
     if (!held) return held.takeError();
     moved.insert(moved.end(), held->begin(), held->end());

@@ -15,8 +15,10 @@ public:
   const plan::Program &program() const { return program_; }
   int64_t number() const { return number_; }
 
-  /// What the arena holds when a step begins: parameters, constants, states, inputs, sums.
+  /// What the arena holds when a step begins: parameters, constants, states, sums.
   llvm::Error begin();
+  /// The runtime writes a section's inputs before it runs it.
+  llvm::Error enter(const plan::Section &section);
   /// A kernel, or a collective over dp.
   llvm::Error execute(const plan::Step &step);
   /// What must hold when a step has ended: parameters updated and in place, constants and states kept, outputs.
@@ -33,13 +35,14 @@ public:
   void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
   /// Places an error at the step.
   llvm::Error at(const plan::Step &step, llvm::Error error) const;
-  void enter(const plan::Section &section) { section_ = section.name(); }
 
 private:
   std::optional<ByteRange> rangeOf(const plan::TensorRef &ref) const;
   llvm::Expected<Flat> flat(const plan::TensorRef &ref);
   llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
   llvm::Error checkOverlaps(const plan::Step &step) const;
+  llvm::Error checkOverlap(const plan::Collective &collective) const;
+  uint64_t placeInGroup(const plan::Collective &collective, const ByteRange &whole, const ByteRange &part) const;
   bool mayShare(const plan::KernelCall &call, int result, int operand) const;
 
   llvm::Error placeParameter(const plan::Parameter &parameter);
@@ -49,6 +52,7 @@ private:
 
   llvm::Error executeKernel(const plan::KernelCall &call);
   llvm::Error operatorCall(const plan::KernelCall &call);
+  static llvm::Error checkMovedShapes(const plan::KernelCall &call, int64_t axis);
   llvm::Error moveBytes(const plan::KernelCall &call, int64_t axis);
   static std::vector<Piece> sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
   /// Moves, and zeros that stand for a sum of which this coordinate has nothing.

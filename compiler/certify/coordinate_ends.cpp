@@ -46,8 +46,6 @@ llvm::Error Coordinate::begin() {
     write(constant.tensor(), Piece{held, 0, held->bytes});
     kept_.push_back({{constant.tensor().offset(), held->bytes, 1}, held});
   }
-  for (const plan::Input &input : program_.inputs())
-    if (llvm::Error error = placeInput(input)) return error;
   for (const plan::TensorRef &ref : program_.zeroed_each_step()) {
     Content sums;
     sums.kind = Content::Kind::Sums;

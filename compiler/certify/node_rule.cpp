@@ -61,8 +61,12 @@ bool attributesAgree(const plan::KernelCall &call, const Attributes &attributes,
     why = "its attribute '" + escaped(name) + "' is not the operator's";
     return false;
   }
-  for (const plan::Attribute &given : call.attributes())
+  for (const plan::Attribute &given : call.attributes()) {
     known -= !saysWhichPart(given.name());
+    if (!saysWhichPart(given.name()) || given.value_case() == plan::Attribute::kInteger) continue;
+    why = "its attribute '" + escaped(given.name()) + "' is no integer";
+    return false;
+  }
   if (known != 0) why = "it has attributes that the operator has not";
   return known == 0;
 }

@@ -84,8 +84,9 @@ TEST(Layers, EveryIncludeFollowsAnArrow) {
       std::ifstream stream(entry.path());
       while (std::getline(stream, line)) {
         llvm::StringRef text(line);
-        if (llvm::StringRef header = text; header.consume_front("#include <"))
+        if (llvm::StringRef header = text; header.consume_front("#include <")) {
           EXPECT_TRUE(mayIncludeSystem(file, header)) << file << " includes <" << header.split('>').first.str();
+        }
         if (!text.consume_front("#include \"")) continue;
         std::string included = text.split('"').first.str();
         llvm::StringRef head = llvm::StringRef(included).split('/').first;

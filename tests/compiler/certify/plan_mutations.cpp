@@ -610,6 +610,89 @@ bool wrongInput(Programs &programs, Random &random, std::string &where) {
   return false;
 }
 
+/// The runtime writes an input over something; what reads the input follows it.
+bool inputOverData(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Input &input = *program.mutable_inputs(int(below(random, size_t(program.inputs_size()))));
+  const plan::TensorRef old = input.tensor();
+  std::vector<plan::TensorRef> others;
+  for (const plan::Section &section : program.sections())
+    for (const plan::TensorRef &ref : tensorsBefore(section, section.steps_size()))
+      if (!isSamePlace(ref, old) && bytesOf(ref) >= bytesOf(old)) others.push_back(ref);
+  if (others.empty()) return false;
+  plan::TensorRef to = others[below(random, others.size())];
+  to.set_dp_stride(0);
+  where = "input " + input.name() + " at " + std::to_string(to.offset());
+  moveTo(*input.mutable_tensor(), to);
+  for (plan::Section &section : *program.mutable_sections())
+    for (plan::Step &step : *section.mutable_steps())
+      if (step.has_kernel())
+        for (plan::TensorRef &operand : *step.mutable_kernel()->mutable_operands())
+          if (isSamePlace(operand, old)) moveTo(operand, to);
+  return true;
+}
+
+bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Output &output = *program.mutable_outputs(int(below(random, size_t(program.outputs_size()))));
+  std::vector<plan::TensorRef> others = tensorsBefore(program.sections(1), program.sections(1).steps_size());
+  llvm::erase_if(others, [&](const plan::TensorRef &ref) {
+    return ref.dtype() != output.tensor().dtype() || isSamePlace(ref, output.tensor());
+  });
+  if (others.empty()) return false;
+  where = "output " + output.name();
+  moveTo(*output.mutable_tensor(), others[below(random, others.size())]);
+  return true;
+}
+
+bool dimensionsExchanged(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  auto hasMatrix = [](const plan::Step &step) {
+    return step.has_kernel() && llvm::any_of(step.kernel().operands(), [](const plan::TensorRef &ref) {
+             return ref.shape_size() > 1 && ref.shape(0) != ref.shape(1);
+           });
+  };
+  if (!pick(programs, random, hasMatrix, at)) return false;
+  where = textOf(programs, at);
+  for (plan::TensorRef &ref : *stepAt(programs, at).mutable_kernel()->mutable_operands())
+    if (ref.shape_size() > 1 && ref.shape(0) != ref.shape(1)) {
+      ref.mutable_shape()->SwapElements(0, 1);
+      return true;
+    }
+  return false;
+}
+
+bool programsExchanged(Programs &programs, Random &random, std::string &where) {
+  if (programs.size() < 2) return false;
+  const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
+  where = "coordinates " + std::to_string(a) + " and " + std::to_string(b);
+  std::swap(programs[a], programs[b]);
+  return true;
+}
+
+/// One coordinate does what another does: its part is there twice, its own not at all.
+bool programTwice(Programs &programs, Random &random, std::string &where) {
+  if (programs.size() < 2) return false;
+  const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
+  where = "coordinate " + std::to_string(b) + " is coordinate " + std::to_string(a) + " again";
+  programs[b] = programs[a];
+  return true;
+}
+
+bool memberTwice(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isCollective, at)) return false;
+  const plan::Group old = programs[at.program].groups(int(stepAt(programs, at).collective().group()));
+  if (old.coordinates_size() < 2) return false;
+  where = textOf(programs, at);
+  for (const Place &place : everywhere(programs, at)) {
+    plan::Group twice = old;
+    twice.set_coordinates(old.coordinates_size() - 1, old.coordinates(0));
+    stepAt(programs, place).mutable_collective()->set_group(groupOf(programs[place.program], twice));
+  }
+  return true;
+}
+
 bool wrongGradientPlace(Programs &programs, Random &random, std::string &where) {
   plan::Program &program = programs[below(random, programs.size())];
   plan::Parameter &parameter = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
@@ -660,6 +743,12 @@ const std::vector<MutationKind> &mutationKinds() {
       {"wrong stride over dp", wrongStride},
       {"inputs exchanged", wrongInput},
       {"gradient elsewhere", wrongGradientPlace},
+      {"input over data", inputOverData},
+      {"output elsewhere", outputElsewhere},
+      {"dimensions exchanged", dimensionsExchanged},
+      {"coordinates exchanged", programsExchanged},
+      {"coordinate twice", programTwice},
+      {"member twice", memberTwice},
       {"dropped wait", dropWait, /*keepsEvents=*/true},
   };
   return kinds;

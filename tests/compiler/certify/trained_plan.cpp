@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/execute/executor.h"
 #include "runtime/plan/dtype.h"
+#include "runtime/plan/held_elements.h"
 
 #include <cmath>
 #include <mutex>
@@ -46,8 +47,10 @@ llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_
     trained.losses[rank].push_back(executor->scalar("loss"));
   }
   for (const plan::Parameter &parameter : program.parameters()) {
-    trained.parameters[rank].emplace_back(size_t(elementsOf(parameter.tensor())));
-    executor->download(parameter.tensor(), trained.parameters[rank].back().data());
+    std::vector<float> local(size_t(elementsOf(parameter.tensor())));
+    executor->download(parameter.tensor(), local.data());
+    TrainedPlan::Elements &held = trained.parameters[rank][parameter.name()];
+    forEachHeld(parameter, [&](int64_t e, int64_t global, auto) { held[global] = local[size_t(e)]; });
   }
   if (!comm.barrier()) return problem("another rank", "it has failed");
   return llvm::Error::success();
@@ -79,24 +82,42 @@ TrainedPlan trainTwice(const Programs &programs, int64_t tp, int64_t dp, int64_t
   return trained;
 }
 
+namespace {
+/// All ranks' elements together.
+std::map<std::string, TrainedPlan::Elements> wholeOf(const TrainedPlan &plan) {
+  std::map<std::string, TrainedPlan::Elements> whole;
+  for (const auto &rank : plan.parameters)
+    for (const auto &[name, elements] : rank)
+      whole[name].insert(elements.begin(), elements.end());
+  return whole;
+}
+
+std::string differenceOf(const TrainedPlan::Elements &got, const TrainedPlan::Elements &wanted) {
+  double off = 0, size = 0;
+  for (const auto &[element, value] : got) {
+    const double right = wanted.at(element);
+    off += (value - right) * (value - right);
+    size += right * right;
+  }
+  if (std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12) return "";
+  return llvm::formatv("off by {0:e} of {1:e}", std::sqrt(off), std::sqrt(size)).str();
+}
+} // namespace
+
 std::string differenceOf(const TrainedPlan &plan, const TrainedPlan &sound) {
   if (!plan.failure.empty()) return plan.failure;
+  const auto wanted = wholeOf(sound), all = wholeOf(plan);
   for (size_t r = 0; r < sound.losses.size(); ++r) {
     for (size_t s = 0; s < sound.losses[r].size(); ++s)
       if (!(std::fabs(plan.losses[r][s] / sound.losses[r][s] - 1) <= (s == 0 ? 1e-5 : 2e-4)))
         return llvm::formatv("loss of step {0} is {1}, not {2}", s + 1, plan.losses[r][s], sound.losses[r][s]).str();
-    for (size_t p = 0; p < sound.parameters[r].size(); ++p) {
-      double off = 0, size = 0;
-      for (size_t i = 0; i < sound.parameters[r][p].size(); ++i) {
-        const double wanted = sound.parameters[r][p][i], got = plan.parameters[r][p][i];
-        off += (got - wanted) * (got - wanted);
-        size += wanted * wanted;
-      }
-      if (!(std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12))
-        return llvm::formatv("parameter {0} of rank {1} is off by {2:e} of {3:e}", p, r, std::sqrt(off),
-                             std::sqrt(size))
-            .str();
-    }
+    for (const auto &[name, elements] : plan.parameters[r])
+      if (std::string difference = differenceOf(elements, wanted.at(name)); !difference.empty())
+        return name + " on rank " + std::to_string(r) + " is " + difference;
+  }
+  for (const auto &[name, elements] : wanted) {
+    auto at = all.find(name);
+    if (at == all.end() || at->second.size() != elements.size()) return "nobody holds some elements of " + name;
   }
   return "";
 }

@@ -3,14 +3,15 @@
 
 #include "tests/compiler/certify/plan_mutations.h"
 
-#include "llvm/ADT/StringMap.h"
+#include <map>
 
 namespace autotp::test {
 
 struct TrainedPlan {
   std::string failure; ///< empty: all ranks ran
-  std::vector<std::vector<double>> losses;                    ///< by rank, by step
-  std::vector<std::vector<std::vector<float>>> parameters;    ///< by rank, in the order of the program
+  std::vector<std::vector<double>> losses; ///< by rank, by step
+  using Elements = std::map<int64_t, float>; ///< by global element
+  std::vector<std::map<std::string, Elements>> parameters; ///< by rank: what it holds
 };
 
 TrainedPlan trainTwice(const Programs &programs, int64_t tp, int64_t dp, int64_t gradAccum);
