@@ -60,6 +60,7 @@ constexpr PassEntry kPipeline[] = {
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
        if (s.options.retie) s.compiled.retied = retieWeights(g);
+       s.compiled.equalWeights = equalWeights(g);
        return llvm::Error::success();
      }},
     {"input-roles",
@@ -85,9 +86,10 @@ constexpr PassEntry kPipeline[] = {
      [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<LossKind> kind = differentiate(g);
-       if (!kind) return kind.takeError();
-       s.compiled.loss = *kind;
+       llvm::Expected<Differentiated> done = differentiate(g);
+       if (!done) return done.takeError();
+       s.compiled.loss = done->kind;
+       s.compiled.untrained = std::move(done->untrained);
        return llvm::Error::success();
      }},
     {"canonicalise-gradients", [](Graph &g, State &) { return canonicalise(g); }},
@@ -145,7 +147,11 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
   compiled.axes = findAxes(compiled.graph);
   if (isPrinted(options, "find-axes")) printAxes(compiled, options);
   if (options.stopAfter == "find-axes") return llvm::Error::success();
-  compiled.chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard);
+  auto rules = resolveRules(compiled.graph, compiled.axes, options.rules, compiled.moduleNames);
+  if (!rules) return rules.takeError();
+  auto chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard, *rules);
+  if (!chosen) return chosen.takeError();
+  compiled.chosen = std::move(*chosen);
   compiled.reductions = placeReductions(compiled.graph, compiled.axes, compiled.chosen.assignment, tp);
   if (isPrinted(options, "place-reductions")) printPlaced(compiled, options);
   if (options.stopAfter == "place-reductions") return llvm::Error::success();
@@ -210,6 +216,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   State state{options, *imported, compiled};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
+  compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)

@@ -24,6 +24,7 @@ struct CompileOptions {
   bool retie = true, recognise = true;
   bool verify = true; ///< prove the plan against the graph (compiler/certify)
   ShardMode shard = ShardMode::Auto;
+  PartitionRules rules;
   StepOptions step;
   MemoryOptions memory;
   std::string printAfter; ///< a pass, or "all"
@@ -33,13 +34,14 @@ struct CompileOptions {
 
 struct CompiledModel {
   std::string sha256;
-  Graph graph; ///< global, with gradients
+  llvm::StringMap<std::string> moduleNames; ///< see ImportedModel
+  Graph graph;                              ///< global, with gradients
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
   LossKind loss = LossKind::Mean;
   std::vector<InputRole> inputs;
-  std::vector<std::string> retied;
+  std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes

@@ -4,6 +4,7 @@
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
 #include "tools/command_line.h"
+#include "tools/ds_config.h"
 
 using namespace llvm;
 using autotp::problem;
@@ -77,6 +78,13 @@ static cl::opt<std::string>
             cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
 static cl::opt<bool> noVerify("no-verify", cl::desc("do not prove the plan against the model's graph"),
                               cl::cat(category));
+static cl::opt<std::string>
+    dsConfig("ds-config",
+             cl::desc("take the options that DeepSpeed's configuration gives; a flag given as well overrules it"),
+             cl::value_desc("FILE"), cl::cat(category));
+static cl::opt<std::string>
+    patterns("patterns", cl::desc("rules that say which parameters are sharded: DeepSpeed's partition_config, as JSON"),
+             cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> printAfter("print-after", cl::desc("print the graph after a pass, or after all"),
                                        cl::value_desc("PASS|all"), cl::cat(category));
 static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass and write no plan"),
@@ -90,6 +98,33 @@ static Error keyValues(StringRef flag, const cl::list<std::string> &list,
       return problem(flag, "'" + autotp::escaped(item) + "' is not of its form", "see --help");
   }
   return Error::success();
+}
+
+/// What --ds-config may say as well: given flags overrule it, others keep its word.
+static Error readSteps(autotp::CompileOptions &o) {
+  o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
+  o.import.microBatch = microBatch;
+  if (!dsConfig.empty()) {
+    const autotp::StepOptions flags = o.step;
+    if (Error error = autotp::readDeepSpeedConfig(dsConfig, o)) return error;
+    auto overrule = [](const cl::Option &flag, auto &to, auto value) {
+      if (flag.getNumOccurrences() > 0) to = value;
+    };
+    overrule(tp, o.step.tp, flags.tp);
+    overrule(dp, o.step.dp, flags.dp);
+    overrule(zero, o.step.zero, flags.zero);
+    overrule(gradAccum, o.step.gradAccum, flags.gradAccum);
+    overrule(bucketMb, o.step.bucketBytes, flags.bucketBytes);
+    overrule(microBatch, o.import.microBatch, microBatch.getValue());
+    autotp::OptimizerOptions &to = o.step.optimizer;
+    overrule(lr, to.lr, lr.getValue());
+    overrule(beta1, to.beta1, beta1.getValue());
+    overrule(beta2, to.beta2, beta2.getValue());
+    overrule(epsilon, to.epsilon, epsilon.getValue());
+    overrule(weightDecay, to.weightDecay, weightDecay.getValue());
+    overrule(clip, to.clipGradNorm, clip.getValue());
+  }
+  return patterns.empty() ? Error::success() : autotp::readPatterns(patterns, o);
 }
 
 static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
@@ -107,7 +142,6 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
       (!kind.consume_front("none") || (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed)))))
     return problem("--weights", "'" + weights + "' is neither copy nor none[:seed]");
   o.model = model;
-  o.import.microBatch = microBatch;
   if (Error error = keyValues("--shape", shapes, [&](StringRef name, StringRef value) {
         int64_t size = 0;
         bool isGood = !value.getAsInteger(10, size) && size > 0 && size < (int64_t(1) << 32);
@@ -129,7 +163,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.recognise = !noRecognise;
   o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
-  o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
+  if (Error error = readSteps(o)) return error;
   o.memory.device = device;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;

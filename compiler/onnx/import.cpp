@@ -236,11 +236,39 @@ private:
     return llvm::Error::success();
   }
 
+  /// The module that made a node: dynamo's list of scopes, or the path that TorchScript names nodes by.
+  static std::string moduleOf(const onnx::NodeProto &node) {
+    for (const auto &entry : node.metadata_props()) {
+      if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
+      llvm::SmallVector<llvm::StringRef, 12> scopes; // "['', 'model', 'model.layers.0', 'linear']"
+      llvm::StringRef(entry.value()).split(scopes, '\'');
+      return scopes.size() < 6 ? "" : scopes[scopes.size() - 4].str();
+    }
+    llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
+    if (!path.consume_front("/")) return "";
+    std::string module = path.str();
+    std::replace(module.begin(), module.end(), '/', '.');
+    return module;
+  }
+
+  void nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands) {
+    constexpr llvm::StringLiteral kWeighing[] = {"MatMul", "Gemm", "Conv", "Gather"};
+    if (!llvm::is_contained(kWeighing, node.op_type())) return;
+    for (size_t k = 0; k < operands.size() && k < 2; ++k) {
+      if (operands[k] == kNone || model_.graph.value(operands[k]).kind != ValueKind::Parameter) continue;
+      const std::string &name = model_.graph.value(operands[k]).name;
+      std::string module = moduleOf(node);
+      if (module.empty() || llvm::StringRef(name).contains(module)) continue;
+      model_.moduleNames.try_emplace(name, module + ".weight");
+    }
+  }
+
   using Results = llvm::Expected<llvm::SmallVector<ValueId, 2>>;
 
   Results addOperator(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
                       unsigned depth) {
     const ImportDef &row = *findImport(node.domain(), node.op_type());
+    nameWeight(node, operands);
     NodeImport import(row, model_.graph, node, operands, folder_, name);
     for (size_t k = 0; k < row.leastOperands; ++k)
       if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");

@@ -16,6 +16,10 @@ struct ImportOptions {
 struct ImportedModel {
   Graph graph; ///< outputs are the model's; float initializers are constants with their names until classify_parameters
   std::string sha256;
+  /// By initializer: what the exporter's module calls a weight that was renamed (val_110:
+  /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Looked up
+  /// only.
+  llvm::StringMap<std::string> moduleNames;
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 

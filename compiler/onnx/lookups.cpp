@@ -269,7 +269,36 @@ llvm::Expected<Array> landingIndices(NodeImport &node) {
   return toArray(*known);
 }
 
+/// Indices that are computed: each of their places along `axis` is compared with every position there; of equal ones
+/// the last holds. For few places, such as the choices of a router.
+llvm::Error scatterByComparing(NodeImport &node, int64_t axis) {
+  const Shape data = node.type(0).shape, updates = node.type(2).shape;
+  constexpr int64_t kMostPlaces = 64;
+  Shape rest = data, given = updates, numbers(data.size(), 1);
+  rest[axis] = given[axis] = 1;
+  if (node.text("reduction", "none") != "none" || rest != given || node.type(1).shape != updates ||
+      updates[axis] > kMostPlaces)
+    return node.fail(
+        "its indices are computed: that needs operands of equal other dimensions, and few indices in each row");
+  numbers[axis] = data[axis];
+  Array places(Type{DType::I64, numbers});
+  for (auto [i, place] : indexed(places.data))
+    place = double(i);
+  Formula f(node);
+  ValueId positions = node.constantOf(toTensor(places)), result = node[0], ids = f.cast(node[1], DType::I64);
+  ids = f("where", {f("less", {ids, f.constant(ids, 0)}), f("add", {ids, f.constant(ids, double(data[axis]))}), ids});
+  for (int64_t k = 0; k < updates[axis]; ++k) {
+    ValueId isHere = f("equal", {f.slice(ids, axis, k, 1), positions});
+    result = f("where", {isHere, f.slice(node[2], axis, k, 1), result});
+  }
+  return f.finish(result);
+}
+
 llvm::Error importScatterElements(NodeImport &node) {
+  if (!node.constant(node[1])) {
+    auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
+    return axis ? scatterByComparing(node, *axis) : axis.takeError();
+  }
   auto indices = landingIndices(node);
   if (!indices) return indices.takeError();
   const Shape data = node.type(0).shape, updates = node.type(2).shape, strides = stridesOf(data);

@@ -50,12 +50,55 @@ private:
     if (node.is("matmul")) return dependsOnInput_[other()];
     if (node.is("gather"))
       return use.operand == 0 && !onlyScales(node.results[0], depth) &&
-             (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth));
+             (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth) ||
+              isAdded(node.results[0], depth));
     if (node.is("layer_norm") || node.is("rms_norm")) return use.operand > 0;
     if (node.is("add") && isEmbedding_[other()]) return true;
+    if (node.is("add") && isTable(node.operands[use.operand]) && dependsOnInput_[other()])
+      return !feedsSoftmax(node.results[0], depth); // positions of patches; masks are added to scores
+    if (node.is("concat"))                          // a token of its own beside those of the input
+      return g_.type(node.operands[use.operand]).shape.size() > 1 && dependsOnInput_[node.results[0]];
+    if (node.is("mul") && isNormalised(other(), depth)) return true; // its scale, of any shape
     if (node.is("add") || node.is("sub") || node.is("mul"))
       return dependsOnInput_[other()] && isVector(node.operands[use.operand], other());
     return false;
+  }
+
+  /// Rows that a constant chooses and that are added to something computed: a bias by relative positions.
+  bool isAdded(ValueId rows, int depth) const {
+    return depth < 8 && llvm::any_of(g_.value(rows).uses, [&](Use use) {
+             const Node &node = g_.node(use.node);
+             if (isView(node)) return isAdded(node.results[0], depth + 1);
+             return node.is("add") &&
+                    (dependsOnInput_[node.operands[use.operand == 0 ? 1 : 0]] || isAdded(node.results[0], depth + 1));
+           });
+  }
+
+  /// Something divided by a root: what a norm scales.
+  bool isNormalised(ValueId value, int depth) const {
+    const Node *node = g_.producer(value);
+    if (!node || depth >= 8) return false;
+    if (isView(*node)) return isNormalised(node->operands[0], depth + 1);
+    auto isRoot = [&](ValueId v) {
+      const Node *made = g_.producer(v);
+      if (made && made->is("reciprocal")) made = g_.producer(made->operands[0]);
+      return made && (made->is("sqrt") || made->is("rsqrt"));
+    };
+    return (node->is("mul") && (isRoot(node->operands[0]) || isRoot(node->operands[1]))) ||
+           (node->is("div") && isRoot(node->operands[1]));
+  }
+
+  bool feedsSoftmax(ValueId value, int depth) const {
+    return depth < 8 && llvm::any_of(g_.value(value).uses, [&](Use use) {
+             const Node &node = g_.node(use.node);
+             bool isOnTheWay = isView(node) || node.is("add") || node.is("mul") || node.is("div") || node.is("where");
+             return node.is("softmax") || (isOnTheWay && feedsSoftmax(node.results[0], depth + 1));
+           });
+  }
+
+  /// Two dimensions or more that are not 1.
+  bool isTable(ValueId value) const {
+    return llvm::count_if(g_.type(value).shape, [](int64_t size) { return size > 1; }) > 1;
   }
 
   /// Rows that a constant chooses and that are added to embeddings: a position table.

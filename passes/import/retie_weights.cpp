@@ -1,6 +1,7 @@
 #include "passes/import/retie_weights.h"
 
 #include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
 
 #include <cstring>
 
@@ -61,6 +62,23 @@ std::vector<std::string> retieWeights(Graph &graph) {
   }
   llvm::erase_if(graph.parameters, [&](const ParameterInfo &p) { return llvm::is_contained(gone, p.value); });
   return joined;
+}
+
+std::vector<std::string> equalWeights(const Graph &graph) {
+  std::vector<std::string> found;
+  auto contents = [&](const ParameterInfo &p) {
+    return graph.type(p.value).shape.size() == 2 ? graph.value(p.value).contents : std::nullopt;
+  };
+  for (const auto &[i, one] : indexed(graph.parameters)) {
+    auto own = contents(one);
+    if (!own) continue;
+    for (const ParameterInfo &other : llvm::ArrayRef<ParameterInfo>(graph.parameters).drop_front(i + 1)) {
+      auto bytes = contents(other);
+      if (bytes && bytes->type == own->type && bytes->bytes == own->bytes && !isConstantValued(*own))
+        found.push_back(graph.value(other.value).name + " = " + graph.value(one.value).name);
+    }
+  }
+  return found;
 }
 
 } // namespace autotp

@@ -11,4 +11,8 @@ namespace autotp {
 /// The names that were joined, "copy = table (transposed)", for the summary.
 std::vector<std::string> retieWeights(Graph &graph);
 
+/// Parameters of equal contents, "a = b", that are not tied: one weight that two products use may have been written
+/// twice (a layer that is run twice), and is then trained apart. Found by their bytes, the first ones first.
+std::vector<std::string> equalWeights(const Graph &graph);
+
 } // namespace autotp

@@ -61,11 +61,14 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
     for (size_t d = 0; d < terms.size(); ++d)
       if (terms[d] != kNoAxis && isSharded(compiled.axes.arena, terms[d], compiled.chosen.assignment))
         sharded.push_back(int64_t(d));
-    all.push_back(llvm::json::Object{{"name", value.name},
-                                     {"shape", integers(value.type.shape)},
-                                     {"dtype", nameOf(value.type.dtype).str()},
-                                     {"tp_dimensions", std::move(sharded)},
-                                     {"aliases", std::move(aliases)}});
+    auto module = compiled.moduleNames.find(value.name);
+    all.push_back(
+        llvm::json::Object{{"name", value.name},
+                           {"module_name", module == compiled.moduleNames.end() ? value.name : module->second},
+                           {"shape", integers(value.type.shape)},
+                           {"dtype", nameOf(value.type.dtype).str()},
+                           {"tp_dimensions", std::move(sharded)},
+                           {"aliases", std::move(aliases)}});
   }
   return all;
 }
@@ -83,6 +86,17 @@ llvm::json::Array axesJson(const CompiledModel &compiled) {
                                      {"parameters", std::move(parameters)}});
   }
   return all;
+}
+
+/// The text with initializers that the exporter renamed called as their module does: "val_110" says nothing.
+std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text) {
+  llvm::StringRef before;
+  for (llvm::StringRef lead : {"", "it multiplies with "})
+    if (text.startswith(lead)) before = lead;
+  llvm::StringRef rest = text.drop_front(before.size());
+  auto at = compiled.moduleNames.find(rest.split(' ').first);
+  if (at == compiled.moduleNames.end()) return text.str();
+  return (before + at->second + rest.drop_front(at->first().size())).str();
 }
 
 std::string bytesText(uint64_t bytes) {
@@ -151,6 +165,10 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
      << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
   for (const std::string &tie : compiled.retied)
     os << "tied        " << tie << "\n";
+  for (const std::string &pair : compiled.equalWeights)
+    os << "note        equal weights are trained apart: " << pair << "\n";
+  for (const std::string &name : compiled.untrained)
+    os << "constant    " << name << ": the loss does not depend on it\n";
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
@@ -162,8 +180,8 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (d.isChosen)
-      os << "sharded     " << d.name << " (size " << d.size << ", " << d.parameters.size() << " parameter"
-         << (d.parameters.size() == 1 ? "" : "s") << ")\n";
+      os << "sharded     " << withModuleNames(compiled, d.name) << " (size " << d.size << ", " << d.parameters.size()
+         << " parameter" << (d.parameters.size() == 1 ? "" : "s") << ")\n";
   std::map<std::string, std::pair<int, std::string>> reasons;
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (!d.isChosen) {
@@ -171,9 +189,9 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
       ++row.first;
     }
   for (const auto &[reason, row] : reasons) {
-    os << "whole       " << row.second;
+    os << "whole       " << withModuleNames(compiled, row.second);
     if (row.first > 1) os << " and " << row.first - 1 << " more";
-    os << ": " << reason << "\n";
+    os << ": " << withModuleNames(compiled, reason) << "\n";
   }
   for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";

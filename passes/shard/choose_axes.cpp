@@ -2,6 +2,7 @@
 
 #include "compiler/ops/op_def.h"
 #include "compiler/sharding/axis_facts.h"
+#include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -26,14 +27,18 @@ struct Candidate {
 
 class Chooser {
 public:
-  Chooser(const Graph &graph, const GraphAxes &axes, int tp, const MachineModel &machine)
-      : graph_(graph), axes_(axes), facts_(graph, axes), tp_(tp), machine_(machine) {}
+  Chooser(const Graph &graph, const GraphAxes &axes, int tp, const AxisRules &rules, const MachineModel &machine)
+      : graph_(graph), axes_(axes), facts_(graph, axes), tp_(tp), rules_(rules), machine_(machine) {}
 
-  ChosenAxes run(ShardMode mode) {
+  llvm::Expected<ChosenAxes> run(ShardMode mode) {
     collectCandidates();
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       visitNode(id);
-    return take(mode);
+    ChosenAxes chosen;
+    for (const AxisRules::Demand &demand : rules_.demands)
+      if (llvm::Error error = obey(demand, chosen)) return error;
+    takeWorthwhile(mode, chosen);
+    return chosen;
   }
 
 private:
@@ -143,37 +148,62 @@ private:
   }
   double worth(const Candidate &c) const { return saved(c) / (sent(c) + machine_.latencySeconds); }
 
+  /// Takes the first leaf that may be sharded, unless one is taken already.
+  llvm::Error obey(const AxisRules::Demand &demand, ChosenAxes &chosen) {
+    if (tp_ == 1 || llvm::any_of(demand.leaves, [&](AxisId leaf) { return chosen.assignment.has(leaf); }))
+      return llvm::Error::success();
+    std::string reason = "it has no axis that could be sharded";
+    for (AxisId leaf : demand.leaves) {
+      auto at = candidates_.find(leaf);
+      if (at == candidates_.end()) continue;
+      std::string against = reasonAgainst(at->second, ShardMode::All);
+      if (against.empty()) return take(at->second, chosen), llvm::Error::success();
+      if (at->second.leaf == demand.leaves.front() || reason.empty()) reason = against;
+    }
+    return problem("partition_config",
+                   demand.who + ": it cannot be sharded over " + std::to_string(tp_) + " ranks: " + reason,
+                   "skip it, or change the rule that is in its way");
+  }
+
+  void take(Candidate &c, ChosenAxes &chosen) {
+    record(c, "", chosen);
+    assign(c, chosen.assignment);
+    taken_.push_back(&c);
+    reduced_.insert(c.reduced.begin(), c.reduced.end());
+  }
+
   /// The best candidate again and again, until none is left that is worth it; then all others with their reasons.
-  ChosenAxes take(ShardMode mode) {
+  void takeWorthwhile(ShardMode mode, ChosenAxes &chosen) {
     std::vector<Candidate *> open;
     for (auto &entry : candidates_)
-      open.push_back(&entry.second);
-    ChosenAxes chosen;
+      if (!llvm::is_contained(taken_, &entry.second)) open.push_back(&entry.second);
+    auto reason = [&](const Candidate &c) {
+      std::string against = reasonAgainst(c, mode);
+      return against.empty() && !rules_.usesDefaults ? "no rule names it" : against;
+    };
     while (true) {
       auto best = open.end();
       for (auto at = open.begin(); at != open.end(); ++at)
-        if (reasonAgainst(**at, mode).empty() && (best == open.end() || worth(**at) > worth(**best))) best = at;
+        if (reason(**at).empty() && (best == open.end() || worth(**at) > worth(**best))) best = at;
       if (best == open.end()) break;
-      record(**best, "", chosen);
-      assign(**best, chosen.assignment);
-      taken_.push_back(*best);
-      reduced_.insert((*best)->reduced.begin(), (*best)->reduced.end());
+      take(**best, chosen);
       open.erase(best);
     }
     llvm::stable_sort(open, [&](Candidate *a, Candidate *b) { return worth(*a) > worth(*b); });
     for (Candidate *c : open)
-      record(*c, reasonAgainst(*c, mode), chosen);
-    return chosen;
+      record(*c, reason(*c), chosen);
   }
 
   void record(const Candidate &c, std::string reason, ChosenAxes &chosen) const {
     bool isChosen = reason.empty();
-    chosen.decisions.push_back({c.leaf, c.name, axes_.arena.size(c.leaf), isChosen, std::move(reason), c.parameters,
-                                saved(c), sent(c)});
+    chosen.decisions.push_back(
+        {c.leaf, c.name, axes_.arena.size(c.leaf), isChosen, std::move(reason), c.parameters, saved(c), sent(c)});
   }
 
   std::string reasonAgainst(const Candidate &c, ShardMode mode) const {
     if (tp_ == 1) return "tp is 1";
+    for (const auto &[leaf, why] : rules_.kept)
+      if (leaf == c.leaf) return why;
     if (std::string reason = facts_.whole(c.leaf); !reason.empty()) return reason;
     if (axes_.arena.size(c.leaf) < tp_ && !hasUsablePartner(c))
       return ("its size " + llvm::Twine(axes_.arena.size(c.leaf)) + " is smaller than tp").str();
@@ -205,6 +235,7 @@ private:
   const GraphAxes &axes_;
   AxisFacts facts_;
   int tp_;
+  const AxisRules &rules_;
   MachineModel machine_;
   llvm::MapVector<AxisId, Candidate> candidates_;
   std::vector<Candidate *> taken_;
@@ -213,8 +244,9 @@ private:
 
 } // namespace
 
-ChosenAxes chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode, const MachineModel &machine) {
-  return Chooser(graph, axes, tp, machine).run(mode);
+llvm::Expected<ChosenAxes> chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode,
+                                      const AxisRules &rules, const MachineModel &machine) {
+  return Chooser(graph, axes, tp, rules, machine).run(mode);
 }
 
 } // namespace autotp

@@ -3,10 +3,12 @@
 /// After:   tp = {kv[0], ffn[0], vocab}: for each chosen leaf the interval that every coordinate holds
 /// Candidates are axes that some parameter has, that meet themselves nowhere (both dimensions of one value), and that
 /// no operator needs whole. They are taken in order of saved / sent, as long as they multiply with none that was taken.
-/// Every decision and its reason is recorded for the report.
+/// Every decision and its reason is recorded for the report. The user's rules come first: what they demand is taken, or
+/// is an error with the reason against it.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
+#include "passes/shard/partition_rules.h"
 
 #include <string>
 
@@ -36,7 +38,7 @@ struct ChosenAxes {
   std::vector<AxisDecision> decisions; ///< in the order in which they were made
 };
 
-ChosenAxes chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode,
-                      const MachineModel &machine = {});
+llvm::Expected<ChosenAxes> chooseAxes(const Graph &graph, const GraphAxes &axes, int tp, ShardMode mode,
+                                      const AxisRules &rules = {}, const MachineModel &machine = {});
 
 } // namespace autotp

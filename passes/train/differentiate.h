@@ -3,8 +3,9 @@
 /// After:   return loss_sum=%l, count=%n, gradient of every parameter by its name
 /// Where the loss is a recognised cross-entropy mean (loss_sum / count), its *sum* is differentiated and the count is
 /// yielded beside it; optimizer_step divides by the count of the whole global batch. Any other loss is differentiated
-/// as it is, with a count of 1: the mean over micro-batches. Errors: a parameter that the loss does not depend on
-/// differentiably; an operator on the way without a gradient.
+/// as it is, with a count of 1: the mean over micro-batches. A parameter that the loss does not depend on
+/// differentiably (a bias that only chooses experts) becomes a constant. Errors: an operator on the way without a
+/// gradient; no parameter that has one.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -15,6 +16,11 @@ namespace autotp {
 
 enum class LossKind : uint8_t { CrossEntropySum, Mean };
 
-llvm::Expected<LossKind> differentiate(Graph &graph);
+struct Differentiated {
+  LossKind kind;
+  std::vector<std::string> untrained; ///< initializers that became constants
+};
+
+llvm::Expected<Differentiated> differentiate(Graph &graph);
 
 } // namespace autotp

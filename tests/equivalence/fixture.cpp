@@ -6,7 +6,7 @@
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
-#include "runtime/train/train.h"
+#include "runtime/base/philox.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -19,10 +19,6 @@
 
 namespace autotp::test {
 namespace {
-
-std::string folderOf(const std::string &fixture) {
-  return std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture;
-}
 
 std::map<std::string, std::vector<double>> readTensors(const std::string &path) {
   SafetensorsFile file = llvm::cantFail(readSafetensors(path));
@@ -55,6 +51,39 @@ double distance(const std::vector<double> &a, const std::vector<double> &b) {
   for (size_t i = 0; i < a.size(); ++i)
     sum += (a[i] - b[i]) * (a[i] - b[i]);
   return std::sqrt(sum);
+}
+
+/// The distance of a run's tensor from the measures of the true one: what the norms differ by, and the root mean square
+/// of what the projections differ by, which estimates the norm of the difference.
+double distance(const Measures &expected, const std::vector<double> &values) {
+  double sum = 0;
+  for (size_t j = 0; j < expected.projections.size(); ++j) {
+    double projection = 0;
+    for (size_t i = 0; i < values.size(); ++i)
+      projection += philox(j, i, 0)[0] & 1 ? values[i] : -values[i];
+    sum += (projection - expected.projections[j]) * (projection - expected.projections[j]);
+  }
+  return std::max(std::sqrt(sum / double(expected.projections.size())), std::fabs(normOf(values) - expected.norm));
+}
+
+/// Elements that float32 does not determine may end as far off as the steps are long.
+void compareMeasures(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
+  for (const auto &[name, truth] : expected.measured) {
+    auto gradient = run.gradients.find(name), weight = run.weights.find(name);
+    if (gradient == run.gradients.end() || weight == run.weights.end()) {
+      broken.push_back(name + " is not trained");
+      continue;
+    }
+    double off = distance(truth.gradient, gradient->second);
+    double bound = 1e-4 * truth.gradient.norm + 1e-7 * expected.gradientNorm;
+    if (!(off <= bound))
+      broken.push_back(llvm::formatv("gradient of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
+    off = distance(truth.weight, weight->second);
+    bound = 5e-4 * truth.weight.norm +
+            2 * double(expected.steps) * expected.optimizer.lr * std::sqrt(double(truth.undetermined));
+    if (!(off <= bound))
+      broken.push_back(llvm::formatv("weights of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
+  }
 }
 
 void compareGradients(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
@@ -120,6 +149,24 @@ std::vector<int64_t> shardedSizes(const std::string &plan) {
   return sizes;
 }
 
+Measures readMeasures(const llvm::json::Object &object) {
+  Measures measures{*object.getNumber("l2"), {}};
+  for (const llvm::json::Value &projection : *object.getArray("projections"))
+    measures.projections.push_back(*projection.getAsNumber());
+  return measures;
+}
+
+/// What a family's expected.json says in place of whole tensors.
+void readMeasured(const llvm::json::Object &object, Expected &expected) {
+  for (const auto &[name, size] : *object.getObject("sizes"))
+    expected.sizes[name.str()] = *size.getAsInteger();
+  for (const auto &[name, value] : *object.getObject("initializers")) {
+    const llvm::json::Object &entry = *value.getAsObject();
+    expected.measured[name.str()] = {readMeasures(*entry.getObject("gradient")),
+                                     readMeasures(*entry.getObject("weight")), *entry.getInteger("undetermined")};
+  }
+}
+
 /// autotp-run as processes.
 llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
   std::string command =
@@ -149,6 +196,11 @@ Expected readExpected(const std::string &name) {
                         false};
   expected.globalBatch = *object.getInteger("global_batch");
   expected.steps = *object.getInteger("steps");
+  expected.gradientNorm = *object.getArray("grad_norms_fp64")->front().getAsNumber();
+  if (object.getObject("sizes")) {
+    readMeasured(object, expected);
+    return expected;
+  }
   expected.gradients = readTensors(folderOf(name) + "/grads.safetensors");
   expected.weights = readTensors(folderOf(name) + "/final.safetensors");
   return expected;
@@ -162,6 +214,8 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
                               const RunAs &runAs) {
   CompileOptions options = fixtureOptions(fixture);
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
+  for (const auto &[name, size] : expected.sizes)
+    options.import.shapes[name] = size;
   options.recognise = runAs.recognise;
   options.memory.device = runAs.device;
   options.step.tp = mesh.tp;
@@ -190,7 +244,9 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.dumpGradients = base + "/gradients.safetensors";
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
-  if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
+  if (llvm::Error error = runAs.run                ? runAs.run(trainOptions)
+                          : runAs.launcher.empty() ? autotp::train(trainOptions)
+                                                   : launch(runAs.launcher, trainOptions))
     return error;
   Trained run{shardedSizes(trainOptions.plan), readLosses(trainOptions.log), readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
@@ -209,6 +265,10 @@ std::vector<std::string> compare(const Expected &expected, const Trained &run) {
   }
   compareGradients(expected, run, broken);
   compareWeights(expected, run, broken);
+  compareMeasures(expected, run, broken);
+  for (const auto &[name, gradient] : run.gradients)
+    if (!expected.gradients.count(name) && !expected.measured.count(name))
+      broken.push_back(name + " is trained and is no parameter of the model");
   return broken;
 }
 

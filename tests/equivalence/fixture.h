@@ -4,22 +4,39 @@
 #include "passes/train/build_steps.h"
 #include "runtime/plan/safetensors.h"
 #include "runtime/plan/workspace.h"
+#include "runtime/train/train.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace autotp::test {
 
+/// What stands for a tensor that is not recorded whole: its norm, and its sums under random signs. Projection j gives
+/// element i a plus where bit 0 of the first word of philox(j, i, 0) is set, else a minus.
+struct Measures {
+  double norm = 0;
+  std::vector<double> projections;
+};
+
+struct Measured {
+  Measures gradient, weight;
+  int64_t undetermined = 0; ///< elements that PyTorch's own float32 run leaves elsewhere than its float64 one
+};
+
 struct Expected {
   std::vector<double> losses;
   std::map<std::string, std::vector<double>> gradients,
-      weights; ///< by initializer; gradients of step 1, weights after the last
+      weights;                              ///< by initializer; gradients of step 1, weights after the last
+  std::map<std::string, Measured> measured; ///< the same, where they are not recorded whole
+  double gradientNorm = 0;                  ///< of step 1
+  std::map<std::string, int64_t> sizes;     ///< of symbolic dimensions
   OptimizerOptions optimizer;
   int64_t globalBatch = 4, steps = 5;
 };
 
-/// Reads tests/fixtures/NAME.
+/// Reads tests/fixtures/NAME, or NAME if it is a path of the project.
 Expected readExpected(const std::string &name);
 
 struct Mesh {
@@ -38,6 +55,7 @@ struct RunAs {
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
       {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

@@ -6,10 +6,16 @@
 
 namespace autotp::test {
 
+/// tests/fixtures/NAME, or NAME if it is a path of the project.
+inline std::string folderOf(const std::string &name) {
+  bool isPath = name.find('/') != std::string::npos;
+  return std::string(AUTOTP_SOURCE_DIR) + (isPath ? "/" : "/tests/fixtures/") + name;
+}
+
 /// Every axis that divides parameters is sharded, and workspace is planned for one thread.
 inline CompileOptions fixtureOptions(const std::string &fixture) {
   CompileOptions options;
-  options.model = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + fixture + "/model.onnx";
+  options.model = folderOf(fixture) + "/model.onnx";
   options.import.microBatch = 2;
   options.import.shapes["seq"] = 32;
   options.shard = ShardMode::All;

@@ -151,12 +151,12 @@ TEST(OperatorPlacements, NoRelationIsMissing) {
         for (size_t d = 0; d < example.graph.type(operand).shape.size(); ++d)
           for (size_t e = 0; e < example.graph.type(result).shape.size(); ++e) {
             int64_t size = example.graph.type(operand).shape[d];
-            bool isAlike = size > 1 && size == example.graph.type(result).shape[e] &&
-                           isFloat(example.graph.type(operand).dtype);
+            bool isAlike =
+                size > 1 && size == example.graph.type(result).shape[e] && isFloat(example.graph.type(operand).dtype);
             if (isAlike && leavesOf(operand, d) != leavesOf(result, e) &&
                 isSameIndex(example, operand, d, result, e, whole))
-              missing.insert(llvm::formatv("{0}: dimension {1} of {2} and {3} of {4}", example.name, d, example.graph.value(operand).name, e,
-                                           example.graph.value(result).name)
+              missing.insert(llvm::formatv("{0}: dimension {1} of {2} and {3} of {4}", example.name, d,
+                                           example.graph.value(operand).name, e, example.graph.value(result).name)
                                  .str());
           }
   }

@@ -16,7 +16,8 @@ Array partOf(const Array &whole, const Covers &covers) { return toArray(autotp::
 
 bool isClose(double got, double wanted) {
   constexpr double kBound = 1e-10;
-  return got == wanted || (got != got && wanted != wanted) || std::fabs(got - wanted) <= kBound * (1 + std::fabs(wanted));
+  return got == wanted || (got != got && wanted != wanted) ||
+         std::fabs(got - wanted) <= kBound * (1 + std::fabs(wanted));
 }
 
 std::string differenceOf(const Array &got, const Array &wanted) {
@@ -165,8 +166,7 @@ std::string firstDifference(const Sharding &s, const Sources &sources, llvm::Arr
         const Node *producer = graphs[size_t(c)]->producer(local);
         if (producer && producer->erased) break; // nobody needs it
         const Array &got = (*values)[size_t(c)][local];
-        Covers covers =
-            coversOf(s.axes.arena, s.axes.values[result], s.graph.type(result).shape, s.assignment, c);
+        Covers covers = coversOf(s.axes.arena, s.axes.values[result], s.graph.type(result).shape, s.assignment, c);
         std::string difference;
         if (!isPending)
           difference = differenceOf(got, partOf(whole[result], covers));

@@ -189,24 +189,25 @@ TEST(Traps, MoreCoordinatesThanHeads) {
             std::string(kSum));
   trap.expectRight();
   for (int tp : {2, 3, 4, 5, 8}) { // kv 2, group 2: shared heads at 3 and 4, coordinates without a head above
-    ChosenAxes chosen = chooseAxes(trap.graph, trap.axes, tp, ShardMode::All);
+    ChosenAxes chosen = llvm::cantFail(chooseAxes(trap.graph, trap.axes, tp, ShardMode::All));
     EXPECT_TRUE(chosen.assignment.has(trap.leafOf("wk", 1))) << tp;
     EXPECT_EQ(trap.difference({trap.graph, trap.axes, chosen.assignment, tp}), "") << tp;
   }
 }
 
 TEST(Traps, OneKeyHeadIsSharedByAll) {
-  Trap trap("  input %x : f32[1,3,5]\n  parameter %wq : f32[5,8]\n  parameter %wk : f32[5,2]\n  parameter %wo : f32[8,5]\n"
-            "  %q = matmul(%x, %wq) {trans_a=0, trans_b=0} : f32[1,3,8]\n"
-            "  %k = matmul(%x, %wk) {trans_a=0, trans_b=0} : f32[1,3,2]\n"
-            "  %q4 = reshape(%q) : f32[1,3,4,2]\n"
-            "  %k4 = reshape(%k) : f32[1,3,1,2]\n"
-            "  %a, %lse = attention(%q4, %k4, %k4) {causal=0, scale=0.5} : f32[1,3,4,2], f32[1,4,3]\n"
-            "  %m = reshape(%a) : f32[3,8]\n"
-            "  %y = matmul(%m, %wo) {trans_a=0, trans_b=0} : f32[3,5]\n" +
-            std::string(kSum));
+  Trap trap(
+      "  input %x : f32[1,3,5]\n  parameter %wq : f32[5,8]\n  parameter %wk : f32[5,2]\n  parameter %wo : f32[8,5]\n"
+      "  %q = matmul(%x, %wq) {trans_a=0, trans_b=0} : f32[1,3,8]\n"
+      "  %k = matmul(%x, %wk) {trans_a=0, trans_b=0} : f32[1,3,2]\n"
+      "  %q4 = reshape(%q) : f32[1,3,4,2]\n"
+      "  %k4 = reshape(%k) : f32[1,3,1,2]\n"
+      "  %a, %lse = attention(%q4, %k4, %k4) {causal=0, scale=0.5} : f32[1,3,4,2], f32[1,4,3]\n"
+      "  %m = reshape(%a) : f32[3,8]\n"
+      "  %y = matmul(%m, %wo) {trans_a=0, trans_b=0} : f32[3,5]\n" +
+      std::string(kSum));
   trap.expectRight();
-  ChosenAxes chosen = chooseAxes(trap.graph, trap.axes, 4, ShardMode::All);
+  ChosenAxes chosen = llvm::cantFail(chooseAxes(trap.graph, trap.axes, 4, ShardMode::All));
   EXPECT_TRUE(chosen.assignment.has(trap.leafOf("wq", 1))) << "the group alone";
   EXPECT_EQ(trap.difference({trap.graph, trap.axes, chosen.assignment, 4}), "");
 }
@@ -231,7 +232,7 @@ TEST(Traps, APositionTableHasTheSequenceAxisAndASquareWeightMeetsItself) {
             "  %r = add(%m, %h) : f32[2,4,6]\n"
             "  %y = reshape(%r) : f32[8,6]\n" +
             std::string(kSum));
-  ChosenAxes chosen = chooseAxes(trap.graph, trap.axes, 2, ShardMode::All);
+  ChosenAxes chosen = llvm::cantFail(chooseAxes(trap.graph, trap.axes, 2, ShardMode::All));
   for (const AxisDecision &decision : chosen.decisions)
     EXPECT_FALSE(decision.isChosen) << decision.name;
   EXPECT_EQ(chosen.decisions.size(), 2u); // sequence and hidden, with a reason each
@@ -258,7 +259,8 @@ TEST(Traps, AProductAgainstAConcatThatDoNotNestIsCut) {
   trap.expectRight();
 }
 
-// Mutants: what a mistake in partition would look like. Each must be seen by the comparison that the tests above rest on.
+// Mutants: what a mistake in partition would look like. Each must be seen by the comparison that the tests above rest
+// on.
 
 TEST(Mutants, WithoutTheMaskOfTheFirstHolder) {
   Trap trap("  input %x : f32[4,3]\n  parameter %w1 : f32[3,6]\n  parameter %v : f32[4,2]\n  parameter %w2 : f32[8,5]\n"
@@ -272,7 +274,8 @@ TEST(Mutants, WithoutTheMaskOfTheFirstHolder) {
   sharding.change = [&](Graph &local, int) {
     for (NodeId id : local.order()) {
       const Node node = local.node(id);
-      if (!node.is("where") || !llvm::StringRef(local.value(node.operands[0]).name).startswith("first_holder")) continue;
+      if (!node.is("where") || !llvm::StringRef(local.value(node.operands[0]).name).startswith("first_holder"))
+        continue;
       local.replaceAllUses(node.results[0], node.operands[1]);
       ++removed;
     }

@@ -1,0 +1,56 @@
+// Every model family's export trains to PyTorch's numbers, on one rank and sharded.
+#include "tests/equivalence/fixture.h"
+
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+struct Family {
+  const char *name;
+  std::vector<int64_t> axes; ///< sizes of those that must be sharded at tp 2, ascending
+};
+
+void PrintTo(const Family &family, std::ostream *out) { *out << family.name; }
+
+class Families : public testing::TestWithParam<Family> {};
+
+TEST_P(Families, EqualPyTorch) {
+  std::string folder = std::string("models/") + GetParam().name;
+  Expected expected = readExpected(folder);
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 1, 1, 1}, Mesh{4, 2, 2, 2}, Mesh{3, 1, 0, 1}}) {
+    llvm::Expected<Trained> run = train(folder, expected, mesh);
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    if (mesh.tp <= 2)
+      EXPECT_EQ(run->shardedSizes, mesh.tp > 1 ? GetParam().axes : std::vector<int64_t>()) << mesh.text();
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << mesh.text() << ": " << broken;
+  }
+}
+
+/// Two layers of heads (by KV group, where keys and values have heads of their own to divide) and ffn; the vocabulary
+/// of the embedding and of the head, which are one where they are tied; rows of a position table; classes and the
+/// pooler of a classifier; input channels of patches. T5's layers share their bias table, and so the axis of their
+/// heads. The towers have their tables' widths, which are the rows of the next weight, and the width of the dot
+/// product.
+const Family kFamilies[] = {
+    {"bert", {2, 4, 4, 32, 40, 96, 96, 128}}, {"bloom", {4, 4, 128, 128, 128}},
+    {"falcon", {4, 4, 128, 128, 128}},        {"gemma", {4, 4, 96, 96, 144}},
+    {"gemma2", {2, 2, 64, 64, 128}},          {"gpt2", {4, 4, 40, 128, 128, 128}},
+    {"gpt_bigcode", {4, 4, 96, 96, 160}},     {"gpt_neox", {4, 4, 96, 96, 128, 128}},
+    {"llama", {2, 2, 96, 96, 128, 128}},      {"mistral", {2, 2, 88, 88, 128, 128}},
+    {"mixtral", {2, 2, 48, 48, 96, 96}},      {"mlp", {10, 96}},
+    {"modernbert", {4, 4, 48, 48, 128}},      {"olmo2", {2, 2, 88, 88, 128, 128}},
+    {"opt", {4, 4, 42, 96, 96, 128}},         {"phi", {4, 4, 96, 96, 128, 128}},
+    {"phi3", {2, 2, 72, 72, 128, 128}},       {"qwen2", {2, 2, 112, 112, 256}},
+    {"qwen3", {2, 2, 80, 80, 128, 128}},      {"t5", {4, 4, 4, 4, 64, 64, 64, 64, 128}},
+    {"two_tower", {16, 16, 16, 16, 24}},      {"vit", {3, 4, 4, 10, 96, 96}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Equivalence, Families, testing::ValuesIn(kFamilies),
+                         [](const auto &info) { return info.param.name; });
+
+} // namespace
+} // namespace autotp::test
