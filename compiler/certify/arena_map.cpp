@@ -13,14 +13,14 @@ bool ArenaMap::read(const ByteRange &range, std::vector<Piece> &pieces, std::str
       return false;
     }
     const Held &held = at->second;
-    if (held.slices.isSliced() && (held.slices.offset != range.offset || held.slices.bytes != range.bytes ||
-                                   held.slices.ranks != range.ranks)) {
+    if (held.slices.isSliced() &&
+        (held.slices.offset != range.offset || held.slices.bytes != range.bytes || held.slices.ranks != range.ranks)) {
       why = "bytes from " + std::to_string(byte) + " are right on one dp rank only";
       return false;
     }
     const uint64_t next = std::min(end, held.end), from = held.from + (byte - at->first);
-    const bool follows = !pieces.empty() && pieces.back().content == held.content &&
-                         pieces.back().offset + pieces.back().bytes == from;
+    const bool follows =
+        !pieces.empty() && pieces.back().content == held.content && pieces.back().offset + pieces.back().bytes == from;
     if (follows)
       pieces.back().bytes += next - byte;
     else

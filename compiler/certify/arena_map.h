@@ -1,5 +1,5 @@
-/// \file What every byte of one coordinate's arena holds. The dp ranks of a coordinate run one program, so one map stands
-/// for all of them: where they differ, bytes are known on the dp rank in whose slice they lie.
+/// \file What every byte of one coordinate's arena holds. The dp ranks of a coordinate run one program, so one map
+/// stands for all of them: where they differ, bytes are known on the dp rank in whose slice they lie.
 #pragma once
 
 #include "compiler/certify/contents.h"
@@ -28,7 +28,7 @@ private:
   struct Held {
     uint64_t end;
     const Content *content;
-    uint64_t from; ///< byte of the content
+    uint64_t from;    ///< byte of the content
     ByteRange slices; ///< of what the bytes are known on one rank only; ranks 1: on all
   };
   void cut(uint64_t at);

@@ -143,8 +143,7 @@ llvm::Error Coordinate::collectiveOverDp(const plan::Collective &c) {
   if (held->isSliced) return problem("", "it adds slices of different elements");
   for (Piece &piece : held->image) {
     const Content *content = proof_.after(piece.content, Proof::Step::SumOverDp);
-    if (!content)
-      return problem("", "it sums over dp " + describe(*piece.content, proof_.values, proof_.lists));
+    if (!content) return problem("", "it sums over dp " + describe(*piece.content, proof_.values, proof_.lists));
     piece.content = content;
   }
   held->isSliced = c.kind() == plan::REDUCE_SCATTER_SUM && dp > 1;

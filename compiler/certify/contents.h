@@ -7,9 +7,9 @@ namespace autotp {
 
 using PathId = uint32_t; ///< through which operators a pending part has come, see Contributions
 
-/// A box of summands that a pending sum has here: of these elements those points of the dimensions that were summed, those
-/// of the first operator first. Spans: all indices to which the path applies; of an element's dimension kWholeSpan where
-/// that is not a segment of it.
+/// A box of summands that a pending sum has here: of these elements those points of the dimensions that were summed,
+/// those of the first operator first. Spans: all indices to which the path applies; of an element's dimension
+/// kWholeSpan where that is not a segment of it.
 struct Part {
   PathId path;
   Lists elements, points;
@@ -29,16 +29,18 @@ struct Piece {
 /// Contents never change. Which fields count depends on the kind.
 struct Content {
   enum class Kind : uint8_t {
-    Value,        ///< the elements `lists` of a global value, row-major
-    Constant,     ///< literal bytes, or one number throughout
-    Sums,         ///< what earlier micro-steps of this step have accumulated; 0 before the first
-    State,        ///< optimizer states, as the step before left them; 0 before the first
-    NewState,     ///< after the update
-    Sliced,       ///< the dp_rank-th of equal parts of `image`
-    Squares,      ///< a sum of squares of gradients
-    Scale, Norm,  ///< of grad_scale
-    Loss,         ///< the mean loss of the step
-    LearningRate, StepNumber,
+    Value,    ///< the elements `lists` of a global value, row-major
+    Constant, ///< literal bytes, or one number throughout
+    Sums,     ///< what earlier micro-steps of this step have accumulated; 0 before the first
+    State,    ///< optimizer states, as the step before left them; 0 before the first
+    NewState, ///< after the update
+    Sliced,   ///< the dp_rank-th of equal parts of `image`
+    Squares,  ///< a sum of squares of gradients
+    Scale,
+    Norm, ///< of grad_scale
+    Loss, ///< the mean loss of the step
+    LearningRate,
+    StepNumber,
   } kind = Kind::Value;
   DType dtype = DType::F32;
   uint64_t bytes = 0;

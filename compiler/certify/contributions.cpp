@@ -74,8 +74,7 @@ bool Contributions::tiles(llvm::ArrayRef<const Part *> parts, llvm::ArrayRef<Lis
   return boxesTile(std::move(boxes), domain, kind, why);
 }
 
-bool Contributions::boxesTile(std::vector<Lists> boxes, llvm::ArrayRef<ListId> domain, Pending kind,
-                              std::string &why) {
+bool Contributions::boxesTile(std::vector<Lists> boxes, llvm::ArrayRef<ListId> domain, Pending kind, std::string &why) {
   if (lists_.elements(domain) == 0) return true;
   for (Lists &box : boxes)
     for (size_t d = 0; d < domain.size(); ++d) {

@@ -69,10 +69,9 @@ llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
     const uint64_t size = sizeOf(piece.content->dtype);
     const Content *part = nullptr;
     if (piece.content->dtype == DType(ref.dtype()) && piece.offset % size == 0 && piece.bytes % size == 0)
-      part = piece.bytes == piece.content->bytes
-                 ? piece.content
-                 : proof_.moves.range(*piece.content, int64_t(piece.offset / size),
-                                      int64_t((piece.offset + piece.bytes) / size));
+      part = piece.bytes == piece.content->bytes ? piece.content
+                                                 : proof_.moves.range(*piece.content, int64_t(piece.offset / size),
+                                                                      int64_t((piece.offset + piece.bytes) / size));
     if (!part)
       return problem("", "an operand holds bytes of " + describe(*piece.content, proof_.values, proof_.lists) +
                              " that are no part of it by themselves");

@@ -1,5 +1,5 @@
-/// \file The global graph as the certificate reads it: equal computations are one value, and reshapes and slices are other
-/// views of the value that they read.
+/// \file The global graph as the certificate reads it: equal computations are one value, and reshapes and slices are
+/// other views of the value that they read.
 #pragma once
 
 #include "compiler/certify/operator_indices.h"

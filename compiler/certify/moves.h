@@ -1,5 +1,5 @@
-/// \file Moving elements: which of a value a local tensor holds once it is read under another shape, cut, joined, or set to
-/// zero in places. No arithmetic, so no operator of the graph is needed for it.
+/// \file Moving elements: which of a value a local tensor holds once it is read under another shape, cut, joined, or
+/// set to zero in places. No arithmetic, so no operator of the graph is needed for it.
 #pragma once
 
 #include "compiler/certify/contributions.h"
@@ -19,7 +19,8 @@ public:
   /// Elements [begin, end) of a content, in memory order. Null where they are no box.
   const Content *range(const Content &content, int64_t begin, int64_t end);
   /// {axis, start, step, length} of a tensor of this local shape. Null where the result is no box of the root.
-  const Content *slice(const Content &content, llvm::ArrayRef<int64_t> shape, size_t axis, Interval taken, int64_t step);
+  const Content *slice(const Content &content, llvm::ArrayRef<int64_t> shape, size_t axis, Interval taken,
+                       int64_t step);
   /// Contents one after the other along `axis` of these local shapes; zeros fill what nobody holds. A null content has
   /// no elements. Null where together they are no box of one value.
   const Content *concat(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis);

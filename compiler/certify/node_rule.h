@@ -1,5 +1,5 @@
-/// \file One kernel call as a part of one operator of the global graph: equal indices hold equal lists, what is summed and
-/// not all here leaves a pending sum, and constants are the claimed part of the graph's.
+/// \file One kernel call as a part of one operator of the global graph: equal indices hold equal lists, what is summed
+/// and not all here leaves a pending sum, and constants are the claimed part of the graph's.
 #pragma once
 
 #include "compiler/certify/moves.h"
@@ -24,8 +24,6 @@ public:
   std::vector<const Content *> prove(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads, std::string &why);
 
 private:
-  struct Attempt; ///< one operator of the graph that the call may be a part of
-
   const GlobalValues &values_;
   IndexLists &lists_;
   Contributions &contributions_;

@@ -47,7 +47,8 @@ private:
   llvm::DenseMap<AxisId, unsigned> numbers_;
 };
 
-/// The sharded form of cross_entropy, see kernels.def: classes are summed, and the target's logit is where its class is.
+/// The sharded form of cross_entropy, see kernels.def: classes are summed, and the target's logit is where its class
+/// is.
 IndexTerms lossTerms(llvm::StringRef op, AxisArena &arena, const OpCall &call) {
   if (op == "cross_entropy_finish") return instantiateText("two! n, n, n -> , , n", arena, call.operands, call.results);
   IndexTerms terms = instantiateText("n c, n, n -> two n", arena, call.operands, call.results);

@@ -1,5 +1,5 @@
-/// \file Which index runs over which dimension of an operator's operands and results: the operator table's axis rule, with
-/// its leaves numbered.
+/// \file Which index runs over which dimension of an operator's operands and results: the operator table's axis rule,
+/// with its leaves numbered.
 #pragma once
 
 #include "compiler/certify/index_lists.h"
@@ -15,10 +15,10 @@ struct OperatorIndices {
   };
   using Dims = llvm::SmallVector<Dim, 6>;
   std::vector<Dims> ins, outs;
-  Sizes sizes;                                         ///< of each leaf
+  Sizes sizes;                                            ///< of each leaf
   std::vector<llvm::SmallVector<unsigned, 3>> contracted; ///< of each result: leaves that are summed
-  llvm::SmallVector<bool, 8> isWhole;                  ///< leaves that the operator needs whole
-  int lookup = -1, scatter = -1, classes = -1;         ///< leaves
+  llvm::SmallVector<bool, 8> isWhole;                     ///< leaves that the operator needs whole
+  int lookup = -1, scatter = -1, classes = -1;            ///< leaves
   int cutDim = -1;
   bool isMaximum = false; ///< contracted leaves are maximised instead
   bool isUnknown = false; ///< the rule made trees of more than one level: not followed

@@ -28,8 +28,9 @@ const Content *Proof::after(const Content *content, Step step) {
   if (content->isZero()) return at->second = content;
   if (!isSummable || isDone || content->pending == Pending::Max) return nullptr;
   Content next = *content;
-  (step == Step::Accumulate ? next.isAccumulated : step == Step::SumOverDp ? next.isSummedOverDp : next.isUpdated) =
-      true;
+  (step == Step::Accumulate  ? next.isAccumulated
+   : step == Step::SumOverDp ? next.isSummedOverDp
+                             : next.isUpdated) = true;
   return after_[{content, unsigned(step)}] = store.add(std::move(next));
 }
 

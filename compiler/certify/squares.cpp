@@ -84,7 +84,8 @@ private:
     if (proof_.lists.of(own) != proof_.lists.whole(elements)) {
       auto positions = proof_.lists.refold(elements, proof_.lists.of(own), proof_.lists.lengths(content.lists), {});
       if (!positions) {
-        why_ = "which elements of " + describe(content, proof_.values, proof_.lists) + " the norm counts does not follow";
+        why_ =
+            "which elements of " + describe(content, proof_.values, proof_.lists) + " the norm counts does not follow";
         return false;
       }
       for (auto [d, list] : indexed(box))

@@ -52,8 +52,7 @@ llvm::Error Coordinate::accumulate(const plan::KernelCall &call) {
     return problem("", "it adds to other elements than it writes");
   for (Piece &piece : added->image) {
     const Content *content = proof_.after(piece.content, Proof::Step::Accumulate);
-    if (!content)
-      return problem("", "it accumulates " + describe(*piece.content, proof_.values, proof_.lists));
+    if (!content) return problem("", "it accumulates " + describe(*piece.content, proof_.values, proof_.lists));
     piece.content = content;
   }
   return writeFlat(call.results(0), *added);
@@ -131,13 +130,14 @@ llvm::Error Coordinate::adamW(const plan::KernelCall &call) {
   if (!isReal(call, "beta1", o.beta1) || !isReal(call, "beta2", o.beta2) || !isReal(call, "epsilon", o.epsilon) ||
       !isReal(call, "weight_decay", o.weightDecay))
     return problem("", "it updates at another rate than was asked for");
-  for (auto [k, kind] : {std::pair(4, Content::Kind::Scale), {5, Content::Kind::LearningRate},
-                         {6, Content::Kind::StepNumber}}) {
+  for (auto [k, kind] :
+       {std::pair(4, Content::Kind::Scale), {5, Content::Kind::LearningRate}, {6, Content::Kind::StepNumber}}) {
     llvm::Expected<const Content *> scalar = tensor(call.operands(k));
     if (!scalar) return scalar.takeError();
     if (!*scalar || (*scalar)->kind != kind)
       return problem("", llvm::formatv("operand {0} is {1}", k,
-                                       *scalar ? describe(**scalar, proof_.values, proof_.lists) : "empty").str());
+                                       *scalar ? describe(**scalar, proof_.values, proof_.lists) : "empty")
+                             .str());
   }
   llvm::Expected<Flat> parameters = flat(call.operands(0));
   if (!parameters) return parameters.takeError();
@@ -204,9 +204,9 @@ llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Pie
     return problem("", "it updates " + describe(own, proof_.values, proof_.lists) + ", no parameter of this step");
   std::string why;
   if (parameter.offset != gradient.offset || !proof_.isGradient(*gradient.content, *row, own.lists, why))
-    return problem("", "it updates " + describe(own, proof_.values, proof_.lists) +
-                           " with what is not all of its own gradient: " +
-                           (why.empty() ? std::string("it lies elsewhere") : why));
+    return problem(
+        "", "it updates " + describe(own, proof_.values, proof_.lists) +
+                " with what is not all of its own gradient: " + (why.empty() ? std::string("it lies elsewhere") : why));
   return Piece{proof_.after(&own, Proof::Step::Update), parameter.offset, parameter.bytes};
 }
 

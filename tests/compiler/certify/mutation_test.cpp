@@ -135,7 +135,8 @@ void mutate(unsigned rounds, bool runsCaught) {
   EXPECT_EQ(sum.missed, 0);
   const int harmful = sum.caughtHarmful + sum.missed;
   if (runsCaught)
-    printf("catch rate: %.1f %% of %d harmful faults\n", harmful ? 100.0 * sum.caughtHarmful / harmful : 100.0, harmful);
+    printf("catch rate: %.1f %% of %d harmful faults\n", harmful ? 100.0 * sum.caughtHarmful / harmful : 100.0,
+           harmful);
 }
 
 TEST(Mutations, EveryHarmfulFaultIsCaught) { mutate(3, /*runsCaught=*/true); }

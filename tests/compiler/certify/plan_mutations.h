@@ -17,7 +17,10 @@ struct MutationKind {
   bool (*apply)(Programs &programs, std::mt19937 &random, std::string &where);
   bool keepsEvents = false; ///< else the queues are ordered anew, so that no event gives the fault away
 };
-const std::vector<MutationKind> &mutationKinds();
+std::vector<MutationKind> collectiveMutations();
+std::vector<MutationKind> stepMutations();
+std::vector<MutationKind> stateMutations();
+std::vector<MutationKind> mutationKinds(); ///< all
 
 /// Numbers collectives anew and orders the queues anew, as a compiler that made the fault would have.
 void orderAnew(Programs &programs, int64_t dp);

@@ -69,8 +69,7 @@ TrainedPlan trainTwice(const Programs &programs, int64_t tp, int64_t dp, int64_t
   std::vector<std::thread> threads;
   for (size_t r = 0; r < ranks; ++r)
     threads.emplace_back([&, r] {
-      llvm::Error error =
-          runRank(programs[r % size_t(tp)], tp, dp, gradAccum, *comms[r], executors[r], trained);
+      llvm::Error error = runRank(programs[r % size_t(tp)], tp, dp, gradAccum, *comms[r], executors[r], trained);
       if (!error) return;
       std::string text = describe(std::move(error));
       comms[r]->abort();

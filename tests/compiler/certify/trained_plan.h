@@ -8,9 +8,9 @@
 namespace autotp::test {
 
 struct TrainedPlan {
-  std::string failure; ///< empty: all ranks ran
-  std::vector<std::vector<double>> losses; ///< by rank, by step
-  using Elements = std::map<int64_t, float>; ///< by global element
+  std::string failure;                                     ///< empty: all ranks ran
+  std::vector<std::vector<double>> losses;                 ///< by rank, by step
+  using Elements = std::map<int64_t, float>;               ///< by global element
   std::vector<std::map<std::string, Elements>> parameters; ///< by rank: what it holds
 };
 
