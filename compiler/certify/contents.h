@@ -58,12 +58,12 @@ struct Content {
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout
   double fill = 0;           ///< of data, 0 where all of it is 0, else not known
 
-  // Sliced, Squares
+  // Sliced
   std::vector<Piece> image;
 
-  // Squares: of these elements of `image`, or the sum of two others
-  std::vector<Interval> counted;
-  bool isSliced = false; ///< of these only the dp_rank-th part
+  // Squares: of these elements of parameters' gradients, or the sum of two others
+  std::vector<std::pair<RootId, Lists>> counted; ///< by the parameter
+  bool isSliced = false;                         ///< of these only the dp_rank-th part
   const Content *addends[2] = {nullptr, nullptr};
   bool isComplete = false; ///< summed over all ranks that count something
 

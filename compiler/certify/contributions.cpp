@@ -52,9 +52,9 @@ bool Contributions::isCompleteAt(const Ats &parts, std::vector<const Part *> who
 
 bool Contributions::tiles(llvm::ArrayRef<const Part *> parts, llvm::ArrayRef<ListId> elements, Pending kind,
                           std::string &why) {
-  const Part *model = nullptr; // it has been through all operators of the path
+  const Part *model = nullptr; // the last that has been through all operators of the path: others were whole before
   for (const Part *part : parts)
-    if (!model || part->points.size() > model->points.size()) model = part;
+    if (!model || part->points.size() >= model->points.size()) model = part;
   if (!model) {
     why = "an addend is missing on all ranks";
     return false;

@@ -79,8 +79,11 @@ llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
   }
   const Content *all = parts.size() == 1 ? parts[0] : proof_.moves.join(parts);
   if (all) return proof_.settled(all);
-  return problem("", "an operand holds " + describe(*parts[0], proof_.values, proof_.lists) + " and then " +
-                         describe(*parts[1], proof_.values, proof_.lists) + ", which are not parts of one value");
+  std::string text;
+  constexpr size_t kShown = 4;
+  for (const Content *part : llvm::ArrayRef<const Content *>(parts).take_front(kShown))
+    text += (text.empty() ? "" : " and then ") + describe(*part, proof_.values, proof_.lists);
+  return problem("", "an operand holds " + text + ", which are not parts of one value");
 }
 
 void Coordinate::write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> held) {
@@ -129,11 +132,13 @@ bool Coordinate::mayShare(const plan::KernelCall &call, int j, int k) const {
   const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
   std::optional<ByteRange> result = rangeOf(call.results(j)), operand = rangeOf(call.operands(k));
   if (!row || !result || !operand) return false;
-  if (KernelId(call.kernel()) == KernelId::Concat) { // at its own place
-    uint64_t at = call.results(0).offset();
-    for (int i = 0; i < k; ++i)
-      at += bytesOf(call.operands(i));
-    return outerElements(call.results(0), integerOf(call, "axis", 0)) == 1 && operand->offset == at;
+  if (KernelId(call.kernel()) == KernelId::Concat && outerElements(call.results(0), integerOf(call, "axis", 0)) == 1) {
+    uint64_t at = call.results(0).offset(); // an operand at its own place is not copied, so others may be read there
+    for (const plan::TensorRef &ref : call.operands()) {
+      if (ref.offset() == at && operand->offset == at && operand->bytes == bytesOf(ref)) return true;
+      at += bytesOf(ref);
+    }
+    return false;
   }
   if (!isSame(*result, *operand)) return false;
   return (j < 3 && row->inPlace[size_t(j)] == k) || (row->mayReuse && j == 0 && k == 0);

@@ -45,6 +45,7 @@ private:
   uint64_t placeInGroup(const plan::Collective &collective, const ByteRange &whole, const ByteRange &part) const;
   bool mayShare(const plan::KernelCall &call, int result, int operand) const;
 
+  std::optional<Lists> coversOf(const plan::Parameter &parameter);
   llvm::Error placeParameter(const plan::Parameter &parameter);
   llvm::Error placeInput(const plan::Input &input);
   llvm::Error checkParameter(const plan::Parameter &parameter);
@@ -60,6 +61,8 @@ private:
   bool isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) const;
   llvm::Error accumulate(const plan::KernelCall &call);
   llvm::Error sumSquares(const plan::KernelCall &call);
+  llvm::Error countGradients(const plan::TensorRef &bucket, const Flat &gradients, llvm::ArrayRef<Interval> segments,
+                             Content &squares);
   llvm::Error addSquares(const plan::KernelCall &call);
   llvm::Error gradScale(const plan::KernelCall &call);
   llvm::Error meanLoss(const plan::KernelCall &call);

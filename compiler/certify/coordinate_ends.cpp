@@ -57,7 +57,8 @@ llvm::Error Coordinate::begin() {
 }
 
 /// The lists of a parameter's covers; nothing where they do not fit.
-static std::optional<Lists> coversOf(IndexLists &lists, const plan::Parameter &parameter) {
+std::optional<Lists> Coordinate::coversOf(const plan::Parameter &parameter) {
+  IndexLists &lists = proof_.lists;
   Lists covers;
   for (auto [d, cover] : indexed(parameter.covers())) {
     llvm::SmallVector<Interval, 4> held;
@@ -71,7 +72,7 @@ static std::optional<Lists> coversOf(IndexLists &lists, const plan::Parameter &p
 
 llvm::Error Coordinate::placeParameter(const plan::Parameter &parameter) {
   auto row = proof_.parameters.find(parameter.name());
-  std::optional<Lists> covers = coversOf(proof_.lists, parameter);
+  std::optional<Lists> covers = coversOf(parameter);
   if (row == proof_.parameters.end() || !covers || DType(parameter.tensor().dtype()) != row->second.type.dtype ||
       !llvm::equal(parameter.global_shape(), row->second.type.shape) || parameter.tensor().dp_stride())
     return problem("parameter '" + escaped(parameter.name()) + "'", "it is not the graph's");
@@ -134,7 +135,7 @@ llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
   const std::string name = "parameter '" + escaped(parameter.name()) + "': ";
   llvm::Expected<const Content *> held = tensor(parameter.tensor());
   if (!held) return placed(name, held.takeError());
-  std::optional<Lists> covers = coversOf(proof_.lists, parameter);
+  std::optional<Lists> covers = coversOf(parameter);
   if (!*held || (*held)->kind != Content::Kind::Value || (*held)->root != row.root || (*held)->lists != *covers ||
       !(*held)->isUpdated)
     return problem("", name + "its memory holds " + describe(**held, proof_.values, proof_.lists) +
@@ -150,8 +151,8 @@ llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
   std::string why = "it lies elsewhere";
   const bool fits = bytes == uint64_t(bucket.elements()) * size &&
                     gradients->isSliced == (bucket.dp_slice() != 0 && proof_.options.dp > 1);
-  if (!fits || own.size() != 1 || own[0].bytes != own[0].content->bytes ||
-      !proof_.isGradient(*own[0].content, row, *covers, why))
+  const Content *gradient = own.size() == 1 ? proof_.alone(own[0]) : nullptr;
+  if (!fits || !gradient || !proof_.isGradient(*gradient, row, *covers, why))
     return problem("", name + "its gradient is not where the program says: " + why);
   return llvm::Error::success();
 }

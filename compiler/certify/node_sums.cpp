@@ -18,9 +18,12 @@ bool NodeAttempt::sumParts(size_t j, Content &content) {
             Lists(content.lists.size(), kWholeSpan),
             {}};
   bool isAll = true;
+  const bool isNothing = llvm::any_of(
+      summedLeaves(j), [&](unsigned leaf) { return bound_[leaf] != kUnbound && lists_.length(bound_[leaf]) == 0; });
   for (unsigned leaf : summedLeaves(j)) {
-    if (bound_[leaf] == kUnbound || lists_.isFree(bound_[leaf])) return fail("what it sums over does not follow");
-    part.points.push_back(bound_[leaf]);
+    const bool isKnown = bound_[leaf] != kUnbound && !lists_.isFree(bound_[leaf]);
+    if (!isKnown && !isNothing) return fail("what it sums over does not follow");
+    part.points.push_back(isKnown ? bound_[leaf] : lists_.whole(indices_.sizes[leaf]));
     part.pointSpans.push_back(lists_.whole(indices_.sizes[leaf]));
     isAll &= part.points.back() == part.pointSpans.back();
   }

@@ -44,6 +44,13 @@ const Content *Proof::settled(const Content *content) {
   return store.add(std::move(whole));
 }
 
+const Content *Proof::alone(const Piece &piece) {
+  const uint64_t size = sizeOf(piece.content->dtype);
+  if (piece.bytes == piece.content->bytes) return piece.content;
+  if (piece.offset % size || piece.bytes % size) return nullptr;
+  return moves.range(*piece.content, int64_t(piece.offset / size), int64_t((piece.offset + piece.bytes) / size));
+}
+
 bool Proof::isStepSum(const Content &content, const GlobalOperand &value) {
   if (content.isAccumulated == false) return false; // loss and count always are
   if (options.dp > 1 && !content.isSummedOverDp) return false;

@@ -67,11 +67,46 @@ llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
   Content squares;
   squares.kind = Content::Kind::Squares;
   squares.bytes = sizeOf(DType::F32);
-  squares.image = std::move(gradients->image);
-  squares.counted = std::move(*segments);
   squares.isSliced = gradients->isSliced;
+  if (llvm::Error error = countGradients(call.operands(0), *gradients, *segments, squares)) return error;
   write(call.results(0), Piece{proof_.store.add(std::move(squares)), 0, sizeOf(DType::F32)});
   return llvm::Error::success();
+}
+
+/// Which elements of which gradients the segments of a bucket are.
+llvm::Error Coordinate::countGradients(const plan::TensorRef &bucket, const Flat &gradients,
+                                       llvm::ArrayRef<Interval> segments, Content &squares) {
+  const uint64_t size = sizeOf(DType(bucket.dtype()));
+  int64_t counted = 0, wanted = 0;
+  for (const Interval &segment : segments)
+    wanted += segment.end - segment.begin;
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    const plan::TensorRef &place = program_.buckets(int(parameter.bucket())).accumulator();
+    if (place.offset() != bucket.offset() || place.dp_stride() != bucket.dp_stride()) continue;
+    const int64_t begin = int64_t(parameter.bucket_begin()), end = begin + elementsOf(parameter.tensor());
+    llvm::SmallVector<Interval, 2> own;
+    for (auto next = llvm::partition_point(segments, [&](const Interval &i) { return i.end <= begin; });
+         next != segments.end() && next->begin < end; ++next)
+      own.push_back({std::max(next->begin, begin) - begin, std::min(next->end, end) - begin});
+    std::vector<Piece> held = sub(gradients.image, uint64_t(begin) * size, uint64_t(end - begin) * size);
+    if (own.empty()) continue;
+    const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
+    std::optional<Lists> covers = coversOf(parameter);
+    const Content *gradient = held.size() == 1 ? proof_.alone(held[0]) : nullptr;
+    std::string why = "it is no part of it";
+    if (!gradient || !covers || !proof_.isGradient(*gradient, row, *covers, why))
+      return problem("", "it counts what is not the gradient of '" + escaped(parameter.name()) + "': " + why);
+    const ListId elements = proof_.lists.of(own);
+    counted += proof_.lists.length(elements);
+    auto positions = proof_.lists.refold(end - begin, elements, proof_.lists.lengths(*covers), {});
+    if (!positions)
+      return problem("",
+                     "which elements of the gradient of '" + escaped(parameter.name()) + "' it counts does not follow");
+    for (auto [d, list] : indexed(*covers))
+      list = proof_.lists.select(list, (*positions)[d]);
+    squares.counted.push_back({row.root, std::move(*covers)});
+  }
+  return counted == wanted ? llvm::Error::success() : problem("", "it counts elements that are no parameter's");
 }
 
 llvm::Error Coordinate::addSquares(const plan::KernelCall &call) {
@@ -203,7 +238,8 @@ llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Pie
   if (!row || own.isUpdated)
     return problem("", "it updates " + describe(own, proof_.values, proof_.lists) + ", no parameter of this step");
   std::string why;
-  if (parameter.offset != gradient.offset || !proof_.isGradient(*gradient.content, *row, own.lists, why))
+  const Content *part = proof_.alone(parameter), *added = proof_.alone(gradient);
+  if (!part || !added || !proof_.isGradient(*added, *row, part->lists, why))
     return problem(
         "", "it updates " + describe(own, proof_.values, proof_.lists) +
                 " with what is not all of its own gradient: " + (why.empty() ? std::string("it lies elsewhere") : why));
