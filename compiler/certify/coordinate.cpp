@@ -64,26 +64,14 @@ llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
   if (bytesOf(ref) == 0) return nullptr;
   llvm::Expected<std::vector<Piece>> held = pieces(ref);
   if (!held) return held.takeError();
-  llvm::SmallVector<const Content *, 4> parts;
-  for (const Piece &piece : *held) {
-    const uint64_t size = sizeOf(piece.content->dtype);
-    const Content *part = nullptr;
-    if (piece.content->dtype == DType(ref.dtype()) && piece.offset % size == 0 && piece.bytes % size == 0)
-      part = piece.bytes == piece.content->bytes ? piece.content
-                                                 : proof_.moves.range(*piece.content, int64_t(piece.offset / size),
-                                                                      int64_t((piece.offset + piece.bytes) / size));
-    if (!part)
-      return problem("", "an operand holds bytes of " + describe(*piece.content, proof_.values, proof_.lists) +
-                             " that are no part of it by themselves");
-    parts.push_back(part);
-  }
-  const Content *all = parts.size() == 1 ? parts[0] : proof_.moves.join(parts);
-  if (all) return proof_.settled(all);
+  for (const Piece &piece : *held)
+    if (piece.content->dtype != DType(ref.dtype())) return problem("", "an operand holds bytes of another dtype");
+  if (const Content *all = proof_.together(*held)) return proof_.settled(all);
   std::string text;
   constexpr size_t kShown = 4;
-  for (const Content *part : llvm::ArrayRef<const Content *>(parts).take_front(kShown))
-    text += (text.empty() ? "" : " and then ") + describe(*part, proof_.values, proof_.lists);
-  return problem("", "an operand holds " + text + ", which are not parts of one value");
+  for (const Piece &piece : llvm::ArrayRef<Piece>(*held).take_front(kShown))
+    text += (text.empty() ? "" : " and then ") + describe(*piece.content, proof_.values, proof_.lists);
+  return problem("", "an operand holds " + text + ", which is no part of one value");
 }
 
 void Coordinate::write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> held) {
@@ -214,6 +202,7 @@ llvm::Error Coordinate::execute(const plan::Step &step) {
       if (call.attributes(i).name() == call.attributes(j).name())
         return at(step, problem("", "it has an attribute twice"));
   arena_.forget(call.workspace_offset(), call.workspace_bytes());
+  proof_.moves.useHints(hints_);
   llvm::Error error = executeKernel(call);
   return error ? at(step, std::move(error)) : llvm::Error::success();
 }

@@ -79,6 +79,7 @@ private:
   int64_t number_;
   std::string section_;
   ArenaMap arena_;
+  std::vector<Moves::Hint> hints_;
   std::vector<std::pair<ByteRange, const Content *>> kept_; ///< constants, states: what must be there at the end
 };
 

@@ -81,6 +81,10 @@ llvm::Error Coordinate::placeParameter(const plan::Parameter &parameter) {
   content.root = row->second.root;
   content.lists = std::move(*covers);
   content.bytes = bytesOf(parameter.tensor());
+  for (auto [d, list] : indexed(content.lists)) {
+    const Moves::Hint hint{row->second.type.shape[d], list};
+    if (!proof_.lists.isWhole(list, hint.size) && !llvm::is_contained(hints_, hint)) hints_.push_back(hint);
+  }
   if (content.bytes == 0) return llvm::Error::success();
   const Content *held = proof_.store.add(std::move(content));
   write(parameter.tensor(), Piece{held, 0, held->bytes});
@@ -151,7 +155,7 @@ llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
   std::string why = "it lies elsewhere";
   const bool fits = bytes == uint64_t(bucket.elements()) * size &&
                     gradients->isSliced == (bucket.dp_slice() != 0 && proof_.options.dp > 1);
-  const Content *gradient = own.size() == 1 ? proof_.alone(own[0]) : nullptr;
+  const Content *gradient = proof_.together(own);
   if (!fits || !gradient || !proof_.isGradient(*gradient, row, *covers, why))
     return problem("", name + "its gradient is not where the program says: " + why);
   return llvm::Error::success();

@@ -30,6 +30,18 @@ public:
   const Content *masked(const Content &content, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<char> mask,
                         llvm::ArrayRef<int64_t> maskShape);
 
+  /// What a coordinate holds of dimensions of parameters, with their sizes. It is tried where any part would do: zeros
+  /// of the graph that stand beside other segments of a dimension.
+  struct Hint {
+    int64_t size;
+    ListId list;
+    bool operator==(const Hint &) const = default;
+  };
+  void useHints(llvm::ArrayRef<Hint> hints) { hints_ = hints; }
+  /// Of `all` indices that are held of a dimension of this size, the `held` that lie in a segment, counted from its
+  /// begin.
+  std::optional<ListId> hintFor(int64_t size, int64_t all, Interval segment, int64_t held);
+
   /// Whether a constant is these elements of a constant of the graph.
   bool isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
   /// As the parts of a sum: what is not pending is one part, whole.
@@ -43,7 +55,7 @@ private:
   const Content *joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinInto(unsigned node, llvm::ArrayRef<const Content *> contents, const Content &model, int64_t outer);
-  const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model);
+  const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model, int64_t all);
   const char *comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
                            int64_t at);
   const Content *joinAsConcat(llvm::ArrayRef<const Content *> contents, int64_t outer);
@@ -53,6 +65,7 @@ private:
   IndexLists &lists_;
   Contributions &contributions_;
   ContentStore &store_;
+  llvm::ArrayRef<Hint> hints_;
   ByteMap<bool> compared_; ///< constants with those of the graph
 };
 

@@ -183,8 +183,20 @@ const char *Moves::comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole,
   return next;
 }
 
-/// A constant as the whole of operand `k`, beside a segment `model` of the result.
-const Content *Moves::constantSegment(const Content &content, unsigned id, unsigned k, const Content &model) {
+std::optional<ListId> Moves::hintFor(int64_t size, int64_t all, Interval segment, int64_t held) {
+  for (const Hint &hint : hints_) {
+    if (hint.size % size || lists_.length(hint.list) != hint.size / size * all) continue;
+    auto parts = lists_.split(hint.list, hint.size / size);
+    if (!parts || !lists_.isWhole(parts->second, hint.size / size)) continue;
+    const ListId own = lists_.within(parts->first, segment.begin, segment.end);
+    if (lists_.length(own) == held) return own;
+  }
+  return std::nullopt;
+}
+
+/// A constant as operand `k`, beside a segment `model` of the result, which has `all` elements in the joined dimension.
+const Content *Moves::constantSegment(const Content &content, unsigned id, unsigned k, const Content &model,
+                                      int64_t all) {
   const GlobalNode &node = values_.node(id);
   if (node.operands[k].kind == GlobalOperand::Kind::Value || node.indices->cutDim < 0) return nullptr;
   const size_t cut = size_t(node.indices->cutDim);
@@ -193,7 +205,11 @@ const Content *Moves::constantSegment(const Content &content, unsigned id, unsig
     begin += node.operands[before].type.shape[cut];
   const int64_t length = node.operands[k].type.shape[cut];
   Lists own = model.lists;
+  own[cut] = lists_.whole(1);
+  const int64_t held = int64_t(content.bytes / sizeOf(content.dtype)) / std::max<int64_t>(1, lists_.elements(own));
   own[cut] = lists_.whole(length);
+  if (node.operands[k].kind == GlobalOperand::Kind::Fill && held != length)
+    own[cut] = hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held).value_or(own[cut]);
   if (uint64_t(lists_.elements(own)) * sizeOf(content.dtype) != content.bytes ||
       content.dtype != node.operands[k].type.dtype || !isPartOf(content, node.operands[k], own))
     return nullptr;
@@ -201,7 +217,7 @@ const Content *Moves::constantSegment(const Content &content, unsigned id, unsig
   segment.bytes = content.bytes;
   segment.pending = Pending::None;
   segment.parts.clear();
-  segment.lists[cut] = lists_.of({Interval{begin, begin + length}});
+  segment.lists[cut] = lists_.shifted(own[cut], begin);
   return store_.add(std::move(segment));
 }
 
@@ -222,10 +238,15 @@ const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> cont
                                int64_t outer) {
   llvm::SmallVector<const Content *, 4> segments;
   unsigned next = 0;
+  const int cut = values_.node(id).indices->cutDim;
+  uint64_t bytes = 0;
+  for (const Content *content : contents)
+    bytes += content->bytes;
+  const int64_t all = cut < 0 ? 0 : int64_t(bytes * uint64_t(lists_.length(model.lists[size_t(cut)])) / model.bytes);
   for (const Content *content : contents) {
     const Content *segment = nullptr;
     for (unsigned k = next; !segment && k < values_.node(id).operands.size(); ++k) {
-      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model)
+      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model, all)
                                                          : asSegment(*content, id, k);
       if (segment) next = k + 1;
     }

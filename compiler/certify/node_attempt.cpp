@@ -156,7 +156,7 @@ bool NodeAttempt::takeConstant(unsigned k) {
     } else if (size == wanted.type.shape[d]) {
       list = lists_.whole(size);
     } else if (wanted.kind == GlobalOperand::Kind::Fill) {
-      list = lists_.free(size);
+      list = int(d) == indices_.cutDim ? hintFor(k, size) : lists_.free(size);
     }
     if (!list || lists_.length(*list) != size)
       return fail(textOf(k) + ", a constant, is not the part that the others need");
@@ -165,6 +165,16 @@ bool NodeAttempt::takeConstant(unsigned k) {
   if (!bindDims(k, held)) return false;
   if (!moves_.isPartOf(content, wanted, held)) return fail(textOf(k) + " is another constant than the graph's");
   return true;
+}
+
+/// Zeros in a segment of a concat.
+std::optional<ListId> NodeAttempt::hintFor(unsigned operand, int64_t held) {
+  const size_t cut = size_t(indices_.cutDim);
+  int64_t begin = 0;
+  for (unsigned before = 0; before < operand; ++before)
+    begin += node_.operands[before].type.shape[cut];
+  return moves_.hintFor(node_.resultTypes[0].shape[cut], call_.results(0).shape(int(cut)),
+                        {begin, begin + node_.operands[operand].type.shape[cut]}, held);
 }
 
 /// Which part of looked-up rows and of classes the step says it has, and what must be whole.

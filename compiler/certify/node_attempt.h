@@ -31,6 +31,7 @@ private:
   bool takeOperand(unsigned operand);
   bool takeScatter();
   bool takeConstant(unsigned operand);
+  std::optional<ListId> hintFor(unsigned operand, int64_t held);
   bool checkParts();
   bool isFrom(int leaf, int64_t offset) const;
   bool checkPending();

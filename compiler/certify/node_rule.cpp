@@ -23,16 +23,24 @@ std::vector<const Content *> NodeRule::prove(const plan::KernelCall &call, llvm:
   const KernelId kernel = KernelId(call.kernel());
   llvm::ArrayRef<unsigned> candidates;
   const Content *known = nullptr;
+  unsigned operand = 0;
   for (unsigned k = 0; k < reads.size() && !known; ++k)
     if (reads[k].content && reads[k].content->kind == Content::Kind::Value) {
       known = reads[k].content;
+      operand = k;
       candidates = values_.readers(kernel, k, known->root);
     }
   if (!known) candidates = values_.readersOfConstants(kernel);
   if (candidates.empty())
     why = known ? "no operator of the graph does this with " + describe(*known, values_, lists_)
                 : "no operator of the graph does this with constants";
-  for (unsigned node : candidates) {
+  // A value may be a part of several: of a whole one, and of a slice of it. The least that has it is the likeliest.
+  llvm::SmallVector<unsigned, 4> ordered(candidates.begin(), candidates.end());
+  auto windowOf = [&](unsigned node) {
+    return known ? lists_.elements(values_.view(values_.node(node).operands[operand].view).window) : 0;
+  };
+  if (ordered.size() > 1) llvm::stable_sort(ordered, [&](unsigned a, unsigned b) { return windowOf(a) < windowOf(b); });
+  for (unsigned node : ordered) {
     std::vector<const Content *> results;
     std::string reason;
     if (call.results_size() == int(values_.node(node).results.size()) &&

@@ -44,11 +44,18 @@ const Content *Proof::settled(const Content *content) {
   return store.add(std::move(whole));
 }
 
-const Content *Proof::alone(const Piece &piece) {
-  const uint64_t size = sizeOf(piece.content->dtype);
-  if (piece.bytes == piece.content->bytes) return piece.content;
-  if (piece.offset % size || piece.bytes % size) return nullptr;
-  return moves.range(*piece.content, int64_t(piece.offset / size), int64_t((piece.offset + piece.bytes) / size));
+const Content *Proof::together(llvm::ArrayRef<Piece> pieces) {
+  llvm::SmallVector<const Content *, 4> parts;
+  for (const Piece &piece : pieces) {
+    const uint64_t size = sizeOf(piece.content->dtype);
+    const bool isWhole = piece.bytes == piece.content->bytes;
+    if (!isWhole && (piece.offset % size || piece.bytes % size)) return nullptr;
+    parts.push_back(isWhole ? piece.content
+                            : moves.range(*piece.content, int64_t(piece.offset / size),
+                                          int64_t((piece.offset + piece.bytes) / size)));
+    if (!parts.back()) return nullptr;
+  }
+  return parts.size() == 1 ? parts[0] : moves.join(parts);
 }
 
 bool Proof::isStepSum(const Content &content, const GlobalOperand &value) {

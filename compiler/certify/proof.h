@@ -39,8 +39,8 @@ struct Proof {
   bool isStepSum(const Content &content, const GlobalOperand &value);
   /// Whether a content is this part of the gradient of `parameter`, ready for the update.
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
-  /// The content of a piece alone; null where its elements are no box.
-  const Content *alone(const Piece &piece);
+  /// Pieces one after the other as one content; null where they are no box of one value.
+  const Content *together(llvm::ArrayRef<Piece> pieces);
 
 private:
   llvm::DenseMap<std::pair<const Content *, unsigned>, const Content *> after_;

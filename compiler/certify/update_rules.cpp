@@ -92,7 +92,7 @@ llvm::Error Coordinate::countGradients(const plan::TensorRef &bucket, const Flat
     if (own.empty()) continue;
     const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
     std::optional<Lists> covers = coversOf(parameter);
-    const Content *gradient = held.size() == 1 ? proof_.alone(held[0]) : nullptr;
+    const Content *gradient = proof_.together(held);
     std::string why = "it is no part of it";
     if (!gradient || !covers || !proof_.isGradient(*gradient, row, *covers, why))
       return problem("", "it counts what is not the gradient of '" + escaped(parameter.name()) + "': " + why);
@@ -238,7 +238,7 @@ llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Pie
   if (!row || own.isUpdated)
     return problem("", "it updates " + describe(own, proof_.values, proof_.lists) + ", no parameter of this step");
   std::string why;
-  const Content *part = proof_.alone(parameter), *added = proof_.alone(gradient);
+  const Content *part = proof_.together(parameter), *added = proof_.together(gradient);
   if (!part || !added || !proof_.isGradient(*added, *row, part->lists, why))
     return problem(
         "", "it updates " + describe(own, proof_.values, proof_.lists) +
