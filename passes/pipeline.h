@@ -25,6 +25,7 @@ struct CompileOptions {
   bool verify = true; ///< prove the plan against the graph (compiler/certify)
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
+  bool sequenceParallel = false;
   StepOptions step;
   MemoryOptions memory;
   std::string printAfter; ///< a pass, or "all"
@@ -39,6 +40,7 @@ struct CompiledModel {
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
+  std::optional<SequenceRegion> region; ///< with sequence parallelism
   LossKind loss = LossKind::Mean;
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights, untrained; ///< for the summary

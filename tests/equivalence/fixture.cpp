@@ -217,6 +217,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   for (const auto &[name, size] : expected.sizes)
     options.import.shapes[name] = size;
   options.recognise = runAs.recognise;
+  options.sequenceParallel = runAs.sequenceParallel;
   options.memory.device = runAs.device;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;

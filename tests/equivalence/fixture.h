@@ -51,7 +51,7 @@ struct Trained {
 };
 
 struct RunAs {
-  bool recognise = true;
+  bool recognise = true, sequenceParallel = false;
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
       {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
