@@ -63,7 +63,15 @@ const Content *reducedSquares(Proof &proof, llvm::ArrayRef<const Content *> cont
   return proof.store.add(std::move(all));
 }
 
-llvm::Error reduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
+uint64_t bytesOf(const plan::TensorRef &ref) {
+  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
+}
+
+llvm::Error notWhole(const std::string &why) {
+  return problem("", "its group does not make a whole: " + why, "compile the plan again");
+}
+
+llvm::Error allReduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
   Contents contents;
   for (const Member &member : members) {
     llvm::Expected<const Content *> content = member.coordinate->tensor(member.step->collective().operand());
@@ -74,7 +82,6 @@ llvm::Error reduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Gro
   if (llvm::is_contained(contents, nullptr)) return problem("", "some of its members have nothing to reduce");
   const plan::CollectiveKind kind = members[0].step->collective().kind();
   const bool overDp = group.axis() == plan::WORLD && proof.options.dp > 1;
-  const bool isScattered = kind == plan::REDUCE_SCATTER_SUM;
   std::string why;
   const Content *result = nullptr;
   if (contents[0]->kind == Content::Kind::Squares && kind == plan::ALL_REDUCE_SUM &&
@@ -84,13 +91,36 @@ llvm::Error reduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Gro
     why = "only the norm is reduced over all ranks";
   else
     result = reduced(proof, contents, kind == plan::ALL_REDUCE_MAX ? Pending::Max : Pending::Sum, why);
-  if (!result) return problem("", "its group does not make a whole: " + why, "compile the plan again");
+  if (!result) return notWhole(why);
+  for (const Member &member : members) {
+    const plan::TensorRef &ref = member.step->collective().result();
+    member.coordinate->write(ref, Piece{result, 0, bytesOf(ref)});
+  }
+  return llvm::Error::success();
+}
+
+/// Each member's part of all operands becomes whole by itself: a part may be any box, not only a range of the value.
+llvm::Error reduceScatter(Proof &proof, llvm::ArrayRef<Member> members) {
+  std::vector<std::vector<Piece>> operands;
+  for (const Member &member : members) {
+    llvm::Expected<std::vector<Piece>> held = member.coordinate->pieces(member.step->collective().operand());
+    if (!held) return held.takeError();
+    operands.push_back(std::move(*held));
+  }
   uint64_t begin = 0;
   for (const Member &member : members) {
     const plan::TensorRef &ref = member.step->collective().result();
-    const uint64_t bytes = uint64_t(elementsOf(ref)) * sizeOf(DType(ref.dtype()));
-    member.coordinate->write(ref, Piece{result, begin, bytes});
-    if (isScattered) begin += bytes;
+    const uint64_t bytes = bytesOf(ref);
+    Contents contents;
+    for (const std::vector<Piece> &operand : operands) {
+      contents.push_back(bytes ? proof.together(Coordinate::sub(operand, begin, bytes)) : nullptr);
+      if (bytes && !contents.back()) return problem("", "a member's part is no box of one value");
+    }
+    std::string why;
+    const Content *result = bytes ? reduced(proof, contents, Pending::Sum, why) : nullptr;
+    if (bytes && !result) return notWhole(why);
+    if (bytes) member.coordinate->write(ref, Piece{result, 0, bytes});
+    begin += bytes;
   }
   return llvm::Error::success();
 }
@@ -118,8 +148,10 @@ llvm::Error executeCollective(Proof &proof, llvm::ArrayRef<Member> members, cons
     error = llvm::joinErrors(std::move(error), problem("", "its group has a member twice"));
   else if (first.step->collective().kind() == plan::ALL_GATHER && group.axis() == plan::TP)
     error = llvm::joinErrors(std::move(error), gather(members));
-  else if (first.step->collective().kind() <= plan::REDUCE_SCATTER_SUM)
-    error = llvm::joinErrors(std::move(error), reduce(proof, members, group));
+  else if (first.step->collective().kind() == plan::REDUCE_SCATTER_SUM && group.axis() == plan::TP)
+    error = llvm::joinErrors(std::move(error), reduceScatter(proof, members));
+  else if (first.step->collective().kind() <= plan::ALL_REDUCE_MAX)
+    error = llvm::joinErrors(std::move(error), allReduce(proof, members, group));
   else
     error = llvm::joinErrors(std::move(error), problem("", "no rule knows what it leaves"));
   return error ? first.coordinate->at(*first.step, std::move(error)) : llvm::Error::success();

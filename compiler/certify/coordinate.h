@@ -33,6 +33,8 @@ public:
   llvm::Expected<const Content *> tensor(const plan::TensorRef &ref); ///< null: no elements
   llvm::Expected<std::vector<Piece>> pieces(const plan::TensorRef &ref);
   void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
+  /// Bytes [begin, begin + bytes) of pieces that follow each other.
+  static std::vector<Piece> sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
   /// Places an error at the step.
   llvm::Error at(const plan::Step &step, llvm::Error error) const;
 
@@ -55,7 +57,6 @@ private:
   llvm::Error operatorCall(const plan::KernelCall &call);
   static llvm::Error checkMovedShapes(const plan::KernelCall &call, int64_t axis);
   llvm::Error moveBytes(const plan::KernelCall &call, int64_t axis);
-  static std::vector<Piece> sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
   /// Moves, and zeros that stand for a sum of which this coordinate has nothing.
   const Content *moved(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
   bool isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) const;

@@ -58,7 +58,7 @@ llvm::ArrayRef<unsigned> GlobalValues::readers(KernelId kernel, unsigned k, Root
 }
 
 RootId GlobalValues::addRoot(const Type &type, llvm::StringRef name) {
-  roots_.push_back({type, name.str()});
+  roots_.push_back({type, name.str(), {}});
   return RootId(roots_.size() - 1);
 }
 
@@ -68,6 +68,7 @@ ViewId GlobalValues::addView(View view) {
   auto [at, isNew] = knownViews_.try_emplace(std::move(key), ViewId(views_.size()));
   if (isNew) {
     view.sizes = lists_.lengths(view.window);
+    roots_[view.root].views.push_back(at->second);
     views_.push_back(std::move(view));
   }
   return at->second;

@@ -43,12 +43,14 @@ public:
   struct Root {
     Type type;
     std::string name;
+    llvm::SmallVector<ViewId, 2> views;
   };
   const Root &root(RootId id) const { return roots_[id]; }
   const View &view(ViewId id) const { return views_[id]; }
   const GlobalNode &node(unsigned id) const { return nodes_[id]; }
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
-  size_t numRoots() const { return roots_.size(); }
+  /// All ways in which the graph looks at a root.
+  llvm::ArrayRef<ViewId> viewsOf(RootId root) const { return roots_[root].views; }
 
   /// Nodes with this kernel that read the root as operand `k`.
   llvm::ArrayRef<unsigned> readers(KernelId kernel, unsigned k, RootId root) const;

@@ -53,6 +53,9 @@ private:
   bool narrow(Part &part, llvm::ArrayRef<ListId> held, llvm::ArrayRef<ListId> kept);
   const Content *boxOf(const Content &content, llvm::ArrayRef<ListId> positions);
   const Content *joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer);
+  const Content *joinInViews(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis);
+  const Content *merged(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<ListId> joined);
+  const Content *joinNested(llvm::ArrayRef<const Content *> contents);
   const Content *joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinInto(unsigned node, llvm::ArrayRef<const Content *> contents, const Content &model, int64_t outer);
   const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model, int64_t all);

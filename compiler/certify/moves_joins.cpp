@@ -14,10 +14,92 @@ const Content *Moves::concat(llvm::ArrayRef<const Content *> contents, llvm::Arr
     held.push_back(content);
     outer = elementsOf(llvm::ArrayRef<int64_t>(shapes[k]).take_front(axis));
   }
-  return joinOuter(held, outer);
+  if (const Content *joined = joinOuter(held, outer)) return joined;
+  return held.size() == contents.size() ? joinInViews(held, shapes, axis) : nullptr;
 }
 
-const Content *Moves::join(llvm::ArrayRef<const Content *> contents) { return joinOuter(contents, 1); }
+/// Along a dimension of a view that is only a factor of one of the root.
+const Content *Moves::joinInViews(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis) {
+  const Content &model = *contents[0];
+  if (model.kind != Content::Kind::Value) return nullptr;
+  for (ViewId id : values_.viewsOf(model.root)) {
+    const View &view = values_.view(id);
+    std::optional<Lists> all;
+    bool fits = view.shape.size() > axis;
+    for (size_t k = 0; fits && k < contents.size(); ++k) {
+      std::optional<Lists> own = contents[k]->kind == Content::Kind::Value && contents[k]->root == model.root
+                                     ? inView(view, contents[k]->lists, shapes[k])
+                                     : std::nullopt;
+      fits = own && lists_.lengths(*own) == shapes[k];
+      for (size_t d = 0; fits && all && d < own->size(); ++d)
+        if (d != axis) fits = (*own)[d] == (*all)[d];
+      std::optional<ListId> next = fits && all ? lists_.joined((*all)[axis], (*own)[axis]) : std::nullopt;
+      if (fits && all) fits = next.has_value();
+      if (fits && !all) all = own;
+      if (fits && next) (*all)[axis] = *next;
+    }
+    std::optional<Lists> positions = fits ? lists_.refold(view.shape, *all, view.sizes, {}) : std::nullopt;
+    if (!positions) continue;
+    Lists joined;
+    for (auto [d, list] : indexed(*positions))
+      joined.push_back(lists_.select(view.window[d], list));
+    return merged(contents, joined);
+  }
+  return nullptr;
+}
+
+/// Contents that together are these elements of one root, each once.
+const Content *Moves::merged(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<ListId> joined) {
+  Content all = *contents[0];
+  all.lists.assign(joined.begin(), joined.end());
+  all.parts.clear();
+  all.bytes = 0;
+  bool isPending = false;
+  for (const Content *content : contents) {
+    if (content->pending == Pending::Max || content->isAccumulated != all.isAccumulated ||
+        content->isSummedOverDp != all.isSummedOverDp || content->isUpdated != all.isUpdated)
+      return nullptr;
+    isPending |= content->pending != Pending::None;
+    all.bytes += content->bytes;
+    for (Part &part : partsOf(*content))
+      all.parts.push_back(std::move(part));
+  }
+  all.pending = isPending ? Pending::Sum : Pending::None;
+  if (!isPending) all.parts.clear();
+  return store_.add(std::move(all));
+}
+
+const Content *Moves::join(llvm::ArrayRef<const Content *> contents) {
+  if (const Content *joined = joinOuter(contents, 1)) return joined;
+  return joinNested(contents);
+}
+
+/// Runs along an inner dimension first, then these along outer ones.
+const Content *Moves::joinNested(llvm::ArrayRef<const Content *> contents) {
+  if (!llvm::all_of(contents, [&](const Content *content) {
+        return content->kind == Content::Kind::Value && content->root == contents[0]->root;
+      }))
+    return nullptr;
+  llvm::SmallVector<const Content *, 8> left(contents.begin(), contents.end());
+  for (size_t d = contents[0]->lists.size(); d-- > 1 && left.size() > 1;) {
+    llvm::SmallVector<const Content *, 8> joined;
+    for (size_t begin = 0, end = 0; begin < left.size(); begin = end) {
+      auto continues = [&](const Content &next) {
+        for (size_t other = 0; other < next.lists.size(); ++other)
+          if (other != d && next.lists[other] != left[begin]->lists[other]) return false;
+        return lists_.elements(llvm::ArrayRef<ListId>(next.lists).take_front(d)) == 1;
+      };
+      for (end = begin + 1; end < left.size() && continues(*left[end]);)
+        ++end;
+      const Content *run =
+          end - begin == 1 ? left[begin] : joinSameRoot(llvm::makeArrayRef(left).slice(begin, end - begin), 1);
+      if (!run) return nullptr;
+      joined.push_back(run);
+    }
+    left = std::move(joined);
+  }
+  return left.size() == 1 ? left[0] : joinSameRoot(left, 1);
+}
 
 /// Constants may be operands of a concat of the graph; if they are not, zeros are nobody's part of a sum.
 const Content *Moves::joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer) {
