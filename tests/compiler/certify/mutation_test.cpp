@@ -14,10 +14,12 @@ namespace {
 struct Subject {
   const char *fixture;
   int tp, dp, zero, gradAccum;
+  bool sequenceParallel = false;
 };
-/// Uneven heads, shared KV heads, every ZeRO stage, accumulation.
+/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence.
 constexpr Subject kSubjects[] = {
-    {"llama", 2, 2, 2, 2}, {"gpt2", 2, 2, 1, 1}, {"llama", 8, 1, 2, 1}, {"mlp", 3, 2, 0, 2}, {"nanogpt", 3, 2, 2, 1},
+    {"llama", 2, 2, 2, 2}, {"gpt2", 2, 2, 1, 1},    {"llama", 8, 1, 2, 1},
+    {"mlp", 3, 2, 0, 2},   {"nanogpt", 3, 2, 2, 1}, {"gpt2", 4, 1, 2, 1, /*sequenceParallel=*/true},
 };
 
 struct Sound {
@@ -35,6 +37,7 @@ Sound soundPlanOf(const Subject &subject) {
   step.zero = subject.zero;
   step.gradAccum = subject.gradAccum;
   step.bucketBytes = 100 << 10;
+  sound.options.sequenceParallel = subject.sequenceParallel;
   step.optimizer.clipGradNorm = 0.1; // below the norms here, so that a wrong norm shows
   sound.compiled = llvm::cantFail(compile(sound.options));
   sound.trained = trainTwice(sound.compiled.emitted, subject.tp, subject.dp, subject.gradAccum);
