@@ -1,6 +1,7 @@
 #include "passes/report/summary.h"
 
 #include "compiler/ops/op_def.h"
+#include "passes/plan_source.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -182,6 +183,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     memory.push_back(
         llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
+  m.source = sourceOf(options, compiled.sha256);
   const OptimizerOptions &o = options.step.optimizer;
   m.report = llvm::json::Object{{"model_sha256", compiled.sha256},
                                 {"optimizer", llvm::json::Object{{"name", "adamw"},
