@@ -138,6 +138,17 @@ TEST(OnOneGpu, RanksEqualPyTorch) {
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
 }
 
+/// Every family's operators, gradients and shardings, by the GPU's kernels.
+class FamiliesOnOneGpu : public testing::TestWithParam<const char *> {};
+TEST_P(FamiliesOnOneGpu, RanksEqualPyTorch) {
+  expectPyTorchsNumbers(std::string("models/") + GetParam(), {{2, 2, 2, 1}});
+}
+INSTANTIATE_TEST_SUITE_P(Equivalence, FamiliesOnOneGpu,
+                         testing::Values("bert", "bloom", "falcon", "gemma", "gemma2", "gpt2", "gpt_bigcode",
+                                         "gpt_neox", "llama", "mistral", "mixtral", "mlp", "modernbert", "olmo2", "opt",
+                                         "phi", "phi3", "qwen2", "qwen3", "t5", "two_tower", "vit"),
+                         [](const auto &info) { return std::string(info.param); });
+
 /// A GPU for each rank, over NCCL, in captured graphs.
 TEST(OnFourGpus, RanksEqualPyTorch) {
   Gpus four(4);
