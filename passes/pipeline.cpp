@@ -20,6 +20,7 @@
 #include "passes/recognise/recognise_silu.h"
 #include "passes/recognise/recognise_swiglu.h"
 #include "passes/shard/place_reductions.h"
+#include "passes/shard/sequence_region.h"
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 
@@ -98,9 +99,10 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
-       if (!objective) return objective.takeError();
-       s.compiled.objective = *objective;
+       llvm::Expected<Differentiated> done = differentiate(g, s.compiled.dtype == DType::F16);
+       if (!done) return done.takeError();
+       s.compiled.objective = done->objective;
+       s.compiled.untrained = std::move(done->untrained);
        return llvm::Error::success();
      }},
     {"lower-gradients",
@@ -158,6 +160,24 @@ void printPlaced(const CompiledModel &compiled, const CompileOptions &options) {
   });
 }
 
+llvm::Error placeSums(CompiledModel &compiled, const CompileOptions &options) {
+  const Assignment &chosen = compiled.chosen.assignment;
+  if (!options.sequenceParallel || options.step.tp == 1) {
+    compiled.reductions = placeReductions(compiled.graph, compiled.axes, chosen, options.step.tp);
+    return llvm::Error::success();
+  }
+  llvm::SmallVector<ValueId, 2> tokens;
+  for (ValueId input : compiled.graph.sources(ValueKind::Input))
+    for (const InputRole &role : compiled.inputs)
+      if (role.name == compiled.graph.value(input).name && role.role == "tokens") tokens.push_back(input);
+  auto sequence = sequenceLeaves(compiled.axes, tokens, options.step.tp);
+  if (!sequence) return sequence.takeError();
+  SequencePlacement placement = placeSequence(compiled.graph, compiled.axes, chosen, *sequence, options.step.tp);
+  compiled.reductions = std::move(placement.reductions);
+  compiled.region = std::move(placement.region);
+  return llvm::Error::success();
+}
+
 llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options) {
   int tp = options.step.tp;
   compiled.axes = findAxes(compiled.graph);
@@ -168,10 +188,11 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
   auto chosen = chooseAxes(compiled.graph, compiled.axes, tp, options.shard, *rules);
   if (!chosen) return chosen.takeError();
   compiled.chosen = std::move(*chosen);
-  compiled.reductions = placeReductions(compiled.graph, compiled.axes, compiled.chosen.assignment, tp);
+  if (llvm::Error error = placeSums(compiled, options)) return error;
   if (isPrinted(options, "place-reductions")) printPlaced(compiled, options);
   if (options.stopAfter == "place-reductions") return llvm::Error::success();
   PlacedGraph placed{compiled.graph, compiled.axes, compiled.chosen.assignment, compiled.reductions, tp};
+  if (compiled.region) placed.region = &*compiled.region;
   for (int c = 0; c < tp; ++c) {
     llvm::Expected<LocalProgram> local = localise(placed, c);
     if (!local) return local.takeError();

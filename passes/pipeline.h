@@ -23,6 +23,7 @@ struct CompileOptions {
   bool retie = true, recognise = true;
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
+  bool sequenceParallel = false;
   StepOptions step;
   MemoryOptions memory;
   std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
@@ -38,10 +39,11 @@ struct CompiledModel {
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
+  std::optional<SequenceRegion> region; ///< with sequence parallelism
   Objective objective{LossKind::Mean};
   DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
-  std::vector<std::string> retied, equalWeights;
+  std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes

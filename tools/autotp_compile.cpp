@@ -44,6 +44,10 @@ static cl::opt<std::string>
     shard("shard",
           cl::desc("auto (default) weighs traffic against savings; all takes every axis that divides parameters"),
           cl::value_desc("auto|all"), cl::init("auto"), cl::cat(category));
+static cl::opt<bool> sequenceParallel(
+    "sequence-parallel",
+    cl::desc("norms and residual sums hold a part of the sequence each: reduce-scatter and all-gather over tp"),
+    cl::cat(category));
 static cl::opt<int64_t> bucketMb("bucket-mb", cl::desc("size of a dp bucket (default 25)"), cl::value_desc("N"),
                                  cl::init(25), cl::cat(category));
 static cl::opt<autotp::DeviceKind>
@@ -169,6 +173,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.recognise = !noRecognise;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   if (Error error = readSteps(o)) return error;
+  o.sequenceParallel = sequenceParallel;
   o.memory.device = device;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;

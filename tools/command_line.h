@@ -7,6 +7,9 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <chrono>
+#include <thread>
+
 namespace autotp {
 
 /// Parses the command line; false where it cannot be read (then it has said why: LLVM's first line, in our form).
@@ -26,6 +29,11 @@ inline bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &ca
 /// The exit code of a command that ended with this error.
 inline int exitCode(llvm::Error error) {
   if (!error) return 0;
+  if (error.isA<SaidElsewhere>()) {
+    llvm::consumeError(std::move(error));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500)); // launchers end all ranks once one has: let it speak
+    return 1;
+  }
   llvm::errs() << describe(std::move(error)) << "\n";
   return 1;
 }

@@ -48,6 +48,12 @@ AxisId AxisArena::concat(llvm::ArrayRef<AxisId> segments) {
   return id;
 }
 
+void AxisArena::settle() {
+  for (AxisId id = 0; id < nodes_.size(); ++id)
+    nodes_[id].parent = find(id);
+  trail_.clear();
+}
+
 AxisId AxisArena::find(AxisId axis) const {
   while (nodes_[axis].parent != axis)
     axis = nodes_[axis].parent;

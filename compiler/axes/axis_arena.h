@@ -45,6 +45,8 @@ public:
   bool unify(AxisId a, AxisId b);
   Mark mark() const { return trail_.size(); }
   void undo(Mark mark);
+  /// Lets every axis know its class at once. What was done before cannot be undone any more.
+  void settle();
 
   /// "(kv g (f|f))"
   std::string text(AxisId axis, const std::function<std::string(AxisId)> &nameOfLeaf) const;

@@ -21,6 +21,12 @@ public:
   llvm::ArrayRef<Interval> intervals(AxisId leaf) const { return intervals_.at(leaf); }
   int coordinates() const { return intervals_.empty() ? 1 : int(intervals_.begin()->second.size()); }
   bool empty() const { return intervals_.empty(); }
+  /// What either assigns; the two share no leaf.
+  Assignment joined(const Assignment &other) const {
+    Assignment both = *this;
+    both.intervals_.insert(other.intervals_.begin(), other.intervals_.end());
+    return both;
+  }
 
 private:
   std::map<AxisId, std::vector<Interval>> intervals_;

@@ -1,5 +1,6 @@
 #include "compiler/ops/families.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/Twine.h"
 
@@ -30,8 +31,16 @@ const OpDef *findOp(llvm::StringRef name) {
   return byName.lookup(name);
 }
 
+/// A node's name is that of its row, in the row's own memory: the address tells the row.
 const OpDef &opOf(const Node &node) {
-  const OpDef *row = findOp(node.op);
+  static const llvm::DenseMap<const char *, const OpDef *> byAddress = [] {
+    llvm::DenseMap<const char *, const OpDef *> map; // looked up only
+    for (const OpDef *row : allOps())
+      map[row->name] = row;
+    return map;
+  }();
+  auto at = byAddress.find(node.op.data());
+  const OpDef *row = at == byAddress.end() ? findOp(node.op) : at->second;
   assert(row && "a node whose operator has no row");
   return *row;
 }

@@ -66,8 +66,8 @@ void AxisFacts::visit(const Node &node, const IndexTerms &terms) {
   meetInIterationSpace(terms);
 }
 
-/// Leaves of different dimensions multiply, also where no value has both (the rows of a table and the ids that look them
-/// up), but for the dimension that a slice or concat cuts.
+/// Leaves of different dimensions multiply, also where no value has both (the rows of a table and the ids that look
+/// them up), but for the dimension that a slice or concat cuts.
 void AxisFacts::meetInIterationSpace(const IndexTerms &terms) {
   llvm::SmallVector<AxisId, 8> seen;
   for (const auto *lists : {&terms.ins, &terms.outs})

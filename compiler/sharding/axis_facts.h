@@ -1,4 +1,5 @@
-/// \file What a graph allows of each logical axis: whether it may be sharded at all, and which others it multiplies with.
+/// \file What a graph allows of each logical axis: whether it may be sharded at all, and which others it multiplies
+/// with.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
@@ -15,7 +16,8 @@ class AxisFacts {
 public:
   AxisFacts(const Graph &graph, const GraphAxes &axes);
 
-  /// Why `leaf` must stay whole, "" where it may be sharded: it meets itself in one value, or an operator needs all of it.
+  /// Why `leaf` must stay whole, "" where it may be sharded: it meets itself in one value, or an operator needs all of
+  /// it.
   std::string whole(AxisId leaf) const { return whole_.lookup(leaf); }
   /// Whether both are dimensions of one value, or of one operator's iteration space. Two such share a mesh axis only as
   /// rectangles of its coordinates. Segments of one concat do not multiply.

@@ -47,6 +47,7 @@ GraphAxes findAxes(const Graph &graph) {
   }
   for (auto [parameter, gradient] : gradientOutputs(graph))
     if (!hasTermsPerUse(graph, gradient)) unifyAll(axes.arena, axes.values[parameter], axes.values[gradient]);
+  axes.arena.settle();
   return axes;
 }
 

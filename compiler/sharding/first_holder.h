@@ -12,7 +12,7 @@ using Covers = llvm::SmallVector<Cover, 6>; ///< one a dimension
 struct FirstHeld {
   enum class Points : uint8_t { All, None, Some } points = Points::All;
   llvm::SmallVector<unsigned, 2> deciding; ///< the dimensions of the box that Some depends on
-  Array mask;                              ///< bool, of the local sizes of those dimensions: whether a point counts here
+  Array mask; ///< bool, of the local sizes of those dimensions: whether a point counts here
 };
 
 /// `own`: this coordinate's covers; `earlier`: those of the coordinates before it.

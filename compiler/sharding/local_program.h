@@ -11,6 +11,13 @@ struct Reductions {
   std::vector<bool> isReduced; ///< by ValueId: reduced right there; every user sees the whole sum
 };
 
+/// A part of the graph that has an assignment of its own: see passes/shard/sequence_region.h.
+struct SequenceRegion {
+  Assignment assignment;   ///< the graph's, and the sequence
+  std::vector<bool> nodes; ///< by NodeId: works under it
+  std::vector<bool> held;  ///< by ValueId: lies in parts of the sequence, once it is reduced
+};
+
 struct LocalParameter {
   ValueId global;          ///< in the global graph
   ValueId local, gradient; ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
@@ -33,6 +40,11 @@ struct PlacedGraph {
   const Reductions &reductions;
   int tp;
   bool shardsInputs = false; ///< else inputs are fed whole and every use takes its part
+  const SequenceRegion *region = nullptr;
+
+  /// What a node works under, and what a value lies as when its users read it.
+  const Assignment &ofNode(NodeId id) const { return region && region->nodes[id] ? region->assignment : assignment; }
+  const Assignment &ofValue(ValueId id) const { return region && region->held[id] ? region->assignment : assignment; }
 };
 
 } // namespace autotp

@@ -145,9 +145,8 @@ struct Parts {
   llvm::SmallVector<ValueId, 8> values;
 
   static bool holds(const Cover &cover, Interval wanted) {
-    return wanted.begin >= wanted.end || llvm::any_of(cover, [&](const Interval &own) {
-             return own.begin <= wanted.begin && wanted.end <= own.end;
-           });
+    return wanted.begin >= wanted.end ||
+           llvm::any_of(cover, [&](const Interval &own) { return own.begin <= wanted.begin && wanted.end <= own.end; });
   }
   /// The first coordinate that holds all of `box`; -1: none does.
   int holderOf(llvm::ArrayRef<Interval> box) const {
@@ -239,6 +238,36 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
     return takePart(b, reduce(padToWhole(b, value, held[coordinate], shape), all), wholeCovers(shape),
                     held[coordinate]);
   return sharers.size() > 1 ? reduce(value, sharers) : value;
+}
+
+ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate) {
+  llvm::SmallVector<int64_t, 6> counts, coordinates;
+  llvm::SmallVector<ValueId, 8> flat;
+  int64_t total = 0;
+  bool isInOrder = true; // the parts follow each other in memory: no copy
+  for (size_t d = 0; d < from.size(); ++d) {
+    if (llvm::all_of(parts, [&](const Covers &part) { return part[d] == from[d]; })) continue;
+    isInOrder &= elementsOf(llvm::ArrayRef<int64_t>(shapeOf(from)).take_front(d)) == 1;
+    int64_t at = 0;
+    for (const Covers &part : parts)
+      for (const Interval &i : part[d]) {
+        isInOrder &= i.begin == at;
+        at = i.end;
+      }
+  }
+  for (const Covers &part : parts) {
+    coordinates.push_back(int64_t(counts.size()));
+    counts.push_back(elementsOf(shapeOf(part)));
+    total += counts.back();
+  }
+  if (isInOrder)
+    flat.push_back(b.reshape(value, {total}));
+  else
+    for (size_t c = 0; c < parts.size(); ++c)
+      flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {counts[c]}));
+  ValueId own = b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {counts[size_t(coordinate)]}),
+                            {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
+  return b.reshape(own, shapeOf(parts[size_t(coordinate)]));
 }
 
 } // namespace autotp

@@ -24,4 +24,8 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
                   int coordinate);
 
+/// The coordinate's own part of a sum that is pending on all coordinates, which all hold it as `from`: one
+/// reduce-scatter. parts[c] is what coordinate c gets; none overlaps another.
+ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate);
+
 } // namespace autotp

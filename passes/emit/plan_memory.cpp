@@ -18,7 +18,8 @@ public:
 
   struct Buffer {
     uint64_t bytes = 0;
-    bool isFixed = false; ///< a state, input or constant: placed by the caller
+    bool isChanged = false; ///< an operator works in place on it
+    bool isFixed = false;   ///< a state, input or constant: placed by the caller
     ValueId owner = kNone;
     unsigned first = ~0u, last = 0;
     uint64_t offset = 0;
@@ -36,6 +37,7 @@ public:
       if (g_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
     for (NodeId id : order_)
       placeResults(id);
+    findChanged();
     for (NodeId id : order_)
       if (g_.node(id).is("concat")) elide(id);
     findLifetimes();
@@ -128,7 +130,7 @@ private:
       Buffer &buffer = buffers_[from.buffer];
       bool isOwn =
           !buffer.isFixed && from.offset == 0 && buffer.bytes == g_.type(operand).bytes() && from.buffer != to.buffer;
-      if (isOwn && !changesLater(from.buffer)) {
+      if (isOwn && !buffer.isChanged) {
         buffer.movedTo = to.buffer;
         buffer.movedBy = to.offset + at;
       }
@@ -136,14 +138,13 @@ private:
     }
   }
 
-  /// Whether some operator works in place on this buffer.
-  bool changesLater(unsigned buffer) const {
+  /// Marks the buffers that some operator works on in place.
+  void findChanged() {
     for (NodeId id : order_) {
       const Node &node = g_.node(id);
       for (int8_t operand : opOf(node).inPlace)
-        if (operand >= 0 && placeOf(node.operands[operand]).buffer == buffer) return true;
+        if (operand >= 0) buffers_[placeOf(node.operands[operand]).buffer].isChanged = true;
     }
-    return false;
   }
 
   void touch(ValueId v, unsigned at) {

@@ -65,11 +65,21 @@ private:
   }
 
   Covers heldOf(ValueId id, int coordinate) const {
-    return coversOf(arena_, p_.axes.values[id], g_.type(id).shape, p_.assignment, coordinate);
+    return coversOf(arena_, p_.axes.values[id], g_.type(id).shape, p_.ofValue(id), coordinate);
+  }
+  /// The covers of a result as its node computes it: before it is reduced, and perhaps scattered.
+  Covers computedBy(NodeId node, ValueId result, int coordinate) const {
+    return coversOf(arena_, p_.axes.values[result], g_.type(result).shape, p_.ofNode(node), coordinate);
+  }
+  llvm::SmallVector<Covers, 8> computedByAll(NodeId node, ValueId result) const {
+    llvm::SmallVector<Covers, 8> covers;
+    for (int c = 0; c < p_.tp; ++c)
+      covers.push_back(computedBy(node, result, c));
+    return covers;
   }
   Covers wantedBy(NodeId node, unsigned k, int coordinate) const {
     const auto &terms = p_.axes.nodes[node].terms.ins[k];
-    return coversOf(arena_, terms, g_.type(g_.node(node).operands[k]).shape, p_.assignment, coordinate);
+    return coversOf(arena_, terms, g_.type(g_.node(node).operands[k]).shape, p_.ofNode(node), coordinate);
   }
   llvm::SmallVector<Covers, 8> heldByAll(ValueId id) const {
     llvm::SmallVector<Covers, 8> held;
@@ -115,8 +125,10 @@ private:
   }
 
   ValueId operand(NodeId id, unsigned k) {
+    ValueId value = g_.node(id).operands[k];
+    bool mayDiffer = p_.axes.nodes[id].isCut[k] || &p_.ofNode(id) != &p_.ofValue(value);
     return part(
-        g_.node(id).operands[k], [&](int c) { return wantedBy(id, k, c); }, p_.axes.nodes[id].isCut[k]);
+        value, [&](int c) { return wantedBy(id, k, c); }, mayDiffer);
   }
 
   /// Which points of a box this coordinate is the first to hold; the box is given for each coordinate.
@@ -142,12 +154,12 @@ private:
   ValueId addendOnce(NodeId id, unsigned k, ValueId local) {
     const Node &node = g_.node(id);
     bool isOwn = p_.axes.nodes[id].terms.cutDim >= 0;
-    FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : heldOf(node.results[0], c); });
+    FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : computedBy(id, node.results[0], c); });
     if (first.points == FirstHeld::Points::All) return local;
     Type type = program_.graph.type(local);
     if (first.points == FirstHeld::Points::None) return b_.full(type, 0);
     if (!isOwn) {
-      type.shape = shapeOf(heldOf(node.results[0], coordinate_));
+      type.shape = shapeOf(computedBy(id, node.results[0], coordinate_));
       if (program_.graph.type(local).shape != type.shape) local = b_.makeTyped("expand", {local}, type);
     }
     return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
@@ -179,15 +191,20 @@ private:
     }
     llvm::SmallVector<Type, 3> types;
     for (ValueId result : node.results)
-      types.push_back(Type{g_.type(result).dtype, shapeOf(heldOf(result, coordinate_))});
+      types.push_back(Type{g_.type(result).dtype, shapeOf(computedBy(id, result, coordinate_))});
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
     if (!passes && llvm::any_of(node.results, [&](ValueId r) { return p_.reductions.isPartial[r]; }))
       countOnce(id, operands, types, results);
-    for (const auto &[j, result] : indexed(node.results)) {
-      local_[result] = p_.reductions.isReduced[result]
-                           ? reduceSum(b_, results[j], heldByAll(result), g_.type(result).shape, coordinate_)
-                           : results[j];
-    }
+    for (const auto &[j, result] : indexed(node.results))
+      local_[result] = p_.reductions.isReduced[result] ? reduced(id, result, results[j]) : results[j];
+  }
+
+  /// Each coordinate gets the sum of what the graph reads there: all of it, or its part of the sequence.
+  ValueId reduced(NodeId id, ValueId result, ValueId local) {
+    llvm::SmallVector<Covers, 8> computed = computedByAll(id, result);
+    if (p_.region && p_.region->held[result] && !p_.region->nodes[id])
+      return reduceScatter(b_, local, computed[size_t(coordinate_)], heldByAll(result), coordinate_);
+    return reduceSum(b_, local, computed, g_.type(result).shape, coordinate_);
   }
 
   /// Where an operator's sum is pending, each point of its iteration space counts on the first coordinate that holds it
@@ -200,7 +217,7 @@ private:
     FirstHeld first = firstHere([&](int c) {
       Covers box;
       for (AxisId term : terms)
-        box.push_back(cover(arena_, term, p_.assignment, c));
+        box.push_back(cover(arena_, term, p_.ofNode(id), c));
       return box;
     });
     if (first.points == FirstHeld::Points::All) return;
@@ -250,7 +267,7 @@ private:
     if (terms.lookup != kNoAxis)
       setOffset(id, attributes, wantedBy(id, 0, coordinate_)[0], g_.type(node.operands[0]).shape[0]);
     if (terms.scatter != kNoAxis)
-      setOffset(id, attributes, heldOf(node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
+      setOffset(id, attributes, computedBy(id, node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
     if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
       attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
       if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);

@@ -22,6 +22,7 @@ struct Candidate {
   llvm::SmallVector<ValueId, 4> parameters;
   double elements = 0, flops = 0;
   llvm::SmallSetVector<ValueId, 4> reduced; ///< sums that it leaves pending
+  const Candidate *keptBy = nullptr;        ///< one that was taken, with which it multiplies
   AxisId groupPartner = kNoAxis;            ///< in a product (this partner): heads that share keys and values
 };
 
@@ -166,9 +167,13 @@ private:
   }
 
   void take(Candidate &c, ChosenAxes &chosen) {
+    for (auto &entry : candidates_) // those that it keeps whole from now on
+      if (Candidate &other = entry.second;
+          !other.keptBy && (facts_.multiply(other.leaf, c.leaf) || c.groupPartner == other.leaf))
+        other.keptBy = &c;
     record(c, "", chosen);
     assign(c, chosen.assignment);
-    taken_.push_back(&c);
+    isTaken_.insert(c.leaf);
     reduced_.insert(c.reduced.begin(), c.reduced.end());
   }
 
@@ -176,7 +181,7 @@ private:
   void takeWorthwhile(ShardMode mode, ChosenAxes &chosen) {
     std::vector<Candidate *> open;
     for (auto &entry : candidates_)
-      if (!llvm::is_contained(taken_, &entry.second)) open.push_back(&entry.second);
+      if (!isTaken_.count(entry.first)) open.push_back(&entry.second);
     auto reason = [&](const Candidate &c) {
       std::string against = reasonAgainst(c, mode);
       return against.empty() && !rules_.usesDefaults ? "no rule names it" : against;
@@ -207,9 +212,7 @@ private:
     if (std::string reason = facts_.whole(c.leaf); !reason.empty()) return reason;
     if (axes_.arena.size(c.leaf) < tp_ && !hasUsablePartner(c))
       return ("its size " + llvm::Twine(axes_.arena.size(c.leaf)) + " is smaller than tp").str();
-    for (Candidate *other : taken_)
-      if (facts_.multiply(c.leaf, other->leaf) || other->groupPartner == c.leaf)
-        return "it multiplies with " + other->name + ", which saves more";
+    if (c.keptBy) return "it multiplies with " + c.keptBy->name + ", which saves more";
     if (mode == ShardMode::Auto && sent(c) > saved(c)) return "what it would send outweighs what it saves";
     return "";
   }
@@ -238,7 +241,7 @@ private:
   const AxisRules &rules_;
   MachineModel machine_;
   llvm::MapVector<AxisId, Candidate> candidates_;
-  std::vector<Candidate *> taken_;
+  llvm::DenseSet<AxisId> isTaken_;
   llvm::DenseSet<ValueId> reduced_; ///< sums that the taken ones leave pending
 };
 

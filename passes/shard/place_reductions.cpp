@@ -32,8 +32,8 @@ bool createsPartial(const GraphAxes &axes, const Assignment &assignment, const I
 /// The flow network over values: vertex v is the pair (2v, 2v + 1) joined by an edge of v's cost.
 class Network {
 public:
-  Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp)
-      : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), cut_(2 * graph.numValues() + 2),
+  Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp, const SequenceRegion *region)
+      : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), region_(region), cut_(2 * graph.numValues() + 2),
         mayBePartial_(graph.numValues(), false) {}
 
   Reductions solve() {
@@ -60,11 +60,14 @@ private:
   size_t source() const { return 2 * graph_.numValues(); }
   size_t sink() const { return source() + 1; }
 
+  bool isInRegion(NodeId id) const { return region_ && region_->nodes[id]; }
+  const Assignment &of(NodeId id) const { return isInRegion(id) ? region_->assignment : assignment_; }
+
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
     const OpDef &row = opOf(node);
     for (const auto &[j, result] : indexed(node.results))
-      if (createsPartial(axes_, assignment_, axes_.nodes[id].terms, unsigned(j))) {
+      if (createsPartial(axes_, of(id), axes_.nodes[id].terms, unsigned(j))) {
         admit(result);
         cut_.addEdge(source(), in(result), MinimumCut::kUnbounded);
       }
@@ -75,7 +78,7 @@ private:
           taken = int(k);
     for (unsigned k = 0; k < node.operands.size(); ++k) {
       if (!mayBePartial_[node.operands[k]]) continue;
-      bool mayPass = row.linearity != Linearity::Each || taken == int(k);
+      bool mayPass = !isInRegion(id) && (row.linearity != Linearity::Each || taken == int(k));
       for (unsigned j = 0; j < node.results.size(); ++j)
         mayPass = mayPass && passesThrough(graph_, axes_, assignment_, id, k, j);
       if (!mayPass) {
@@ -105,7 +108,7 @@ private:
   }
 
   bool isPending(NodeId id, unsigned result, const Reductions &reductions) const {
-    if (createsPartial(axes_, assignment_, axes_.nodes[id].terms, result)) return true;
+    if (createsPartial(axes_, of(id), axes_.nodes[id].terms, result)) return true;
     return llvm::any_of(graph_.node(id).operands,
                         [&](ValueId v) { return reductions.isPartial[v] && !reductions.isReduced[v]; });
   }
@@ -114,6 +117,7 @@ private:
   const GraphAxes &axes_;
   const Assignment &assignment_;
   int tp_;
+  const SequenceRegion *region_;
   MinimumCut cut_;
   std::vector<bool> mayBePartial_;
 };
@@ -135,8 +139,9 @@ bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &
   return llvm::all_of(assignedLeaves(axes.arena, terms.outs[result], assignment, terms.cutDim), has);
 }
 
-Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp) {
-  return Network(graph, axes, assignment, tp).solve();
+Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp,
+                           const SequenceRegion *region) {
+  return Network(graph, axes, assignment, tp, region).solve();
 }
 
 } // namespace autotp

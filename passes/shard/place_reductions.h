@@ -12,7 +12,9 @@
 
 namespace autotp {
 
-Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp);
+/// `region`: what works under an assignment of its own; a sum is reduced before it.
+Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp,
+                           const SequenceRegion *region = nullptr);
 
 /// Whether a pending sum may pass through operand `operand` of `node` to its result `result`.
 bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId node,

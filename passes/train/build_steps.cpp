@@ -127,8 +127,9 @@ private:
     s.graph.outputs.clear();
     for (PlacedParameter &p : p_.parameters)
       p.local.gradient = inF32(s.graph, p.local.gradient);
+    std::vector<NodeId> last = lastGradients(s.graph);
     for (unsigned b = 0; b < p_.buckets.size(); ++b)
-      accumulateBucket(s, b);
+      accumulateBucket(s, b, last[b]);
     for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
       Builder builder(s.graph);
       builder.origin = "loss";
@@ -147,18 +148,23 @@ private:
     return b.makeTyped("cast", {gradient}, Type{DType::F32, type.shape});
   }
 
-  /// Right after the last of its gradients, so that its memory is free again while backward goes on.
-  void accumulateBucket(Section &s, unsigned b) {
-    const BucketLayout &bucket = p_.buckets[b];
-    NodeId last = kNone;
-    llvm::SmallVector<ValueId, 8> parts;
-    std::vector<bool> isWanted(s.graph.numNodes(), false);
-    int64_t used = 0;
+  /// Of each bucket the node that makes the last of its gradients; kNone where none is computed.
+  std::vector<NodeId> lastGradients(const Graph &g) const {
+    std::vector<llvm::SmallVector<unsigned, 1>> wanted(g.numNodes()); // buckets, by node
     for (const PlacedParameter &p : p_.parameters)
-      if (p.bucket == b && s.graph.value(p.local.gradient).producer != kNone)
-        isWanted[s.graph.value(p.local.gradient).producer] = true;
-    for (NodeId id = s.graph.first(); id != kNone; id = s.graph.node(id).next)
-      if (id < isWanted.size() && isWanted[id]) last = id;
+      if (NodeId producer = g.value(p.local.gradient).producer; producer != kNone) wanted[producer].push_back(p.bucket);
+    std::vector<NodeId> last(p_.buckets.size(), kNone);
+    for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
+      for (unsigned bucket : wanted[id])
+        last[bucket] = id;
+    return last;
+  }
+
+  /// Right after the last of its gradients, so that its memory is free again while backward goes on.
+  void accumulateBucket(Section &s, unsigned b, NodeId last) {
+    const BucketLayout &bucket = p_.buckets[b];
+    llvm::SmallVector<ValueId, 8> parts;
+    int64_t used = 0;
     Builder builder(s.graph, last == kNone ? kNone : s.graph.node(last).next);
     builder.backward = true;
     builder.origin = ("gradient bucket " + llvm::Twine(b)).str();

@@ -158,9 +158,10 @@ private:
 
 } // namespace
 
-llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
+llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled) {
   Loss loss = findLoss(graph, graph.output("loss"));
-  Objective objective{loss.kind};
+  Differentiated done{{loss.kind}, {}};
+  Objective &objective = done.objective;
   if (isScaled) {
     objective.lossScale = graph.addState("loss_scale", graph.type(loss.sum));
     for (; loss.labels > 1; loss.labels = (loss.labels + 1) / 2)
@@ -169,20 +170,26 @@ llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
   Backward backward(graph, dependsOnParameters(graph));
   if (llvm::Error error = backward.run(loss.sum, objective)) return error;
   graph.outputs = {{"loss_sum", loss.sum}, {"count", loss.count}};
-  llvm::Error errors = llvm::Error::success();
-  for (const ParameterInfo &parameter : graph.parameters) {
-    const std::string &name = graph.value(parameter.value).name;
+  std::vector<ParameterInfo> trained;
+  for (ParameterInfo &parameter : graph.parameters) {
+    const Value &value = graph.value(parameter.value);
     ValueId gradient = backward.gradientOf(parameter.value);
-    if (gradient == kNone)
-      errors =
-          llvm::joinErrors(std::move(errors), problem("parameter '" + escaped(name) + "'",
-                                                      "the loss does not depend on it", "leave it out with --freeze"));
-    else
-      graph.outputs.push_back({gradientName(name), gradient});
+    if (gradient != kNone) {
+      graph.outputs.push_back({gradientName(value.name), gradient});
+      trained.push_back(std::move(parameter));
+      continue;
+    }
+    done.untrained.push_back(value.name);
+    if (!value.contents)
+      return problem("parameter '" + escaped(value.name) + "'",
+                     "the loss does not depend on it, and its file holds no contents for it",
+                     "export the model without it, or with its contents");
+    graph.setKind(parameter.value, ValueKind::Constant);
   }
-  if (errors) return errors;
+  if (trained.empty()) return problem("model", "the loss depends on no parameter");
+  graph.parameters = std::move(trained);
   graph.removeDead();
-  return objective;
+  return done;
 }
 
 } // namespace autotp

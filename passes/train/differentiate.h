@@ -3,8 +3,9 @@
 /// After:   return loss_sum=%l, count=%n, gradient of every parameter by its name
 /// Where the loss is a recognised cross-entropy mean (loss_sum / count), its *sum* is differentiated and the count is
 /// yielded beside it; optimizer_step divides by the count of the whole global batch. Any other loss is differentiated
-/// as it is, with a count of 1: the mean over micro-batches. Errors: a parameter that the loss does not depend on
-/// differentiably; an operator on the way without a gradient.
+/// as it is, with a count of 1: the mean over micro-batches. A parameter that the loss does not depend on
+/// differentiably (a bias that only chooses experts) becomes a constant. Errors: an operator on the way without a
+/// gradient; no parameter that has one.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -21,7 +22,12 @@ struct Objective {
   double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
 };
 
+struct Differentiated {
+  Objective objective;
+  std::vector<std::string> untrained; ///< initializers that became constants
+};
+
 /// `isScaled`: gradients are of the loss times a state, for f16.
-llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);
+llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled = false);
 
 } // namespace autotp

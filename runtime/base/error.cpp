@@ -15,6 +15,10 @@ void Problem::log(llvm::raw_ostream &os) const {
 
 std::error_code Problem::convertToErrorCode() const { return llvm::inconvertibleErrorCode(); }
 
+char SaidElsewhere::ID = 0;
+void SaidElsewhere::log(llvm::raw_ostream &os) const { os << "another rank has failed, and says why"; }
+std::error_code SaidElsewhere::convertToErrorCode() const { return llvm::inconvertibleErrorCode(); }
+
 llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy) {
   return llvm::make_error<Problem>(where.str(), what.str(), remedy.str());
 }

@@ -27,6 +27,14 @@ private:
 /// problem("input 'ids' of model.onnx", "dimension 'seq' has no size", "give it one with --shape seq=N").
 llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy = "");
 
+/// The error of a rank that ends because another one has failed, which says why: the command prints nothing more.
+class SaidElsewhere : public llvm::ErrorInfo<SaidElsewhere> {
+public:
+  static char ID;
+  void log(llvm::raw_ostream &os) const override;
+  std::error_code convertToErrorCode() const override;
+};
+
 /// The same errors, where those that do not say where they are get this place.
 llvm::Error placed(llvm::StringRef where, llvm::Error error);
 

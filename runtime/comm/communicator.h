@@ -48,10 +48,12 @@ public:
   /// all of them end when this communicator is destroyed, so that the error can be printed first.
   virtual void abort() = 0;
   /// Whether a rank has failed, as far as this one knows. A GPU that replays collectives says nothing of it, so it is
-  /// asked before the results of a step are used. Costs no more than a load.
+  /// asked before a replay, and before the results of a step are used. Costs no more than a load.
   virtual bool hasFailed() const { return false; }
   /// One line: what failed first; empty where nothing did or nothing is known of it.
   virtual std::string failure() const { return {}; }
+  /// Whether that was a rank of another process, which prints it: this one need not.
+  virtual bool isSaidElsewhere() const { return false; }
 };
 
 /// Ranks as threads of this process, which read each other's memory, on the host or on GPUs that reach each other (one

@@ -46,7 +46,7 @@ void Executor::setScalar(llvm::StringRef name, float value) {
 
 llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &program, int64_t tp, int64_t dp,
                                                            Communicator &comm, std::unique_ptr<Device> device) {
-  std::unique_ptr<Executor> self(new Executor(program));
+  std::unique_ptr<Executor> self(new Executor(program, comm));
   self->tp_ = tp;
   self->dp_ = dp;
   self->tpRank_ = comm.rank() % tp;
@@ -193,16 +193,28 @@ const Executor::Step *Executor::enqueue(const Section &section, Status &status) 
   return nullptr;
 }
 
+llvm::Error Executor::anotherFailed(llvm::StringRef where) const {
+  const std::string failure = comm_.failure();
+  return problem(where, failure.empty() ? "another rank has failed" : failure);
+}
+
+void Executor::releaseGraphs() {
+  for (auto &[name, section] : sections_)
+    section.graph.reset();
+}
+
 llvm::Error Executor::run(llvm::StringRef name) {
   const Section &section = sections_.find(name)->second;
   Status status = Status::Ok;
   const Step *failed = nullptr;
-  if (section.graph)
+  if (section.graph) {
+    if (comm_.hasFailed()) return anotherFailed("section '" + name.str() + "'"); // a replay would wait for that rank
     status = section.graph->run();
-  else
+  } else {
     failed = enqueue(section, status);
+  }
   if (status == Status::Ok) return llvm::Error::success();
-  if (failed && !failed->kernel) return problem("step '" + failed->source->name() + "'", "another rank has failed");
+  if (failed && !failed->kernel) return anotherFailed("step '" + failed->source->name() + "'");
   return describe(failed ? *failed->source : *section.steps[0].source, status);
 }
 
@@ -222,8 +234,7 @@ llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
     device_->upload(staging_.data(), values.data(), bytes);
     if (llvm::Error error = synchronise()) return error;
   }
-  if (!group.reduceScatter(data, data, counts, DType::F32))
-    return problem("a sum over ranks", "another rank has failed");
+  if (!group.reduceScatter(data, data, counts, DType::F32)) return anotherFailed("a sum over ranks");
   if (isHost) return llvm::Error::success();
   if (llvm::Error error = synchronise()) return error;
   device_->download(values.data(), staging_.data(), bytes);

@@ -14,8 +14,8 @@ namespace autotp {
 class Executor {
 public:
   /// Allocates the arena, zeroes all of it that outlives a step, writes constants, prepares every kernel and joins
-  /// every group. `program` was checked and must outlive the executor. Errors name the step that the device or
-  /// communicator cannot do.
+  /// every group. `program` was checked; it and `comm` must outlive the executor. Errors name the step that the device
+  /// or communicator cannot do.
   static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
                                                           Communicator &comm, std::unique_ptr<Device> device);
 
@@ -25,6 +25,8 @@ public:
   /// On a GPU, makes one graph of each section whose collectives allow it, for run() to replay: one launch instead of
   /// hundreds. Every section must have run before, on all ranks. On the host it does nothing.
   llvm::Error captureSections();
+  /// Ends those graphs, which must go before any group of this rank does.
+  void releaseGraphs();
   /// Waits for the device. Errors name the first step that failed since the last call.
   llvm::Error synchronise();
   /// Sets the accumulators to 0, before the first micro-step of a step.
@@ -69,7 +71,7 @@ private:
     std::unique_ptr<PreparedKernel> graph; ///< of all steps, once they are captured
   };
 
-  explicit Executor(const plan::Program &program) : program_(program) {}
+  Executor(const plan::Program &program, const Communicator &comm) : program_(program), comm_(comm) {}
   llvm::Error makeEvents();
   llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
@@ -78,9 +80,11 @@ private:
   /// Step by step; null where all went well, else the step that failed, and how.
   const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);
+  llvm::Error anotherFailed(llvm::StringRef where) const;
   static llvm::Error describe(const plan::Step &step, Status status);
 
   const plan::Program &program_;
+  const Communicator &comm_;
   int64_t tp_ = 1, dp_ = 1, tpRank_ = 0, dpRank_ = 0;
   std::unique_ptr<Device> device_;
   std::span<std::byte> arena_, staging_;

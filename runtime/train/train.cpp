@@ -48,6 +48,10 @@ int gpuOf(int rankOnHost) { return rankOnHost % std::max(1, countGpus()); }
 class Rank {
 public:
   Rank(Job &job, Communicator &comm) : job_(job), m_(job.manifest), comm_(comm) {}
+  /// Graphs, groups, the device; the communicator, which is not ours, goes last.
+  ~Rank() {
+    if (executor_) executor_->releaseGraphs();
+  }
 
   llvm::Error run() {
     if (llvm::Error error = load()) return error;
@@ -128,7 +132,10 @@ private:
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
     if (llvm::Error error = executor_->synchronise()) return error;
-    if (comm_.hasFailed()) return problem("another rank", "it has failed");
+    if (comm_.hasFailed()) {
+      const std::string failure = comm_.failure();
+      return problem("step " + std::to_string(step), failure.empty() ? "another rank has failed" : failure);
+    }
     if (step == 1)
       if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
@@ -228,10 +235,10 @@ llvm::Error open(Job &job, const Communicator *process) {
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(const Job &job) {
   const int ranks = int(job.manifest.ranks.size());
   const bool mayNccl = job.manifest.device == "cuda" && ranks > 1 && countGpus() >= ranks;
-  const ThreadComm wanted = job.options.comm;
-  if (wanted == ThreadComm::Nccl && job.manifest.device != "cuda")
+  const CommKind wanted = job.options.comm;
+  if (wanted == CommKind::Nccl && job.manifest.device != "cuda")
     return problem("--comm nccl", "the plan is for the host", "compile it with --device cuda, or take --comm local");
-  if (wanted == ThreadComm::Nccl || (wanted == ThreadComm::Auto && mayNccl)) return makeNcclCommunicators(ranks);
+  if (wanted == CommKind::Nccl || (wanted == CommKind::Auto && mayNccl)) return makeNcclCommunicators(ranks);
   return makeLocalCommunicators(ranks);
 }
 
@@ -261,7 +268,10 @@ llvm::Error runAsOneOf(Job &job, Communicator &process) {
   if (process.rank() != 0 && !process.barrier()) return problem("rank 0", "it has failed");
   if (llvm::Error error = open(job, &process)) return error;
   if (process.rank() == 0 && !process.barrier()) return problem("another rank", "it has failed");
-  return Rank(job, process).run();
+  Rank rank(job, process);
+  llvm::Error error = rank.run();
+  if (error) process.abort(); // before its groups end: they would wait for the others
+  return error;
 }
 
 } // namespace
@@ -270,8 +280,11 @@ llvm::Error train(const TrainOptions &options, Communicator *process) {
   Job job{options, {}, {}, {}, {}, {}, {}};
   if (process) {
     llvm::Error error = runAsOneOf(job, *process);
-    if (error) process->abort();
-    return error;
+    if (!error) return error;
+    process->abort();
+    if (!process->isSaidElsewhere()) return error;
+    llvm::consumeError(std::move(error)); // a consequence of what another rank prints
+    return llvm::make_error<SaidElsewhere>();
   }
   if (llvm::Error error = open(job, nullptr)) return error;
   runHere(job);

@@ -10,9 +10,10 @@
 
 namespace autotp {
 
-/// How ranks that are threads of this process talk. Auto: NCCL where the plan is for GPUs and there is one for each of
-/// several ranks, else memory that all of them reach.
-enum class ThreadComm : uint8_t { Auto, Local, Nccl };
+/// How ranks talk. Auto: where a launcher started this process as one rank, NCCL for a plan for GPUs, else MPI; where
+/// all ranks are threads of this process, NCCL where the plan is for GPUs and there is one for each of several ranks,
+/// else memory that all of them reach.
+enum class CommKind : uint8_t { Auto, Local, Mpi, Nccl };
 
 struct TrainOptions {
   std::string plan;
@@ -24,8 +25,8 @@ struct TrainOptions {
   std::optional<double> lr;
   std::optional<int64_t> seed; ///< of initial weights, for plans without
   bool isQuiet = false;
-  std::string device;      ///< "cpu" or "cuda", which must be the plan's; empty: whatever the plan's is
-  ThreadComm comm = ThreadComm::Auto;
+  std::string device; ///< "cpu" or "cuda", which must be the plan's; empty: whatever the plan's is
+  CommKind comm = CommKind::Auto;
   bool allowsTf32 = false; ///< on a GPU, products may round their operands
 };
 

@@ -2,9 +2,8 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/device.h"
 #include "tests/equivalence/fixture.h"
+#include "tests/equivalence/gpus.h"
 #include "tests/equivalence/run_fixture.h"
-
-#include "emulation/control.h"
 
 #include <gtest/gtest.h>
 
@@ -80,6 +79,49 @@ TEST_P(OnCuda, TrainsToTheHostsNumbers) {
   EXPECT_EQ(gpu->weights, again->weights);
 }
 
+/// A world of one rank that can be told that another has failed.
+class Failing : public Communicator {
+public:
+  int rank() const override { return comm_->rank(); }
+  int size() const override { return comm_->size(); }
+  llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) override {
+    return comm_->group(ranks, device);
+  }
+  bool barrier() override { return comm_->barrier(); }
+  int ranksOnHost() const override { return 1; }
+  int rankOnHost() const override { return 0; }
+  void abort() override { fails = true; }
+  bool hasFailed() const override { return fails; }
+  std::string failure() const override { return fails ? "rank 7 has failed" : ""; }
+  bool fails = false;
+
+private:
+  std::unique_ptr<Communicator> comm_ = std::move(makeLocalCommunicators(1)[0]);
+};
+
+TEST(Replay, IsNotBegunOnceARankHasFailed) {
+  CompileOptions options = fixtureOptions("mlp");
+  options.memory.device = DeviceKind::Cuda;
+  const CompiledModel compiled = llvm::cantFail(compile(options));
+  Failing comm;
+  auto executor = llvm::cantFail(Executor::create(compiled.emitted[0], 1, 1, comm, llvm::cantFail(makeCudaDevice({}))));
+  initialiseWeights(*executor, 3);
+  feed(*executor);
+  llvm::cantFail(runStep(*executor, 1));
+  llvm::cantFail(executor->synchronise());
+  llvm::cantFail(executor->captureSections());
+  llvm::cantFail(runStep(*executor, 2));
+  llvm::cantFail(executor->synchronise());
+  const float loss = executor->scalar("loss");
+  comm.abort();
+  EXPECT_EQ(describe(executor->run("micro_step")), "error: section 'micro_step': rank 7 has failed");
+  llvm::cantFail(executor->synchronise());
+  EXPECT_EQ(executor->scalar("loss"), loss) << "nothing was enqueued";
+  executor->releaseGraphs();
+  comm.fails = false;
+  llvm::cantFail(executor->run("micro_step")); // step by step again
+}
+
 void expectPyTorchsNumbers(const std::string &fixture, const std::vector<Mesh> &meshes) {
   Expected expected = readExpected(fixture);
   for (const Mesh &mesh : meshes) {
@@ -96,25 +138,47 @@ TEST(OnOneGpu, RanksEqualPyTorch) {
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
 }
 
-/// A machine of so many GPUs, while it lives.
-class Gpus {
-public:
-  explicit Gpus(int count) {
-    emulation::Machine machine = before_;
-    machine.devices = count;
-    emulation::setMachine(machine);
-  }
-  ~Gpus() { emulation::setMachine(before_); }
-
-private:
-  const emulation::Machine before_ = emulation::machine();
-};
-
 /// A GPU for each rank, over NCCL, in captured graphs.
 TEST(OnFourGpus, RanksEqualPyTorch) {
   Gpus four(4);
   for (const char *fixture : {"llama", "gpt2"})
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
+}
+
+/// Under emulation a product's sums have another order than the host's, so the bound is that of small floats.
+void expectSmallFloatsFollow(DType dtype) {
+  Expected expected = readExpected("llama");
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    llvm::Expected<Trained> run = train("llama", expected, mesh, {.device = DeviceKind::Cuda, .dtype = dtype});
+    ASSERT_TRUE(bool(run)) << nameOf(dtype).str() << " " << mesh.text() << ": " << describe(run.takeError());
+    ASSERT_EQ(run->losses.size(), expected.losses.size());
+    for (size_t i = 0; i < expected.losses.size(); ++i)
+      EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 2e-3) << nameOf(dtype).str() << " " << mesh.text();
+    EXPECT_EQ(run->lossScales.size(), dtype == DType::F16 ? expected.losses.size() : 0);
+  }
+}
+
+TEST(OnOneGpu, SmallFloatsFollowF32) {
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectSmallFloatsFollow(dtype);
+}
+
+TEST(OnFourGpus, SmallFloatsFollowF32) {
+  Gpus four(4);
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectSmallFloatsFollow(dtype);
+}
+
+TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
+  Expected expected = readExpected("mlp");
+  expected.steps = 2;
+  const RunAs overflowing{.device = DeviceKind::Cuda, .dtype = DType::F16, .lossScale = {0x1p40, 2000}};
+  const Trained run = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, overflowing));
+  expected.steps = 1;
+  expected.optimizer.lr = 0;
+  const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
+  EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
+  EXPECT_EQ(run.weights, before.weights);
 }
 
 /// Minutes under emulation, so ctest leaves these out: tests/equivalence/full_matrix.sh runs them.

@@ -30,6 +30,19 @@ TEST_P(Families, EqualPyTorch) {
   }
 }
 
+TEST_P(Families, SequenceParallelEqualsPyTorch) {
+  const llvm::StringRef name = GetParam().name;
+  if (name == "mlp" || name == "two_tower" || name == "vit") GTEST_SKIP() << "its inputs are no sequence of tokens";
+  std::string folder = "models/" + name.str();
+  Expected expected = readExpected(folder);
+  for (const Mesh &mesh : {Mesh{2, 2, 2, 1}, Mesh{3, 1, 0, 1}, Mesh{4, 2, 1, 2}}) {
+    llvm::Expected<Trained> run = train(folder, expected, mesh, {.sequenceParallel = true});
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    for (const std::string &broken : compare(expected, *run))
+      ADD_FAILURE() << mesh.text() << ": " << broken;
+  }
+}
+
 /// Two layers of heads (by KV group, where keys and values have heads of their own to divide) and ffn; the vocabulary
 /// of the embedding and of the head, which are one where they are tied; rows of a position table; classes and the
 /// pooler of a classifier; input channels of patches. T5's layers share their bias table, and so the axis of their

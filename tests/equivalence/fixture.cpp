@@ -7,7 +7,6 @@
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 #include "runtime/base/philox.h"
-#include "runtime/train/train.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -218,10 +217,11 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   for (const auto &[name, size] : expected.sizes)
     options.import.shapes[name] = size;
-  options.parameters.train = runAs.train;
   options.recognise = runAs.recognise;
+  options.sequenceParallel = runAs.sequenceParallel;
   options.memory.device = runAs.device;
   options.dtype = runAs.dtype;
+  if (!runAs.model.empty()) options.model = runAs.model;
   options.step.lossScale = runAs.lossScale;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;
@@ -252,7 +252,9 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.dumpGradients = base + "/gradients.safetensors";
   trainOptions.saveWeights = base + "/weights.safetensors";
   trainOptions.isQuiet = true;
-  if (llvm::Error error = runAs.launcher.empty() ? autotp::train(trainOptions) : launch(runAs.launcher, trainOptions))
+  if (llvm::Error error = runAs.run                ? runAs.run(trainOptions)
+                          : runAs.launcher.empty() ? autotp::train(trainOptions)
+                                                   : launch(runAs.launcher, trainOptions))
     return error;
   Trained run{shardedSizes(trainOptions.plan), readLog(trainOptions.log, "loss"),
               readLog(trainOptions.log, "loss_scale"), readTensors(trainOptions.dumpGradients),

@@ -4,7 +4,9 @@
 #include "passes/train/build_steps.h"
 #include "runtime/plan/safetensors.h"
 #include "runtime/plan/workspace.h"
+#include "runtime/train/train.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -50,14 +52,15 @@ struct Trained {
 };
 
 struct RunAs {
-  bool recognise = true;
+  bool recognise = true, sequenceParallel = false;
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
-      {};                 ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
-  std::string train = {}; ///< as --train
+      {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
   std::optional<DType> dtype = {};
   LossScaleOptions lossScale = {};
-  std::string data = {}; ///< as --data, in place of the recorded batches
+  std::string data = {};  ///< as --data, in place of the recorded batches
+  std::string model = {}; ///< a file in the place of the fixture's
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

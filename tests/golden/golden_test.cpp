@@ -5,6 +5,7 @@
 #include "tests/equivalence/run_fixture.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <cstdlib>
@@ -75,6 +76,41 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llam
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+/// Collectives over tp of one micro-step with sequence parallelism, by kind; those of a few elements apart.
+std::string sequenceCounts(const std::string &model) {
+  CompileOptions options = optionsFor("llama", 2, 1);
+  options.model = std::string(AUTOTP_SOURCE_DIR) + "/" + model + "/model.onnx";
+  options.import.shapes["seq"] = options.import.shapes["source"] = options.import.shapes["target"] = 16;
+  options.sequenceParallel = true;
+  CompiledModel compiled = llvm::cantFail(compile(options));
+  int gathers = 0, scatters = 0, reductions = 0, small = 0;
+  for (const plan::Step &step : compiled.emitted[0].sections(0).steps()) {
+    if (!step.has_collective()) continue;
+    plan::CollectiveKind kind = step.collective().kind();
+    int64_t elements = 1;
+    for (int64_t size : step.collective().operand().shape())
+      elements *= size;
+    gathers += kind == plan::ALL_GATHER;
+    scatters += kind == plan::REDUCE_SCATTER_SUM;
+    bool isReduction = kind == plan::ALL_REDUCE_SUM || kind == plan::ALL_REDUCE_MAX;
+    reductions += isReduction && elements >= 1024;
+    small += isReduction && elements < 1024;
+  }
+  return llvm::formatv("{0}: {1} reduce_scatter, {2} all_gather, {3} all_reduce, {4} all_reduce below 1024 elements\n",
+                       model, scatters, gathers, reductions, small)
+      .str();
+}
+
+TEST(SequenceParallel, CollectivesOfTheDecoders) {
+  std::string text;
+  for (const char *model :
+       {"tests/fixtures/llama", "tests/fixtures/gpt2", "models/bloom", "models/falcon", "models/gemma", "models/gemma2",
+        "models/gpt_bigcode", "models/gpt_neox", "models/llama", "models/mistral", "models/mixtral", "models/olmo2",
+        "models/opt", "models/phi", "models/phi3", "models/qwen2", "models/qwen3", "models/t5"})
+    text += sequenceCounts(model);
+  expectGolden("sequence_parallel.txt", text);
+}
 
 struct Counts {
   int forward = 0, backward = 0, loss = 0;

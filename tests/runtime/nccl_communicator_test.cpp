@@ -1,5 +1,7 @@
 /// \file Ranks that each own a GPU, which is emulated: every collective by value, captured too, and how failures end.
 #include "runtime/base/error.h"
+#include "runtime/comm/launch/meet.h"
+#include "runtime/comm/launch/socket.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/device/cuda/device.h"
 
@@ -46,6 +48,23 @@ private:
   }
   EventId event_;
 };
+
+/// The same with one communicator a process: threads stand for processes, which share nothing but a store.
+template <typename Body> void onProcesses(int size, int gpus, Body body) {
+  emulation::setMachine({.devices = gpus, .deadlockSeconds = 20});
+  const uint16_t port = portOf(llvm::cantFail(listenOn(0)));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank)
+    threads.emplace_back([&, rank] {
+      MeetingPoint point{"127.0.0.1", port, false, "run/"};
+      Meeting meeting = llvm::cantFail(meet({Launcher::Torchrun, rank, size}, point, "", {10s, 10s}));
+      auto comm = makeNcclCommunicator(rank, size, rank, size, std::move(meeting.exchange));
+      body(rank, std::move(comm));
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  emulation::setMachine({});
+}
 
 /// body(communicator, gpu) on a thread for each rank; the GPU outlives the communicator's groups.
 template <typename Body> void onRanks(int size, Body body) {
@@ -157,6 +176,64 @@ TEST(NcclCommunicator, EveryCollectiveOnTheWorld) {
           EXPECT_TRUE(comm.barrier());
         EXPECT_EQ(comm.failure(), "");
       });
+}
+
+TEST(NcclCommunicator, EveryCollectiveBetweenProcesses) {
+  for (int size : {1, 2, 4})
+    onProcesses(size, size, [&](int rank, llvm::Expected<std::unique_ptr<Communicator>> made) {
+      ASSERT_TRUE(bool(made)) << describe(made.takeError());
+      Communicator &comm = **made;
+      Gpu gpu(rank);
+      std::vector<int> ranks(static_cast<size_t>(size));
+      std::iota(ranks.begin(), ranks.end(), 0);
+      EXPECT_EQ(comm.rank(), rank);
+      EXPECT_EQ(comm.rankOnHost(), rank);
+      checkGroup(comm, gpu, ranks, 5);
+      if (size == 4) checkGroup(comm, gpu, {rank / 2 * 2, rank / 2 * 2 + 1}, 33);
+      for (int round = 0; round < 3; ++round)
+        EXPECT_TRUE(comm.barrier());
+      EXPECT_EQ(comm.failure(), "");
+    });
+}
+
+TEST(NcclCommunicator, AFailedProcessEndsTheOthersInTime) {
+  const auto start = std::chrono::steady_clock::now();
+  onProcesses(3, 3, [&](int rank, llvm::Expected<std::unique_ptr<Communicator>> made) {
+    Communicator &comm = **made;
+    Gpu gpu(rank);
+    auto group = llvm::cantFail(comm.group({0, 1, 2}, *gpu.device));
+    float *data = gpu.put(std::vector<float>{1});
+    gpu.fork();
+    ASSERT_TRUE(comm.barrier());
+    if (rank == 0) { // which serves the store
+      comm.abort();
+      EXPECT_FALSE(comm.isSaidElsewhere());
+      return;
+    }
+    if (rank == 1) {
+      EXPECT_FALSE(comm.barrier());
+    } else {
+      (void)group->allReduce(data, data, 1, DType::F32, Reduce::Sum);
+      llvm::cantFail(gpu.device->synchronise());
+    }
+    EXPECT_TRUE(comm.hasFailed());
+    EXPECT_TRUE(comm.isSaidElsewhere());
+    EXPECT_EQ(comm.failure(), "rank 0 has failed");
+  });
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+}
+
+TEST(NcclCommunicator, ProcessesNeedAGpuEach) {
+  onProcesses(2, 0, [](int, llvm::Expected<std::unique_ptr<Communicator>> made) {
+    ASSERT_FALSE(bool(made));
+    EXPECT_NE(describe(made.takeError()).find("2 ranks need a GPU each, and 0 are seen"), std::string::npos);
+  });
+  onProcesses(2, 1, [](int rank, llvm::Expected<std::unique_ptr<Communicator>> made) { // each sees the same one
+    Gpu gpu(0);
+    auto group = (*made)->group({0, 1}, *gpu.device);
+    ASSERT_FALSE(bool(group)) << rank;
+    EXPECT_NE(describe(group.takeError()).find("two ranks are on one GPU"), std::string::npos);
+  });
 }
 
 TEST(NcclCommunicator, SubgroupsAndDifferentNumbersOfThem) {

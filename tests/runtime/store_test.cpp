@@ -85,6 +85,26 @@ TEST(Store, BrokenAnswers) {
   EXPECT_NE(complaintAbout(isThere + sized(uint64_t(1) << 60)).find("1152921504606846976 bytes"), std::string::npos);
 }
 
+TEST(Store, WhoLeavesWithoutAWordHasFailed) {
+  auto server = llvm::cantFail(serveStore(0, 1s, "run/"));
+  auto watcher = join(server->port()), other = join(server->port(), "other/"), silent = join(server->port());
+  llvm::cantFail(other->set("k", "v"));
+  other.reset();  // of another run
+  silent.reset(); // no rank: it has set nothing but that it leaves
+  {
+    auto rank = join(server->port());
+    llvm::cantFail(rank->set("line", "v")); // and leaves in order
+  }
+  std::this_thread::sleep_for(100ms);
+  EXPECT_FALSE(llvm::cantFail(watcher->look(kFailedKey)));
+  {
+    Socket killed = llvm::cantFail(connectTo("127.0.0.1", server->port(), 2s));
+    EXPECT_TRUE(killed.send(std::string("\1\5\0\0\0\0\0\0\0run/k\0\0\0\0\0\0\0\0", 22), 1s));
+    EXPECT_EQ(llvm::cantFail(watcher->get("k", 5s)), "");
+  }
+  EXPECT_EQ(llvm::cantFail(watcher->get(kFailedKey, 5s)), kNoWord);
+}
+
 TEST(Store, AServerOutlivesBrokenClients) {
   auto server = llvm::cantFail(serveStore(0, 1s));
   for (const std::string &bytes : {std::string("\x01\xff\xff\xff\xff\xff\xff\xff\xff", 9), std::string("\x63", 1),

@@ -11,6 +11,11 @@
 
 namespace autotp {
 
+/// Set to what has failed, by who sees it first; and by each rank when it leaves.
+constexpr llvm::StringLiteral kFailedKey = "failed", kLeftKey = "left";
+/// A value of kFailedKey that nobody has printed yet, as who sets another one does.
+constexpr llvm::StringLiteral kNoWord = "a rank's process has ended without a word";
+
 /// May be called by several threads at once.
 class IdExchange {
 public:

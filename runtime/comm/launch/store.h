@@ -19,12 +19,14 @@ constexpr uint64_t kLargestStoreString = 1 << 20; ///< of a key or a value: aske
 llvm::Expected<std::unique_ptr<IdExchange>> connectToStore(const std::string &host, uint16_t port, std::string prefix,
                                                            std::chrono::milliseconds limit);
 
-/// Serves until it is destroyed; it then waits for its clients to leave first, `linger` at most.
+/// Serves until it is destroyed; it then waits for its clients to leave first, `linger` at most. Where a client goes
+/// that has set a key of this prefix, but not kLeftKey, kFailedKey is set to kNoWord; without a prefix nothing is.
 class StoreServer {
 public:
   virtual ~StoreServer() = default;
   virtual uint16_t port() const = 0;
 };
-llvm::Expected<std::unique_ptr<StoreServer>> serveStore(uint16_t port, std::chrono::milliseconds linger);
+llvm::Expected<std::unique_ptr<StoreServer>> serveStore(uint16_t port, std::chrono::milliseconds linger,
+                                                        std::string prefix = "");
 
 } // namespace autotp

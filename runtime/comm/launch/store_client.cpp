@@ -23,6 +23,10 @@ public:
   StoreClient(Socket socket, std::string where, std::string prefix)
       : socket_(std::move(socket)), where_(std::move(where)), prefix_(std::move(prefix)) {}
 
+  ~StoreClient() override {
+    if (socket_.descriptor() >= 0) llvm::consumeError(set(kLeftKey, "")); // where it is gone, nobody waits for it
+  }
+
   llvm::Error open() {
     std::string hello;
     append(hello, uint8_t(0));

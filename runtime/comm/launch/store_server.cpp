@@ -40,12 +40,13 @@ struct Reader {
 struct Client {
   Socket socket;
   std::string pending;
+  bool isRank = false, hasLeft = false;
 };
 
 class Server : public StoreServer {
 public:
-  Server(Socket listening, std::chrono::milliseconds linger)
-      : listening_(std::move(listening)), linger_(linger), thread_([this] { run(); }) {}
+  Server(Socket listening, std::chrono::milliseconds linger, std::string prefix)
+      : listening_(std::move(listening)), linger_(linger), prefix_(std::move(prefix)), thread_([this] { run(); }) {}
   ~Server() override {
     stops_ = true;
     thread_.join();
@@ -63,11 +64,17 @@ private:
         asked.push_back({client.socket.descriptor(), POLLIN, 0});
       if (::poll(asked.data(), asked.size(), 50) <= 0) continue;
       for (size_t i = clients_.size(); i-- > 0;) // from the end, since one may go
-        if (asked[i + 1].revents && !serve(clients_[i])) clients_.erase(clients_.begin() + long(i));
+        if (asked[i + 1].revents && !serve(clients_[i])) forget(i);
       if (!asked[0].revents) continue;
       int descriptor = ::accept4(listening_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (descriptor >= 0) clients_.push_back({Socket(descriptor), {}});
     }
+  }
+
+  void forget(size_t client) {
+    if (clients_[client].isRank && !clients_[client].hasLeft)
+      values_.insert({prefix_ + kFailedKey.str(), kNoWord.str()}); // unless another failure stands there
+    clients_.erase(clients_.begin() + long(client));
   }
 
   /// False where the client is gone, or asks what no client of ours does.
@@ -78,14 +85,15 @@ private:
     client.pending.append(bytes, size_t(got));
     while (!client.pending.empty()) {
       Reader reader{client.pending};
-      if (!answer(client.socket, reader) || !reader.isSane) return false;
+      if (!answer(client, reader) || !reader.isSane) return false;
       if (!reader.isWhole) return true;
       client.pending.erase(0, client.pending.size() - reader.rest.size());
     }
     return true;
   }
 
-  bool answer(Socket &socket, Reader &reader) {
+  bool answer(Client &client, Reader &reader) {
+    Socket &socket = client.socket;
     switch (reader.number<uint8_t>()) {
     case 0: {
       uint32_t magic = reader.number<uint32_t>();
@@ -93,7 +101,10 @@ private:
     }
     case 1: {
       llvm::StringRef key = reader.text(), value = reader.text();
-      if (reader.isWhole) values_[key.str()] = value.str();
+      if (!reader.isWhole) return true;
+      values_[key.str()] = value.str();
+      client.isRank = client.isRank || (!prefix_.empty() && key.startswith(prefix_));
+      client.hasLeft = client.hasLeft || (client.isRank && key.drop_front(prefix_.size()) == kLeftKey);
       return true;
     }
     case 3: {
@@ -115,6 +126,7 @@ private:
 
   Socket listening_;
   const std::chrono::milliseconds linger_;
+  const std::string prefix_; ///< of keys of the ranks that are watched; empty: none is
   std::atomic<bool> stops_{false};
   std::vector<Client> clients_; // the thread's, as the values are
   std::map<std::string, std::string> values_;
@@ -123,10 +135,11 @@ private:
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<StoreServer>> serveStore(uint16_t port, std::chrono::milliseconds linger) {
+llvm::Expected<std::unique_ptr<StoreServer>> serveStore(uint16_t port, std::chrono::milliseconds linger,
+                                                        std::string prefix) {
   auto listening = listenOn(port);
   if (!listening) return listening.takeError();
-  return std::make_unique<Server>(std::move(*listening), linger);
+  return std::make_unique<Server>(std::move(*listening), linger, std::move(prefix));
 }
 
 } // namespace autotp

@@ -9,7 +9,6 @@ namespace autotp::nccl {
 using namespace std::chrono_literals;
 namespace {
 
-constexpr llvm::StringLiteral kFailedKey = "failed";
 constexpr auto kPollPeriod = 100ms;
 
 } // namespace
@@ -74,8 +73,14 @@ void FailureWatch::fail(std::string what) {
   failLocked(std::move(what));
 }
 
-void FailureWatch::failLocked(std::string what) {
+bool FailureWatch::isOfAnotherProcess() const {
+  std::lock_guard lock(mutex_);
+  return isOthers_;
+}
+
+void FailureWatch::failLocked(std::string what, bool isOthers) {
   if (failed_) return;
+  isOthers_ = isOthers;
   failure_ = std::move(what);
   failed_.store(true, std::memory_order_release);
   wake_.notify_all();
@@ -127,10 +132,10 @@ void FailureWatch::askComms() {
 
 void FailureWatch::askExchange() {
   auto failure = exchange_->look(kFailedKey);
-  if (!failure)
-    fail("the ranks' store does not answer any more: " + llvm::toString(failure.takeError()));
-  else if (*failure)
-    fail(**failure);
+  if (!failure) return fail("the ranks' store does not answer any more: " + llvm::toString(failure.takeError()));
+  if (!*failure) return;
+  std::lock_guard lock(mutex_);
+  failLocked(**failure, /*isOthers=*/**failure != kNoWord);
 }
 
 void FailureWatch::abortAll() {

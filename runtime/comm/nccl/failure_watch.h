@@ -54,6 +54,8 @@ public:
   /// One line: what failed first; empty where nothing did.
   std::string failure() const;
   void fail(std::string what);
+  /// Whether what failed first did so in another process, which says it.
+  bool isOfAnotherProcess() const;
 
   void add(std::shared_ptr<Comm> comm);
   void remove(const std::shared_ptr<Comm> &comm);
@@ -63,13 +65,13 @@ private:
   void askComms();    // under the mutex
   void askExchange(); // not under it: it may take its time
   void abortAll();    // under the mutex
-  void failLocked(std::string what);
+  void failLocked(std::string what, bool isOthers = false);
 
   std::shared_ptr<IdExchange> exchange_;
   std::atomic<bool> failed_{false};
   mutable std::mutex mutex_; // of what follows
   std::condition_variable wake_;
-  bool stops_ = false, isTold_ = false;
+  bool stops_ = false, isTold_ = false, isOthers_ = false;
   std::string failure_;
   std::vector<std::shared_ptr<Comm>> comms_;
   std::vector<std::thread> aborts_;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/comm/nccl/nccl_group.h"
+#include "runtime/device/cuda/device.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,14 +15,6 @@ using namespace nccl;
 using namespace std::chrono_literals;
 
 constexpr auto kMeetingLimit = 300s; ///< for the ranks of a group: some may still read their weights
-
-/// The GPUs that this process sees, 0 where there is no driver.
-int gpuCount() {
-  int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess) count = 0;
-  (void)cudaGetLastError();
-  return count;
-}
 
 llvm::Error tooFewGpus(int gpus, int ranks) {
   return problem("--comm nccl", llvm::formatv("{0} ranks need a GPU each, and {1} are seen", ranks, gpus).str(),
@@ -44,6 +37,7 @@ public:
   void abort() override { watch_->fail(llvm::formatv("rank {0} has failed", rank_).str()); }
   bool hasFailed() const override { return watch_->hasFailed(); }
   std::string failure() const override { return watch_->failure(); }
+  bool isSaidElsewhere() const override { return watch_->isOfAnotherProcess(); }
 
 private:
   /// The group's id: made by its first member, the same for all.
@@ -152,8 +146,10 @@ bool NcclCommunicator::barrier() {
 
 } // namespace
 
+llvm::Error checkNccl() { return llvm::Error::success(); }
+
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators(int size) {
-  if (int gpus = gpuCount(); gpus < size) return tooFewGpus(gpus, size);
+  if (int gpus = countGpus(); gpus < size) return tooFewGpus(gpus, size);
   std::shared_ptr<IdExchange> exchange = makeLocalExchange();
   auto watch = std::make_shared<FailureWatch>(exchange);
   std::vector<std::unique_ptr<Communicator>> all;
@@ -165,7 +161,7 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators
 llvm::Expected<std::unique_ptr<Communicator>> makeNcclCommunicator(int rank, int size, int rankOnHost, int ranksOnHost,
                                                                    std::unique_ptr<IdExchange> exchange) {
   // A launcher may show each rank its own GPU only. Where several then see the same one, NCCL refuses their group.
-  if (int gpus = gpuCount(); gpus == 0 || (gpus > 1 && rankOnHost >= gpus)) return tooFewGpus(gpus, ranksOnHost);
+  if (int gpus = countGpus(); gpus == 0 || (gpus > 1 && rankOnHost >= gpus)) return tooFewGpus(gpus, ranksOnHost);
   std::shared_ptr<IdExchange> shared = std::move(exchange);
   auto watch = std::make_shared<FailureWatch>(shared);
   return std::make_unique<NcclCommunicator>(shared, watch, rank, size, rankOnHost, ranksOnHost);

@@ -11,10 +11,14 @@ namespace autotp {
 // thread's current one.
 //
 // When a rank fails, every rank's collectives and barriers give false within 5 s, and what their GPUs wait in is ended:
-// a replayed graph says nothing of that, so hasFailed() is asked before the results of a step are used.
+// a replayed graph says nothing of that, so hasFailed() is asked before a replay, and before the results of a step are
+// used.
 //
 // To be destroyed in this order: graphs that hold a group's operations, groups, devices, the communicator. NCCL waits
 // for such graphs when a group is destroyed.
+
+/// Errors: a build without NCCL.
+llvm::Error checkNccl();
 
 /// Ranks as threads of this process, rank r with GPU r. Errors: a build without NCCL, fewer GPUs than ranks.
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators(int size);

@@ -267,6 +267,13 @@ int countGpus() {
   return 0;
 }
 
+std::string gpuAddress(int ordinal) {
+  std::array<char, 32> address{};
+  if (cudaDeviceGetPCIBusId(address.data(), int(address.size()), ordinal) == cudaSuccess) return address.data();
+  (void)cudaGetLastError();
+  return "";
+}
+
 llvm::Error checkGpu(const CudaOptions &options, uint64_t bytes) {
   CudaDevice device(options);
   if (llvm::Error error = device.open()) return error;

@@ -19,6 +19,9 @@ llvm::Error checkGpu(const CudaOptions &options, uint64_t bytes);
 /// How many GPUs this process sees; 0 without a driver, and in a build without a cuda device.
 int countGpus();
 
+/// Where a GPU sits in its host, the same for every process ("0000:3b:00.0"); empty where there is no such GPU.
+std::string gpuAddress(int ordinal);
+
 /// Why the cuda device lacks a kernel; empty where it has it.
 llvm::StringRef whyMissingOnCuda(KernelId kernel);
 

@@ -12,6 +12,8 @@ llvm::Error checkGpu(const CudaOptions &options, uint64_t) { return makeCudaDevi
 
 int countGpus() { return 0; }
 
+std::string gpuAddress(int) { return ""; }
+
 llvm::StringRef whyMissingOnCuda(KernelId) { return "this build has no cuda device"; }
 
 } // namespace autotp

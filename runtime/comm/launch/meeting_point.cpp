@@ -1,0 +1,76 @@
+#include "runtime/comm/launch/meeting_point.h"
+
+#include "runtime/base/error.h"
+#include "runtime/comm/launch/node_list.h"
+
+namespace autotp {
+namespace {
+
+using Variable = llvm::function_ref<const char *(const char *)>;
+
+constexpr uint64_t kFirstPort = 20000, kPorts = 10000; ///< below those that systems hand out by themselves
+
+llvm::StringRef textOf(Variable variable, const char *name) {
+  const char *value = variable(name);
+  return value ? value : "";
+}
+
+llvm::Expected<uint64_t> numberOf(Variable variable, const char *name, uint64_t most) {
+  uint64_t number = 0;
+  llvm::StringRef text = textOf(variable, name);
+  if (text.getAsInteger(10, number) || number > most)
+    return problem("environment", llvm::formatv("{0}={1} is no number up to {2}", name, escaped(text), most).str(),
+                   "set MASTER_ADDR and MASTER_PORT to rank 0's host and to a free port there, on all ranks");
+  return number;
+}
+
+/// A launcher restarts its ranks under the same numbers, and its store, or a rank that is slow to end, may still be
+/// there.
+std::string prefixOf(const Launch &launch, Variable variable) {
+  std::string run;
+  if (launch.launcher == Launcher::Torchrun)
+    for (const char *name : {"TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"})
+      run += textOf(variable, name).str() + "/";
+  if (launch.launcher == Launcher::Slurm)
+    for (const char *name : {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"})
+      run += textOf(variable, name).str() + "/";
+  return "autotp/" + run;
+}
+
+llvm::Expected<MeetingPoint> slurmsPoint(MeetingPoint point, Variable variable) {
+  llvm::StringRef list = textOf(variable, "SLURM_STEP_NODELIST");
+  if (list.empty()) list = textOf(variable, "SLURM_JOB_NODELIST");
+  auto nodes = readNodeList(list);
+  if (!nodes) return nodes.takeError();
+  point.host = nodes->front();
+  if (point.port) return point; // MASTER_PORT's
+  auto job = numberOf(variable, "SLURM_JOB_ID", UINT32_MAX), step = numberOf(variable, "SLURM_STEP_ID", UINT32_MAX);
+  if (llvm::Error error = llvm::joinErrors(job.takeError(), step.takeError())) return error;
+  point.port = uint16_t(kFirstPort + (*job * 31 + *step) % kPorts); // steps of a job that run at once: apart
+  return point;
+}
+
+} // namespace
+
+llvm::Expected<MeetingPoint> findMeetingPoint(const Launch &launch, Variable variable) {
+  MeetingPoint point;
+  point.prefix = prefixOf(launch, variable);
+  if (variable("MASTER_PORT")) {
+    auto port = numberOf(variable, "MASTER_PORT", UINT16_MAX);
+    if (!port) return port.takeError();
+    point.port = uint16_t(*port);
+  }
+  if (llvm::StringRef host = textOf(variable, "MASTER_ADDR"); !host.empty() && point.port) {
+    point.host = host.str();
+    point.isLaunchers = launch.launcher == Launcher::Torchrun &&
+                        textOf(variable, "TORCHELASTIC_USE_AGENT_STORE").equals_insensitive("true");
+    return point;
+  }
+  if (launch.launcher == Launcher::Torchrun)
+    return problem("environment of torchrun", "MASTER_ADDR and MASTER_PORT are not both set",
+                   "start all ranks with torchrun, which sets them");
+  return launch.launcher == Launcher::Slurm ? slurmsPoint(std::move(point), variable)
+                                            : llvm::Expected<MeetingPoint>(std::move(point));
+}
+
+} // namespace autotp
