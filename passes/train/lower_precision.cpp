@@ -44,11 +44,10 @@ public:
       if (Value &value = g_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
         value.contents = converted(*value.contents, value.type.dtype);
     for (NodeId id : g_.order()) {
-      const Node &node = g_.node(id);
-      if (!node.backward) continue;
+      if (!g_.node(id).backward) continue;
       widenAgain(id);
-      if (opOf(node).precision != Precision::Full || !hasSmallOperand(node)) continue;
-      const llvm::SmallVector<ValueId, 2> results = node.results;
+      if (opOf(g_.node(id)).precision != Precision::Full || !hasSmallOperand(g_.node(id))) continue;
+      const llvm::SmallVector<ValueId, 2> results = g_.node(id).results;
       llvm::SmallVector<DType, 2> before;
       for (ValueId result : results)
         before.push_back(g_.type(result).dtype);

@@ -103,6 +103,22 @@ TEST(Precision, EveryStageAndAccumulation) {
     }
 }
 
+/// No operator of any fixture lacks a kernel, fused or not.
+TEST(Precision, EveryFixture) {
+  for (const char *fixture :
+       {"mlp", "gpt2", "nanogpt", "bert-mlm", "qwen3", "llama-ts", "llama-tied-logits", "llama-op23", "llama-hf23"})
+    for (DType dtype : {DType::BF16, DType::F16})
+      for (bool recognise : {true, false}) {
+        Expected expected = readExpected(fixture);
+        const RunAs runAs{.recognise = recognise, .dtype = dtype, .lossScale = {1024, 2000}};
+        llvm::Expected<Trained> run = train(fixture, expected, {2, 2, 2, 1}, runAs);
+        ASSERT_TRUE(bool(run)) << fixture << ": " << describe(run.takeError());
+        ASSERT_EQ(run->losses.size(), expected.losses.size());
+        for (size_t i = 0; i < expected.losses.size(); ++i)
+          EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 5e-3) << fixture << " " << nameOf(dtype).str();
+      }
+}
+
 TEST(Precision, RepeatedRunsAreBitIdentical) {
   for (DType dtype : {DType::BF16, DType::F16}) {
     const Trained first = trained(dtype, {2, 2, 2, 1}, 5, ""), second = trained(dtype, {2, 2, 2, 1}, 5, "");

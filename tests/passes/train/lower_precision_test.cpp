@@ -41,9 +41,9 @@ void expectSound(const Graph &graph) {
 constexpr const char *kModel = R"(graph {
   input %ids : i64[6]
   input %labels : i64[6]
-  param %table : f32[9,4]
-  param %scale : f32[4]
-  param %head : f32[4,9]
+  parameter %table : f32[9,4]
+  parameter %scale : f32[4]
+  parameter %head : f32[4,9]
   %x = gather(%table, %ids) : f32[6,4]
   %t = tanh(%x) : f32[6,4]
   %n, %r = rms_norm(%t, %scale) {epsilon=1e-06} : f32[6,4], f32[6]
