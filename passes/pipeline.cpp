@@ -24,6 +24,8 @@
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 
+#include <chrono>
+
 namespace autotp {
 namespace {
 
@@ -99,10 +101,9 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<Differentiated> done = differentiate(g, s.compiled.dtype == DType::F16);
-       if (!done) return done.takeError();
-       s.compiled.objective = done->objective;
-       s.compiled.untrained = std::move(done->untrained);
+       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
+       if (!objective) return objective.takeError();
+       s.compiled.objective = *objective;
        return llvm::Error::success();
      }},
     {"lower-gradients",
@@ -214,13 +215,35 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
 
 } // namespace
 
-std::vector<std::string> passNames() {
+std::vector<std::string> graphPasses() {
   std::vector<std::string> names;
   for (const PassEntry &pass : kPipeline)
     names.push_back(pass.name);
+  return names;
+}
+
+std::vector<std::string> passNames() {
+  std::vector<std::string> names = graphPasses();
   for (llvm::StringRef name : kShardingPasses)
     names.push_back(name.str());
   return names;
+}
+
+CertifyOptions certifyOptions(const StepOptions &step) {
+  const OptimizerOptions &o = step.optimizer;
+  return {step.tp, step.dp, step.gradAccum, o.beta1, o.beta2, o.epsilon, o.weightDecay, o.clipGradNorm, o.decaysAll};
+}
+
+static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
+  std::vector<const plan::Program *> byTp;
+  for (const plan::Program &program : compiled.emitted)
+    byTp.push_back(&program);
+  const auto begin = std::chrono::steady_clock::now();
+  llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step));
+  compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!certificate) return certificate.takeError();
+  compiled.certificate = *certificate;
+  return llvm::Error::success();
 }
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
@@ -235,6 +258,9 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;
+  // A plan in small floats has casts, master weights and a loss scale that the proof does not follow.
+  if (options.verify && !compiled.emitted.empty() && compiled.dtype == DType::F32)
+    if (llvm::Error error = certifyAll(compiled, options)) return error;
   return compiled;
 }
 

@@ -1,6 +1,7 @@
 /// \file The compiler, from a model file to the programs of every tp coordinate. pipeline.cpp holds the list of passes.
 #pragma once
 
+#include "compiler/certify/certify.h"
 #include "compiler/onnx/import.h"
 #include "passes/emit/emit_program.h"
 #include "passes/import/bind_loss.h"
@@ -21,6 +22,7 @@ struct CompileOptions {
   llvm::StringMap<std::string> inputRoles;
   LossOptions loss;
   bool retie = true, recognise = true;
+  bool verify = true; ///< prove the plan against the graph (compiler/certify)
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
   bool sequenceParallel = false;
@@ -43,15 +45,22 @@ struct CompiledModel {
   Objective objective{LossKind::Mean};
   DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
-  std::vector<std::string> retied, equalWeights, untrained; ///< for the summary
+  std::vector<std::string> retied, equalWeights;
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes
+  std::optional<Certificate> certificate;
+  double certifySeconds = 0;
 };
+
+/// What a plan of these options is proven to do.
+CertifyOptions certifyOptions(const StepOptions &step);
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 
 /// The names of all passes on the global graph, in order: what --print-after and --stop-after take.
 std::vector<std::string> passNames();
+/// Those of them that make the global graph, before anything is sharded.
+std::vector<std::string> graphPasses();
 
 } // namespace autotp

@@ -87,6 +87,8 @@ static cl::opt<bool>
 static cl::opt<std::string>
     weights("weights", cl::desc("copy (default) the model's weights into the plan, or none[:seed]: random ones"),
             cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
+static cl::opt<bool> noVerify("no-verify", cl::desc("do not prove the plan against the model's graph"),
+                              cl::cat(category));
 static cl::opt<std::string>
     dsConfig("ds-config",
              cl::desc("take the options that DeepSpeed's configuration gives; a flag given as well overrules it"),
@@ -171,6 +173,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.loss = {lossOutput, madeLoss, logits};
   o.retie = !noRetie && weights == "copy";
   o.recognise = !noRecognise;
+  o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   if (Error error = readSteps(o)) return error;
   o.sequenceParallel = sequenceParallel;
@@ -189,6 +192,12 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
   autotp::printSummary(*compiled, options, outs());
+  if (options.verify && compiled->dtype != autotp::DType::F32)
+    outs() << "certificate none: a plan in " << autotp::nameOf(compiled->dtype)
+           << " is not proven, only checked at load\n";
+  if (compiled->certificate)
+    outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled->certificate->steps,
+                      compiled->certificate->programs, compiled->certifySeconds);
   if (Error error =
           autotp::writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, output))
     return error;

@@ -1,4 +1,5 @@
 // autotp-plan: looks into plans.
+#include "passes/plan_source.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/dtype.h"
@@ -15,11 +16,13 @@ using namespace llvm;
 using namespace autotp;
 
 static cl::OptionCategory category("autotp-plan options");
-static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff"), cl::Required, cl::cat(category));
+static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff|verify"), cl::Required, cl::cat(category));
 static cl::opt<std::string> first(cl::Positional, cl::desc("PLAN"), cl::Required, cl::cat(category));
 static cl::opt<std::string> second(cl::Positional, cl::desc("[OTHER]"), cl::cat(category));
 static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0),
                               cl::cat(category));
+static cl::opt<std::string> model("model", cl::desc("verify: where the model is now (default: where it was compiled)"),
+                                  cl::value_desc("MODEL.onnx"), cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat(category));
 
 /// Addresses shift with every change, so a diff leaves them out.
@@ -160,9 +163,17 @@ static bool printDiff(const std::vector<std::string> &a, const std::vector<std::
   return differs;
 }
 
+static Error verify(const LoadedPlan &plan) {
+  Expected<Certificate> certificate = certifyPlan(plan.manifest, plan.programs, model);
+  if (!certificate) return certificate.takeError();
+  outs() << formatv("certificate {0} steps of {1} programs proven\n", certificate->steps, certificate->programs);
+  return Error::success();
+}
+
 static Error run() {
   Expected<LoadedPlan> plan = load(first);
   if (!plan) return plan.takeError();
+  if (verb == "verify") return verify(*plan);
   if (shownRank < 0 || size_t(shownRank) >= plan->manifest.ranks.size())
     return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
   if (verb == "memory") {
@@ -188,10 +199,12 @@ static Error run() {
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
           argc, argv, category,
-          "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans.\n"))
+          "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans, verify\n"
+          "proves a plan against the model that it was compiled from.\n"))
     return 2;
-  if ((verb != "show" && verb != "memory" && verb != "diff") || (verb == "diff") == second.empty()) {
-    errs() << "error: write autotp-plan show|memory PLAN, or autotp-plan diff PLAN OTHER\n";
+  const bool isKnown = verb == "show" || verb == "memory" || verb == "diff" || verb == "verify";
+  if (!isKnown || (verb == "diff") == second.empty()) {
+    errs() << "error: write autotp-plan show|memory|verify PLAN, or autotp-plan diff PLAN OTHER\n";
     return 2;
   }
   return autotp::exitCode(run());

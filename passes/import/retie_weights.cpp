@@ -12,14 +12,17 @@ bool isUsedBy(const Graph &graph, ValueId value, llvm::StringRef op) {
   return llvm::any_of(graph.value(value).uses, [&](Use use) { return graph.node(use.node).is(op); });
 }
 
-Tensor transposed(const Tensor &tensor) {
-  int64_t rows = tensor.type.shape[0], columns = tensor.type.shape[1];
-  size_t size = sizeOf(tensor.type.dtype);
-  std::vector<uint8_t> bytes(tensor.bytes.size());
+/// Element by element, so that different ones differ at once and no copy is made.
+bool isTransposeOf(const Tensor &a, const Tensor &b) {
+  int64_t rows = a.type.shape[0], columns = a.type.shape[1];
+  if (b.type.dtype != a.type.dtype || b.type.shape != Shape{columns, rows}) return false;
+  size_t size = sizeOf(a.type.dtype);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c)
-      std::memcpy(bytes.data() + (c * rows + r) * size, tensor.bytes.data() + (r * columns + c) * size, size);
-  return ownedTensor(Type{tensor.type.dtype, {columns, rows}}, std::move(bytes));
+      if (std::memcmp(b.bytes.data() + size_t(c * rows + r) * size, a.bytes.data() + size_t(r * columns + c) * size,
+                      size))
+        return false;
+  return true;
 }
 
 bool isConstantValued(const Tensor &tensor) {
@@ -40,7 +43,6 @@ std::vector<std::string> retieWeights(Graph &graph) {
   for (ParameterInfo &table : graph.parameters) {
     auto own = contents(table);
     if (!own || !isUsedBy(graph, table.value, "gather") || isConstantValued(*own)) continue;
-    Tensor turned = transposed(*own);
     for (size_t i = 0; i < graph.parameters.size(); ++i) {
       ParameterInfo &copy = graph.parameters[i];
       auto other = contents(copy);
@@ -48,12 +50,12 @@ std::vector<std::string> retieWeights(Graph &graph) {
           !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather"))
         continue;
       bool isSame = other->type == own->type && other->bytes == own->bytes,
-           isTurned = other->type == turned.type && other->bytes == turned.bytes;
+           isTurned = !isSame && isTransposeOf(*own, *other);
       if (!isSame && !isTurned) continue;
       Builder builder(graph, graph.first());
       builder.origin = "tied to " + graph.value(table.value).name;
-      graph.replaceAllUses(copy.value, isTurned && !isSame ? builder.transpose(table.value, {1, 0}) : table.value);
-      table.aliases.push_back({graph.value(copy.value).name, isTurned && !isSame});
+      graph.replaceAllUses(copy.value, isTurned ? builder.transpose(table.value, {1, 0}) : table.value);
+      table.aliases.push_back({graph.value(copy.value).name, isTurned});
       joined.push_back(graph.value(copy.value).name + " = " + graph.value(table.value).name +
                        (isSame ? "" : " (transposed)"));
       graph.setKind(copy.value, ValueKind::Constant);

@@ -1,5 +1,7 @@
 #include "passes/report/summary.h"
 
+#include "compiler/ops/op_def.h"
+#include "passes/plan_source.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -98,6 +100,46 @@ std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text)
   return (before + at->second + rest.drop_front(at->first().size())).str();
 }
 
+/// ", parts 2 1" where coordinates hold different numbers of an axis.
+std::string partsText(const CompiledModel &compiled, AxisId leaf) {
+  std::string text;
+  bool isEven = true;
+  llvm::ArrayRef<Interval> parts = compiled.chosen.assignment.intervals(leaf);
+  for (const Interval &part : parts) {
+    text += (text.empty() ? "" : " ") + std::to_string(part.end - part.begin);
+    isEven &= part.end - part.begin == parts[0].end - parts[0].begin;
+  }
+  return isEven ? "" : ", parts " + text;
+}
+
+/// Floating-point operations of one coordinate's micro-step.
+double workOf(const RankProgram &program) {
+  const Graph &g = program.microStep.graph;
+  double flops = 0;
+  for (NodeId id = g.first(); id != kNone; id = g.node(id).next) {
+    const OpDef &row = opOf(g.node(id));
+    if (!row.flops) continue;
+    llvm::SmallVector<Type, 7> operands, results;
+    for (ValueId v : g.node(id).operands)
+      operands.push_back(g.type(v));
+    for (ValueId v : g.node(id).results)
+      results.push_back(g.type(v));
+    flops += row.flops(OpCall{operands, g.node(id).attributes, results});
+  }
+  return flops;
+}
+
+/// The busiest coordinate's work against the mean: 1 is even.
+double imbalance(const CompiledModel &compiled) {
+  double most = 0, sum = 0;
+  for (const RankProgram &program : compiled.programs) {
+    double work = workOf(program);
+    most = std::max(most, work);
+    sum += work;
+  }
+  return sum > 0 ? most * double(compiled.programs.size()) / sum : 1;
+}
+
 std::string bytesText(uint64_t bytes) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -141,6 +183,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     memory.push_back(
         llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
+  m.source = sourceOf(options, compiled.sha256);
   const OptimizerOptions &o = options.step.optimizer;
   m.report = llvm::json::Object{{"model_sha256", compiled.sha256},
                                 {"optimizer", llvm::json::Object{{"name", "adamw"},
@@ -149,6 +192,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
                                                                  {"eps", o.epsilon},
                                                                  {"weight_decay", o.weightDecay},
                                                                  {"clip_grad_norm", o.clipGradNorm}}},
+                                {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
@@ -165,7 +209,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "tied        " << tie << "\n";
   for (const std::string &pair : compiled.equalWeights)
     os << "note        equal weights are trained apart: " << pair << "\n";
-  for (const std::string &name : compiled.untrained)
+  for (const std::string &name : compiled.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
@@ -182,7 +226,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (d.isChosen)
       os << "sharded     " << withModuleNames(compiled, d.name) << " (size " << d.size << ", " << d.parameters.size()
-         << " parameter" << (d.parameters.size() == 1 ? "" : "s") << ")\n";
+         << " parameter" << (d.parameters.size() == 1 ? "" : "s") << partsText(compiled, d.leaf) << ")\n";
   std::map<std::string, std::pair<int, std::string>> reasons;
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (!d.isChosen) {
@@ -194,6 +238,9 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     if (row.first > 1) os << " and " << row.first - 1 << " more";
     os << ": " << withModuleNames(compiled, reason) << "\n";
   }
+  constexpr double kEven = 1.01;
+  if (double busiest = imbalance(compiled); busiest > kEven)
+    os << "imbalance   the busiest tp coordinate works " << llvm::format("%.2f", busiest) << " times the mean\n";
   for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
   for (auto [c, program] : indexed(compiled.emitted)) {

@@ -158,10 +158,9 @@ private:
 
 } // namespace
 
-llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled) {
+llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
   Loss loss = findLoss(graph, graph.output("loss"));
-  Differentiated done{{loss.kind}, {}};
-  Objective &objective = done.objective;
+  Objective objective{loss.kind};
   if (isScaled) {
     objective.lossScale = graph.addState("loss_scale", graph.type(loss.sum));
     for (; loss.labels > 1; loss.labels = (loss.labels + 1) / 2)
@@ -179,7 +178,7 @@ llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled) {
       trained.push_back(std::move(parameter));
       continue;
     }
-    done.untrained.push_back(value.name);
+    objective.untrained.push_back(value.name);
     if (!value.contents)
       return problem("parameter '" + escaped(value.name) + "'",
                      "the loss does not depend on it, and its file holds no contents for it",
@@ -189,7 +188,7 @@ llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled) {
   if (trained.empty()) return problem("model", "the loss depends on no parameter");
   graph.parameters = std::move(trained);
   graph.removeDead();
-  return done;
+  return objective;
 }
 
 } // namespace autotp

@@ -20,14 +20,10 @@ struct Objective {
   LossKind kind;
   ValueId lossScale = kNone; ///< a state: what the gradients are multiplied by, times `scaleShare`
   double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
-};
-
-struct Differentiated {
-  Objective objective;
-  std::vector<std::string> untrained; ///< initializers that became constants
+  std::vector<std::string> untrained = {}; ///< initializers that became constants
 };
 
 /// `isScaled`: gradients are of the loss times a state, for f16.
-llvm::Expected<Differentiated> differentiate(Graph &graph, bool isScaled = false);
+llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);
 
 } // namespace autotp

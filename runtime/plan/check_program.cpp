@@ -10,6 +10,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <set>
+
 namespace autotp {
 
 int64_t elementsOf(const plan::TensorRef &tensor) {
@@ -80,10 +82,18 @@ private:
     return problem("master weights", "they do not fit their bucket", "compile the plan again");
   }
 
+  /// All dp ranks of a coordinate run this program, so each of them is a member where one is.
   llvm::Error checkGroup(const plan::Group &group) {
-    int64_t size = group.axis() == plan::TP ? tp_ : group.axis() == plan::DP ? dp_ : tp_ * dp_;
-    for (uint32_t coordinate : group.coordinates())
+    const int64_t size = group.axis() == plan::TP ? tp_ : group.axis() == plan::DP ? dp_ : tp_ * dp_;
+    std::set<uint32_t> members;
+    for (uint32_t coordinate : group.coordinates()) {
       if (coordinate >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
+      if (!members.insert(coordinate).second) return problem("group", "it names a rank twice", "compile the plan again");
+    }
+    for (uint32_t coordinate : group.coordinates())
+      for (int64_t d = 0; d < dp_ && group.axis() != plan::TP; ++d)
+        if (!members.count(uint32_t(group.axis() == plan::DP ? d : d * tp_ + coordinate % tp_)))
+          return problem("group", "it leaves out a dp rank that runs the same program", "compile the plan again");
     return llvm::Error::success();
   }
 

@@ -122,6 +122,7 @@ std::string manifestText(const Manifest &m) {
           json.attribute("dp", rank.dp);
         });
     });
+    json.attribute("source", llvm::json::Object(m.source));
     json.attribute("report", llvm::json::Object(m.report));
   });
   os << "\n";
@@ -141,6 +142,7 @@ llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
   Manifest manifest;
   llvm::json::Path::Root root("manifest");
   if (!fromJSON(*json, manifest, root)) return problem(path, llvm::toString(root.getError()), "compile the plan again");
+  if (const llvm::json::Object *source = object->getObject("source")) manifest.source = llvm::json::Object(*source);
   if (const llvm::json::Object *report = object->getObject("report")) manifest.report = llvm::json::Object(*report);
   if (llvm::Error error = checkConsistent(manifest)) return error;
   return manifest;

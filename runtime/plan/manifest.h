@@ -32,6 +32,7 @@ struct Manifest {
   std::vector<Input> inputs;
   std::vector<File> programs, weights; ///< weights by tp coordinate
   std::vector<Rank> ranks;
+  llvm::json::Object source; ///< the model and the options that decide its graph: what verifying the plan begins with
   llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory
 };
 

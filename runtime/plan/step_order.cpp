@@ -5,6 +5,7 @@
 #include "runtime/plan/dtype.h"
 
 #include <algorithm>
+#include <map>
 
 namespace autotp {
 namespace {
@@ -23,11 +24,69 @@ std::string nameOfStep(const plan::Step &step) {
   return "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
 }
 
+/// For every byte, the last step of each queue that touched it, and that wrote it. The slices of all dp ranks are one
+/// range here, so it may name a step that does not conflict, but never an earlier one than the last that does.
+class ByteHistory {
+public:
+  explicit ByteHistory(int64_t dp) : dp_(dp) {}
+
+  int lastConflict(const Accesses &accesses, bool queue) const {
+    int last = -1;
+    for (const Access &access : accesses) {
+      const uint64_t end = endOf(access);
+      auto at = steps_.upper_bound(access.offset);
+      if (at != steps_.begin() && std::prev(at)->second.end > access.offset) --at;
+      for (; access.bytes && at != steps_.end() && at->first < end; ++at)
+        last = std::max(last, access.writes ? at->second.touched[queue] : at->second.written[queue]);
+    }
+    return last;
+  }
+
+  void add(const Accesses &accesses, bool queue, int step) {
+    for (const Access &access : accesses)
+      if (access.bytes) add(access.offset, endOf(access), access.writes, queue, step);
+  }
+
+private:
+  struct Last {
+    uint64_t end;
+    int touched[2] = {-1, -1}, written[2] = {-1, -1};
+  };
+
+  uint64_t endOf(const Access &access) const {
+    return access.offset + uint64_t(dp_ - 1) * access.stride + access.bytes;
+  }
+
+  void cut(uint64_t at) {
+    auto next = steps_.upper_bound(at);
+    if (next == steps_.begin()) return;
+    auto here = std::prev(next);
+    if (here->first == at || here->second.end <= at) return;
+    steps_.emplace_hint(next, at, here->second);
+    here->second.end = at;
+  }
+
+  void add(uint64_t begin, uint64_t end, bool writes, bool queue, int step) {
+    cut(begin);
+    cut(end);
+    for (auto at = steps_.lower_bound(begin); begin < end; ++at) {
+      if (at == steps_.end() || at->first > begin) // nobody touched these bytes yet
+        at = steps_.emplace_hint(at, begin, Last{at == steps_.end() ? end : std::min(end, at->first)});
+      at->second.touched[queue] = step;
+      if (writes) at->second.written[queue] = step;
+      begin = at->second.end;
+    }
+  }
+
+  int64_t dp_;
+  std::map<uint64_t, Last> steps_; ///< by first byte
+};
+
 /// Walks one section: what each queue is known to have waited for.
 class SectionOrder {
 public:
   SectionOrder(const plan::Section &section, uint32_t events, int64_t dp)
-      : section_(section), dp_(dp), signalledBy_(events, -1) {
+      : section_(section), dp_(dp), signalledBy_(events, -1), history_(dp) {
     for (const plan::Step &step : section.steps())
       accesses_.push_back(accessesOf(step));
   }
@@ -43,11 +102,12 @@ public:
         if (section_.steps(signalledBy_[event]).has_collective() != isCollective)
           done_[isCollective] = std::max(done_[isCollective], signalledBy_[event]);
       }
-      for (int j = i - 1; j > done_[isCollective]; --j)
+      for (int j = history_.lastConflict(accesses_[size_t(i)], !isCollective); j > done_[isCollective]; --j)
         if (section_.steps(j).has_collective() != isCollective &&
             conflict(accesses_[size_t(i)], accesses_[size_t(j)], dp_))
           return problem(nameOfStep(step), "it may run before " + nameOfStep(section_.steps(j)) + " is done",
                          "compile the plan again");
+      history_.add(accesses_[size_t(i)], isCollective, i);
       if (step.signals() == 0) continue;
       if (step.signals() > signalledBy_.size() || signalledBy_[step.signals() - 1] >= 0)
         return problem(nameOfStep(step), "its event is unknown, or another step's", "compile the plan again");
@@ -61,6 +121,7 @@ private:
   int64_t dp_;
   std::vector<int> signalledBy_; ///< by event: its step
   std::vector<Accesses> accesses_;
+  ByteHistory history_;
   int done_[2] = {-1, -1}; ///< of kernels, of collectives: the last step of the other queue that is known to be done
 };
 

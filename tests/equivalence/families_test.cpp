@@ -3,6 +3,9 @@
 
 #include "runtime/base/error.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
+#include <cstdio>
 #include <gtest/gtest.h>
 
 namespace autotp::test {
@@ -61,6 +64,37 @@ const Family kFamilies[] = {
     {"qwen3", {2, 2, 80, 80, 128, 128}},      {"t5", {4, 4, 4, 4, 64, 64, 64, 64, 128}},
     {"two_tower", {16, 16, 16, 16, 24}},      {"vit", {3, 4, 4, 10, 96, 96}},
 };
+
+/// Every model on every mesh, with and without sequence parallelism; the table of docs/correctness.md.
+TEST(FullMatrix, EqualsPyTorch) {
+  std::string table;
+  std::vector<std::string> models = {"llama-op23", "llama-hf23", "llama-tied-logits",
+                                     "llama-ts",   "nanogpt",    "bert-mlm"};
+  for (const Family &family : kFamilies)
+    models.push_back(std::string("models/") + family.name);
+  for (const std::string &model : models) {
+    Expected expected = readExpected(model);
+    bool hasSequence = model != "models/mlp" && model != "models/two_tower" && model != "models/vit";
+    Deviations worst;
+    int runs = 0;
+    for (int tp : {1, 2, 4})
+      for (int dp : {1, 2})
+        for (int zero : {0, 1, 2})
+          for (bool sequenceParallel : {false, true}) {
+            if (sequenceParallel && (tp == 1 || !hasSequence)) continue;
+            Mesh mesh{tp, dp, zero, 1};
+            llvm::Expected<Trained> run = train(model, expected, mesh, {.sequenceParallel = sequenceParallel});
+            ASSERT_TRUE(bool(run)) << model << ", " << mesh.text() << ": " << describe(run.takeError());
+            for (const std::string &broken : compare(expected, *run, &worst))
+              ADD_FAILURE() << model << ", " << mesh.text() << ": " << broken;
+            ++runs;
+          }
+    table += llvm::formatv("| {0} | {1} | {2:e} | {3:f2} | {4:f2} |\n", model, runs, worst.loss, worst.gradient,
+                           worst.weight)
+                 .str();
+  }
+  std::puts(table.c_str());
+}
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, Families, testing::ValuesIn(kFamilies),
                          [](const auto &info) { return info.param.name; });

@@ -66,68 +66,94 @@ double distance(const Measures &expected, const std::vector<double> &values) {
   return std::max(std::sqrt(sum / double(expected.projections.size())), std::fabs(normOf(values) - expected.norm));
 }
 
-/// Elements that float32 does not determine may end as far off as the steps are long.
-void compareMeasures(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
-  for (const auto &[name, truth] : expected.measured) {
-    auto gradient = run.gradients.find(name), weight = run.weights.find(name);
-    if (gradient == run.gradients.end() || weight == run.weights.end()) {
-      broken.push_back(name + " is not trained");
-      continue;
-    }
-    double off = distance(truth.gradient, gradient->second);
-    double bound = 1e-4 * truth.gradient.norm + 1e-7 * expected.gradientNorm;
-    if (!(off <= bound))
-      broken.push_back(llvm::formatv("gradient of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
-    off = distance(truth.weight, weight->second);
-    bound = 5e-4 * truth.weight.norm +
-            2 * double(expected.steps) * expected.optimizer.lr * std::sqrt(double(truth.undetermined));
-    if (!(off <= bound))
-      broken.push_back(llvm::formatv("weights of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
-  }
-}
+/// What a run is off by, as shares of the bounds; and each bound that is broken, in words.
+struct Comparison {
+  const Expected &expected;
+  const Trained &run;
+  Deviations worst = {};
+  std::vector<std::string> broken = {};
 
-void compareGradients(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
-  double global = 0;
-  for (const auto &[name, gradient] : expected.gradients)
-    global += normOf(gradient) * normOf(gradient);
-  for (const auto &[name, gradient] : expected.gradients) {
-    auto at = run.gradients.find(name);
-    if (at == run.gradients.end() || at->second.size() != gradient.size()) {
-      broken.push_back("gradient of " + name + " is missing");
-      continue;
-    }
-    double off = distance(gradient, at->second), bound = 1e-4 * normOf(gradient) + 1e-7 * std::sqrt(global);
-    if (!(off <= bound))
-      broken.push_back(llvm::formatv("gradient of {0}: off by {1:e}, bound {2:e}", name, off, bound).str());
+  void check(double &worstShare, double off, double bound, const std::string &what) {
+    worstShare = std::max(worstShare, off <= 0 ? 0 : off / bound);
+    if (!(off <= bound)) broken.push_back(llvm::formatv("{0}: off by {1:e}, bound {2:e}", what, off, bound).str());
   }
-}
 
-/// Elements whose gradient is tiny may step either way: they are bounded by the steps' lengths.
-void compareWeights(const Expected &expected, const Trained &run, std::vector<std::string> &broken) {
-  for (const auto &[name, weights] : expected.weights) {
-    auto at = run.weights.find(name);
-    auto gradient = expected.gradients.find(name);
-    if (at == run.weights.end() || at->second.size() != weights.size() || gradient == expected.gradients.end()) {
-      broken.push_back("weights of " + name + " are missing");
-      continue;
+  void compareLosses() {
+    for (size_t i = 0; i < run.losses.size(); ++i) {
+      double off = std::fabs(run.losses[i] / expected.losses[i] - 1);
+      worst.loss = std::max(worst.loss, off);
+      double share = 0;
+      check(share, off, i == 0 ? 1e-5 : 2e-4, "loss of step " + std::to_string(i + 1));
     }
-    double off = 0, size = 0, farthest = 0;
-    for (size_t i = 0; i < weights.size(); ++i) {
-      double d = std::fabs(weights[i] - at->second[i]);
-      if (std::fabs(gradient->second[i]) < 1e-7) {
-        farthest = std::max(farthest, d);
+  }
+
+  /// Elements that float32 does not determine may end as far off as the steps are long.
+  void compareMeasures() {
+    for (const auto &[name, truth] : expected.measured) {
+      auto gradient = run.gradients.find(name), weight = run.weights.find(name);
+      if (gradient == run.gradients.end() || weight == run.weights.end()) {
+        broken.push_back(name + " is not trained");
         continue;
       }
-      off += d * d;
-      size += weights[i] * weights[i];
+      check(worst.gradient, distance(truth.gradient, gradient->second),
+            1e-4 * truth.gradient.norm + 1e-7 * expected.gradientNorm, "gradient of " + name);
+      check(worst.weight, distance(truth.weight, weight->second),
+            5e-4 * truth.weight.norm +
+                2 * double(expected.steps) * expected.optimizer.lr * std::sqrt(double(truth.undetermined)),
+            "weights of " + name);
     }
-    if (!(std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12))
-      broken.push_back(
-          llvm::formatv("weights of {0}: off by {1:e} of {2:e}", name, std::sqrt(off), std::sqrt(size)).str());
-    if (!(farthest <= 2 * double(expected.steps) * expected.optimizer.lr))
-      broken.push_back(llvm::formatv("weights of {0}: one is off by {1:e}", name, farthest).str());
   }
-}
+
+  void compareGradients() {
+    double global = 0;
+    for (const auto &[name, gradient] : expected.gradients)
+      global += normOf(gradient) * normOf(gradient);
+    for (const auto &[name, gradient] : expected.gradients) {
+      auto at = run.gradients.find(name);
+      if (at == run.gradients.end() || at->second.size() != gradient.size())
+        broken.push_back("gradient of " + name + " is missing");
+      else
+        check(worst.gradient, distance(gradient, at->second), 1e-4 * normOf(gradient) + 1e-7 * std::sqrt(global),
+              "gradient of " + name);
+    }
+  }
+
+  /// Elements whose gradient is tiny may step either way: they are bounded by the steps' lengths.
+  void compareWeights() {
+    for (const auto &[name, weights] : expected.weights) {
+      auto at = run.weights.find(name);
+      auto gradient = expected.gradients.find(name);
+      if (at == run.weights.end() || at->second.size() != weights.size() || gradient == expected.gradients.end()) {
+        broken.push_back("weights of " + name + " are missing");
+        continue;
+      }
+      double off = 0, size = 0, farthest = 0;
+      for (size_t i = 0; i < weights.size(); ++i) {
+        double d = std::fabs(weights[i] - at->second[i]);
+        if (std::fabs(gradient->second[i]) < 1e-7) {
+          farthest = std::max(farthest, d);
+          continue;
+        }
+        off += d * d;
+        size += weights[i] * weights[i];
+      }
+      double share = 0;
+      check(worst.weight, std::sqrt(off), 5e-4 * std::sqrt(size) + 1e-12, "weights of " + name);
+      check(share, farthest, 2 * double(expected.steps) * expected.optimizer.lr, "one weight of " + name);
+    }
+  }
+
+  void compareAll() {
+    if (run.losses.size() != expected.losses.size()) return broken.push_back("not all steps were run");
+    compareLosses();
+    compareGradients();
+    compareWeights();
+    compareMeasures();
+    for (const auto &[name, gradient] : run.gradients)
+      if (!expected.gradients.count(name) && !expected.measured.count(name))
+        broken.push_back(name + " is trained and is no parameter of the model");
+  }
+};
 
 /// The numbers under `key`, of the lines that have it.
 std::vector<double> readLog(const std::string &path, llvm::StringRef key) {
@@ -263,22 +289,13 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   return run;
 }
 
-std::vector<std::string> compare(const Expected &expected, const Trained &run) {
-  std::vector<std::string> broken;
-  if (run.losses.size() != expected.losses.size()) return {"not all steps were run"};
-  for (size_t i = 0; i < run.losses.size(); ++i) {
-    double off = std::fabs(run.losses[i] / expected.losses[i] - 1), bound = i == 0 ? 1e-5 : 2e-4;
-    if (!(off <= bound))
-      broken.push_back(
-          llvm::formatv("loss of step {0}: {1} against {2}", i + 1, run.losses[i], expected.losses[i]).str());
-  }
-  compareGradients(expected, run, broken);
-  compareWeights(expected, run, broken);
-  compareMeasures(expected, run, broken);
-  for (const auto &[name, gradient] : run.gradients)
-    if (!expected.gradients.count(name) && !expected.measured.count(name))
-      broken.push_back(name + " is trained and is no parameter of the model");
-  return broken;
+std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst) {
+  Comparison comparison{expected, run};
+  comparison.compareAll();
+  if (worst)
+    *worst = {std::max(worst->loss, comparison.worst.loss), std::max(worst->gradient, comparison.worst.gradient),
+              std::max(worst->weight, comparison.worst.weight)};
+  return std::move(comparison.broken);
 }
 
 } // namespace autotp::test

@@ -68,7 +68,12 @@ struct RunAs {
 llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
                               const RunAs &runAs = {});
 
-/// All bounds of the contract; one line for each that is broken.
-std::vector<std::string> compare(const Expected &expected, const Trained &run);
+/// The largest relative error of a loss; of gradients and of weights the largest share of their bound.
+struct Deviations {
+  double loss = 0, gradient = 0, weight = 0;
+};
+
+/// All bounds of the contract; one line for each that is broken. `worst` grows to what this run is off by.
+std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst = nullptr);
 
 } // namespace autotp::test

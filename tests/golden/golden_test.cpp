@@ -67,6 +67,9 @@ std::string axesOf(const std::string &fixture) {
 class Golden : public testing::TestWithParam<const char *> {};
 
 TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
+/// Sizes that tp does not divide: what each coordinate holds, and how uneven the work is.
+TEST(Uneven, Summary) { expectGolden("llama.tp3.txt", summaryOf("llama", 3, 1)); }
+
 TEST_P(Golden, Axes) { expectGolden(std::string(GetParam()) + ".axes.txt", axesOf(GetParam())); }
 TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
 

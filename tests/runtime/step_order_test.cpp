@@ -4,7 +4,9 @@
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/step_order.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <random>
 
 namespace autotp {
 namespace {
@@ -93,6 +95,44 @@ TEST(StepOrder, EventsThatMeanNothing) {
   EXPECT_NE(orderOf(later.p).find("no earlier step signals"), std::string::npos);
   twice.b->set_signals(1);
   EXPECT_NE(orderOf(twice.p).find("another step's"), std::string::npos);
+}
+
+/// What checkOrder says of random sections is what comparing every two steps says.
+TEST(StepOrder, EveryConflictIsSeen) {
+  std::mt19937 random(1);
+  int refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    plan::Program p;
+    p.set_events(8);
+    plan::Section *section = p.add_sections();
+    auto place = [&](plan::TensorRef *t) {
+      t->set_offset(random() % 6 * 16);
+      t->set_dp_stride(random() % 3 ? 0 : 32);
+    };
+    for (int i = 0; i < 8; ++i) {
+      const bool isCollective = random() % 2;
+      plan::Step *step = isCollective ? addAllReduce(section, "c", 0) : addKernel(section, "k", 0, 0);
+      place(isCollective ? step->mutable_collective()->mutable_operand() : step->mutable_kernel()->mutable_operands(0));
+      place(isCollective ? step->mutable_collective()->mutable_result() : step->mutable_kernel()->mutable_results(0));
+      step->set_signals(uint32_t(i + 1));
+      if (i > 0 && random() % 2) step->add_waits(uint32_t(random() % unsigned(i)));
+    }
+    int done[2] = {-1, -1};
+    bool isOrdered = true;
+    for (int i = 0; i < 8; ++i) {
+      const plan::Step &step = section->steps(i);
+      for (uint32_t wait : step.waits())
+        if (section->steps(int(wait)).has_collective() != step.has_collective())
+          done[step.has_collective()] = std::max(done[step.has_collective()], int(wait));
+      for (int j = done[step.has_collective()] + 1; j < i; ++j)
+        isOrdered &= section->steps(j).has_collective() == step.has_collective() ||
+                     !conflict(accessesOf(step), accessesOf(section->steps(j)), 2);
+    }
+    EXPECT_EQ(orderOf(p, 2).empty(), isOrdered) << "round " << round;
+    refused += !isOrdered;
+  }
+  EXPECT_GT(refused, 200);
+  EXPECT_LT(refused, 1900);
 }
 
 /// Two tp coordinates with a group of both.

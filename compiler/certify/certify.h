@@ -1,0 +1,47 @@
+/// \file Proves a plan against the graph that it was compiled from: a second reader, which shares no code with the
+/// passes nor with compiler/sharding.
+///
+/// Proven, for every rank, by executing all programs on symbols (what each byte of the arena holds, as elements of
+/// values of the graph):
+/// - each kernel call is a part of one operator of the graph: its operands hold equal lists of every index that they
+/// share,
+///   what the operator needs whole is whole, constants are the claimed bytes, offsets of lookups and classes fit;
+/// - a pending sum is reduced over a group whose members have each summand exactly once, before anything that is not
+/// linear
+///   reads it; nothing is reduced twice;
+/// - every element of every parameter is updated once on each rank that holds it (by one dp rank, where states are
+/// sliced,
+///   and gathered from there), from its own gradient and states, with the decay and the rates that were asked for;
+///   gradients are summed over micro-steps and dp; the norm counts every element once; the divisor is the count of the
+///   whole batch;
+/// - bytes are read only while they hold what was written for it: nothing stale, nothing unwritten, nothing overlapped;
+/// - collectives match in order, group, count and dtype (check_world), and events order the queues (check_program).
+/// Trusted: the graph itself (import, differentiation), the operator table's index texts and linearity, the kernels and
+/// the communicator, and that weights and inputs are loaded into the tensors that the program names for them. What
+/// cannot be followed is an error, never accepted.
+#pragma once
+
+#include "compiler/ir/graph.h"
+#include "runtime/plan/plan.pb.h"
+
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+/// What the plan was asked to do, beside the graph.
+struct CertifyOptions {
+  int64_t tp = 1, dp = 1, gradAccum = 1;
+  double beta1 = 0, beta2 = 0, epsilon = 0, weightDecay = 0, clipGradNorm = 0;
+  bool decaysAll = false; ///< else parameters of rank 2 and more
+};
+
+struct Certificate {
+  int64_t steps = 0, programs = 0;
+};
+
+/// `graph`: with gradients, as differentiation leaves it. `byTp`: the program of each tp coordinate.
+/// Errors name the tp coordinate, section, step and origin, and say what was expected and what is there.
+llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
+                                    const CertifyOptions &options);
+
+} // namespace autotp

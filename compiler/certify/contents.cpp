@@ -1,0 +1,43 @@
+#include "compiler/certify/contents.h"
+
+#include "runtime/base/error.h"
+
+namespace autotp {
+
+std::string describe(const Content &c, const GlobalValues &values, const IndexLists &lists) {
+  switch (c.kind) {
+  case Content::Kind::Value: {
+    std::string text = "'" + escaped(values.root(c.root).name) + "' " + lists.text(c.lists);
+    if (c.pending != Pending::None) text += c.pending == Pending::Sum ? ", a pending sum" : ", a pending maximum";
+    if (c.isAccumulated) text += ", accumulated";
+    if (c.isSummedOverDp) text += ", summed over dp";
+    if (c.isUpdated) text += ", updated";
+    return text;
+  }
+  case Content::Kind::Constant:
+    return c.data.empty() ? llvm::formatv("{0} throughout", c.fill).str() : "a constant";
+  case Content::Kind::Sums:
+    return "the sums of earlier micro-steps";
+  case Content::Kind::State:
+    return "what the step before left";
+  case Content::Kind::NewState:
+    return "an updated optimizer state";
+  case Content::Kind::Sliced:
+    return "a dp rank's slice of a bucket";
+  case Content::Kind::Squares:
+    return c.isComplete ? "the sum of squares of all gradients" : "a rank's sum of squares";
+  case Content::Kind::Scale:
+    return "the scale of gradients";
+  case Content::Kind::Norm:
+    return "the norm of gradients";
+  case Content::Kind::Loss:
+    return "the mean loss";
+  case Content::Kind::LearningRate:
+    return "the learning rate";
+  case Content::Kind::StepNumber:
+    return "the number of the step";
+  }
+  return "?";
+}
+
+} // namespace autotp

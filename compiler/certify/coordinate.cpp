@@ -1,0 +1,383 @@
+#include "compiler/certify/coordinate.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
+
+namespace autotp {
+namespace {
+
+uint64_t bytesOf(const plan::TensorRef &ref) {
+  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
+}
+
+Sizes shapeOf(const plan::TensorRef &ref) { return {ref.shape().begin(), ref.shape().end()}; }
+
+int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t otherwise) {
+  for (const plan::Attribute &attribute : call.attributes())
+    if (attribute.name() == name) return attribute.integer();
+  return otherwise;
+}
+
+int64_t outerElements(const plan::TensorRef &ref, int64_t axis) {
+  int64_t n = 1;
+  for (int d = 0; d < int(axis) && d < ref.shape_size(); ++d)
+    n *= ref.shape(d);
+  return n;
+}
+
+bool overlap(const ByteRange &a, const ByteRange &b) {
+  return a.bytes && b.bytes && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+bool isSame(const ByteRange &a, const ByteRange &b) {
+  return a.offset == b.offset && a.bytes == b.bytes && a.ranks == b.ranks;
+}
+
+} // namespace
+
+llvm::Error Coordinate::at(const plan::Step &step, llvm::Error error) const {
+  return placed(llvm::formatv("tp coordinate {0}, {1}, step '{2}' (from {3})", number_, section_, escaped(step.name()),
+                              escaped(step.origin()))
+                    .str(),
+                std::move(error));
+}
+
+std::optional<ByteRange> Coordinate::rangeOf(const plan::TensorRef &ref) const {
+  ByteRange range{ref.offset(), bytesOf(ref), 1};
+  if (ref.dp_stride() == 0 || proof_.options.dp == 1 || range.bytes == 0) return range;
+  if (ref.dp_stride() != range.bytes) return std::nullopt;
+  range.ranks = proof_.options.dp;
+  range.bytes *= uint64_t(range.ranks);
+  return range;
+}
+
+llvm::Expected<std::vector<Piece>> Coordinate::pieces(const plan::TensorRef &ref) {
+  std::optional<ByteRange> range = rangeOf(ref);
+  if (!range || range->isSliced()) return problem("", "an operand that should be whole is a slice over dp");
+  std::vector<Piece> held;
+  std::string why;
+  if (!arena_.read(*range, held, why)) return problem("", why);
+  return held;
+}
+
+llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
+  if (bytesOf(ref) == 0) return nullptr;
+  llvm::Expected<std::vector<Piece>> held = pieces(ref);
+  if (!held) return held.takeError();
+  for (const Piece &piece : *held)
+    if (piece.content->dtype != DType(ref.dtype())) return problem("", "an operand holds bytes of another dtype");
+  if (const Content *all = proof_.together(*held)) return proof_.settled(all);
+  std::string text;
+  constexpr size_t kShown = 4;
+  for (const Piece &piece : llvm::ArrayRef<Piece>(*held).take_front(kShown))
+    text += (text.empty() ? "" : " and then ") + describe(*piece.content, proof_.values, proof_.lists);
+  return problem("", "an operand holds " + text + ", which is no part of one value");
+}
+
+void Coordinate::write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> held) {
+  arena_.write({ref.offset(), bytesOf(ref), 1}, held);
+}
+
+llvm::Expected<Coordinate::Flat> Coordinate::flat(const plan::TensorRef &ref) {
+  std::optional<ByteRange> range = rangeOf(ref);
+  if (!range) return problem("", "the slices of the dp ranks do not lie side by side");
+  Flat held;
+  std::string why;
+  if (!arena_.read(*range, held.image, why)) return problem("", why);
+  held.isSliced = range->isSliced();
+  if (held.image.size() == 1 && held.image[0].content->kind == Content::Kind::Sliced &&
+      held.image[0].bytes == held.image[0].content->bytes && !held.isSliced) {
+    held.isSliced = true;
+    held.image = std::vector<Piece>(held.image[0].content->image);
+  }
+  return held;
+}
+
+llvm::Error Coordinate::writeFlat(const plan::TensorRef &ref, const Flat &flat) {
+  std::optional<ByteRange> range = rangeOf(ref);
+  uint64_t bytes = 0;
+  for (const Piece &piece : flat.image)
+    bytes += piece.bytes;
+  const uint64_t wanted = bytesOf(ref) * (flat.isSliced ? uint64_t(proof_.options.dp) : 1);
+  if (!range || bytes != wanted || (range->isSliced() && !flat.isSliced))
+    return problem("", "its result is not as large as what it computes");
+  if (!flat.isSliced || range->isSliced()) {
+    arena_.write(*range, flat.image);
+    return llvm::Error::success();
+  }
+  Content slice;
+  slice.kind = Content::Kind::Sliced;
+  slice.dtype = DType(ref.dtype());
+  slice.bytes = bytesOf(ref);
+  slice.image = flat.image;
+  const Content *held = proof_.store.add(std::move(slice));
+  arena_.write(*range, Piece{held, 0, held->bytes});
+  return llvm::Error::success();
+}
+
+/// Where a kernel may have a result in an operand's memory, both of which overlap.
+bool Coordinate::mayShare(const plan::KernelCall &call, int j, int k) const {
+  const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
+  std::optional<ByteRange> result = rangeOf(call.results(j)), operand = rangeOf(call.operands(k));
+  if (!row || !result || !operand) return false;
+  if (KernelId(call.kernel()) == KernelId::Concat && outerElements(call.results(0), integerOf(call, "axis", 0)) == 1) {
+    uint64_t at = call.results(0).offset(); // an operand at its own place is not copied, so others may be read there
+    for (const plan::TensorRef &ref : call.operands()) {
+      if (ref.offset() == at && operand->offset == at && operand->bytes == bytesOf(ref)) return true;
+      at += bytesOf(ref);
+    }
+    return false;
+  }
+  if (!isSame(*result, *operand)) return false;
+  return (j < 3 && row->inPlace[size_t(j)] == k) || (row->mayReuse && j == 0 && k == 0);
+}
+
+/// A member's own part of what is scattered or gathered may lie at its place there.
+llvm::Error Coordinate::checkOverlap(const plan::Collective &c) const {
+  std::optional<ByteRange> in = rangeOf(c.operand()), out = rangeOf(c.result());
+  if (!in || !out) return problem("", "the slices of the dp ranks do not lie side by side");
+  const bool gathers = c.kind() == plan::ALL_GATHER, scatters = c.kind() == plan::REDUCE_SCATTER_SUM;
+  if (c.counts_size() && (gathers || scatters))
+    for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates()))
+      if (program_.groups(int(c.group())).axis() != plan::TP || member == uint32_t(number_))
+        if (c.counts(int(i)) != elementsOf(gathers ? c.operand() : c.result()))
+          return problem("", "its own part is not as large as its group says");
+  if (!overlap(*in, *out) || (isSame(*in, *out) && !gathers && !scatters)) return llvm::Error::success();
+  const ByteRange &part = gathers ? *in : *out, &whole = gathers ? *out : *in;
+  if ((gathers || scatters) && part.offset == placeInGroup(c, whole, part)) return llvm::Error::success();
+  return problem("", "its result lies over its operand");
+}
+
+/// Where a member's part begins in the whole.
+uint64_t Coordinate::placeInGroup(const plan::Collective &c, const ByteRange &whole, const ByteRange &part) const {
+  if (part.isSliced()) return part.bytes == whole.bytes ? whole.offset : ~uint64_t(0);
+  if (program_.groups(int(c.group())).axis() != plan::TP) return ~uint64_t(0);
+  uint64_t at = whole.offset;
+  for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates())) {
+    if (member == uint32_t(number_)) return at;
+    at += c.counts_size() ? uint64_t(c.counts(int(i))) * sizeOf(DType(c.operand().dtype())) : part.bytes;
+  }
+  return ~uint64_t(0);
+}
+
+llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
+  if (step.has_collective()) return checkOverlap(step.collective());
+  const plan::KernelCall &call = step.kernel();
+  const ByteRange workspace{call.workspace_offset(), call.workspace_bytes(), 1};
+  for (int j = 0; j < call.results_size(); ++j) {
+    std::optional<ByteRange> result = rangeOf(call.results(j));
+    if (!result) return problem("", "the slices of the dp ranks do not lie side by side");
+    if (overlap(*result, workspace)) return problem("", "a result lies in its workspace");
+    for (int other = 0; other < j; ++other)
+      if (overlap(*result, *rangeOf(call.results(other)))) return problem("", "two of its results overlap");
+    for (int k = 0; k < call.operands_size(); ++k)
+      if (std::optional<ByteRange> operand = rangeOf(call.operands(k));
+          operand && overlap(*result, *operand) && !mayShare(call, j, k))
+        return problem("", "a result lies over an operand that the kernel still reads");
+  }
+  for (const plan::TensorRef &ref : call.operands())
+    if (std::optional<ByteRange> operand = rangeOf(ref); !operand || overlap(*operand, workspace))
+      return problem("", "an operand lies in its workspace");
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::enter(const plan::Section &section) {
+  section_ = section.name();
+  const bool isMicroStep = section_ == "micro_step";
+  for (const plan::Input &input : program_.inputs())
+    if ((input.kind() == plan::FEED) == isMicroStep)
+      if (llvm::Error error = placeInput(input)) return error;
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::execute(const plan::Step &step) {
+  if (llvm::Error error = checkOverlaps(step)) return at(step, std::move(error));
+  if (step.has_collective()) {
+    llvm::Error error = collectiveOverDp(step.collective());
+    return error ? at(step, std::move(error)) : llvm::Error::success();
+  }
+  const plan::KernelCall &call = step.kernel();
+  for (int i = 0; i < call.attributes_size(); ++i)
+    for (int j = 0; j < i; ++j)
+      if (call.attributes(i).name() == call.attributes(j).name())
+        return at(step, problem("", "it has an attribute twice"));
+  arena_.forget(call.workspace_offset(), call.workspace_bytes());
+  proof_.moves.useHints(hints_);
+  llvm::Error error = executeKernel(call);
+  return error ? at(step, std::move(error)) : llvm::Error::success();
+}
+
+llvm::Error Coordinate::executeKernel(const plan::KernelCall &call) {
+  switch (KernelId(call.kernel())) {
+  case KernelId::Accumulate:
+    return accumulate(call);
+  case KernelId::SumSquares:
+    return sumSquares(call);
+  case KernelId::GradScale:
+    return gradScale(call);
+  case KernelId::AdamW:
+    return adamW(call);
+  default:
+    return operatorCall(call);
+  }
+}
+
+llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
+  std::vector<OperandRead> reads;
+  const int64_t axis = integerOf(call, "axis", 0);
+  const KernelId kernel = KernelId(call.kernel());
+  const bool isMove = kernel == KernelId::Concat || (kernel == KernelId::Slice && integerOf(call, "step", 1) == 1);
+  const bool isOuter = isMove && call.results_size() == 1 && outerElements(call.results(0), axis) == 1;
+  if (kernel == KernelId::Concat || kernel == KernelId::Slice || kernel == KernelId::Copy)
+    if (llvm::Error error = checkMovedShapes(call, axis)) return error;
+  if (isOuter || kernel == KernelId::Copy) return moveBytes(call, axis);
+  for (const plan::TensorRef &ref : call.operands()) {
+    llvm::Expected<const Content *> content = tensor(ref);
+    if (!content) return content.takeError();
+    reads.push_back({*content, shapeOf(ref), DType(ref.dtype())});
+  }
+  if (kernel == KernelId::Add && reads[0].content && reads[0].content->kind == Content::Kind::Squares)
+    return addSquares(call);
+  if (kernel == KernelId::Div && reads[0].content && reads[0].content->isAccumulated) return meanLoss(call);
+  if (llvm::all_of(call.results(), [](const plan::TensorRef &ref) { return bytesOf(ref) == 0; }))
+    return llvm::Error::success();
+  std::string why;
+  std::vector<const Content *> results = proof_.nodes.prove(call, reads, why);
+  if (results.empty()) {
+    const Content *content = moved(call, reads);
+    if (!content) return problem("", "it is no part of the graph: " + why, "compile the plan again");
+    results.assign(size_t(call.results_size()), content);
+  }
+  for (const auto &[j, content] : indexed(results)) {
+    const plan::TensorRef &ref = call.results(int(j));
+    if (bytesOf(ref) == 0) continue;
+    if (!content) return problem("", "it is no part of the graph: what its result holds does not follow");
+    if (!content->isZero() && (content->bytes != bytesOf(ref) || content->dtype != DType(ref.dtype())))
+      return problem("", "its result is not as large as what it computes");
+    write(ref, Piece{content, 0, bytesOf(ref)});
+  }
+  return llvm::Error::success();
+}
+
+/// Operands and result are alike but for the dimension that is joined or cut.
+llvm::Error Coordinate::checkMovedShapes(const plan::KernelCall &call, int64_t axis) {
+  const bool isCopy = KernelId(call.kernel()) == KernelId::Copy;
+  if (call.results_size() != 1) return problem("", "it has not one result");
+  const plan::TensorRef &result = call.results(0);
+  for (const plan::TensorRef &ref : call.operands()) {
+    if (ref.shape_size() != result.shape_size() || (!isCopy && (axis < 0 || axis >= result.shape_size())))
+      return problem("", "it joins or cuts a dimension that is not there");
+    for (int d = 0; d < ref.shape_size(); ++d)
+      if (ref.shape(d) != result.shape(d) && (isCopy || d != axis))
+        return problem("", "its operand is of another shape than its result");
+  }
+  return llvm::Error::success();
+}
+
+/// A concat or slice of the outermost dimension: bytes one after the other.
+llvm::Error Coordinate::moveBytes(const plan::KernelCall &call, int64_t axis) {
+  std::vector<Piece> moved;
+  const plan::TensorRef &result = call.results(0);
+  uint64_t bytes = 0, before = 0;
+  for (const plan::TensorRef &ref : call.operands()) {
+    llvm::Expected<std::vector<Piece>> held = pieces(ref);
+    if (!held) return held.takeError();
+    moved.insert(moved.end(), held->begin(), held->end());
+    bytes += bytesOf(ref);
+    if (ref.dtype() != result.dtype()) return problem("", "its operand is of another dtype");
+  }
+  if (KernelId(call.kernel()) == KernelId::Slice) {
+    uint64_t inner = sizeOf(DType(result.dtype()));
+    for (int d = int(axis) + 1; d < result.shape_size(); ++d)
+      inner *= uint64_t(result.shape(d));
+    before = uint64_t(integerOf(call, "start", 0)) * inner;
+    if (before + bytesOf(result) > bytes) return problem("", "it takes elements that are not there");
+    moved = sub(moved, before, bytesOf(result));
+  } else if (bytes != bytesOf(result)) {
+    return problem("", "its result is not as large as its operands");
+  }
+  write(result, moved);
+  return llvm::Error::success();
+}
+
+std::vector<Piece> Coordinate::sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes) {
+  std::vector<Piece> taken;
+  uint64_t at = 0;
+  for (const Piece &piece : pieces) {
+    const uint64_t from = std::max(at, begin), to = std::min(at + piece.bytes, begin + bytes);
+    if (from < to) taken.push_back({piece.content, piece.offset + from - at, to - from});
+    at += piece.bytes;
+  }
+  return taken;
+}
+
+namespace {
+/// Whether an operator's result is 0 where this operand is.
+bool isZeroAtZero(const OpDef &row, size_t k, size_t operands) {
+  switch (row.linearity) {
+  case Linearity::Each:
+    return true;
+  case Linearity::First:
+    return k == 0;
+  case Linearity::Last:
+    return k == (row.gradientOperand < 0 ? operands - 1 : size_t(row.gradientOperand));
+  case Linearity::None:
+  case Linearity::Together:
+    return false;
+  }
+  return false;
+}
+} // namespace
+
+bool Coordinate::isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) const {
+  const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
+  if (!row) return false;
+  bool areZero = true;
+  for (auto [k, read] : indexed(reads)) {
+    const bool isZero = !read.content || read.content->isZero();
+    areZero &= isZero;
+    if (isZero && read.content && isZeroAtZero(*row, k, reads.size())) return true;
+  }
+  const bool nothingIsSummed = llvm::all_of(reads, [](const OperandRead &read) { return !read.content; });
+  return !reads.empty() && areZero &&
+         (row->linearity == Linearity::Together || (nothingIsSummed && row->linearity == Linearity::Each));
+}
+
+const Content *Coordinate::moved(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {
+  const KernelId kernel = KernelId(call.kernel());
+  Content constant;
+  constant.kind = Content::Kind::Constant;
+  constant.dtype = DType(call.results(0).dtype());
+  constant.bytes = bytesOf(call.results(0));
+  if (kernel == KernelId::Full) {
+    for (const plan::Attribute &attribute : call.attributes())
+      if (attribute.name() == "value") constant.fill = attribute.real();
+    return proof_.store.add(std::move(constant));
+  }
+  if (isZeroResult(call, reads)) return proof_.store.add(std::move(constant));
+  if (kernel == KernelId::ReduceMax && !reads[0].content) { // nothing to take the maximum of
+    constant.fill = -HUGE_VAL;
+    return proof_.store.add(std::move(constant));
+  }
+  const size_t axis = size_t(integerOf(call, "axis", 0));
+  if (kernel == KernelId::Slice && reads[0].content && axis < reads[0].shape.size()) {
+    const int64_t start = integerOf(call, "start", 0), length = call.results(0).shape(int(axis));
+    return proof_.moves.slice(*reads[0].content, reads[0].shape, axis, {start, start + length},
+                              integerOf(call, "step", 1));
+  }
+  if (kernel == KernelId::Concat) {
+    llvm::SmallVector<const Content *, 4> contents;
+    std::vector<Sizes> shapes;
+    for (const OperandRead &read : reads) {
+      contents.push_back(read.content);
+      shapes.push_back(read.shape);
+    }
+    return proof_.moves.concat(contents, shapes, axis);
+  }
+  if (kernel == KernelId::Where && reads[0].content && reads[1].content && reads[2].content &&
+      reads[2].content->isZero() && !reads[0].content->data.empty() && shapeOf(call.results(0)) == reads[1].shape)
+    return proof_.moves.masked(*reads[1].content, reads[1].shape, reads[0].content->data, reads[0].shape);
+  return nullptr;
+}
+
+} // namespace autotp

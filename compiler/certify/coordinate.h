@@ -1,0 +1,87 @@
+/// \file One tp coordinate's program, executed on symbols step by step.
+#pragma once
+
+#include "compiler/certify/arena_map.h"
+#include "compiler/certify/proof.h"
+
+namespace autotp {
+
+/// Stands for all dp ranks of a coordinate.
+class Coordinate {
+public:
+  Coordinate(Proof &proof, const plan::Program &program, int64_t number)
+      : proof_(proof), program_(program), number_(number) {}
+
+  const plan::Program &program() const { return program_; }
+  int64_t number() const { return number_; }
+
+  /// What the arena holds when a step begins: parameters, constants, states, sums.
+  llvm::Error begin();
+  /// The runtime writes a section's inputs before it runs it.
+  llvm::Error enter(const plan::Section &section);
+  /// A kernel, or a collective over dp.
+  llvm::Error execute(const plan::Step &step);
+  /// What must hold when a step has ended: parameters updated and in place, constants and states kept, outputs.
+  llvm::Error finish();
+
+  /// A flat operand: an image of `elements`; of it, where it is sliced, the dp_rank-th part.
+  struct Flat {
+    std::vector<Piece> image;
+    bool isSliced = false;
+  };
+  // For the rules of collectives over tp. Errors name the step.
+  llvm::Expected<const Content *> tensor(const plan::TensorRef &ref); ///< null: no elements
+  llvm::Expected<std::vector<Piece>> pieces(const plan::TensorRef &ref);
+  void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
+  /// Bytes [begin, begin + bytes) of pieces that follow each other.
+  static std::vector<Piece> sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
+  /// Places an error at the step.
+  llvm::Error at(const plan::Step &step, llvm::Error error) const;
+
+private:
+  std::optional<ByteRange> rangeOf(const plan::TensorRef &ref) const;
+  llvm::Expected<Flat> flat(const plan::TensorRef &ref);
+  llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
+  llvm::Error checkOverlaps(const plan::Step &step) const;
+  llvm::Error checkOverlap(const plan::Collective &collective) const;
+  uint64_t placeInGroup(const plan::Collective &collective, const ByteRange &whole, const ByteRange &part) const;
+  bool mayShare(const plan::KernelCall &call, int result, int operand) const;
+
+  std::optional<Lists> coversOf(const plan::Parameter &parameter);
+  llvm::Error placeParameter(const plan::Parameter &parameter);
+  llvm::Error placeInput(const plan::Input &input);
+  llvm::Error checkParameter(const plan::Parameter &parameter);
+  llvm::Error checkOutput(const plan::Output &output);
+
+  llvm::Error executeKernel(const plan::KernelCall &call);
+  llvm::Error operatorCall(const plan::KernelCall &call);
+  static llvm::Error checkMovedShapes(const plan::KernelCall &call, int64_t axis);
+  llvm::Error moveBytes(const plan::KernelCall &call, int64_t axis);
+  /// Moves, and zeros that stand for a sum of which this coordinate has nothing.
+  const Content *moved(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  bool isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) const;
+  llvm::Error accumulate(const plan::KernelCall &call);
+  llvm::Error sumSquares(const plan::KernelCall &call);
+  llvm::Error countGradients(const plan::TensorRef &bucket, const Flat &gradients, llvm::ArrayRef<Interval> segments,
+                             Content &squares);
+  llvm::Error addSquares(const plan::KernelCall &call);
+  llvm::Error gradScale(const plan::KernelCall &call);
+  llvm::Error meanLoss(const plan::KernelCall &call);
+  llvm::Error adamW(const plan::KernelCall &call);
+  llvm::Error updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
+                          std::vector<Piece> &updated);
+  llvm::Expected<Piece> updatedPiece(const Piece &parameter, const Piece &gradient);
+  llvm::Error checkDecay(llvm::ArrayRef<Interval> decays, const Piece &piece, int64_t begin, int64_t end) const;
+
+  llvm::Error collectiveOverDp(const plan::Collective &collective);
+
+  Proof &proof_;
+  const plan::Program &program_;
+  int64_t number_;
+  std::string section_;
+  ArenaMap arena_;
+  std::vector<Moves::Hint> hints_;
+  std::vector<std::pair<ByteRange, const Content *>> kept_; ///< constants, states: what must be there at the end
+};
+
+} // namespace autotp

@@ -1,0 +1,176 @@
+// compiler/certify/coordinate_ends.cpp: what a step of training begins with, and what it must leave behind.
+#include "compiler/certify/coordinate.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
+
+#include <set>
+
+namespace autotp {
+namespace {
+
+uint64_t bytesOf(const plan::TensorRef &ref) {
+  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
+}
+
+/// The runtime leaves these as they are when it loads a program, and sets everything else to 0.
+bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
+
+} // namespace
+
+llvm::Error Coordinate::begin() {
+  for (const plan::Region &region : program_.regions()) {
+    if (isScratch(region)) continue;
+    Content state;
+    state.kind = Content::Kind::State;
+    state.bytes = region.bytes();
+    arena_.write({region.offset(), region.bytes(), 1}, Piece{proof_.store.add(std::move(state)), 0, region.bytes()});
+  }
+  std::set<std::string> known;
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    if (!known.insert(parameter.name()).second)
+      return problem("parameter '" + escaped(parameter.name()) + "'", "the program has it twice");
+    if (llvm::Error error = placeParameter(parameter)) return error;
+  }
+  for (const auto &row : proof_.parameters)
+    if (!known.count(row.first().str()))
+      return problem("parameter '" + escaped(row.first()) + "'", "the program has no part of it");
+  for (const plan::Constant &constant : program_.constants()) {
+    Content content;
+    content.kind = Content::Kind::Constant;
+    content.dtype = DType(constant.tensor().dtype());
+    content.bytes = bytesOf(constant.tensor());
+    content.data = {constant.data().data(), constant.data().size()};
+    content.fill = llvm::all_of(content.data, [](char byte) { return byte == 0; }) ? 0 : NAN;
+    const Content *held = proof_.store.add(std::move(content));
+    write(constant.tensor(), Piece{held, 0, held->bytes});
+    kept_.push_back({{constant.tensor().offset(), held->bytes, 1}, held});
+  }
+  for (const plan::TensorRef &ref : program_.zeroed_each_step()) {
+    Content sums;
+    sums.kind = Content::Kind::Sums;
+    sums.dtype = DType(ref.dtype());
+    sums.bytes = bytesOf(ref);
+    write(ref, Piece{proof_.store.add(std::move(sums)), 0, bytesOf(ref)});
+  }
+  return llvm::Error::success();
+}
+
+/// The lists of a parameter's covers; nothing where they do not fit.
+std::optional<Lists> Coordinate::coversOf(const plan::Parameter &parameter) {
+  IndexLists &lists = proof_.lists;
+  Lists covers;
+  for (auto [d, cover] : indexed(parameter.covers())) {
+    llvm::SmallVector<Interval, 4> held;
+    for (int i = 0; i < cover.begins_size(); ++i)
+      held.push_back({cover.begins(i), cover.ends(i)});
+    covers.push_back(lists.of(held));
+    if (lists.length(covers.back()) != parameter.tensor().shape(int(d))) return std::nullopt;
+  }
+  return covers;
+}
+
+llvm::Error Coordinate::placeParameter(const plan::Parameter &parameter) {
+  auto row = proof_.parameters.find(parameter.name());
+  std::optional<Lists> covers = coversOf(parameter);
+  if (row == proof_.parameters.end() || !covers || DType(parameter.tensor().dtype()) != row->second.type.dtype ||
+      !llvm::equal(parameter.global_shape(), row->second.type.shape) || parameter.tensor().dp_stride())
+    return problem("parameter '" + escaped(parameter.name()) + "'", "it is not the graph's");
+  Content content;
+  content.dtype = row->second.type.dtype;
+  content.root = row->second.root;
+  content.lists = std::move(*covers);
+  content.bytes = bytesOf(parameter.tensor());
+  for (auto [d, list] : indexed(content.lists)) {
+    const Moves::Hint hint{row->second.type.shape[d], list};
+    if (!proof_.lists.isWhole(list, hint.size) && !llvm::is_contained(hints_, hint)) hints_.push_back(hint);
+  }
+  if (content.bytes == 0) return llvm::Error::success();
+  const Content *held = proof_.store.add(std::move(content));
+  write(parameter.tensor(), Piece{held, 0, held->bytes});
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::placeInput(const plan::Input &input) {
+  Content content;
+  content.dtype = DType(input.tensor().dtype());
+  content.bytes = bytesOf(input.tensor());
+  if (input.kind() == plan::FEED) {
+    const GlobalOperand *wanted = nullptr;
+    for (ValueId id : proof_.graph.sources(ValueKind::Input))
+      if (proof_.graph.value(id).name == input.name()) wanted = &proof_.values.value(id);
+    if (!wanted || content.dtype != wanted->type.dtype || !llvm::equal(input.tensor().shape(), wanted->type.shape))
+      return problem("input '" + escaped(input.name()) + "'", "it is not the graph's");
+    content.root = proof_.values.view(wanted->view).root;
+    for (int64_t size : wanted->type.shape)
+      content.lists.push_back(proof_.lists.whole(size));
+  } else {
+    content.kind = input.kind() == plan::STEP ? Content::Kind::StepNumber : Content::Kind::LearningRate;
+  }
+  if (content.bytes == 0) return llvm::Error::success();
+  const Content *held = proof_.store.add(std::move(content));
+  write(input.tensor(), Piece{held, 0, held->bytes});
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::finish() {
+  const std::string where = "tp coordinate " + std::to_string(number_) + ", at the end of a step";
+  for (const plan::Parameter &parameter : program_.parameters())
+    if (llvm::Error error = checkParameter(parameter)) return placed(where, std::move(error));
+  for (const auto &[range, content] : kept_) {
+    std::vector<Piece> held;
+    std::string why;
+    if (!arena_.read(range, held, why) || (range.bytes && (held.size() != 1 || held[0].content != content)))
+      return problem(where, "bytes from " + std::to_string(range.offset) + " no longer hold " +
+                                describe(*content, proof_.values, proof_.lists));
+  }
+  bool hasLoss = false;
+  for (const plan::Output &output : program_.outputs()) {
+    if (llvm::Error error = checkOutput(output)) return placed(where, std::move(error));
+    hasLoss |= output.name() == "loss";
+  }
+  if (!hasLoss) return problem(where, "the program yields no loss");
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
+  if (bytesOf(parameter.tensor()) == 0) return llvm::Error::success();
+  const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
+  const std::string name = "parameter '" + escaped(parameter.name()) + "': ";
+  llvm::Expected<const Content *> held = tensor(parameter.tensor());
+  if (!held) return placed(name, held.takeError());
+  std::optional<Lists> covers = coversOf(parameter);
+  if (!*held || (*held)->kind != Content::Kind::Value || (*held)->root != row.root || (*held)->lists != *covers ||
+      !(*held)->isUpdated)
+    return problem("", name + "its memory holds " + describe(**held, proof_.values, proof_.lists) +
+                           ", not its updated elements");
+  const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
+  llvm::Expected<Flat> gradients = flat(bucket.accumulator());
+  if (!gradients) return placed(name, gradients.takeError());
+  const uint64_t size = sizeOf(DType(bucket.accumulator().dtype()));
+  uint64_t bytes = 0;
+  for (const Piece &piece : gradients->image)
+    bytes += piece.bytes;
+  std::vector<Piece> own = sub(gradients->image, parameter.bucket_begin() * size, uint64_t((*held)->bytes));
+  std::string why = "it lies elsewhere";
+  const bool fits = bytes == uint64_t(bucket.elements()) * size &&
+                    gradients->isSliced == (bucket.dp_slice() != 0 && proof_.options.dp > 1);
+  const Content *gradient = proof_.together(own);
+  if (!fits || !gradient || !proof_.isGradient(*gradient, row, *covers, why))
+    return problem("", name + "its gradient is not where the program says: " + why);
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::checkOutput(const plan::Output &output) {
+  llvm::Expected<const Content *> held = tensor(output.tensor());
+  if (!held) return placed("output '" + escaped(output.name()) + "'", held.takeError());
+  const bool isRight = *held && (output.name() == "loss"           ? (*held)->kind == Content::Kind::Loss
+                                 : output.name() == "grad_norm"    ? (*held)->kind == Content::Kind::Norm
+                                 : output.name() == "grad_divisor" ? proof_.isStepSum(**held, proof_.count)
+                                                                   : false);
+  if (isRight) return llvm::Error::success();
+  return problem("", "output '" + escaped(output.name()) + "' is " +
+                         (*held ? describe(**held, proof_.values, proof_.lists) : std::string("empty")));
+}
+
+} // namespace autotp

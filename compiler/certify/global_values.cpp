@@ -1,0 +1,218 @@
+#include "compiler/certify/global_values.h"
+
+#include "runtime/base/indexed.h"
+
+namespace autotp {
+namespace {
+
+void addText(ByteKey &key, llvm::StringRef text) { key.addList(llvm::ArrayRef<char>(text.data(), text.size())); }
+void addType(ByteKey &key, const Type &type) { key.add(type.dtype).addList(llvm::ArrayRef<int64_t>(type.shape)); }
+
+void addAttributes(ByteKey &key, const Attributes &attributes) {
+  for (const auto &[name, value] : attributes.all()) {
+    addText(key, name);
+    key.add(value.index());
+    if (const auto *integer = std::get_if<int64_t>(&value)) key.add(*integer);
+    if (const auto *real = std::get_if<double>(&value)) key.add(*real);
+    if (const auto *text = std::get_if<std::string>(&value)) addText(key, *text);
+    if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&value))
+      key.addList(llvm::ArrayRef<int64_t>(*list));
+  }
+}
+
+uint64_t readerKey(KernelId kernel, unsigned k, RootId root) {
+  return uint64_t(kernel) << 40 | uint64_t(k) << 32 | root;
+}
+
+} // namespace
+
+GlobalValues::GlobalValues(const Graph &graph, IndexLists &lists) : lists_(lists) {
+  values_.resize(graph.numValues());
+  for (ValueId id = 0; id < graph.numValues(); ++id) {
+    const Value &value = graph.value(id);
+    if (value.kind == ValueKind::Constant) {
+      values_[id].kind = GlobalOperand::Kind::Constant;
+      values_[id].constant = &*value.contents;
+      values_[id].type = value.type;
+    } else if (value.kind != ValueKind::Result) {
+      values_[id] = whole(addRoot(value.type, value.name));
+    }
+  }
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+    visit(graph, graph.node(id));
+}
+
+const OpDef *GlobalValues::rowOf(KernelId kernel) {
+  static const llvm::DenseMap<unsigned, const OpDef *> rows = [] {
+    llvm::DenseMap<unsigned, const OpDef *> byKernel;
+    for (const OpDef *row : allOps())
+      if (row->kernel != KernelId::None) byKernel[unsigned(row->kernel)] = row;
+    return byKernel;
+  }();
+  return rows.lookup(unsigned(kernel));
+}
+
+llvm::ArrayRef<unsigned> GlobalValues::readers(KernelId kernel, unsigned k, RootId root) const {
+  auto at = readers_.find(readerKey(kernel, k, root));
+  return at == readers_.end() ? llvm::ArrayRef<unsigned>() : llvm::ArrayRef<unsigned>(at->second);
+}
+
+RootId GlobalValues::addRoot(const Type &type, llvm::StringRef name) {
+  roots_.push_back({type, name.str(), {}});
+  return RootId(roots_.size() - 1);
+}
+
+ViewId GlobalValues::addView(View view) {
+  ByteKey key;
+  key.add(view.root).addList(llvm::ArrayRef<ListId>(view.window)).addList(llvm::ArrayRef<int64_t>(view.shape));
+  auto [at, isNew] = knownViews_.try_emplace(std::move(key), ViewId(views_.size()));
+  if (isNew) {
+    view.sizes = lists_.lengths(view.window);
+    roots_[view.root].views.push_back(at->second);
+    views_.push_back(std::move(view));
+  }
+  return at->second;
+}
+
+GlobalOperand GlobalValues::whole(RootId root) {
+  GlobalOperand operand;
+  operand.type = roots_[root].type;
+  Lists window;
+  for (int64_t size : operand.type.shape)
+    window.push_back(lists_.whole(size));
+  operand.view = addView({root, window, {}, operand.type.shape});
+  return operand;
+}
+
+void GlobalValues::visit(const Graph &graph, const Node &node) {
+  const Type &type = graph.type(node.results[0]);
+  GlobalOperand &result = values_[node.results[0]];
+  if (node.is("full")) {
+    result.kind = GlobalOperand::Kind::Fill;
+    result.fill = node.attributes.real("value");
+    result.type = type;
+    return;
+  }
+  if (node.is("reshape")) {
+    result = values_[node.operands[0]];
+    result.type = type;
+    if (result.kind == GlobalOperand::Kind::Value) {
+      View view = views_[result.view];
+      view.shape = type.shape;
+      result.view = addView(std::move(view));
+    }
+    return;
+  }
+  if (node.is("slice"))
+    if (std::optional<GlobalOperand> part = sliceOf(node, values_[node.operands[0]], type)) {
+      result = *part;
+      return;
+    }
+  GlobalNode made;
+  made.row = &opOf(node);
+  made.attributes = &node.attributes;
+  made.origin = node.origin;
+  for (ValueId operand : node.operands)
+    made.operands.push_back(values_[operand]);
+  for (ValueId value : node.results)
+    made.resultTypes.push_back(graph.type(value));
+  const GlobalNode &known = number(std::move(made), graph.value(node.results[0]).name);
+  for (auto [j, value] : indexed(node.results))
+    values_[value] = whole(known.results[j]);
+  if (node.is("cross_entropy")) addShardedLoss(known);
+}
+
+std::optional<GlobalOperand> GlobalValues::sliceOf(const Node &node, const GlobalOperand &of, const Type &type) {
+  if (of.kind != GlobalOperand::Kind::Value || node.attributes.integer("step", 1) != 1) return std::nullopt;
+  View view = views_[of.view];
+  const size_t axis = size_t(node.attributes.integer("axis"));
+  const int64_t start = node.attributes.integer("start");
+  Lists taken;
+  for (size_t d = 0; d < view.shape.size(); ++d)
+    taken.push_back(d == axis ? lists_.of({Interval{start, start + type.shape[d]}}) : lists_.whole(view.shape[d]));
+  auto positions = lists_.refold(view.shape, taken, view.sizes, {});
+  if (!positions) return std::nullopt;
+  for (auto [d, list] : indexed(view.window))
+    list = lists_.select(list, (*positions)[d]);
+  view.shape = type.shape;
+  GlobalOperand part;
+  part.type = type;
+  part.view = addView(std::move(view));
+  return part;
+}
+
+ByteKey GlobalValues::keyOf(const GlobalNode &node, bool hasOperands) const {
+  ByteKey key;
+  key.add(node.row);
+  addAttributes(key, *node.attributes);
+  for (const GlobalOperand &operand : node.operands) {
+    addType(key, operand.type);
+    if (!hasOperands) continue;
+    key.add(operand.kind).add(operand.view).add(operand.constant).add(operand.fill);
+  }
+  for (const Type &type : node.resultTypes)
+    addType(key, type);
+  return key;
+}
+
+const OperatorIndices *GlobalValues::indicesOf(const GlobalNode &node) {
+  auto [at, isNew] = indices_.try_emplace(keyOf(node, false));
+  if (isNew) {
+    Types operands;
+    for (const GlobalOperand &operand : node.operands)
+      operands.push_back(operand.type);
+    at->second = operatorIndices(*node.row, {operands, *node.attributes, node.resultTypes});
+  }
+  return &at->second;
+}
+
+const GlobalNode &GlobalValues::number(GlobalNode node, llvm::StringRef name) {
+  auto [at, isNew] = knownNodes_.try_emplace(keyOf(node, true), unsigned(nodes_.size()));
+  if (!isNew) return nodes_[at->second];
+  node.indices = indicesOf(node);
+  if (node.results.empty())
+    for (const Type &type : node.resultTypes)
+      node.results.push_back(addRoot(type, name));
+  bool hasValue = false;
+  for (auto [k, operand] : indexed(node.operands)) {
+    if (operand.kind != GlobalOperand::Kind::Value) continue;
+    hasValue = true;
+    auto &list = readers_[readerKey(node.row->kernel, unsigned(k), views_[operand.view].root)];
+    list.push_back(at->second);
+  }
+  if (!hasValue) readers_[readerKey(node.row->kernel, kConstants, 0)].push_back(at->second);
+  nodes_.push_back(std::move(node));
+  return nodes_.back();
+}
+
+/// cross_entropy over sharded classes: the rows' maxima, then sums of exponentials and the targets' logits, then the
+/// results of the whole operator (kernels.def).
+void GlobalValues::addShardedLoss(const GlobalNode &loss) {
+  const Type &rows = loss.resultTypes[2];
+  const int64_t ignored = loss.attributes->integer("ignore_index", -100);
+  llvm::SmallVector<int64_t, 6> classes = {1};
+  GlobalNode largest;
+  largest.row = findOp("reduce_max");
+  largest.attributes = &attributes_.emplace_back(Attributes{{"axes", classes}, {"keepdims", int64_t(0)}});
+  largest.origin = loss.origin;
+  largest.operands = {loss.operands[0]};
+  largest.resultTypes = {Type{loss.operands[0].type.dtype, rows.shape}};
+  const RootId maximum = number(largest, "the maximum of each row").results[0];
+  GlobalNode sums;
+  sums.row = findOp("cross_entropy_local");
+  sums.attributes = &attributes_.emplace_back(Attributes{{"ignore_index", ignored}});
+  sums.origin = loss.origin;
+  sums.operands = {loss.operands[0], loss.operands[1], whole(maximum)};
+  sums.resultTypes = {Type{rows.dtype, {2, rows.shape[0]}}};
+  const RootId summed = number(sums, "the sums of each row").results[0];
+  GlobalNode finish;
+  finish.row = findOp("cross_entropy_finish");
+  finish.attributes = &attributes_.emplace_back(Attributes{{"ignore_index", ignored}});
+  finish.origin = loss.origin;
+  finish.operands = {whole(summed), whole(maximum), loss.operands[1]};
+  finish.results = loss.results;
+  finish.resultTypes = loss.resultTypes;
+  number(finish, "");
+}
+
+} // namespace autotp

@@ -1,0 +1,54 @@
+#include "compiler/certify/node_attempt.h"
+
+namespace autotp {
+
+bool isLinear(const GlobalNode &node, unsigned k) {
+  if (isFloat(node.operands[k].type.dtype) && !isFloat(node.resultTypes[0].dtype)) return false; // it rounds
+  switch (node.row->linearity) {
+  case Linearity::None:
+    return false;
+  case Linearity::Each:
+  case Linearity::Together:
+    return true;
+  case Linearity::First:
+    return k == 0;
+  case Linearity::Last:
+    return k == (node.row->gradientOperand < 0 ? node.operands.size() - 1 : unsigned(node.row->gradientOperand));
+  }
+  return false;
+}
+
+std::vector<const Content *> NodeRule::prove(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads,
+                                             std::string &why) {
+  const KernelId kernel = KernelId(call.kernel());
+  llvm::ArrayRef<unsigned> candidates;
+  const Content *known = nullptr;
+  unsigned operand = 0;
+  for (unsigned k = 0; k < reads.size() && !known; ++k)
+    if (reads[k].content && reads[k].content->kind == Content::Kind::Value) {
+      known = reads[k].content;
+      operand = k;
+      candidates = values_.readers(kernel, k, known->root);
+    }
+  if (!known) candidates = values_.readersOfConstants(kernel);
+  if (candidates.empty())
+    why = known ? "no operator of the graph does this with " + describe(*known, values_, lists_)
+                : "no operator of the graph does this with constants";
+  // A value may be a part of several: of a whole one, and of a slice of it. The least that has it is the likeliest.
+  llvm::SmallVector<unsigned, 4> ordered(candidates.begin(), candidates.end());
+  auto windowOf = [&](unsigned node) {
+    return known ? lists_.elements(values_.view(values_.node(node).operands[operand].view).window) : 0;
+  };
+  if (ordered.size() > 1) llvm::stable_sort(ordered, [&](unsigned a, unsigned b) { return windowOf(a) < windowOf(b); });
+  for (unsigned node : ordered) {
+    std::vector<const Content *> results;
+    std::string reason;
+    if (call.results_size() == int(values_.node(node).results.size()) &&
+        NodeAttempt(values_, lists_, contributions_, store_, moves_, call, reads, node, reason).run(results))
+      return results;
+    if (why.empty()) why = reason;
+  }
+  return {};
+}
+
+} // namespace autotp

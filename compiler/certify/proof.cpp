@@ -1,0 +1,88 @@
+#include "compiler/certify/proof.h"
+
+#include "compiler/ir/gradient_outputs.h"
+
+namespace autotp {
+
+Proof::Proof(const Graph &g, const CertifyOptions &o)
+    : graph(g), options(o), values(g, lists), contributions(values, lists), moves(values, lists, contributions, store),
+      nodes(values, lists, contributions, store, moves) {
+  for (const auto &[parameter, gradient] : gradientOutputs(g)) {
+    Parameter &row = parameters[g.value(parameter).name];
+    row = {values.view(values.value(parameter).view).root, g.type(parameter), values.value(gradient)};
+    parameterOf[row.root] = &row;
+  }
+  for (const Output &output : g.outputs) {
+    if (output.name == "loss_sum") lossSum = values.value(output.value);
+    if (output.name == "count") count = values.value(output.value);
+  }
+}
+
+const Content *Proof::after(const Content *content, Step step) {
+  auto [at, isNew] = after_.try_emplace({content, unsigned(step)}, nullptr);
+  if (!isNew) return at->second;
+  const bool isSummable = content->kind == Content::Kind::Value || content->kind == Content::Kind::Constant;
+  const bool isDone = step == Step::Accumulate  ? content->isAccumulated
+                      : step == Step::SumOverDp ? content->isSummedOverDp
+                                                : content->isUpdated;
+  if (content->isZero()) return at->second = content;
+  if (!isSummable || isDone || content->pending == Pending::Max) return nullptr;
+  Content next = *content;
+  (step == Step::Accumulate  ? next.isAccumulated
+   : step == Step::SumOverDp ? next.isSummedOverDp
+                             : next.isUpdated) = true;
+  return after_[{content, unsigned(step)}] = store.add(std::move(next));
+}
+
+const Content *Proof::settled(const Content *content) {
+  if (!content || content->kind != Content::Kind::Value || content->pending == Pending::None) return content;
+  std::string why;
+  if (!contributions.isComplete(content->parts, content->lists, content->pending, why)) return content;
+  Content whole = *content;
+  whole.pending = Pending::None;
+  whole.parts.clear();
+  return store.add(std::move(whole));
+}
+
+const Content *Proof::together(llvm::ArrayRef<Piece> pieces) {
+  llvm::SmallVector<const Content *, 4> parts;
+  for (const Piece &piece : pieces) {
+    const uint64_t size = sizeOf(piece.content->dtype);
+    const bool isWhole = piece.bytes == piece.content->bytes;
+    if (!isWhole && (piece.offset % size || piece.bytes % size)) return nullptr;
+    parts.push_back(isWhole ? piece.content
+                            : moves.range(*piece.content, int64_t(piece.offset / size),
+                                          int64_t((piece.offset + piece.bytes) / size)));
+    if (!parts.back()) return nullptr;
+  }
+  return parts.size() == 1 ? parts[0] : moves.join(parts);
+}
+
+bool Proof::isStepSum(const Content &content, const GlobalOperand &value) {
+  if (content.isAccumulated == false) return false; // loss and count always are
+  if (options.dp > 1 && !content.isSummedOverDp) return false;
+  if (value.kind == GlobalOperand::Kind::Fill)
+    return content.kind == Content::Kind::Constant && content.data.empty() && content.fill == value.fill;
+  return value.kind == GlobalOperand::Kind::Value && content.kind == Content::Kind::Value &&
+         content.pending == Pending::None && content.root == values.view(value.view).root &&
+         content.bytes == value.type.bytes();
+}
+
+bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held,
+                       std::string &why) {
+  why = "the gradient is " + describe(content, values, lists);
+  const GlobalOperand &gradient = parameter.gradient;
+  if (gradient.kind != GlobalOperand::Kind::Value)
+    return content.isZero() && gradient.kind == GlobalOperand::Kind::Fill && gradient.fill == 0;
+  if (content.kind != Content::Kind::Value || content.pending != Pending::None || content.isUpdated ||
+      (options.gradAccum > 1 && !content.isAccumulated) || (options.dp > 1 && !content.isSummedOverDp) ||
+      content.root != values.view(gradient.view).root)
+    return false;
+  std::optional<Lists> of = moves.inView(values.view(gradient.view), content.lists, lists.lengths(held));
+  if (!of || of->size() != held.size()) return false;
+  for (size_t d = 0; d < held.size(); ++d)
+    if ((*of)[d] != held[d] && lists.elements(held) > 0) return false;
+  return true;
+}
+
+} // namespace autotp

@@ -1,0 +1,49 @@
+/// \file What all rules of a proof share.
+#pragma once
+
+#include "compiler/certify/certify.h"
+#include "compiler/certify/node_rule.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace autotp {
+
+struct Proof {
+  Proof(const Graph &graph, const CertifyOptions &options);
+  Proof(const Proof &) = delete;
+
+  const Graph &graph;
+  CertifyOptions options;
+  IndexLists lists;
+  GlobalValues values;
+  Contributions contributions;
+  ContentStore store;
+  Moves moves;
+  NodeRule nodes;
+
+  struct Parameter {
+    RootId root;
+    Type type;
+    GlobalOperand gradient;
+  };
+  llvm::StringMap<Parameter> parameters;
+  llvm::DenseMap<RootId, const Parameter *> parameterOf; ///< by root
+  GlobalOperand lossSum, count;
+
+  enum class Step : uint8_t { Accumulate, SumOverDp, Update };
+  /// The same content after a step that keeps its elements; null where it may not be done, or was done already.
+  const Content *after(const Content *content, Step step);
+  /// A pending sum whose parts are all here is whole.
+  const Content *settled(const Content *content);
+  /// Whether a content is all of this value, summed over micro-steps and dp.
+  bool isStepSum(const Content &content, const GlobalOperand &value);
+  /// Whether a content is this part of the gradient of `parameter`, ready for the update.
+  bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
+  /// Pieces one after the other as one content; null where they are no box of one value.
+  const Content *together(llvm::ArrayRef<Piece> pieces);
+
+private:
+  llvm::DenseMap<std::pair<const Content *, unsigned>, const Content *> after_;
+};
+
+} // namespace autotp

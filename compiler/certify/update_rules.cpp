@@ -1,0 +1,264 @@
+// compiler/certify/update_rules.cpp: accumulation, the norm, and the update of parameters where they lie in buckets.
+#include "compiler/certify/coordinate.h"
+#include "compiler/certify/squares.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
+
+namespace autotp {
+namespace {
+
+const plan::Attribute *attributeOf(const plan::KernelCall &call, llvm::StringRef name) {
+  for (const plan::Attribute &attribute : call.attributes())
+    if (attribute.name() == name) return &attribute;
+  return nullptr;
+}
+
+/// {begins, ends}: sorted, apart. Nothing where they are not.
+std::optional<std::vector<Interval>> segmentsOf(const plan::KernelCall &call) {
+  const plan::Attribute *begins = attributeOf(call, "begins"), *ends = attributeOf(call, "ends");
+  std::vector<Interval> all;
+  if (!begins || !ends || begins->integers().values_size() != ends->integers().values_size()) return std::nullopt;
+  for (int i = 0; i < begins->integers().values_size(); ++i) {
+    const Interval next{begins->integers().values(i), ends->integers().values(i)};
+    if (next.begin > next.end || next.begin < (all.empty() ? 0 : all.back().end)) return std::nullopt;
+    all.push_back(next);
+  }
+  return all;
+}
+
+bool saysSlice(const plan::KernelCall &call, bool isSliced, const plan::TensorRef &ref) {
+  const plan::Attribute *slice = attributeOf(call, "dp_slice");
+  return slice && slice->integer() == (isSliced ? elementsOf(ref) : 0);
+}
+
+bool isReal(const plan::KernelCall &call, llvm::StringRef name, double wanted) {
+  const plan::Attribute *attribute = attributeOf(call, name);
+  return attribute && attribute->value_case() == plan::Attribute::kReal && attribute->real() == wanted;
+}
+
+} // namespace
+
+llvm::Error Coordinate::accumulate(const plan::KernelCall &call) {
+  llvm::Expected<Flat> sums = flat(call.operands(0)), added = flat(call.operands(1));
+  if (!sums) return llvm::joinErrors(sums.takeError(), added ? llvm::Error::success() : added.takeError());
+  if (!added) return added.takeError();
+  for (const Piece &piece : sums->image)
+    if (piece.content->kind != Content::Kind::Sums || sums->isSliced)
+      return problem("", "it adds to " + describe(*piece.content, proof_.values, proof_.lists) +
+                             ", not to sums that are 0 when a step begins");
+  if (elementsOf(call.operands(0)) != elementsOf(call.operands(1)) ||
+      call.operands(0).offset() != call.results(0).offset())
+    return problem("", "it adds to other elements than it writes");
+  for (Piece &piece : added->image) {
+    const Content *content = proof_.after(piece.content, Proof::Step::Accumulate);
+    if (!content) return problem("", "it accumulates " + describe(*piece.content, proof_.values, proof_.lists));
+    piece.content = content;
+  }
+  return writeFlat(call.results(0), *added);
+}
+
+llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
+  llvm::Expected<Flat> gradients = flat(call.operands(0));
+  if (!gradients) return gradients.takeError();
+  std::optional<std::vector<Interval>> segments = segmentsOf(call);
+  if (!segments || !saysSlice(call, gradients->isSliced, call.operands(0)))
+    return problem("", "its segments are not sorted, or its slice is not its operand's");
+  Content squares;
+  squares.kind = Content::Kind::Squares;
+  squares.bytes = sizeOf(DType::F32);
+  squares.isSliced = gradients->isSliced;
+  if (llvm::Error error = countGradients(call.operands(0), *gradients, *segments, squares)) return error;
+  write(call.results(0), Piece{proof_.store.add(std::move(squares)), 0, sizeOf(DType::F32)});
+  return llvm::Error::success();
+}
+
+/// Which elements of which gradients the segments of a bucket are.
+llvm::Error Coordinate::countGradients(const plan::TensorRef &bucket, const Flat &gradients,
+                                       llvm::ArrayRef<Interval> segments, Content &squares) {
+  const uint64_t size = sizeOf(DType(bucket.dtype()));
+  int64_t counted = 0, wanted = 0;
+  for (const Interval &segment : segments)
+    wanted += segment.end - segment.begin;
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    const plan::TensorRef &place = program_.buckets(int(parameter.bucket())).accumulator();
+    if (place.offset() != bucket.offset() || place.dp_stride() != bucket.dp_stride()) continue;
+    const int64_t begin = int64_t(parameter.bucket_begin()), end = begin + elementsOf(parameter.tensor());
+    llvm::SmallVector<Interval, 2> own;
+    for (auto next = llvm::partition_point(segments, [&](const Interval &i) { return i.end <= begin; });
+         next != segments.end() && next->begin < end; ++next)
+      own.push_back({std::max(next->begin, begin) - begin, std::min(next->end, end) - begin});
+    std::vector<Piece> held = sub(gradients.image, uint64_t(begin) * size, uint64_t(end - begin) * size);
+    if (own.empty()) continue;
+    const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
+    std::optional<Lists> covers = coversOf(parameter);
+    const Content *gradient = proof_.together(held);
+    std::string why = "it is no part of it";
+    if (!gradient || !covers || !proof_.isGradient(*gradient, row, *covers, why))
+      return problem("", "it counts what is not the gradient of '" + escaped(parameter.name()) + "': " + why);
+    const ListId elements = proof_.lists.of(own);
+    counted += proof_.lists.length(elements);
+    auto positions = proof_.lists.refold(end - begin, elements, proof_.lists.lengths(*covers), {});
+    if (!positions)
+      return problem("",
+                     "which elements of the gradient of '" + escaped(parameter.name()) + "' it counts does not follow");
+    for (auto [d, list] : indexed(*covers))
+      list = proof_.lists.select(list, (*positions)[d]);
+    squares.counted.push_back({row.root, std::move(*covers)});
+  }
+  return counted == wanted ? llvm::Error::success() : problem("", "it counts elements that are no parameter's");
+}
+
+llvm::Error Coordinate::addSquares(const plan::KernelCall &call) {
+  Content sum;
+  sum.kind = Content::Kind::Squares;
+  sum.bytes = sizeOf(DType::F32);
+  for (int k : {0, 1}) {
+    llvm::Expected<const Content *> content = tensor(call.operands(k));
+    if (!content) return content.takeError();
+    if (!*content || (*content)->kind != Content::Kind::Squares || (*content)->isComplete)
+      return problem("", "it adds something else to a rank's sum of squares");
+    sum.addends[k] = *content;
+  }
+  write(call.results(0), Piece{proof_.store.add(std::move(sum)), 0, sizeOf(DType::F32)});
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::gradScale(const plan::KernelCall &call) {
+  llvm::Expected<const Content *> squares = tensor(call.operands(0)), count = tensor(call.operands(1));
+  if (!squares) return llvm::joinErrors(squares.takeError(), count ? llvm::Error::success() : count.takeError());
+  if (!count) return count.takeError();
+  std::string why = "it is " + (*squares ? describe(**squares, proof_.values, proof_.lists) : std::string("empty"));
+  bool isNorm = *squares && (*squares)->kind == Content::Kind::Squares;
+  if (isNorm && !(*squares)->isComplete)
+    isNorm = proof_.options.tp == 1 && countEachOnce(proof_, *squares, /*overDp=*/false, why);
+  if (!isNorm) return problem("", "its first operand is not the norm of all gradients: " + why);
+  if (!*count || !proof_.isStepSum(**count, proof_.count))
+    return problem("", "it does not divide by the count of the whole batch, but by " +
+                           (*count ? describe(**count, proof_.values, proof_.lists) : std::string("nothing")));
+  if (!isReal(call, "max_norm", proof_.options.clipGradNorm))
+    return problem("", "it clips to another norm than was asked for");
+  for (auto [j, kind] : {std::pair(0, Content::Kind::Scale), {1, Content::Kind::Norm}}) {
+    Content scalar;
+    scalar.kind = kind;
+    scalar.bytes = sizeOf(DType::F32);
+    write(call.results(j), Piece{proof_.store.add(std::move(scalar)), 0, sizeOf(DType::F32)});
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::meanLoss(const plan::KernelCall &call) {
+  llvm::Expected<const Content *> sum = tensor(call.operands(0)), count = tensor(call.operands(1));
+  if (!sum) return llvm::joinErrors(sum.takeError(), count ? llvm::Error::success() : count.takeError());
+  if (!count) return count.takeError();
+  if (!*sum || !*count || !proof_.isStepSum(**sum, proof_.lossSum) || !proof_.isStepSum(**count, proof_.count))
+    return problem("", "it is not the sum of all losses over their count");
+  Content loss;
+  loss.kind = Content::Kind::Loss;
+  loss.bytes = sizeOf(DType::F32);
+  write(call.results(0), Piece{proof_.store.add(std::move(loss)), 0, sizeOf(DType::F32)});
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::adamW(const plan::KernelCall &call) {
+  const CertifyOptions &o = proof_.options;
+  if (!isReal(call, "beta1", o.beta1) || !isReal(call, "beta2", o.beta2) || !isReal(call, "epsilon", o.epsilon) ||
+      !isReal(call, "weight_decay", o.weightDecay))
+    return problem("", "it updates at another rate than was asked for");
+  for (auto [k, kind] :
+       {std::pair(4, Content::Kind::Scale), {5, Content::Kind::LearningRate}, {6, Content::Kind::StepNumber}}) {
+    llvm::Expected<const Content *> scalar = tensor(call.operands(k));
+    if (!scalar) return scalar.takeError();
+    if (!*scalar || (*scalar)->kind != kind)
+      return problem("", llvm::formatv("operand {0} is {1}", k,
+                                       *scalar ? describe(**scalar, proof_.values, proof_.lists) : "empty")
+                             .str());
+  }
+  llvm::Expected<Flat> parameters = flat(call.operands(0));
+  if (!parameters) return parameters.takeError();
+  llvm::Expected<Flat> gradients = flat(call.operands(3));
+  if (!gradients) return gradients.takeError();
+  if (parameters->isSliced != gradients->isSliced || !saysSlice(call, parameters->isSliced, call.operands(0)) ||
+      elementsOf(call.operands(0)) != elementsOf(call.operands(3)))
+    return problem("", "its parameters and gradients are not the same slices");
+  Flat updated{{}, parameters->isSliced};
+  if (llvm::Error error = updateImage(call, *parameters, *gradients, updated.image)) return error;
+  for (int k : {1, 2}) {
+    llvm::Expected<Flat> state = flat(call.operands(k));
+    if (!state) return state.takeError();
+    for (const Piece &piece : state->image)
+      if (piece.content->kind != Content::Kind::State || elementsOf(call.operands(k)) != elementsOf(call.operands(0)))
+        return problem("", "operand " + std::to_string(k) + " is " +
+                               describe(*piece.content, proof_.values, proof_.lists) + ", not this update's own state");
+    Content next;
+    next.kind = Content::Kind::NewState;
+    std::optional<ByteRange> range = rangeOf(call.results(k));
+    next.bytes = range->bytes;
+    const Content *left = proof_.store.add(std::move(next));
+    arena_.write(*range, Piece{left, 0, left->bytes});
+    kept_.push_back({*range, left});
+  }
+  return writeFlat(call.results(0), updated);
+}
+
+llvm::Error Coordinate::updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
+                                    std::vector<Piece> &updated) {
+  std::optional<std::vector<Interval>> decays = segmentsOf(call);
+  if (!decays) return problem("", "the segments that decay are not sorted");
+  const uint64_t base = rangeOf(call.operands(0))->offset;
+  uint64_t at = 0, gradientAt = 0;
+  size_t g = 0;
+  for (const Piece &whole : parameters.image)
+    for (uint64_t done = 0; done < whole.bytes;) {
+      if (g == gradients.image.size()) return problem("", "it has fewer gradients than parameters");
+      const Piece &gradient = gradients.image[g];
+      const uint64_t bytes = std::min(whole.bytes - done, gradient.bytes - gradientAt);
+      Piece own{whole.content, whole.offset + done, bytes};
+      llvm::Expected<Piece> next = updatedPiece(own, {gradient.content, gradient.offset + gradientAt, bytes});
+      if (!next) return next.takeError();
+      const int64_t begin = int64_t(at / sizeof(float)), end = int64_t((at + bytes) / sizeof(float));
+      if (llvm::Error error = checkDecay(*decays, own, begin, end)) return error;
+      if (next->content->kind == Content::Kind::State)
+        kept_.push_back({{base + at, bytes, 1}, next->content}); // padding stays as it is
+      updated.push_back(*next);
+      at += bytes;
+      done += bytes;
+      gradientAt += bytes;
+      if (gradientAt < gradient.bytes) continue;
+      gradientAt = 0;
+      ++g;
+    }
+  return llvm::Error::success();
+}
+
+llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Piece &gradient) {
+  const Content &own = *parameter.content;
+  if (own.kind == Content::Kind::State && gradient.content->isZero()) return parameter; // 0 stays 0
+  const Proof::Parameter *row = own.kind == Content::Kind::Value ? proof_.parameterOf.lookup(own.root) : nullptr;
+  if (!row || own.isUpdated)
+    return problem("", "it updates " + describe(own, proof_.values, proof_.lists) + ", no parameter of this step");
+  std::string why;
+  const Content *part = proof_.together(parameter), *added = proof_.together(gradient);
+  if (!part || !added || !proof_.isGradient(*added, *row, part->lists, why))
+    return problem(
+        "", "it updates " + describe(own, proof_.values, proof_.lists) +
+                " with what is not all of its own gradient: " + (why.empty() ? std::string("it lies elsewhere") : why));
+  return Piece{proof_.after(&own, Proof::Step::Update), parameter.offset, parameter.bytes};
+}
+
+llvm::Error Coordinate::checkDecay(llvm::ArrayRef<Interval> decays, const Piece &piece, int64_t begin,
+                                   int64_t end) const {
+  const Proof::Parameter *row = proof_.parameterOf.lookup(piece.content->root);
+  if (piece.content->kind != Content::Kind::Value || !row) return llvm::Error::success(); // padding
+  int64_t decaying = 0;
+  for (auto next = llvm::partition_point(decays, [&](const Interval &i) { return i.end <= begin; });
+       next != decays.end() && next->begin < end; ++next)
+    decaying += std::min(next->end, end) - std::max(next->begin, begin);
+  const int64_t wanted = proof_.options.decaysAll || row->type.shape.size() >= 2 ? end - begin : 0;
+  if (decaying == wanted) return llvm::Error::success();
+  return problem("", llvm::formatv("{0} of {1} elements of {2} decay, not {3}", decaying, end - begin,
+                                   describe(*piece.content, proof_.values, proof_.lists), wanted)
+                         .str());
+}
+
+} // namespace autotp

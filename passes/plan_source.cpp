@@ -1,0 +1,95 @@
+#include "passes/plan_source.h"
+
+#include "runtime/base/error.h"
+
+namespace autotp {
+namespace {
+
+constexpr llvm::StringLiteral kLosses[] = {"none", "cross-entropy", "next-token"}; // by LossMade
+
+template <typename Map> llvm::json::Object objectOf(const Map &map) {
+  llvm::json::Object object;
+  for (const auto &row : map)
+    object[row.getKey()] = row.getValue();
+  return object;
+}
+
+} // namespace
+
+llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
+  const OptimizerOptions &update = o.step.optimizer;
+  return llvm::json::Object{{"model", o.model},
+                            {"sha256", sha256.str()},
+                            {"micro_batch", o.import.microBatch},
+                            {"shapes", objectOf(o.import.shapes)},
+                            {"inputs", objectOf(o.inputRoles)},
+                            {"train", o.parameters.train},
+                            {"freeze", o.parameters.freeze},
+                            {"retie", o.retie},
+                            {"recognise", o.recognise},
+                            {"loss_output", o.loss.output},
+                            {"loss", kLosses[size_t(o.loss.made)]},
+                            {"logits", o.loss.logits},
+                            {"dtype", o.dtype ? nameOf(*o.dtype).str() : ""},
+                            {"beta1", update.beta1},
+                            {"beta2", update.beta2},
+                            {"eps", update.epsilon},
+                            {"weight_decay", update.weightDecay},
+                            {"clip_grad_norm", update.clipGradNorm},
+                            {"decays_all", update.decaysAll}};
+}
+
+llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringRef model) {
+  const llvm::json::Object &s = manifest.source;
+  const llvm::json::Object *shapes = s.getObject("shapes"), *inputs = s.getObject("inputs");
+  if (!s.getString("model") || !shapes || !inputs)
+    return problem("manifest.json", "it does not say what the plan was made from", "compile the plan again");
+  auto text = [&](llvm::StringRef key) { return s.getString(key).getValueOr("").str(); };
+  auto real = [&](llvm::StringRef key) { return s.getNumber(key).getValueOr(0); };
+  CompileOptions o;
+  o.model = model.empty() ? text("model") : model.str();
+  o.import.microBatch = s.getInteger("micro_batch").getValueOr(0);
+  for (const auto &[name, size] : *shapes)
+    o.import.shapes[name] = size.getAsInteger().getValueOr(0);
+  for (const auto &[name, role] : *inputs)
+    o.inputRoles[name] = role.getAsString().getValueOr("").str();
+  o.parameters = {text("train"), text("freeze")};
+  o.retie = s.getBoolean("retie").getValueOr(true);
+  o.recognise = s.getBoolean("recognise").getValueOr(true);
+  o.loss.output = text("loss_output");
+  o.loss.logits = text("logits");
+  o.dtype = dtypeNamed(text("dtype"));
+  for (size_t made = 0; made < std::size(kLosses); ++made)
+    if (text("loss") == kLosses[made]) o.loss.made = LossMade(made);
+  o.step.tp = int(manifest.tp);
+  o.step.dp = int(manifest.dp);
+  o.step.zero = int(manifest.zero);
+  o.step.gradAccum = int(manifest.gradAccum);
+  o.step.optimizer = {manifest.lr,
+                      real("beta1"),
+                      real("beta2"),
+                      real("eps"),
+                      real("weight_decay"),
+                      real("clip_grad_norm"),
+                      s.getBoolean("decays_all").getValueOr(false)};
+  o.stopAfter = graphPasses().back();
+  return o;
+}
+
+llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef<plan::Program> programs,
+                                        llvm::StringRef model) {
+  llvm::Expected<CompileOptions> options = optionsOf(manifest, model);
+  if (!options) return options.takeError();
+  llvm::Expected<CompiledModel> compiled = compile(*options);
+  if (!compiled) return compiled.takeError();
+  if (manifest.source.getString("sha256") != llvm::StringRef(compiled->sha256))
+    return problem(options->model, "it is not the model that the plan was made from", "name that one with --model");
+  if (compiled->dtype != DType::F32)
+    return problem("plan", "it is in " + nameOf(compiled->dtype).str() + ", which the proof does not follow");
+  std::vector<const plan::Program *> byTp;
+  for (int64_t c = 0; c < manifest.tp; ++c)
+    byTp.push_back(&programs[size_t(manifest.ranks[size_t(c)].program)]);
+  return certify(compiled->graph, byTp, certifyOptions(options->step));
+}
+
+} // namespace autotp

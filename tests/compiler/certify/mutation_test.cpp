@@ -1,0 +1,149 @@
+// Single faults in plans: the certificate refuses each, or running it shows that it does no harm.
+#include "passes/pipeline.h"
+#include "runtime/base/error.h"
+#include "runtime/plan/check_program.h"
+#include "runtime/plan/check_world.h"
+#include "tests/compiler/certify/trained_plan.h"
+#include "tests/equivalence/run_fixture.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+struct Subject {
+  const char *fixture;
+  int tp, dp, zero, gradAccum;
+  bool sequenceParallel = false;
+};
+/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence.
+constexpr Subject kSubjects[] = {
+    {"llama", 2, 2, 2, 2}, {"gpt2", 2, 2, 1, 1},    {"llama", 8, 1, 2, 1},
+    {"mlp", 3, 2, 0, 2},   {"nanogpt", 3, 2, 2, 1}, {"gpt2", 4, 1, 2, 1, /*sequenceParallel=*/true},
+};
+
+struct Sound {
+  Subject subject;
+  CompileOptions options;
+  CompiledModel compiled;
+  TrainedPlan trained;
+};
+
+Sound soundPlanOf(const Subject &subject) {
+  Sound sound{subject, fixtureOptions(subject.fixture), {}, {}};
+  StepOptions &step = sound.options.step;
+  step.tp = subject.tp;
+  step.dp = subject.dp;
+  step.zero = subject.zero;
+  step.gradAccum = subject.gradAccum;
+  step.bucketBytes = 100 << 10;
+  sound.options.sequenceParallel = subject.sequenceParallel;
+  step.optimizer.clipGradNorm = 0.1; // below the norms here, so that a wrong norm shows
+  sound.compiled = llvm::cantFail(compile(sound.options));
+  sound.trained = trainTwice(sound.compiled.emitted, subject.tp, subject.dp, subject.gradAccum);
+  return sound;
+}
+
+std::vector<const plan::Program *> pointers(const Programs &programs) {
+  std::vector<const plan::Program *> all;
+  for (const plan::Program &program : programs)
+    all.push_back(&program);
+  return all;
+}
+
+/// What the certificate says; empty: proven.
+std::string refusal(const Sound &sound, const Programs &programs) {
+  llvm::Expected<Certificate> certificate =
+      certify(sound.compiled.graph, pointers(programs), certifyOptions(sound.options.step));
+  return certificate ? "" : describe(certificate.takeError());
+}
+
+/// Whether ranks could start at all: others would wait for ever.
+bool canRun(const Sound &sound, const Programs &programs) {
+  for (const plan::Program &program : programs)
+    if (llvm::Error error = checkProgram(program, sound.subject.tp, sound.subject.dp)) {
+      llvm::consumeError(std::move(error));
+      return false;
+    }
+  llvm::Error error = checkWorld(pointers(programs));
+  const bool isSound = !error;
+  llvm::consumeError(std::move(error));
+  return isSound;
+}
+
+struct Counts {
+  int tried = 0, caught = 0, caughtHarmful = 0, harmless = 0, missed = 0;
+};
+
+class Mutations {
+public:
+  explicit Mutations(bool runsCaught) : runsCaught_(runsCaught) {}
+
+  void tryOne(const Sound &sound, const MutationKind &kind, unsigned seed, Counts &counts) {
+    std::mt19937 random(seed);
+    Programs programs = sound.compiled.emitted;
+    std::string where;
+    if (!kind.apply(programs, random, where)) return;
+    if (!kind.keepsEvents) orderAnew(programs, sound.subject.dp);
+    ++counts.tried;
+    const std::string said = refusal(sound, programs);
+    counts.caught += !said.empty();
+    if (!said.empty() && !runsCaught_) return;
+    const std::string harm = harmOf(sound, programs);
+    if (!said.empty()) counts.caughtHarmful += !harm.empty();
+    if (!said.empty()) return;
+    ++(harm.empty() ? counts.harmless : counts.missed);
+    EXPECT_EQ(harm, "") << sound.subject.fixture << " tp " << sound.subject.tp << ", " << kind.name << " (seed " << seed
+                        << "): " << where;
+  }
+
+private:
+  static std::string harmOf(const Sound &sound, const Programs &programs) {
+    if (!canRun(sound, programs)) return "the loader refuses it";
+    return differenceOf(trainTwice(programs, sound.subject.tp, sound.subject.dp, sound.subject.gradAccum),
+                        sound.trained);
+  }
+  bool runsCaught_;
+};
+
+/// `rounds` faults of each kind in each subject.
+void mutate(unsigned rounds, bool runsCaught) {
+  std::vector<Sound> all;
+  for (const Subject &subject : kSubjects) {
+    all.push_back(soundPlanOf(subject));
+    ASSERT_EQ(all.back().trained.failure, "");
+    ASSERT_EQ(refusal(all.back(), all.back().compiled.emitted), "");
+  }
+  Counts sum;
+  Mutations mutations(runsCaught);
+  printf("%-30s %6s %6s %8s %8s %6s\n", "fault", "tried", "caught", "harmful", "harmless", "missed");
+  auto row = [](const char *name, const Counts &c) {
+    printf("%-30s %6d %6d %8d %8d %6d\n", name, c.tried, c.caught, c.caughtHarmful, c.harmless, c.missed);
+  };
+  for (const MutationKind &kind : mutationKinds()) {
+    Counts counts;
+    for (unsigned round = 0; round < rounds; ++round)
+      for (size_t s = 0; s < all.size(); ++s)
+        mutations.tryOne(all[s], kind, 1000 * round + unsigned(s), counts);
+    row(kind.name, counts);
+    EXPECT_GT(counts.tried, 0) << kind.name;
+    sum.tried += counts.tried;
+    sum.caught += counts.caught;
+    sum.caughtHarmful += counts.caughtHarmful;
+    sum.harmless += counts.harmless;
+    sum.missed += counts.missed;
+  }
+  row("all", sum);
+  EXPECT_GE(sum.tried, 300);
+  EXPECT_EQ(sum.missed, 0);
+  const int harmful = sum.caughtHarmful + sum.missed;
+  if (runsCaught)
+    printf("catch rate: %.1f %% of %d harmful faults\n", harmful ? 100.0 * sum.caughtHarmful / harmful : 100.0,
+           harmful);
+}
+
+TEST(Mutations, EveryHarmfulFaultIsCaught) { mutate(3, /*runsCaught=*/true); }
+TEST(FullMatrixOfMutations, EveryHarmfulFaultIsCaught) { mutate(40, /*runsCaught=*/false); }
+
+} // namespace
+} // namespace autotp::test

@@ -1,0 +1,235 @@
+// Faults in the update, and in what a program says of parameters, inputs and outputs.
+#include "tests/compiler/certify/mutation_places.h"
+
+namespace autotp::test {
+namespace {
+
+/// On all coordinates alike: another number of them divides the gradients, or the loss.
+bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
+  const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
+  for (plan::Program &program : programs)
+    for (plan::Step &step : *program.mutable_sections(1)->mutable_steps()) {
+      if (!step.has_kernel() || KernelId(step.kernel().kernel()) != kernel) continue;
+      where = "optimizer_step '" + step.name() + "' on all coordinates";
+      plan::KernelCall &call = *step.mutable_kernel();
+      plan::TensorRef &divisor = *call.mutable_operands(1);
+      for (const plan::Input &input : program.inputs())
+        if (input.kind() == (random() % 2 ? plan::STEP : plan::LEARNING_RATE)) moveTo(divisor, input.tensor());
+      for (const plan::TensorRef &zeroed : program.zeroed_each_step()) // the rank's own count
+        if (random() % 2 && isSameType(zeroed, divisor)) moveTo(divisor, zeroed);
+    }
+  return !where.empty();
+}
+
+/// {begins, ends} of a norm or of a decay: one segment less, or one end moved.
+bool wrongSegment(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isKernelOf({KernelId::SumSquares, KernelId::AdamW}), at)) return false;
+  plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
+  auto *begins = attributeOf(call, "begins")->mutable_integers()->mutable_values(),
+       *ends = attributeOf(call, "ends")->mutable_integers()->mutable_values();
+  if (begins->empty()) return false;
+  where = textOf(programs, at);
+  const int i = int(below(random, size_t(begins->size())));
+  const int64_t begin = begins->Get(i), end = ends->Get(i);
+  switch (below(random, 3)) {
+  case 0:
+    begins->erase(begins->begin() + i);
+    ends->erase(ends->begin() + i);
+    return true;
+  case 1:
+    ends->Set(i, begin + (end - begin) / 2);
+    return end > begin;
+  default:
+    begins->Set(i, begin + (end - begin + 1) / 2);
+    return end > begin;
+  }
+}
+
+/// The states of another bucket, or the gradient of another, where it is as long.
+bool wrongState(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isKernelOf({KernelId::AdamW}), at)) return false;
+  plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
+  const int k = int(below(random, 4));
+  for (const plan::Step &other : sectionAt(programs, at).steps()) {
+    if (!other.has_kernel() || other.kernel().kernel() != call.kernel()) continue;
+    const plan::TensorRef &ref = other.kernel().operands(k);
+    if (isSamePlace(ref, call.operands(k)) || !isSameType(ref, call.operands(k))) continue;
+    where = textOf(programs, at) + " operand " + std::to_string(k);
+    moveTo(*call.mutable_operands(k), ref);
+    if (k < 3) moveTo(*call.mutable_results(k), ref);
+    return true;
+  }
+  return false;
+}
+
+bool coverOffByOne(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Parameter &parameter = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
+  for (int d = 0; d < parameter.covers_size(); ++d) {
+    plan::Cover &cover = *parameter.mutable_covers(d);
+    if (cover.begins_size() == 0) continue;
+    const int last = cover.ends_size() - 1;
+    const bool mayGrow = cover.ends(last) < parameter.global_shape(d);
+    if (!mayGrow && cover.begins(0) == 0) continue;
+    for (int i = 0; i <= last; ++i) {
+      cover.set_begins(i, cover.begins(i) + (mayGrow ? 1 : -1));
+      cover.set_ends(i, cover.ends(i) + (mayGrow ? 1 : -1));
+    }
+    where = "cover of " + parameter.name();
+    return true;
+  }
+  return false;
+}
+
+bool swapParameters(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Parameter &a = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
+  for (plan::Parameter &b : *program.mutable_parameters())
+    if (&a != &b && isSameType(a.tensor(), b.tensor()) && llvm::equal(a.global_shape(), b.global_shape())) {
+      where = "tensors of " + a.name() + " and " + b.name();
+      std::swap(*a.mutable_tensor(), *b.mutable_tensor());
+      return true;
+    }
+  return false;
+}
+
+bool keepSums(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  if (program.zeroed_each_step_size() == 0) return false;
+  const int i = int(below(random, size_t(program.zeroed_each_step_size())));
+  where = "sums at " + std::to_string(program.zeroed_each_step(i).offset()) + " are not set to 0";
+  program.mutable_zeroed_each_step()->DeleteSubrange(i, 1);
+  return true;
+}
+
+bool wrongConstant(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  if (program.constants_size() == 0) return false;
+  plan::Constant &constant = *program.mutable_constants(int(below(random, size_t(program.constants_size()))));
+  std::string data = constant.data();
+  const size_t size = sizeOf(DType(constant.tensor().dtype()));
+  if (data.size() < size) return false;
+  const size_t at = below(random, data.size() / size) * size + size - 1;
+  data[at] = char(data[at] ^ (size == 1 ? 1 : 0x40));
+  constant.set_data(data);
+  where = "constant at " + std::to_string(constant.tensor().offset());
+  return true;
+}
+
+bool wrongStride(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  auto isSliced = [](const plan::Step &step) {
+    return step.has_kernel() &&
+           llvm::any_of(step.kernel().operands(), [](const plan::TensorRef &ref) { return ref.dp_stride() != 0; });
+  };
+  if (!pick(programs, random, isSliced, at)) return false;
+  where = textOf(programs, at);
+  plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
+  const uint64_t stride = random() % 2 ? 0 : 64;
+  for (plan::TensorRef &ref : *call.mutable_operands())
+    if (ref.dp_stride()) {
+      const plan::TensorRef old = ref;
+      ref.set_dp_stride(stride);
+      for (plan::TensorRef &result : *call.mutable_results())
+        if (isSamePlace(result, old)) result.set_dp_stride(stride);
+      break;
+    }
+  return true;
+}
+
+bool wrongInput(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Input &a = *program.mutable_inputs(int(below(random, size_t(program.inputs_size()))));
+  for (plan::Input &b : *program.mutable_inputs())
+    if (&a != &b && isSameType(a.tensor(), b.tensor())) {
+      where = "inputs " + a.name() + " and " + b.name();
+      std::swap(*a.mutable_tensor(), *b.mutable_tensor());
+      return true;
+    }
+  return false;
+}
+
+/// The runtime writes an input over something; what reads the input follows it.
+bool inputOverData(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Input &input = *program.mutable_inputs(int(below(random, size_t(program.inputs_size()))));
+  const plan::TensorRef old = input.tensor();
+  std::vector<plan::TensorRef> others;
+  for (const plan::Section &section : program.sections())
+    for (const plan::TensorRef &ref : tensorsBefore(section, section.steps_size()))
+      if (!isSamePlace(ref, old) && bytesOf(ref) >= bytesOf(old)) others.push_back(ref);
+  if (others.empty()) return false;
+  plan::TensorRef to = others[below(random, others.size())];
+  to.set_dp_stride(0);
+  where = "input " + input.name() + " at " + std::to_string(to.offset());
+  moveTo(*input.mutable_tensor(), to);
+  for (plan::Section &section : *program.mutable_sections())
+    for (plan::Step &step : *section.mutable_steps())
+      if (step.has_kernel())
+        for (plan::TensorRef &operand : *step.mutable_kernel()->mutable_operands())
+          if (isSamePlace(operand, old)) moveTo(operand, to);
+  return true;
+}
+
+bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Output &output = *program.mutable_outputs(int(below(random, size_t(program.outputs_size()))));
+  std::vector<plan::TensorRef> others = tensorsBefore(program.sections(1), program.sections(1).steps_size());
+  llvm::erase_if(others, [&](const plan::TensorRef &ref) {
+    return ref.dtype() != output.tensor().dtype() || isSamePlace(ref, output.tensor());
+  });
+  if (others.empty()) return false;
+  where = "output " + output.name();
+  moveTo(*output.mutable_tensor(), others[below(random, others.size())]);
+  return true;
+}
+
+bool programsExchanged(Programs &programs, Random &random, std::string &where) {
+  if (programs.size() < 2) return false;
+  const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
+  where = "coordinates " + std::to_string(a) + " and " + std::to_string(b);
+  std::swap(programs[a], programs[b]);
+  return true;
+}
+
+/// One coordinate does what another does: its part is there twice, its own not at all.
+bool programTwice(Programs &programs, Random &random, std::string &where) {
+  if (programs.size() < 2) return false;
+  const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
+  where = "coordinate " + std::to_string(b) + " is coordinate " + std::to_string(a) + " again";
+  programs[b] = programs[a];
+  return true;
+}
+
+bool wrongGradientPlace(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Parameter &parameter = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
+  where = "gradient of " + parameter.name();
+  parameter.set_bucket_begin(parameter.bucket_begin() + 1);
+  return true;
+}
+
+} // namespace
+
+std::vector<MutationKind> stateMutations() {
+  return {
+      {"wrong divisor", wrongDivisor},
+      {"wrong segment", wrongSegment},
+      {"wrong state", wrongState},
+      {"cover off by one", coverOffByOne},
+      {"parameters exchanged", swapParameters},
+      {"sums kept", keepSums},
+      {"wrong constant", wrongConstant},
+      {"wrong stride over dp", wrongStride},
+      {"inputs exchanged", wrongInput},
+      {"gradient elsewhere", wrongGradientPlace},
+      {"input over data", inputOverData},
+      {"output elsewhere", outputElsewhere},
+      {"coordinates exchanged", programsExchanged},
+      {"coordinate twice", programTwice},
+  };
+}
+
+} // namespace autotp::test
