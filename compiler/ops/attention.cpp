@@ -168,8 +168,9 @@ llvm::Expected<Types> inferRotary(const OpCall &call) {
   if (x.size() != 4 || x[3] % 2)
     return typeProblem("it rotates [batch, sequence, heads, an even head dimension], not " +
                        llvm::Twine(call.operands[0].text()));
+  DType statistics = call.operands[0].dtype == DType::F64 ? DType::F64 : DType::F32;
   for (const Type &table : call.operands.drop_front())
-    if (table.dtype != call.operands[0].dtype || table.shape != Shape{x[1], x[3] / 2})
+    if (table.dtype != statistics || table.shape != Shape{x[1], x[3] / 2})
       return typeProblem("its table is " + llvm::Twine(table.text()) + " for " + call.operands[0].text());
   return Types{call.operands[0]};
 }
@@ -223,7 +224,7 @@ const OpDef kOps[] = {
      .evaluate = evaluateRotary,
      .gradient = rotaryGradient,
      .kernel = KernelId::Rotary,
-     .precision = Precision::Full},
+     .fullOperands = 0b110},
 };
 
 } // namespace

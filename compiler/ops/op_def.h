@@ -67,6 +67,7 @@ struct OpDef {
   KernelId kernel = KernelId::None;
   std::array<int8_t, 2> operands = {-1, -1}; ///< fewest and most, where its kernel's row does not say one number
   Precision precision = Precision::Follows;
+  uint8_t fullOperands = 0;    ///< bits of operands that are f32 even where the operator runs in small floats
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
   bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
   bool isCollective = false;   ///< a step of the communicator: all members of its group run it, or none

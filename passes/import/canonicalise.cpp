@@ -114,6 +114,7 @@ private:
     const Node &node = g_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
+    if (node.is("cast") && node.backward) os << "again"; // lower-gradients would rather cast twice than keep an f32
     for (ValueId operand : node.operands)
       os << "," << constantKey(operand);
     for (ValueId result : node.results)

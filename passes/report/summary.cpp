@@ -219,6 +219,9 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
              ? "cross-entropy, mean over the valid labels of the global batch"
              : "mean over micro-batches and dp ranks (no cross-entropy was recognised)")
      << "\n";
+  if (compiled.dtype != DType::F32)
+    os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
+       << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   for (const AxisDecision &d : compiled.chosen.decisions)
     if (d.isChosen)

@@ -40,11 +40,14 @@ public:
   }
 
   void lowerBackward() {
+    for (ValueId id : g_.sources(ValueKind::Constant)) // parameters that the loss turned out not to depend on
+      if (Value &value = g_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
+        value.contents = converted(*value.contents, value.type.dtype);
     for (NodeId id : g_.order()) {
-      const Node &node = g_.node(id);
-      bool hasSmall = llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
-      if (!node.backward || opOf(node).precision != Precision::Full || !hasSmall) continue;
-      const llvm::SmallVector<ValueId, 2> results = node.results;
+      if (!g_.node(id).backward) continue;
+      widenAgain(id);
+      if (opOf(g_.node(id)).precision != Precision::Full || !hasSmallOperand(g_.node(id))) continue;
+      const llvm::SmallVector<ValueId, 2> results = g_.node(id).results;
       llvm::SmallVector<DType, 2> before;
       for (ValueId result : results)
         before.push_back(g_.type(result).dtype);
@@ -81,8 +84,11 @@ private:
     case Precision::Follows:
       break;
     }
-    bool hasSmall = llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
-    return hasSmall && leadsToProduct_[id] ? low_ : DType::F32;
+    return hasSmallOperand(node) && leadsToProduct_[id] ? low_ : DType::F32;
+  }
+
+  bool hasSmallOperand(const Node &node) const {
+    return llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
   }
 
   bool isOther(ValueId value, DType wanted) const {
@@ -92,11 +98,34 @@ private:
 
   /// The node in floats of `wanted`; its results as well.
   void run(NodeId id, DType wanted) {
-    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
-      if (ValueId operand = g_.node(id).operands[k]; isOther(operand, wanted))
-        g_.setOperand(id, k, cast(operand, wanted, id));
+    const uint8_t full = opOf(g_.node(id)).fullOperands;
+    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k) {
+      const DType own = k < 8 && full >> k & 1 ? DType::F32 : wanted;
+      if (ValueId operand = g_.node(id).operands[k]; isOther(operand, own))
+        g_.setOperand(id, k, cast(operand, own, id));
+    }
     for (ValueId result : g_.node(id).results)
       if (isOther(result, wanted)) g_.value(result).type.dtype = wanted;
+  }
+
+  /// What the forward leaves for this node of the backward is the small float, where there is one: it is kept for long,
+  /// and costs a cast.
+  void widenAgain(NodeId id) {
+    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
+      if (ValueId small = smallFormOf(g_.node(id).operands[k]); small != kNone)
+        g_.setOperand(id, k, cast(small, DType::F32, id));
+  }
+
+  /// Of an f32 value of the forward, what it was cast from or to; kNone where it was not.
+  ValueId smallFormOf(ValueId value) const {
+    const Node *producer = g_.producer(value);
+    if (g_.type(value).dtype != DType::F32 || !producer || producer->backward) return kNone;
+    if (producer->is("cast") && g_.type(producer->operands[0]).dtype == low_) return producer->operands[0];
+    for (const Use &use : g_.value(value).uses) {
+      const Node &node = g_.node(use.node);
+      if (node.is("cast") && !node.backward && g_.type(node.results[0]).dtype == low_) return node.results[0];
+    }
+    return kNone;
   }
 
   /// One cast of a value serves all its uses: the first comes before the others.

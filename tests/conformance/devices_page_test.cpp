@@ -37,14 +37,15 @@ const DeviceColumn kDevices[] = {
     {"cpu", makeCpu, [](KernelId) { return llvm::StringRef(); }}, // it is the reference: it lacks nothing
     {"cuda", makeCuda, whyMissingOnCuda}};
 
-/// Whether the device makes the call ready with `dtype` in the place of its data's.
-bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype) {
+/// Whether the device makes the call ready with `dtype` in the place of its data's; or of the first operand's and
+/// result's alone, where the others are f32 always.
+bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype, bool isFirstAlone) {
   std::unique_ptr<Device> device = column.make();
   const DType data = dataDType(call);
   KernelArgs args;
   for (auto [from, to] : {std::pair(&call.operands, &args.operands), {&call.results, &args.results}})
     for (TensorShape &tensor : *from) {
-      if (tensor.dtype == data) tensor.dtype = dtype;
+      if (tensor.dtype == data && (!isFirstAlone || &tensor == from->data())) tensor.dtype = dtype;
       TensorArg arg{nullptr, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}};
       arg.data = llvm::cantFail(device->allocate(size_t(arg.elements()) * sizeOf(arg.dtype))).data();
       to->push_back(std::move(arg));
@@ -67,7 +68,8 @@ std::string cell(const DeviceColumn &column, KernelId kernel, const std::vector<
     if (call.kernel != kernel || isCalled) continue;
     isCalled = true;
     for (DType dtype : kAll)
-      if (accepts(column, call, dtype)) (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
+      if (accepts(column, call, dtype, false) || accepts(column, call, dtype, true))
+        (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
   }
   EXPECT_TRUE(isCalled) << nameOf(kernel).str() << " has no call in bench/kernel_calls.cpp";
   if (!dtypes.empty()) return dtypes == "f32 f64 bf16 f16 i64 i32 bool u8" ? "all" : dtypes;

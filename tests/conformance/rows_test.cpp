@@ -117,21 +117,23 @@ TEST(Rows, Norms) {
 }
 
 TEST(Rows, Rotary) {
-  for (int64_t d : {6, 16}) {
-    const int64_t b = 2, s = 5, h = 3, half = d / 2;
-    Value x = randomValue({b, s, h, d}, 1), c = randomValue({s, half}, 2), n = randomValue({s, half}, 3);
-    for (int64_t inverse : {0, 1}) {
-      Value y = x;
-      for (int64_t t = 0; t < b * s * h; ++t)
-        for (int64_t i = 0; i < half; ++i) {
-          size_t low = size_t(t * d + i), high = low + size_t(half), at = size_t(t / h % s * half + i);
-          double sine = inverse ? -n.v[at] : n.v[at];
-          y.v[low] = x.v[low] * c.v[at] - x.v[high] * sine;
-          y.v[high] = x.v[high] * c.v[at] + x.v[low] * sine;
-        }
-      expectCase({KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}})});
-    }
-  }
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    for (int64_t d : {6, 16})
+      for (int64_t inverse : {0, 1}) {
+        const int64_t b = 2, s = 5, h = 3, half = d / 2;
+        Value x = randomValue({b, s, h, d}, 1, -2, 2, dtype), c = randomValue({s, half}, 2),
+              n = randomValue({s, half}, 3);
+        Value y = x;
+        for (int64_t t = 0; t < b * s * h; ++t)
+          for (int64_t i = 0; i < half; ++i) {
+            size_t low = size_t(t * d + i), high = low + size_t(half), at = size_t(t / h % s * half + i);
+            double sine = inverse ? -n.v[at] : n.v[at];
+            y.v[low] = x.v[low] * c.v[at] - x.v[high] * sine;
+            y.v[high] = x.v[high] * c.v[at] + x.v[low] * sine;
+          }
+        expectCase(
+            {KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}}), std::max(1e-5, roundingOf(dtype))});
+      }
 }
 
 struct Losses {

@@ -156,6 +156,42 @@ TEST(OnFourGpus, RanksEqualPyTorch) {
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
 }
 
+/// Under emulation a product's sums have another order than the host's, so the bound is that of small floats.
+void expectSmallFloatsFollow(DType dtype) {
+  Expected expected = readExpected("llama");
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    llvm::Expected<Trained> run = train("llama", expected, mesh, {.device = DeviceKind::Cuda, .dtype = dtype});
+    ASSERT_TRUE(bool(run)) << nameOf(dtype).str() << " " << mesh.text() << ": " << describe(run.takeError());
+    ASSERT_EQ(run->losses.size(), expected.losses.size());
+    for (size_t i = 0; i < expected.losses.size(); ++i)
+      EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 2e-3) << nameOf(dtype).str() << " " << mesh.text();
+    EXPECT_EQ(run->lossScales.size(), dtype == DType::F16 ? expected.losses.size() : 0);
+  }
+}
+
+TEST(OnOneGpu, SmallFloatsFollowF32) {
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectSmallFloatsFollow(dtype);
+}
+
+TEST(OnFourGpus, SmallFloatsFollowF32) {
+  Gpus four(4);
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectSmallFloatsFollow(dtype);
+}
+
+TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
+  Expected expected = readExpected("mlp");
+  expected.steps = 2;
+  const RunAs overflowing{.device = DeviceKind::Cuda, .dtype = DType::F16, .lossScale = {0x1p40, 2000}};
+  const Trained run = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, overflowing));
+  expected.steps = 1;
+  expected.optimizer.lr = 0;
+  const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
+  EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
+  EXPECT_EQ(run.weights, before.weights);
+}
+
 /// Minutes under emulation, so ctest leaves these out: tests/equivalence/full_matrix.sh runs them.
 class FullMatrix : public testing::TestWithParam<int> {};
 

@@ -247,6 +247,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.sequenceParallel = runAs.sequenceParallel;
   options.memory.device = runAs.device;
   options.dtype = runAs.dtype;
+  if (!runAs.model.empty()) options.model = runAs.model;
   options.step.lossScale = runAs.lossScale;
   options.step.tp = mesh.tp;
   options.step.dp = mesh.dp;

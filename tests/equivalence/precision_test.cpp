@@ -1,13 +1,17 @@
 // Training in bf16 and in f16 against training in f32, and what the loss scale of f16 does.
 #include "runtime/base/error.h"
+#include "runtime/base/small_floats.h"
 #include "tests/equivalence/fixture.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 
 #include <cmath>
+#include <cstring>
+#include <fstream>
 
 namespace autotp::test {
 namespace {
@@ -99,6 +103,22 @@ TEST(Precision, EveryStageAndAccumulation) {
     }
 }
 
+/// No operator of any fixture lacks a kernel, fused or not.
+TEST(Precision, EveryFixture) {
+  for (const char *fixture :
+       {"mlp", "gpt2", "nanogpt", "bert-mlm", "qwen3", "llama-ts", "llama-tied-logits", "llama-op23", "llama-hf23"})
+    for (DType dtype : {DType::BF16, DType::F16})
+      for (bool recognise : {true, false}) {
+        Expected expected = readExpected(fixture);
+        const RunAs runAs{.recognise = recognise, .dtype = dtype, .lossScale = {1024, 2000}};
+        llvm::Expected<Trained> run = train(fixture, expected, {2, 2, 2, 1}, runAs);
+        ASSERT_TRUE(bool(run)) << fixture << ": " << describe(run.takeError());
+        ASSERT_EQ(run->losses.size(), expected.losses.size());
+        for (size_t i = 0; i < expected.losses.size(); ++i)
+          EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 5e-3) << fixture << " " << nameOf(dtype).str();
+      }
+}
+
 TEST(Precision, RepeatedRunsAreBitIdentical) {
   for (DType dtype : {DType::BF16, DType::F16}) {
     const Trained first = trained(dtype, {2, 2, 2, 1}, 5, ""), second = trained(dtype, {2, 2, 2, 1}, 5, "");
@@ -125,6 +145,69 @@ TEST(Precision, TheScaleComesDownAndGoesUp) {
   const Trained run = trained(DType::F16, {2, 2, 2, 1}, 5, "", {1024, 2});
   EXPECT_EQ(run.lossScales, (std::vector<double>{1024, 2048, 2048, 4096, 4096}));
   EXPECT_TRUE(trained(DType::BF16, {1, 1, 0, 1}, 1, "").lossScales.empty());
+}
+
+template <typename Tensors> void makeSmall(Tensors &values, int32_t dtype) {
+  for (auto &value : values)
+    if (auto &type = *value.mutable_type()->mutable_tensor_type(); type.elem_type() == onnx::TensorProto::FLOAT)
+      type.set_elem_type(dtype);
+}
+
+void makeSmall(onnx::TensorProto &tensor, DType dtype) {
+  if (tensor.data_type() != onnx::TensorProto::FLOAT) return;
+  std::vector<float> values(tensor.float_data().begin(), tensor.float_data().end());
+  if (tensor.has_raw_data()) {
+    values.resize(tensor.raw_data().size() / sizeof(float));
+    std::memcpy(values.data(), tensor.raw_data().data(), tensor.raw_data().size());
+  }
+  std::string bytes;
+  for (float value : values) {
+    const uint16_t bits = dtype == DType::BF16 ? floatToBf16(value) : doubleToHalf(value);
+    bytes.append(reinterpret_cast<const char *>(&bits), sizeof bits);
+  }
+  tensor.clear_float_data();
+  tensor.set_raw_data(bytes);
+  tensor.set_data_type(dtype == DType::BF16 ? onnx::TensorProto::BFLOAT16 : onnx::TensorProto::FLOAT16);
+}
+
+/// The fixture's model with every float as a small one, as torch's exporters write a model of that dtype.
+std::string exportedIn(DType dtype) {
+  onnx::ModelProto model;
+  std::ifstream in(std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/" + kFixture + "/model.onnx", std::ios::binary);
+  EXPECT_TRUE(model.ParseFromIstream(&in));
+  onnx::GraphProto &graph = *model.mutable_graph();
+  const int32_t small = dtype == DType::BF16 ? onnx::TensorProto::BFLOAT16 : onnx::TensorProto::FLOAT16;
+  for (auto *values : {graph.mutable_input(), graph.mutable_output(), graph.mutable_value_info()})
+    makeSmall(*values, small);
+  for (onnx::TensorProto &tensor : *graph.mutable_initializer())
+    makeSmall(tensor, dtype);
+  for (onnx::NodeProto &node : *graph.mutable_node())
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_t()) makeSmall(*attribute.mutable_t(), dtype);
+      if (node.op_type() == "Cast" && attribute.name() == "to" && attribute.i() == onnx::TensorProto::FLOAT)
+        attribute.set_i(small);
+    }
+  llvm::SmallString<128> path;
+  int file = 0;
+  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("autotp-small", "onnx", file, path));
+  llvm::raw_fd_ostream(file, true) << model.SerializeAsString();
+  return path.str().str();
+}
+
+/// Without --dtype such a model trains in its own; its weights are the master weights, and it may train in f32.
+TEST(Precision, ModelsExportedInSmallFloats) {
+  Expected expected = readExpected(kFixture);
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    const std::string model = exportedIn(dtype);
+    for (std::optional<DType> asked : {std::optional<DType>(), std::optional<DType>(DType::F32)}) {
+      llvm::Expected<Trained> run = train(kFixture, expected, {2, 2, 2, 1}, {.dtype = asked, .model = model});
+      ASSERT_TRUE(bool(run)) << describe(run.takeError());
+      for (size_t i = 0; i < expected.losses.size(); ++i)
+        EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 3e-3) << nameOf(dtype).str();
+      EXPECT_EQ(run->lossScales.empty(), asked || dtype == DType::BF16);
+    }
+    llvm::sys::fs::remove(model);
+  }
 }
 
 } // namespace

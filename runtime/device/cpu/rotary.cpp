@@ -2,34 +2,28 @@
 #include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
+#include "runtime/device/cpu/storage.h"
 
 namespace autotp::cpu {
 
 namespace {
 
-void rotate(const float *x, const float *cosine, const float *sine, float *y, int64_t half, float sign) {
+template <typename S> void rotate(const S *x, const float *cosine, const float *sine, S *y, int64_t half, float sign) {
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
-    const float low = x[i], high = x[i + half], s = sign * sine[i];
-    y[i] = low * cosine[i] - high * s;
-    y[i + half] = high * cosine[i] + low * s;
+    const float low = widened(x[i]), high = widened(x[i + half]), s = sign * sine[i];
+    y[i] = Narrowed<S>::from(low * cosine[i] - high * s);
+    y[i + half] = Narrowed<S>::from(high * cosine[i] + low * s);
   }
 }
 
-Prepared prepareRotary(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x, &cosine, &sine, &y})) return error;
-  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
+/// S is how what is rotated is stored.
+template <typename S> Prepared rotaryOf(const Call &call) {
+  const TensorArg &x = call.args.operands[0];
   const int64_t s = x.shape[1], h = x.shape[2], d = x.shape[3];
-  if (d % 2) return mistake(call, "the head dimension is odd");
-  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
-  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
   const float sign = call.args.attributes.integer("inverse") ? -1.0f : 1.0f;
-  return ready([=, tokens = x.shape[0] * s, from = x.as<float>(), c = cosine.as<float>(), n = sine.as<float>(),
-                to = y.as<float>(), threads = call.threads] {
+  return ready([=, tokens = x.shape[0] * s, from = x.as<S>(), c = call.args.operands[1].as<float>(),
+                n = call.args.operands[2].as<float>(), to = call.args.results[0].as<S>(), threads = call.threads] {
     parallelFor(threads, tokens, h * d, [&](int64_t begin, int64_t end, int) {
       for (int64_t token = begin; token < end; ++token)
         for (int64_t head = 0; head < h; ++head) {
@@ -39,6 +33,30 @@ Prepared prepareRotary(Call call) {
     });
     return Status::Ok;
   });
+}
+
+Prepared prepareRotary(Call call) {
+  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
+  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
+  const TensorArg &y = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&cosine, &sine})) return error;
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
+  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
+  const int64_t s = x.shape[1], d = x.shape[3];
+  if (d % 2) return mistake(call, "the head dimension is odd");
+  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
+  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
+  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
+  switch (x.dtype) {
+  case DType::F32:
+    return rotaryOf<float>(call);
+  case DType::BF16:
+    return rotaryOf<Bf16>(call);
+  case DType::F16:
+    return rotaryOf<_Float16>(call);
+  default:
+    return unsupported(call, x.dtype);
+  }
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Rotary, prepareRotary}};

@@ -85,7 +85,7 @@ std::vector<InferCase> structuredCases() {
       {"attention", {q, k, v}, "bf16[2,3,4,6] f32[2,4,3]"},
       {"attention", {q, k, v, bf16({1, 4, 3, 5})}, "bf16[2,3,4,6] f32[2,4,3]"},
       {"attention_grad", {q, k, v, o, f32({2, 4, 3}), o}, "bf16[2,3,4,8] bf16[2,5,2,8] bf16[2,5,2,6]"},
-      {"rotary", {q, bf16({3, 4}), bf16({3, 4})}, "bf16[2,3,4,8]"},
+      {"rotary", {q, f32({3, 4}), f32({3, 4})}, "bf16[2,3,4,8]"},
       {"cross_entropy", {bf16({6, 9}), i64({6})}, "f32[] f32[] f32[6]"},
       {"cross_entropy_local", {bf16({6, 9}), i64({6}), f32({6})}, "f32[2,6]"},
       {"cross_entropy_finish", {f32({2, 6}), f32({6}), i64({6})}, "f32[] f32[] f32[6]"},
