@@ -123,7 +123,8 @@ bool Coordinate::mayShare(const plan::KernelCall &call, int j, int k) const {
   if (KernelId(call.kernel()) == KernelId::Concat && outerElements(call.results(0), integerOf(call, "axis", 0)) == 1) {
     uint64_t at = call.results(0).offset(); // an operand at its own place is not copied, so others may be read there
     for (const plan::TensorRef &ref : call.operands()) {
-      if (ref.offset() == at && operand->offset == at && operand->bytes == bytesOf(ref)) return true;
+      const bool isInIt = operand->offset >= at && operand->offset + operand->bytes <= at + bytesOf(ref);
+      if (ref.offset() == at && isInIt && !operand->isSliced()) return true;
       at += bytesOf(ref);
     }
     return false;

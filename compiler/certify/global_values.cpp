@@ -2,6 +2,8 @@
 
 #include "runtime/base/indexed.h"
 
+#include "llvm/ADT/Sequence.h"
+
 namespace autotp {
 namespace {
 
@@ -57,8 +59,43 @@ llvm::ArrayRef<unsigned> GlobalValues::readers(KernelId kernel, unsigned k, Root
   return at == readers_.end() ? llvm::ArrayRef<unsigned>() : llvm::ArrayRef<unsigned>(at->second);
 }
 
+bool GlobalValues::isZero(ViewId id, llvm::ArrayRef<ListId> held, int depth) const {
+  const View &view = views_[id];
+  const int producer = roots_[view.root].producer;
+  std::optional<Lists> positions = lists_.refold(view.shape, held, view.sizes, {});
+  if (producer < 0 || !positions || depth == 0) return false;
+  const GlobalNode &node = nodes_[size_t(producer)];
+  const OperatorIndices &indices = *node.indices;
+  Lists leaves;
+  for (int64_t size : indices.sizes)
+    leaves.push_back(lists_.whole(size));
+  for (auto [d, dim] : indexed(indices.outs[0])) {
+    Lists parts(dim.leaves.size(), 0);
+    if (!listsOfLeaves(lists_, indices, dim, lists_.select(view.window[d], (*positions)[d]), parts)) return false;
+    for (auto [i, leaf] : indexed(dim.leaves))
+      leaves[leaf] = parts[i];
+  }
+  auto isZeroOperand = [&](unsigned k) {
+    const GlobalOperand &operand = node.operands[k];
+    Lists own;
+    for (const auto &dim : indices.ins[k]) {
+      std::optional<ListId> list = listOfDim(lists_, indices, dim, leaves);
+      if (!list) return false;
+      own.push_back(*list);
+    }
+    if (lists_.elements(own) == 0) return true; // another segment
+    if (operand.kind == GlobalOperand::Kind::Fill) return operand.fill == 0;
+    return operand.kind == GlobalOperand::Kind::Value && isZero(operand.view, own, depth - 1);
+  };
+  if (node.results.size() != 1 || node.results[0] != view.root) return false;
+  if (llvm::StringRef(node.row->name) == "concat" || node.row->linearity == Linearity::Together)
+    return llvm::all_of(llvm::seq<size_t>(0, node.operands.size()),
+                        [&](size_t k) { return isZeroOperand(unsigned(k)); });
+  return node.row->linearity == Linearity::Each && node.operands.size() == 1 && isZeroOperand(0);
+}
+
 RootId GlobalValues::addRoot(const Type &type, llvm::StringRef name) {
-  roots_.push_back({type, name.str(), {}});
+  roots_.push_back({type, name.str(), {}, -1});
   return RootId(roots_.size() - 1);
 }
 
@@ -173,6 +210,8 @@ const GlobalNode &GlobalValues::number(GlobalNode node, llvm::StringRef name) {
   if (node.results.empty())
     for (const Type &type : node.resultTypes)
       node.results.push_back(addRoot(type, name));
+  for (RootId root : node.results)
+    if (roots_[root].producer < 0) roots_[root].producer = int(at->second);
   bool hasValue = false;
   for (auto [k, operand] : indexed(node.operands)) {
     if (operand.kind != GlobalOperand::Kind::Value) continue;

@@ -44,6 +44,7 @@ public:
     Type type;
     std::string name;
     llvm::SmallVector<ViewId, 2> views;
+    int producer = -1; ///< node; none of a source
   };
   const Root &root(RootId id) const { return roots_[id]; }
   const View &view(ViewId id) const { return views_[id]; }
@@ -51,6 +52,9 @@ public:
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
   /// All ways in which the graph looks at a root.
   llvm::ArrayRef<ViewId> viewsOf(RootId root) const { return roots_[root].views; }
+
+  /// Whether the graph itself has zeros there: segments of a concat that nothing fills, and what is linear in them.
+  bool isZero(ViewId view, llvm::ArrayRef<ListId> held, int depth = 8) const;
 
   /// Nodes with this kernel that read the root as operand `k`.
   llvm::ArrayRef<unsigned> readers(KernelId kernel, unsigned k, RootId root) const;

@@ -291,7 +291,8 @@ const Content *Moves::constantSegment(const Content &content, unsigned id, unsig
   const int64_t held = int64_t(content.bytes / sizeOf(content.dtype)) / std::max<int64_t>(1, lists_.elements(own));
   own[cut] = lists_.whole(length);
   if (node.operands[k].kind == GlobalOperand::Kind::Fill && held != length)
-    own[cut] = hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held).value_or(own[cut]);
+    own[cut] = hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held)
+                   .value_or(lists_.of({Interval{0, std::min(held, length)}}));
   if (uint64_t(lists_.elements(own)) * sizeOf(content.dtype) != content.bytes ||
       content.dtype != node.operands[k].type.dtype || !isPartOf(content, node.operands[k], own))
     return nullptr;

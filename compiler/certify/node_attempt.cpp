@@ -68,6 +68,8 @@ bool NodeAttempt::run(std::vector<const Content *> &results) {
   if (!takeScatter()) return false;
   for (unsigned k = 0; k < reads_.size(); ++k)
     if (!takeConstant(k)) return false;
+  for (unsigned k = 0; k < reads_.size(); ++k)
+    if (!takeZeros(k)) return false;
   if (!checkParts() || !checkPending()) return false;
   for (const std::optional<ListId> &list : leaves_)
     bound_.push_back(list.value_or(kUnbound));
@@ -101,7 +103,7 @@ bool NodeAttempt::takeOperand(unsigned k) {
     return true;
   }
   if (wanted.kind != GlobalOperand::Kind::Value) return true; // below, once the lists are known
-  if (isAdditive() && read.content->isZero()) return addsParts_ = true;
+  if (read.content->isZero()) return true;                    // so are zeros
   if (!read.content->isMicroValue()) return fail(textOf(k) + " is " + describe(*read.content, values_, lists_));
   const View &view = values_.view(wanted.view);
   if (view.root != read.content->root)
@@ -165,6 +167,27 @@ bool NodeAttempt::takeConstant(unsigned k) {
   if (!bindDims(k, held)) return false;
   if (!moves_.isPartOf(content, wanted, held)) return fail(textOf(k) + " is another constant than the graph's");
   return true;
+}
+
+/// 0 where a value is wanted: the graph has zeros there too, or it is nobody's part of a sum.
+bool NodeAttempt::takeZeros(unsigned k) {
+  const GlobalOperand &wanted = node_.operands[k];
+  isGraphsZero_.push_back(false);
+  if (wanted.kind != GlobalOperand::Kind::Value || !reads_[k].content || !reads_[k].content->isZero()) return true;
+  Lists own, held;
+  bool isKnown = true;
+  for (const auto &leaf : leaves_)
+    own.push_back(leaf.value_or(0));
+  for (auto [d, dim] : indexed(indices_.ins[k])) {
+    isKnown &= llvm::all_of(dim.leaves, [&](unsigned leaf) { return leaves_[leaf].has_value(); });
+    std::optional<ListId> list = isKnown ? listOfDim(lists_, indices_, dim, own) : std::nullopt;
+    isKnown &= list && lists_.length(*list) == reads_[k].shape[d] && !lists_.isFree(*list);
+    if (!isKnown) break;
+    held.push_back(*list);
+  }
+  if (isKnown && values_.isZero(wanted.view, held)) return isGraphsZero_.back() = true;
+  if (isAdditive()) return addsParts_ = true;
+  return fail(textOf(k) + " is 0 throughout, and not in the graph");
 }
 
 /// Zeros in a segment of a concat.

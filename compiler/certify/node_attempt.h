@@ -30,6 +30,7 @@ private:
   bool bindDims(unsigned operand, llvm::ArrayRef<ListId> held);
   bool takeOperand(unsigned operand);
   bool takeScatter();
+  bool takeZeros(unsigned operand);
   bool takeConstant(unsigned operand);
   std::optional<ListId> hintFor(unsigned operand, int64_t held);
   bool checkParts();
@@ -66,6 +67,7 @@ private:
   static constexpr ListId kUnbound = ~0u;
   int pending_ = -1; ///< the operand whose sum is pending, of an operator that does not add
   bool addsParts_ = false;
+  llvm::SmallVector<bool, 4> isGraphsZero_; ///< operands that are 0 here, and in the graph
 };
 
 } // namespace autotp

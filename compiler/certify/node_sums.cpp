@@ -102,7 +102,8 @@ bool NodeAttempt::addParts(Content &content) {
       if (!addPending(k, content)) return fail("which part of a pending sum is added does not follow");
       continue;
     }
-    const bool isNothing = !added || (added->isZero() && operand.kind == GlobalOperand::Kind::Value);
+    const bool isNothing =
+        !added || (added->isZero() && operand.kind == GlobalOperand::Kind::Value && !isGraphsZero_[k]);
     if (isNothing) here.elements.assign(content.lists.size(), lists_.whole(0));
     content.parts.push_back(std::move(here));
   }
