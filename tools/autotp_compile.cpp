@@ -111,10 +111,13 @@ static Error keyValues(StringRef flag, const cl::list<std::string> &list,
   return Error::success();
 }
 
-/// What --ds-config may say as well: given flags overrule it, others keep its word.
-static Error readSteps(autotp::CompileOptions &o) {
+static void readSteps(autotp::CompileOptions &o) {
   o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
   o.import.microBatch = microBatch;
+}
+
+/// What --ds-config and --patterns say: given flags overrule the first, others keep its word.
+static Error readFiles(autotp::CompileOptions &o) {
   if (!dsConfig.empty()) {
     const autotp::StepOptions flags = o.step;
     if (Error error = autotp::readDeepSpeedConfig(dsConfig, o)) return error;
@@ -175,7 +178,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.recognise = !noRecognise;
   o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
-  if (Error error = readSteps(o)) return error;
+  readSteps(o);
   o.sequenceParallel = sequenceParallel;
   o.memory.device = device;
   o.printAfter = printAfter;
@@ -212,5 +215,6 @@ int main(int argc, char **argv) {
   autotp::CompileOptions options;
   int64_t seed = 0;
   if (autotp::exitCode(readOptions(options, seed)) != 0) return 2;
+  if (autotp::exitCode(readFiles(options)) != 0) return 1;
   return autotp::exitCode(run(options, seed));
 }

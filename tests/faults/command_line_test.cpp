@@ -21,6 +21,10 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--lr fast", "--lr"},
                                {"--weights some", "--weights"},
                                {"--print-after nothing", "nothing"},
+                               {"--loss some", "--loss"},
+                               {"--logits y", "--logits"},
+                               {"--loss next-token --loss-output y", "--loss-output"},
+                               {"--dtype int8", "--dtype"},
                                {"--unknown", "--unknown"}})
     fails(2, compile + flag, culprit);
   fails(2, "autotp-compile -o {}/plan", "positional");
@@ -42,6 +46,13 @@ TEST_F(Commands, ModelsThatCannotBeUsed) {
   fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --input x=nothing", "'nothing' is no role");
   fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --loss-output nothing", "'nothing'");
   fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --train (", "--train");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --loss cross-entropy", "none of its outputs is the logits");
+  fails(1, "autotp-compile @/llama-tied-logits/model.onnx -o {}/plan --shape seq=8",
+        "--loss next-token or cross-entropy");
+  fails(1, "autotp-compile @/llama-tied-logits/model.onnx -o {}/plan --shape seq=8 --loss next-token --logits y",
+        "the model has no output 'y'");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --tp 2 --sequence-parallel", "no input of tokens");
+  fails(1, "autotp-compile @/mlp/model.onnx -o {}/plan --patterns {}/none.json", "/none.json: it cannot be read");
   // Every dimension that lacks a size is named, one line each.
   Ended unbound = run("autotp-compile @/llama-ts/model.onnx -o {}/plan");
   EXPECT_EQ(unbound.code, 1);
