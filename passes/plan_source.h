@@ -14,8 +14,8 @@ llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha25
 /// Errors: a manifest that does not say.
 llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringRef model);
 
-/// Makes the graph of a plan again and proves its programs against it (compiler/certify). Errors: another model than the
-/// plan's, by its digest; and all of certify().
+/// Makes the graph of a plan again and proves its programs against it (compiler/certify). Errors: another model than
+/// the plan's, by its digest; and all of certify().
 llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef<plan::Program> programs,
                                         llvm::StringRef model);
 

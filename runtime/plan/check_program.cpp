@@ -88,7 +88,8 @@ private:
     std::set<uint32_t> members;
     for (uint32_t coordinate : group.coordinates()) {
       if (coordinate >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
-      if (!members.insert(coordinate).second) return problem("group", "it names a rank twice", "compile the plan again");
+      if (!members.insert(coordinate).second)
+        return problem("group", "it names a rank twice", "compile the plan again");
     }
     for (uint32_t coordinate : group.coordinates())
       for (int64_t d = 0; d < dp_ && group.axis() != plan::TP; ++d)

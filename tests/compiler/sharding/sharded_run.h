@@ -34,8 +34,8 @@ struct Sharding {
   std::function<void(Graph &local, int c)> change = {}; ///< made to each local graph before it runs
 };
 
-/// "" where all values of all coordinates are their parts of the whole graph's, and pending ones add up to them; else what
-/// differs first. `whole`: all values of the whole graph.
+/// "" where all values of all coordinates are their parts of the whole graph's, and pending ones add up to them; else
+/// what differs first. `whole`: all values of the whole graph.
 std::string firstDifference(const Sharding &sharding, const Sources &sources, llvm::ArrayRef<Array> whole);
 
 } // namespace autotp::test

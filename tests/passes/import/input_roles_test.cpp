@@ -15,7 +15,8 @@ llvm::StringRef intern(llvm::StringRef name) {
   return row ? llvm::StringRef(row->name) : llvm::StringRef();
 }
 
-const char *const kSources = "graph {\n  input %ids : i64[2,6]\n  input %other : i64[2,6]\n  parameter %table : f32[50,4]\n";
+const char *const kSources =
+    "graph {\n  input %ids : i64[2,6]\n  input %other : i64[2,6]\n  parameter %table : f32[50,4]\n";
 
 /// The roles of %ids and %other, or the error.
 std::string rolesOf(const std::string &lines, const llvm::StringMap<std::string> &given = {}) {
