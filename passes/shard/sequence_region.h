@@ -1,10 +1,10 @@
 /// \file Sequence parallelism: the operators between sharded blocks hold a part of the sequence each (Korthikanti et
-/// al. 2022). Nothing is new but a second assignment, `chosen + sequence`, for a region of the graph. Before:  %y
-/// reduced over tp, whole on every rank; norms and residual sums computed by all ranks alike After:   %y
-/// reduce-scattered along the sequence; norms and sums on 1/tp of it; all-gathered where a block reads it A node is in
-/// the region if no chosen leaf is in it, sequence leaves are in at most one dimension of each of its values, are
-/// nowhere contracted (but for parameters' gradients, which are then pending) nor needed whole, and it reads a reduced
-/// value or one of the region.
+/// al. 2022). Nothing is new but a second assignment, `chosen + sequence`, for a region of the graph.
+/// Before:  %y reduced over tp, whole on every rank; norms and residual sums computed by all ranks alike
+/// After:   %y reduce-scattered along the sequence; norms and sums on 1/tp of it; all-gathered where a block reads it
+/// A node is in the region if no chosen leaf is in it, sequence leaves are in at most one dimension of each of its
+/// values, are nowhere contracted (but for parameters' gradients, which are then pending) nor needed whole, and it reads
+/// a reduced value or one of the region.
 #pragma once
 
 #include "compiler/sharding/local_program.h"

@@ -1,7 +1,7 @@
 /// \file From one coordinate's local gradients to its two programs: micro_step accumulates, optimizer_step reduces over
-/// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices over dp. Before:  return
-/// loss_sum, count, gradient of every parameter After:   micro_step:     buckets of gradients into the accumulators
-/// (stage 2: reduce-scattered first)
+/// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices over dp.
+/// Before:  return loss_sum, count, gradient of every parameter
+/// After:   micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first)
 ///          optimizer_step: sum over dp, norm, scale, adamw on each bucket's slice, all-gather of the parameters
 /// Buckets are filled in the order in which backward makes the gradients ready; each is flat f32, padded so that dp
 /// divides it; the padding counts neither in the norm nor in the decay.
