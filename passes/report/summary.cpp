@@ -5,6 +5,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 
 #include <map>
@@ -152,6 +154,70 @@ std::string bytesText(uint64_t bytes) {
   return os.str();
 }
 
+/// Numbers of layers become stars, so that equal layers read alike: "layers.3.mlp" is "layers.*.mlp".
+std::string withoutLayer(llvm::StringRef text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    size_t end = i;
+    while (end < text.size() && llvm::isDigit(text[end]))
+      ++end;
+    bool isLayer = end > i && i > 0 && text[i - 1] == '.' && end < text.size() && text[end] == '.';
+    out += isLayer ? '*' : text[i];
+    if (isLayer) i = end - 1;
+  }
+  return out;
+}
+
+/// What is sharded and what stays whole, equal layers on one line.
+void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
+  struct Row {
+    std::string first, rest; ///< of the first decision: its name, and what all share
+    int count = 0;
+  };
+  llvm::MapVector<uint64_t, Row> sharded;
+  std::map<std::string, std::pair<int, std::string>> whole; // by reason
+  llvm::StringMap<uint64_t> keys;
+  for (const AxisDecision &d : compiled.chosen.decisions) {
+    std::string name = withModuleNames(compiled, d.name);
+    if (!d.isChosen) {
+      ++whole.try_emplace(withoutLayer(withModuleNames(compiled, d.reason)), 0, name).first->second.first;
+      continue;
+    }
+    std::string rest = llvm::formatv(" (size {0}, {1} parameter{2}{3})", d.size, d.parameters.size(),
+                                     d.parameters.size() == 1 ? "" : "s", partsText(compiled, d.leaf))
+                           .str();
+    uint64_t key = keys.try_emplace(withoutLayer(name) + rest, keys.size()).first->second;
+    Row &row = sharded.insert({key, {name, rest, 0}}).first->second;
+    ++row.count;
+  }
+  for (const auto &[key, row] : sharded)
+    os << "sharded     " << (row.count > 1 ? std::to_string(row.count) + " x " + withoutLayer(row.first) : row.first)
+       << row.rest << "\n";
+  for (const auto &[reason, row] : whole) {
+    os << "whole       " << row.second;
+    if (row.first > 1) os << " and " << row.first - 1 << " more";
+    os << ": " << reason << "\n";
+  }
+}
+
+/// Coordinates that need the same are one line.
+void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
+  std::vector<std::string> texts;
+  for (const plan::Program &program : compiled.emitted) {
+    std::string &text = texts.emplace_back(bytesText(program.arena_bytes()) + " (");
+    for (const plan::Region &region : program.regions())
+      text += (text.back() == '(' ? "" : ", ") + region.name() + " " + bytesText(region.bytes());
+    text += ")";
+  }
+  for (size_t from = 0, to = 0; from < texts.size(); from = to) {
+    while (to < texts.size() && texts[to] == texts[from])
+      ++to;
+    os << "memory      tp coordinate" << (to - from > 1 ? "s " : " ") << from;
+    if (to - from > 1) os << " to " << to - 1;
+    os << ": " << texts[from] << "\n";
+  }
+}
+
 } // namespace
 
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {
@@ -223,32 +289,13 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
        << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
-  for (const AxisDecision &d : compiled.chosen.decisions)
-    if (d.isChosen)
-      os << "sharded     " << withModuleNames(compiled, d.name) << " (size " << d.size << ", " << d.parameters.size()
-         << " parameter" << (d.parameters.size() == 1 ? "" : "s") << partsText(compiled, d.leaf) << ")\n";
-  std::map<std::string, std::pair<int, std::string>> reasons;
-  for (const AxisDecision &d : compiled.chosen.decisions)
-    if (!d.isChosen) {
-      auto &row = reasons.try_emplace(d.reason, 0, d.name).first->second;
-      ++row.first;
-    }
-  for (const auto &[reason, row] : reasons) {
-    os << "whole       " << withModuleNames(compiled, row.second);
-    if (row.first > 1) os << " and " << row.first - 1 << " more";
-    os << ": " << withModuleNames(compiled, reason) << "\n";
-  }
+  printAxes(compiled, os);
   constexpr double kEven = 1.01;
   if (double busiest = imbalance(compiled); busiest > kEven)
     os << "imbalance   the busiest tp coordinate works " << llvm::format("%.2f", busiest) << " times the mean\n";
   for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
-  for (auto [c, program] : indexed(compiled.emitted)) {
-    os << "memory      tp coordinate " << c << ": " << bytesText(program.arena_bytes()) << " (";
-    llvm::interleave(
-        program.regions(), os, [&](const plan::Region &r) { os << r.name() << " " << bytesText(r.bytes()); }, ", ");
-    os << ")\n";
-  }
+  printMemory(compiled, os);
 }
 
 } // namespace autotp
