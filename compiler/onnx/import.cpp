@@ -70,6 +70,9 @@ private:
     if (opset_ < kOldestOpset)
       return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
                      "export the model with opset 13 or newer");
+    if (proto_.training_info_size() > 0) // training the forward graph in another way would be a silent choice
+      return problem(path_, "it brings a training graph of its own (TrainingInfoProto), which is not read yet",
+                     "save it without training_info, and have the loss made with --loss");
     return llvm::Error::success();
   }
 
