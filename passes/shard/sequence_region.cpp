@@ -66,9 +66,10 @@ private:
   bool mayBeScattered(ValueId value, const Reductions &reductions) const {
     const Terms &terms = axes_.values[value];
     const Shape &shape = graph_.type(value).shape;
+    if (!reductions.isReduced[value] || terms.empty()) return false; // constants have no terms of their own
     bool isWide = !shape.empty() && shape.back() > 1 && terms.back() != kNoAxis &&
                   !isSharded(axes_.arena, terms.back(), sequence_);
-    return reductions.isReduced[value] && isWide && sequenceDims(terms) == 1 && !hasChosen(terms);
+    return isWide && sequenceDims(terms) == 1 && !hasChosen(terms);
   }
 
   bool mayWorkInParts(NodeId id) const {
