@@ -14,6 +14,6 @@ if [ "${1:-}" = "--sanitizers" ]; then
   cmake --build --preset dev -j "$(nproc)"
   ctest --test-dir build/dev --output-on-failure -L sanitize
   cmake --preset tsan "${launcher[@]}"
-  cmake --build --preset tsan -j "$(nproc)" --target runtime_comm_test runtime_execute_test runtime_nccl_test equivalence_fixtures_test
+  cmake --build --preset tsan -j "$(nproc)" --target runtime_comm_test runtime_execute_test runtime_meeting_test runtime_nccl_test equivalence_fixtures_test
   TSAN_OPTIONS="suppressions=$PWD/cmake/tsan.supp" OMP_NUM_THREADS=1 ctest --test-dir build/tsan --output-on-failure -L threads
 fi
