@@ -23,6 +23,7 @@
 #include "passes/shard/sequence_region.h"
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
 
 #include <chrono>
 
@@ -168,9 +169,8 @@ llvm::Error placeSums(CompiledModel &compiled, const CompileOptions &options) {
     return llvm::Error::success();
   }
   llvm::SmallVector<ValueId, 2> tokens;
-  for (ValueId input : compiled.graph.sources(ValueKind::Input))
-    for (const InputRole &role : compiled.inputs)
-      if (role.name == compiled.graph.value(input).name && role.role == "tokens") tokens.push_back(input);
+  for (auto [i, input] : indexed(compiled.graph.sources(ValueKind::Input)))
+    if (compiled.inputs[i].role == "tokens") tokens.push_back(input);
   auto sequence = sequenceLeaves(compiled.axes, tokens, options.step.tp);
   if (!sequence) return sequence.takeError();
   SequencePlacement placement = placeSequence(compiled.graph, compiled.axes, chosen, *sequence, options.step.tp);

@@ -3,19 +3,7 @@
 namespace autotp {
 
 bool isLinear(const GlobalNode &node, unsigned k) {
-  if (isFloat(node.operands[k].type.dtype) && !isFloat(node.resultTypes[0].dtype)) return false; // it rounds
-  switch (node.row->linearity) {
-  case Linearity::None:
-    return false;
-  case Linearity::Each:
-  case Linearity::Together:
-    return true;
-  case Linearity::First:
-    return k == 0;
-  case Linearity::Last:
-    return k == (node.row->gradientOperand < 0 ? node.operands.size() - 1 : unsigned(node.row->gradientOperand));
-  }
-  return false;
+  return isLinearIn(*node.row, k, node.operands.size(), node.operands[k].type.dtype, node.resultTypes[0].dtype);
 }
 
 std::vector<const Content *> NodeRule::prove(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads,

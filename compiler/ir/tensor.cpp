@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace autotp {
 
@@ -123,6 +124,12 @@ Tensor toTensor(const Array &array) {
 Tensor ownedTensor(Type type, std::vector<uint8_t> bytes) {
   auto owner = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
   return Tensor{std::move(type), llvm::ArrayRef<uint8_t>(*owner), owner};
+}
+
+Tensor countingTensor(llvm::ArrayRef<int64_t> shape) {
+  Array numbers(Type{DType::I64, Shape(shape.begin(), shape.end())});
+  std::iota(numbers.data.begin(), numbers.data.end(), 0.0);
+  return toTensor(numbers);
 }
 
 Tensor integerTensor(llvm::ArrayRef<int64_t> values) {

@@ -50,6 +50,8 @@ Array toArray(const Tensor &tensor);
 Tensor toTensor(const Array &array);
 /// A tensor of this type over bytes of its own.
 Tensor ownedTensor(Type type, std::vector<uint8_t> bytes);
+/// i64: 0, 1, .. in row-major order.
+Tensor countingTensor(llvm::ArrayRef<int64_t> shape);
 Tensor integerTensor(llvm::ArrayRef<int64_t> values);
 /// The same value throughout.
 Tensor filledTensor(const Type &type, double value);

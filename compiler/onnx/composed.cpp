@@ -173,12 +173,10 @@ llvm::Error importOneHot(NodeImport &node) {
   Shape apart = node.type(0).shape, places(rank, 1);
   apart.insert(apart.begin() + *axis, 1);
   places[*axis] = depth;
-  Array positions(Type{DType::I64, places});
-  std::iota(positions.data.begin(), positions.data.end(), 0.0);
   ValueId ids = f.cast(f.reshape(node[0], apart), DType::I64), zero = f.constant(ids, 0);
   ids = f("where", {f("less", {ids, zero}), f("add", {ids, f.constant(ids, double(depth))}), ids});
   ValueId off = f.slice(node[2], 0, 0, 1), on = f.slice(node[2], 0, 1, 1);
-  return f.finish(f("where", {f("equal", {ids, node.constantOf(toTensor(positions))}), on, off}));
+  return f.finish(f("where", {f("equal", {ids, node.constantOf(countingTensor(places))}), on, off}));
 }
 
 /// Sums from the first element up to each; along the last dimension, others by exchange.

@@ -72,25 +72,10 @@ ValueId tiles(Formula &f, ValueId x, const Window &window) {
   return f.transpose(f.reshape(x, apart), perm);
 }
 
-ValueId padded(Formula &f, NodeImport &node, ValueId x, const Window &window) {
-  for (size_t d = 0; d < window.dims; ++d) {
-    llvm::SmallVector<ValueId, 3> parts;
-    auto addZeros = [&](int64_t length) {
-      Type zeros = f.typeOf(x);
-      zeros.shape[2 + d] = length;
-      if (length > 0) parts.push_back(f.taken(node.filled(zeros, 0)));
-    };
-    addZeros(window.before[d]);
-    parts.push_back(x);
-    addZeros(window.after[d]);
-    if (parts.size() > 1) x = f("concat", parts, {{"axis", int64_t(2 + d)}});
-  }
-  return x;
-}
-
 /// The same for any window: a slice for each of its places, [n, h, w, c, places].
 ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window) {
-  x = padded(f, node, x, window);
+  for (size_t d = 0; d < window.dims; ++d)
+    if (!f.isBroken(x)) x = f.taken(padded(node, x, int64_t(2 + d), window.before[d], window.after[d], 0));
   const int64_t places = elementsOf(window.kernel);
   llvm::SmallVector<ValueId, 9> parts;
   for (int64_t place = 0; place < places; ++place) {

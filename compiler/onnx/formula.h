@@ -33,8 +33,7 @@ public:
     return typeOf(x).dtype == dtype ? x : (*this)("cast", {x}, {}, Type{dtype, typeOf(x).shape});
   }
   ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1) {
-    if (!isBroken(x) && start == 0 && step == 1 && length == typeOf(x).shape[axis]) return x;
-    return (*this)("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
+    return isBroken(x) ? kNone : taken(node_.slice(x, axis, start, length, step));
   }
   /// Along one dimension, which stays with size 1.
   ValueId reduced(llvm::StringRef op, ValueId x, llvm::SmallVector<int64_t, 6> axes) {
@@ -70,6 +69,10 @@ private:
 llvm::SmallVector<int64_t, 6> lastSwapped(size_t rank, int64_t axis);
 /// 0, 1, .. below `count`.
 llvm::SmallVector<int64_t, 6> countingUp(size_t count);
+/// Dimension `axis` at constant indices in a row: a slice where they are consecutive.
+ValueId chosenAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices);
+/// A dimension of `x` with constants before and after it; negative lengths cut.
+llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value);
 /// The logarithm of the softmax over the last dimension.
 ValueId logSoftmax(Formula &f, ValueId x);
 

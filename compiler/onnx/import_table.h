@@ -56,6 +56,7 @@ public:
   llvm::Expected<llvm::SmallVector<ValueId, 2>> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                          Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
   llvm::Expected<ValueId> reshape(ValueId x, llvm::ArrayRef<int64_t> shape);
+  llvm::Expected<ValueId> slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1);
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }

@@ -35,13 +35,16 @@ ValueId rowsOf(Formula &f, ValueId x, size_t axis, ValueId ids) {
   return f.transpose(f("gather", {f.transpose(x, toFront), ids}), back);
 }
 
-/// Dimension `axis` at constant indices in a row: a slice where they are consecutive.
-ValueId chosen(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices) {
+} // namespace
+
+ValueId chosenAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices) {
   if (auto first = firstOfConsecutive(indices)) return f.slice(x, int64_t(axis), *first, int64_t(indices.size()));
   Array ids(Type{DType::I64, {int64_t(indices.size())}});
   ids.data.assign(indices.begin(), indices.end());
   return rowsOf(f, x, axis, node.constantOf(toTensor(ids)));
 }
+
+namespace {
 
 llvm::Error importGather(NodeImport &node) {
   auto found = node.axis(node.integer("axis", 0), node.type(0).shape.size());
@@ -54,7 +57,7 @@ llvm::Error importGather(NodeImport &node) {
   if (llvm::Error error = wrapIndices(node, indices, node.type(0).shape[axis])) return error;
   if (indices.type.shape.size() > 1 || !firstOfConsecutive(indices.data))
     return f.finish(rowsOf(f, node[0], axis, node.constantOf(toTensor(indices))));
-  ValueId part = chosen(f, node, node[0], axis, indices.data);
+  ValueId part = chosenAlong(f, node, node[0], axis, indices.data);
   Shape shape = f.typeOf(part).shape;
   if (indices.type.shape.empty() && !f.isBroken(part)) shape.erase(shape.begin() + axis);
   return f.finish(f.reshape(part, shape));
@@ -111,7 +114,7 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
     int64_t count = at == taken.end() ? 1 : space[d], stride = at == taken.end() ? 1 : stridesOf(space)[d];
     for (int64_t i = 0; i < count; ++i)
       indices.push_back(component.known->data[i * stride]);
-    x = chosen(f, node, x, k, indices);
+    x = chosenAlong(f, node, x, k, indices);
   }
   llvm::SmallVector<int64_t, 6> perm;
   Shape apart, whole = space;
@@ -281,11 +284,8 @@ llvm::Error scatterByComparing(NodeImport &node, int64_t axis) {
     return node.fail(
         "its indices are computed: that needs operands of equal other dimensions, and few indices in each row");
   numbers[axis] = data[axis];
-  Array places(Type{DType::I64, numbers});
-  for (auto [i, place] : indexed(places.data))
-    place = double(i);
   Formula f(node);
-  ValueId positions = node.constantOf(toTensor(places)), result = node[0], ids = f.cast(node[1], DType::I64);
+  ValueId positions = node.constantOf(countingTensor(numbers)), result = node[0], ids = f.cast(node[1], DType::I64);
   ids = f("where", {f("less", {ids, f.constant(ids, 0)}), f("add", {ids, f.constant(ids, double(data[axis]))}), ids});
   for (int64_t k = 0; k < updates[axis]; ++k) {
     ValueId isHere = f("equal", {f.slice(ids, axis, k, 1), positions});

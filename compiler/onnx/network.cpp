@@ -76,10 +76,8 @@ llvm::Error finishCrossEntropy(NodeImport &node, Formula &f, const Rows &rows, b
 /// Of each row the logarithm at its label, negated and weighed; then as `reduction` says.
 llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, ValueId logarithms,
                              const std::string &reduction) {
-  Array numbers(Type{DType::I64, {rows.classes}});
-  for (size_t c = 0; c < numbers.data.size(); ++c)
-    numbers.data[c] = double(c);
-  ValueId isLabel = f("equal", {f.reshape(rows.labels, {rows.count, 1}), node.constantOf(toTensor(numbers))});
+  ValueId classes = node.constantOf(countingTensor({rows.classes}));
+  ValueId isLabel = f("equal", {f.reshape(rows.labels, {rows.count, 1}), classes});
   ValueId zero = f.constant(logarithms, 0), one = f.constant(logarithms, 1);
   auto ofLabel = [&](ValueId x) {
     return f.reshape(f.reduced("reduce_sum", f("where", {isLabel, x, zero}), {1}), {rows.count});

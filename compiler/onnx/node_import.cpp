@@ -155,6 +155,11 @@ llvm::Expected<ValueId> NodeImport::reshape(ValueId x, llvm::ArrayRef<int64_t> s
   return make("reshape", {x}, {}, type);
 }
 
+llvm::Expected<ValueId> NodeImport::slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step) {
+  if (start == 0 && step == 1 && length == graph_.type(x).shape[axis]) return x;
+  return make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
+}
+
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;

@@ -112,25 +112,17 @@ llvm::Error importExpand(NodeImport &node) {
   return node.result(node.make("expand", {node[0]}, {}, Type{node.type(0).dtype, shape}));
 }
 
-llvm::Expected<ValueId> sliceOf(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t length,
-                                int64_t step = 1) {
-  if (start == 0 && step == 1 && length == node.graph().type(x).shape[axis]) return x;
-  return node.make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
-}
-
 llvm::Expected<ValueId> steppedBack(NodeImport &node, ValueId x, int64_t axis, int64_t start, int64_t end,
                                     int64_t step) {
   const int64_t size = node.graph().type(x).shape[axis];
   auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, -1, size - 1); };
-  llvm::SmallVector<int64_t, 16> ids;
+  std::vector<double> indices;
   int64_t last = end < -size ? -1 : bounded(end); // an end far below 0 takes the first element too
   step = std::max(step, -std::max<int64_t>(size, 1));
   for (int64_t at = bounded(start); at > last; at += step)
-    ids.push_back(at);
+    indices.push_back(double(at));
   Formula f(node);
-  llvm::SmallVector<int64_t, 6> perm = countingUp(node.graph().type(x).shape.size());
-  std::swap(perm[0], perm[axis]);
-  ValueId turned = f.transpose(f("gather", {f.transpose(x, perm), node.integerConstant(ids)}), perm);
+  ValueId turned = chosenAlong(f, node, x, size_t(axis), indices);
   if (llvm::Error error = f.takeError()) return error;
   return turned;
 }
@@ -161,8 +153,8 @@ llvm::Error importSlice(NodeImport &node) {
     if (step == 0) return node.fail("its step is 0");
     auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
     int64_t begin = bounded((*starts)[i]), end = std::max(begin, bounded((*ends)[i]));
-    auto sliced = sliceOf(node, x, *axis, begin, end == begin ? 0 : (end - begin - 1) / step + 1,
-                          std::min(step, std::max<int64_t>(size, 1)));
+    auto sliced = node.slice(x, *axis, begin, end == begin ? 0 : (end - begin - 1) / step + 1,
+                             std::min(step, std::max<int64_t>(size, 1)));
     if (!sliced) return sliced.takeError();
     x = *sliced;
   }
@@ -184,7 +176,7 @@ llvm::Error importSplit(NodeImport &node) {
   if (int64_t(lengths->size()) != parts) return node.fail("it has another number of results than of parts");
   for (int64_t length : *lengths) {
     if (length < 0 || length > size - at) return node.fail("its parts do not fit dimension " + llvm::Twine(*axis));
-    if (llvm::Error error = node.result(sliceOf(node, node[0], *axis, at, length))) return error;
+    if (llvm::Error error = node.result(node.slice(node[0], *axis, at, length))) return error;
     at += length;
   }
   if (at != size) return node.fail("its parts leave out the end of dimension " + llvm::Twine(*axis));
@@ -198,14 +190,15 @@ llvm::Error importConcat(NodeImport &node) {
   return node.result(node.make("concat", node.operands(), {{"axis", *axis}}));
 }
 
-/// A dimension of `x` with constants before and after it; negative lengths cut.
+} // namespace
+
 llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value) {
   if (std::max(before, after) > kMostElements) return node.fail("its padding is too large");
   int64_t size = node.graph().type(x).shape[axis];
   if (before < -size || after < -size || size + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0) < 0)
     return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
   int64_t cut = std::max<int64_t>(-before, 0);
-  auto sliced = sliceOf(node, x, axis, cut, size - cut - std::max<int64_t>(-after, 0));
+  auto sliced = node.slice(x, axis, cut, size - cut - std::max<int64_t>(-after, 0));
   if (!sliced) return sliced.takeError();
   llvm::SmallVector<ValueId, 3> parts;
   auto addFill = [&](int64_t length) -> llvm::Error {
@@ -222,6 +215,8 @@ llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_
   if (llvm::Error error = addFill(after)) return error;
   return parts.size() == 1 ? *sliced : node.make("concat", parts, {{"axis", axis}});
 }
+
+namespace {
 
 /// Padding with a constant is a concat with constants; negative padding is a slice.
 llvm::Error importPad(NodeImport &node) {

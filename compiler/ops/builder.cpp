@@ -46,6 +46,10 @@ ValueId Builder::transpose(ValueId x, llvm::ArrayRef<int64_t> perm) {
   return make("transpose", {x}, {{"perm", llvm::SmallVector<int64_t, 6>(perm.begin(), perm.end())}});
 }
 
+ValueId Builder::slice(ValueId x, int64_t axis, int64_t start, int64_t length) {
+  return make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", int64_t(1)}});
+}
+
 ValueId Builder::sumTo(ValueId x, llvm::ArrayRef<int64_t> shape) {
   const Shape from = graph.type(x).shape,
               to(shape.begin(), shape.end()); // `shape` may lie in the graph, which is about to grow

@@ -91,9 +91,7 @@ void topKGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mutabl
   const int64_t n = b.graph.type(node.operands[0]).shape.back(), rank = int64_t(b.graph.type(d[0]).shape.size());
   Shape apart = b.graph.type(d[0]).shape;
   apart.push_back(1);
-  Array numbers(Type{DType::I64, {n}});
-  std::iota(numbers.data.begin(), numbers.data.end(), 0.0);
-  ValueId places = b.graph.addConstant("places", toTensor(numbers));
+  ValueId places = b.graph.addConstant("places", countingTensor({n}));
   ValueId isChosen = b.make("equal", {b.reshape(node.results[1], apart), places});
   ValueId parts = b.make("where", {isChosen, b.reshape(d[0], apart), b.scalar(b.graph.type(d[0]).dtype, 0)});
   llvm::SmallVector<int64_t, 6> axes = {rank - 1};

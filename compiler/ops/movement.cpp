@@ -139,10 +139,6 @@ void transposeGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::M
   o[0] = b.transpose(d[0], inverse);
 }
 
-ValueId sliceOf(Builder &b, ValueId x, int64_t axis, int64_t start, int64_t length) {
-  return b.make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", int64_t(1)}});
-}
-
 /// Zeros around the gradient; between its elements too where the slice stepped over some.
 void sliceGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   Attributes attributes = b.graph.node(id).attributes;
@@ -159,7 +155,7 @@ void sliceGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mutab
     Shape flat = whole.shape;
     flat[axis] = length * step;
     dx = b.reshape(parts, flat);
-    if (start + length * step > whole.shape[axis]) dx = sliceOf(b, dx, axis, 0, whole.shape[axis] - start);
+    if (start + length * step > whole.shape[axis]) dx = b.slice(dx, axis, 0, whole.shape[axis] - start);
   }
   llvm::SmallVector<ValueId, 3> parts;
   Type before = whole, after = whole;
@@ -175,7 +171,7 @@ void concatGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
   int64_t axis = b.graph.node(id).attributes.integer("axis"), at = 0;
   for (size_t k = 0; k < o.size(); ++k) {
     const Type type = b.graph.type(b.graph.node(id).operands[k]);
-    if (isFloat(type.dtype)) o[k] = sliceOf(b, d[0], axis, at, type.shape[axis]);
+    if (isFloat(type.dtype)) o[k] = b.slice(d[0], axis, at, type.shape[axis]);
     at += type.shape[axis];
   }
 }

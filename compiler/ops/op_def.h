@@ -79,6 +79,11 @@ struct OpDef {
 const OpDef *findOp(llvm::StringRef name);
 /// The row of a node; the verifier has made sure that there is one.
 const OpDef &opOf(const Node &node);
+/// Estimated floating-point operations of one execution; 0 where the row has no estimate.
+double flopsOf(const Graph &graph, const Node &node);
+/// Whether an operator is linear in operand `operand` of `operands`, the others fixed: its row says so, and it does not
+/// round floats (`from`) to integers (`to`).
+bool isLinearIn(const OpDef &row, unsigned operand, size_t operands, DType from, DType to);
 /// Whether a node is linear in operand `operand`, the others fixed: its row says so, and it does not round to integers.
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand);
 /// An error where an operator cannot have so many operands. Everything else of a row relies on the number.
@@ -104,6 +109,7 @@ public:
   ValueId scalar(DType dtype, double value) { return graph.addConstant("c", scalarTensor(dtype, value)); }
   ValueId reshape(ValueId x, Shape shape);
   ValueId transpose(ValueId x, llvm::ArrayRef<int64_t> perm);
+  ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length);
   /// Sums `x` over what broadcasting had added to `shape`.
   ValueId sumTo(ValueId x, llvm::ArrayRef<int64_t> shape);
   ValueId full(Type type, double value) { return makeTyped("full", {}, std::move(type), {{"value", value}}); }

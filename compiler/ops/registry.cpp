@@ -56,10 +56,19 @@ llvm::Error checkOperandCount(const OpDef &row, size_t operands) {
                                          : " to " + std::to_string(most)));
 }
 
-bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {
+double flopsOf(const Graph &graph, const Node &node) {
   const OpDef &row = opOf(node);
-  bool rounds = isFloat(graph.type(node.operands[operand]).dtype) && !isFloat(graph.type(node.results[0]).dtype);
-  if (rounds) return false; // a cast to integers
+  if (!row.flops) return 0;
+  llvm::SmallVector<Type, 7> operands, results;
+  for (ValueId operand : node.operands)
+    operands.push_back(graph.type(operand));
+  for (ValueId result : node.results)
+    results.push_back(graph.type(result));
+  return row.flops(OpCall{operands, node.attributes, results});
+}
+
+bool isLinearIn(const OpDef &row, unsigned operand, size_t operands, DType from, DType to) {
+  if (isFloat(from) && !isFloat(to)) return false; // a cast to integers
   switch (row.linearity) {
   case Linearity::None:
     return false;
@@ -69,9 +78,14 @@ bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {
   case Linearity::First:
     return operand == 0;
   case Linearity::Last:
-    return operand == (row.gradientOperand < 0 ? node.operands.size() - 1 : unsigned(row.gradientOperand));
+    return operand == (row.gradientOperand < 0 ? operands - 1 : unsigned(row.gradientOperand));
   }
   return false;
+}
+
+bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {
+  return isLinearIn(opOf(node), operand, node.operands.size(), graph.type(node.operands[operand]).dtype,
+                    graph.type(node.results[0]).dtype);
 }
 
 llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }

@@ -50,7 +50,7 @@ Cover commonPieces(const Cover &held, const Cover &wanted) {
 
 ValueId slice(Builder &b, ValueId value, int64_t axis, int64_t start, int64_t length) {
   if (start == 0 && length == b.graph.type(value).shape[axis]) return value;
-  return b.make("slice", {value}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", int64_t(1)}});
+  return b.slice(value, axis, start, length);
 }
 
 ValueId concat(Builder &b, llvm::ArrayRef<ValueId> parts, int64_t axis) {
@@ -196,24 +196,31 @@ struct Parts {
   }
 };
 
+/// How many elements each coordinate holds, as a collective over all of them wants it.
+struct Shares {
+  llvm::SmallVector<int64_t, 6> counts, coordinates;
+  int64_t total = 0;
+  explicit Shares(llvm::ArrayRef<Covers> held) {
+    for (const Covers &covers : held) {
+      coordinates.push_back(int64_t(counts.size()));
+      counts.push_back(elementsOf(shapeOf(covers)));
+      total += counts.back();
+    }
+  }
+};
+
 } // namespace
 
 ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape) {
-  llvm::SmallVector<int64_t, 6> counts, coordinates;
-  int64_t total = 0;
-  for (const Covers &covers : held) {
-    coordinates.push_back(int64_t(counts.size()));
-    counts.push_back(elementsOf(shapeOf(covers)));
-    total += counts.back();
-  }
+  const Shares shares(held);
   ValueId flat = b.reshape(value, {b.graph.type(value).elements()});
-  ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {total}),
-                            {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
+  ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {shares.total}),
+                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.coordinates}});
   Parts parts{b, held, {}};
   int64_t offset = 0;
   for (size_t c = 0; c < held.size(); ++c) {
-    parts.values.push_back(b.reshape(slice(b, all, 0, offset, counts[c]), shapeOf(held[c])));
-    offset += counts[c];
+    parts.values.push_back(b.reshape(slice(b, all, 0, offset, shares.counts[c]), shapeOf(held[c])));
+    offset += shares.counts[c];
   }
   llvm::SmallVector<Interval, 6> box;
   for (int64_t size : shape)
@@ -241,9 +248,8 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
 }
 
 ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate) {
-  llvm::SmallVector<int64_t, 6> counts, coordinates;
+  const Shares shares(parts);
   llvm::SmallVector<ValueId, 8> flat;
-  int64_t total = 0;
   bool isInOrder = true; // the parts follow each other in memory: no copy
   for (size_t d = 0; d < from.size(); ++d) {
     if (llvm::all_of(parts, [&](const Covers &part) { return part[d] == from[d]; })) continue;
@@ -255,18 +261,14 @@ ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::Array
         at = i.end;
       }
   }
-  for (const Covers &part : parts) {
-    coordinates.push_back(int64_t(counts.size()));
-    counts.push_back(elementsOf(shapeOf(part)));
-    total += counts.back();
-  }
   if (isInOrder)
-    flat.push_back(b.reshape(value, {total}));
+    flat.push_back(b.reshape(value, {shares.total}));
   else
     for (size_t c = 0; c < parts.size(); ++c)
-      flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {counts[c]}));
-  ValueId own = b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {counts[size_t(coordinate)]}),
-                            {{"axis", std::string("tp")}, {"counts", counts}, {"group", coordinates}});
+      flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {shares.counts[c]}));
+  ValueId own =
+      b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(coordinate)]}),
+                  {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.coordinates}});
   return b.reshape(own, shapeOf(parts[size_t(coordinate)]));
 }
 

@@ -43,11 +43,8 @@ llvm::Expected<ValueId> makeLoss(Graph &graph, const LossOptions &options) {
   b.origin = "loss";
   if (isNext) {
     int64_t length = type.shape[1] - 1;
-    auto part = [&](ValueId x, int64_t start) {
-      return b.make("slice", {x}, {{"axis", int64_t(1)}, {"length", length}, {"start", start}, {"step", int64_t(1)}});
-    };
-    scores = part(scores, 0);
-    labels = part(labels, 1);
+    scores = b.slice(scores, 1, 0, length);
+    labels = b.slice(labels, 1, 1, length);
   }
   int64_t rows = graph.type(labels).elements();
   auto all = b.makeMany("cross_entropy", {b.reshape(scores, {rows, logits.shape.back()}), b.reshape(labels, {rows})},

@@ -5,7 +5,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 
@@ -118,16 +117,8 @@ std::string partsText(const CompiledModel &compiled, AxisId leaf) {
 double workOf(const RankProgram &program) {
   const Graph &g = program.microStep.graph;
   double flops = 0;
-  for (NodeId id = g.first(); id != kNone; id = g.node(id).next) {
-    const OpDef &row = opOf(g.node(id));
-    if (!row.flops) continue;
-    llvm::SmallVector<Type, 7> operands, results;
-    for (ValueId v : g.node(id).operands)
-      operands.push_back(g.type(v));
-    for (ValueId v : g.node(id).results)
-      results.push_back(g.type(v));
-    flops += row.flops(OpCall{operands, g.node(id).attributes, results});
-  }
+  for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
+    flops += flopsOf(g, g.node(id));
   return flops;
 }
 
@@ -171,12 +162,12 @@ std::string withoutLayer(llvm::StringRef text) {
 /// What is sharded and what stays whole, equal layers on one line.
 void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
   struct Row {
-    std::string first, rest; ///< of the first decision: its name, and what all share
+    std::string first, rest; ///< the name of the first of them, and what all share
     int count = 0;
   };
-  llvm::MapVector<uint64_t, Row> sharded;
+  std::vector<Row> sharded;
+  llvm::StringMap<size_t> places;                           // of rows, by what equal layers share; looked up only
   std::map<std::string, std::pair<int, std::string>> whole; // by reason
-  llvm::StringMap<uint64_t> keys;
   for (const AxisDecision &d : compiled.chosen.decisions) {
     std::string name = withModuleNames(compiled, d.name);
     if (!d.isChosen) {
@@ -186,11 +177,11 @@ void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
     std::string rest = llvm::formatv(" (size {0}, {1} parameter{2}{3})", d.size, d.parameters.size(),
                                      d.parameters.size() == 1 ? "" : "s", partsText(compiled, d.leaf))
                            .str();
-    uint64_t key = keys.try_emplace(withoutLayer(name) + rest, keys.size()).first->second;
-    Row &row = sharded.insert({key, {name, rest, 0}}).first->second;
-    ++row.count;
+    auto [at, isNew] = places.try_emplace(withoutLayer(name) + rest, sharded.size());
+    if (isNew) sharded.push_back({name, rest});
+    ++sharded[at->second].count;
   }
-  for (const auto &[key, row] : sharded)
+  for (const Row &row : sharded)
     os << "sharded     " << (row.count > 1 ? std::to_string(row.count) + " x " + withoutLayer(row.first) : row.first)
        << row.rest << "\n";
   for (const auto &[reason, row] : whole) {

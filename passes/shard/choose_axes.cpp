@@ -94,16 +94,9 @@ private:
         if (term != kNoAxis)
           for (AxisId leaf : axes_.arena.leaves(term))
             leaves.insert(axes_.arena.find(leaf));
-    if (const OpDef &row = opOf(node); row.flops) {
-      llvm::SmallVector<Type, 4> operands, results;
-      for (ValueId operand : node.operands)
-        operands.push_back(graph_.type(operand));
-      for (ValueId result : node.results)
-        results.push_back(graph_.type(result));
-      double flops = row.flops(OpCall{operands, node.attributes, results});
+    if (double flops = flopsOf(graph_, node); flops > 0)
       for (AxisId leaf : leaves)
         if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.flops += flops;
-    }
     for (const auto &[j, result] : indexed(node.results))
       countSent(terms, j, result);
   }
@@ -159,7 +152,7 @@ private:
       if (at == candidates_.end()) continue;
       std::string against = reasonAgainst(at->second, ShardMode::All);
       if (against.empty()) return take(at->second, chosen), llvm::Error::success();
-      if (at->second.leaf == demand.leaves.front() || reason.empty()) reason = against;
+      if (leaf == demand.leaves.front()) reason = against;
     }
     return problem("partition_config",
                    demand.who + ": it cannot be sharded over " + std::to_string(tp_) + " ranks: " + reason,

@@ -182,45 +182,41 @@ private:
                    "the closest parameters are " + closest);
   }
 
+  /// Those of some dimensions, or of all: each once, as roots.
+  llvm::SmallVector<AxisId, 4> leavesOf(ValueId parameter, std::optional<llvm::ArrayRef<unsigned>> dims = {}) const {
+    llvm::SmallVector<AxisId, 4> leaves;
+    for (const auto &[d, term] : indexed(axes_.values[parameter])) {
+      if (term == kNoAxis || (dims && !llvm::is_contained(*dims, d))) continue;
+      for (AxisId leaf : axes_.arena.leaves(term))
+        if (!llvm::is_contained(leaves, axes_.arena.find(leaf))) leaves.push_back(axes_.arena.find(leaf));
+    }
+    return leaves;
+  }
+
   llvm::Error add(ValueId parameter, const PartitionRule &rule, AxisRules &out) const {
+    const Shape &shape = graph_.type(parameter).shape;
     std::string who = "parameter '" + escaped(moduleName(graph_.value(parameter).name)) + "'";
     if (rule.type == PartitionType::Skip) {
-      for (AxisId term : axes_.values[parameter])
-        if (term != kNoAxis)
-          for (AxisId leaf : axes_.arena.leaves(term))
-            out.kept.push_back({axes_.arena.find(leaf), "a rule skips " + who});
+      for (AxisId leaf : leavesOf(parameter))
+        out.kept.push_back({leaf, "a rule skips " + who});
       return llvm::Error::success();
     }
     auto sides = sidesOf(graph_, axes_, parameter, parameter, 0);
-    if (!sides) {
-      if (graph_.type(parameter).shape.size() < 2) return demandOfVector(parameter, who, out);
+    if (!sides && shape.size() < 2) { // a bias or scale follows the product that it belongs to
+      out.demands.push_back({who, leavesOf(parameter)});
+      return llvm::Error::success();
+    }
+    if (!sides)
       return problem("partition_config", who + " is neither the weight of a product nor a table",
                      "leave it to the default, or skip it");
-    }
-    bool isColumn = rule.type == PartitionType::Column;
-    const auto &dims = isColumn ? sides->column : sides->row;
     for (size_t side = 0; side < rule.shape.size() && side < 2; ++side)
       for (unsigned d : side == 0 ? sides->column : sides->row)
-        if (!fits(rule.shape[side], graph_.type(parameter).shape[d]))
-          return problem("partition_config", who + ": its dimension of " +
-                                                 std::to_string(graph_.type(parameter).shape[d]) +
+        if (!fits(rule.shape[side], shape[d]))
+          return problem("partition_config", who + ": its dimension of " + std::to_string(shape[d]) +
                                                  " has not the shape that its rule gives it");
-    AxisRules::Demand demand{who + (isColumn ? ", by column" : ", by row"), {}};
-    for (unsigned d : dims)
-      for (AxisId leaf : axes_.arena.leaves(axes_.values[parameter][d]))
-        if (!llvm::is_contained(demand.leaves, axes_.arena.find(leaf))) demand.leaves.push_back(axes_.arena.find(leaf));
-    out.demands.push_back(std::move(demand));
-    return llvm::Error::success();
-  }
-
-  /// A bias or scale follows the product that it belongs to.
-  llvm::Error demandOfVector(ValueId parameter, const std::string &who, AxisRules &out) const {
-    AxisRules::Demand demand{who, {}};
-    for (AxisId term : axes_.values[parameter])
-      if (term != kNoAxis)
-        for (AxisId leaf : axes_.arena.leaves(term))
-          demand.leaves.push_back(axes_.arena.find(leaf));
-    out.demands.push_back(std::move(demand));
+    bool isColumn = rule.type == PartitionType::Column;
+    llvm::ArrayRef<unsigned> dims = isColumn ? sides->column : sides->row;
+    out.demands.push_back({who + (isColumn ? ", by column" : ", by row"), leavesOf(parameter, dims)});
     return llvm::Error::success();
   }
 

@@ -215,7 +215,7 @@ private:
       ValueId state = source(s, scaleState_, p_.states[scaleState_].type);
       auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", o_.lossScale.window}});
       store(s, decided[0], {scaleState_});
-      s.graph.outputs.push_back({"loss_scale", b.reshape(element(b, decided[0], 0), {})});
+      s.graph.outputs.push_back({"loss_scale", b.reshape(b.slice(decided[0], 0, 0, 1), {})});
       scale = decided[1];
       step = decided[2];
     }
@@ -232,10 +232,6 @@ private:
     return reduced;
   }
 
-  ValueId element(Builder &b, ValueId list, int64_t at) {
-    return b.make("slice", {list}, {{"axis", int64_t(0)}, {"length", int64_t(1)}, {"start", at}, {"step", int64_t(1)}});
-  }
-
   /// The divisor is what gradients are multiplied by and were summed over: the count, and the loss scale.
   ValueId lossAndDivisor(Section &s, Builder &b) {
     ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type),
@@ -244,7 +240,7 @@ private:
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
     both = allReduce(b, both, "dp", o_.dp);
     for (int64_t i : {0, 1})
-      sums[i] = b.reshape(element(b, both, i), {});
+      sums[i] = b.reshape(b.slice(both, 0, i, 1), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
     ValueId divisor = sums[1];
     if (isScaled_) {

@@ -65,6 +65,20 @@ llvm::Error unsupported(const KernelCall &call, DType dtype) {
   return mistake(call, "is not available for " + nameOf(dtype) + " on the " + call.device + " device");
 }
 
+llvm::Error checkRotary(const KernelCall &call) {
+  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
+  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
+  const TensorArg &y = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&cosine, &sine})) return error;
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
+  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
+  const int64_t s = x.shape[1], d = x.shape[3];
+  if (d % 2) return mistake(call, "the head dimension is odd");
+  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
+  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
+  return expectShape(call, y, x.shape, "the result");
+}
+
 llvm::Error checkCumSum(const KernelCall &call) {
   if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];

@@ -209,11 +209,7 @@ TEST_P(FullMatrix, EqualsPyTorch) {
 INSTANTIATE_TEST_SUITE_P(Gpus, FullMatrix, testing::Values(1, 8)); // shared memory of one; NCCL between eight
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         fixtureTestName);
 
 } // namespace
 } // namespace autotp::test

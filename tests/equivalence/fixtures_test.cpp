@@ -1,5 +1,6 @@
 // Every fixture on every mesh trains to PyTorch's numbers: losses, gradients and final weights.
 #include "tests/equivalence/fixture.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include "runtime/base/error.h"
 
@@ -31,6 +32,7 @@ std::vector<int64_t> expectedAxes(llvm::StringRef fixture, int tp) {
 }
 
 class Fixtures : public testing::TestWithParam<const char *> {};
+class Sequences : public Fixtures {};
 
 TEST_P(Fixtures, AllMeshesEqualPyTorch) {
   Expected expected = readExpected(GetParam());
@@ -66,8 +68,7 @@ TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
 }
 
 /// The same numbers where norms and residual sums hold parts of the sequence, which tp need not divide.
-TEST_P(Fixtures, SequenceParallelEqualsPyTorch) {
-  if (llvm::StringRef(GetParam()) == "mlp") GTEST_SKIP() << "it has no sequence";
+TEST_P(Sequences, InPartsEqualPyTorch) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 2, 1, 2}, Mesh{3, 1, 0, 1}, Mesh{5, 1, 0, 1}}) {
     llvm::Expected<Trained> run = train(GetParam(), expected, mesh, {.sequenceParallel = true});
@@ -89,14 +90,10 @@ TEST_P(Fixtures, WithoutRecognitionTheNumbersAreTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Equivalence, Fixtures,
-                         testing::Values("mlp", "llama", "llama-ts", "llama-tied-logits", "llama-op23", "llama-hf23",
-                                         "qwen3", "bert-mlm", "gpt2", "nanogpt"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Equivalence, Sequences,
+                         testing::ValuesIn(std::begin(kFixtures) + 1, std::end(kFixtures)), // all but the mlp
+                         fixtureTestName);
+INSTANTIATE_TEST_SUITE_P(Equivalence, Fixtures, testing::ValuesIn(kFixtures), fixtureTestName);
 
 } // namespace
 } // namespace autotp::test

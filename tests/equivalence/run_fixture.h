@@ -4,12 +4,26 @@
 #include "passes/pipeline.h"
 #include "runtime/execute/executor.h"
 
+#include <algorithm>
+#include <gtest/gtest.h>
+
 namespace autotp::test {
 
 /// tests/fixtures/NAME, or NAME if it is a path of the project.
 inline std::string folderOf(const std::string &name) {
   bool isPath = name.find('/') != std::string::npos;
   return std::string(AUTOTP_SOURCE_DIR) + (isPath ? "/" : "/tests/fixtures/") + name;
+}
+
+constexpr const char *kFixtures[] = {"mlp",        "llama",      "llama-ts", "llama-tied-logits",
+                                     "llama-op23", "llama-hf23", "qwen3",    "bert-mlm",
+                                     "gpt2",       "nanogpt"};
+
+/// A parameter as a test's name.
+inline std::string fixtureTestName(const testing::TestParamInfo<const char *> &info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 /// Every axis that divides parameters is sharded, and workspace is planned for one thread.

@@ -74,11 +74,7 @@ TEST_P(Golden, Axes) { expectGolden(std::string(GetParam()) + ".axes.txt", axesO
 TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         test::fixtureTestName);
 
 /// Collectives over tp of one micro-step with sequence parallelism, by kind; those of a few elements apart.
 std::string sequenceCounts(const std::string &model) {

@@ -161,14 +161,7 @@ TEST_P(Scramble, GivesTheSamePlanButForNames) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Scramble,
-                         testing::Values("mlp", "llama", "llama-ts", "llama-tied-logits", "llama-op23", "llama-hf23",
-                                         "qwen3", "bert-mlm", "gpt2", "nanogpt"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Fixtures, Scramble, testing::ValuesIn(test::kFixtures), test::fixtureTestName);
 
 } // namespace
 } // namespace autotp

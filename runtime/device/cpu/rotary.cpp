@@ -36,18 +36,9 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&cosine, &sine})) return error;
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
-  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
-  const int64_t s = x.shape[1], d = x.shape[3];
-  if (d % 2) return mistake(call, "the head dimension is odd");
-  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
-  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
-  switch (x.dtype) {
+  if (llvm::Error error = checkRotary(call)) return error;
+  const DType dtype = call.args.operands[0].dtype;
+  switch (dtype) {
   case DType::F32:
     return rotaryOf<float>(call);
   case DType::BF16:
@@ -55,7 +46,7 @@ Prepared prepareRotary(Call call) {
   case DType::F16:
     return rotaryOf<_Float16>(call);
   default:
-    return unsupported(call, x.dtype);
+    return unsupported(call, dtype);
   }
 }
 

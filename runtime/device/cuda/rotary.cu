@@ -57,18 +57,9 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return taken(error);
-  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&cosine, &sine})) return taken(error);
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return taken(error);
-  if (llvm::Error error = expectRank(call, x, 4, "x")) return taken(error);
-  const int64_t s = x.shape[1], d = x.shape[3];
-  if (d % 2) return mistake(call, "the head dimension is odd");
-  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return taken(error);
-  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return taken(error);
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return taken(error);
-  switch (x.dtype) {
+  if (llvm::Error error = checkRotary(call)) return taken(error);
+  const DType dtype = call.args.operands[0].dtype;
+  switch (dtype) {
   case DType::F32:
     return rotaryOf<float>(call);
   case DType::BF16:
@@ -76,7 +67,7 @@ Prepared prepareRotary(const Call &call) {
   case DType::F16:
     return rotaryOf<Half>(call);
   default:
-    return unsupported(call, x.dtype);
+    return unsupported(call, dtype);
   }
 }
 
