@@ -1,6 +1,7 @@
 #include "bench/cuda_timing.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/small_floats.h"
 #include "runtime/device/cuda/device.h"
 
 #include <algorithm>
@@ -60,17 +61,21 @@ llvm::Error fill(Device &device, const TensorArg &tensor, int64_t idsBelow) {
   const size_t bytes = size_t(tensor.elements()) * sizeOf(tensor.dtype);
   std::mt19937 random(7);
   std::vector<float> reals;
+  std::vector<uint16_t> smalls;
   std::vector<int64_t> ids;
   std::vector<uint8_t> flags;
   for (int64_t i = 0; i < block; ++i) {
     const uint32_t bits = uint32_t(random());
-    if (tensor.dtype == DType::F32) reals.push_back(0.1f + 0.9f * float(bits >> 8) / float(1 << 24));
+    const float real = 0.1f + 0.9f * float(bits >> 8) / float(1 << 24);
+    if (tensor.dtype == DType::F32) reals.push_back(real);
+    if (tensor.dtype == DType::BF16) smalls.push_back(floatToBf16(real));
     if (tensor.dtype == DType::I64) ids.push_back(int64_t(bits) % std::max<int64_t>(idsBelow, 1));
     if (tensor.dtype == DType::Bool) flags.push_back(bits >> 31);
   }
-  const void *source = !reals.empty() ? static_cast<const void *>(reals.data())
-                       : !ids.empty() ? static_cast<const void *>(ids.data())
-                                      : flags.data();
+  const void *source = !reals.empty()    ? static_cast<const void *>(reals.data())
+                       : !smalls.empty() ? static_cast<const void *>(smalls.data())
+                       : !ids.empty()    ? static_cast<const void *>(ids.data())
+                                         : flags.data();
   size_t done = size_t(block) * sizeOf(tensor.dtype);
   device.upload(tensor.as<std::byte>(), source, done);
   const cudaStream_t stream = static_cast<cudaStream_t>(device.nativeStream(Stream::Compute));

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Times PyTorch eager on a GPU at the calls of bench/kernel_calls.cpp that it has: {"name": median ms} into FILE.
+"""Times PyTorch on a GPU at the calls of bench/kernel_calls.cpp that it has, and at training steps of the same model, eager
+and compiled: {"name": median ms} into FILE.
 
-Usage: cuda_torch.py FILE      (called by scripts/cuda_check.sh)
+Usage: cuda_torch.py CONFIG FILE      (called by scripts/cuda_check.sh)
 """
 import json
 import statistics
@@ -10,12 +11,14 @@ import sys
 import torch
 from torch.nn import functional as F
 
+import torch_step
+
 BATCH, SEQ, HIDDEN, HEADS, KV, FFN, VOCAB = 4, 1024, 2048, 32, 8, 8192, 128256
 TOKENS, HEAD = BATCH * SEQ, HIDDEN // HEADS
 
 
-def real(*shape):
-    return torch.rand(shape, device="cuda") * 0.9 + 0.1
+def real(*shape, dtype=torch.float32):
+    return (torch.rand(shape, device="cuda") * 0.9 + 0.1).to(dtype)
 
 
 def median_ms(call, flush):
@@ -31,10 +34,10 @@ def median_ms(call, flush):
     return statistics.median(times[2:])
 
 
-def products():
+def products(dtype):
     for name, rows, columns in (("q or out", HIDDEN, HIDDEN), ("k or v", HIDDEN, KV * HEAD), ("gate or up", HIDDEN, FFN),
                                 ("down", FFN, HIDDEN), ("head", HIDDEN, VOCAB)):
-        x, w, y = real(TOKENS, rows), real(rows, columns), real(TOKENS, columns)
+        x, w, y = (real(*shape, dtype=dtype) for shape in ((TOKENS, rows), (rows, columns), (TOKENS, columns)))
         yield f"MatMul {name}", lambda: x @ w
         yield f"MatMul {name}, dX", lambda: y @ w.T
         yield f"MatMul {name}, dW", lambda: x.T @ y
@@ -68,17 +71,39 @@ def others():
     yield "CrossEntropy", lambda: F.cross_entropy(logits, ids, reduction="sum")
 
 
-def main():
+def kernel_times():
     flush, times = torch.empty(256 << 20, dtype=torch.uint8, device="cuda"), {}
+    for end, allows, dtype in (("", False, torch.float32), (", tf32", True, torch.float32), (", bf16", False, torch.bfloat16)):
+        torch.backends.cuda.matmul.allow_tf32 = allows
+        for name, call in products(dtype):
+            times[name + end] = median_ms(call, flush)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    for name, call in others():
+        times[name] = median_ms(call, flush)
+    return times
+
+
+def step_times(config):
+    """Steps that fail, of torch.compile without a compiler for example, are left out."""
+    times = {}
+    for precision in ("fp32", "tf32", "bf16"):
+        for end, compiles in (("", False), (" compiled", True)):
+            try:
+                ms = torch_step.train(config, BATCH, SEQ, 8, "cuda", precision, compiles)
+                times[f"training step, {precision}{end}"] = statistics.median(ms[3:])
+            except Exception as error:  # whatever a compiler raises
+                print(f"no training step of PyTorch in {precision}{end}: {type(error).__name__}: {error}", file=sys.stderr)
+            torch.cuda.empty_cache()
+    return times
+
+
+def main():
+    config, to = sys.argv[1:]
+    with open(config, encoding="utf-8") as file:
+        times = step_times(json.load(file))
     with torch.no_grad():
-        for allows in (False, True):
-            torch.backends.cuda.matmul.allow_tf32 = allows
-            for name, call in products():
-                times[name + (", tf32" if allows else "")] = median_ms(call, flush)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        for name, call in others():
-            times[name] = median_ms(call, flush)
-    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        times |= kernel_times()
+    with open(to, "w", encoding="utf-8") as file:
         json.dump(times, file, indent=1)
 
 

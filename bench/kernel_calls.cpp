@@ -21,6 +21,18 @@ KernelAttributes with(std::vector<std::pair<std::string, KernelAttributes::Value
   return all;
 }
 
+} // namespace
+
+double Sizes::stepFlops() const {
+  const double h = double(hidden), kv = double(kvHeads * head());
+  const double products = double(layers) * (2 * h * h + 2 * h * kv + 3 * h * double(ffn)) + h * double(vocab);
+  const double attention =
+      7 * double(layers * batch) * h * double(seq) * double(seq); // 2 forward, 5 backward; half of each
+  return 6 * double(tokens()) * products + attention;
+}
+
+namespace {
+
 /// The products of one layer's largest weight and of the head: forward, and both of its gradients.
 void addProducts(Calls &calls, const Sizes &z) {
   struct Weight {

@@ -12,14 +12,16 @@ namespace autotp::bench {
 
 /// A Llama's sizes. `weights`: elements of one call of the optimizer.
 struct Sizes {
-  int64_t batch, seq, hidden, heads, kvHeads, ffn, vocab, weights;
+  int64_t layers, batch, seq, hidden, heads, kvHeads, ffn, vocab, weights;
   int64_t tokens() const { return batch * seq; }
   int64_t head() const { return hidden / heads; }
+  /// Of all products and of causal attention in one training step, forward and backward.
+  double stepFlops() const;
 };
 
 /// Llama-3.2-1B at batch 4 x 1024; the optimizer's call is a bucket of 64 Mi elements.
-constexpr Sizes kLlama1B{4, 1024, 2048, 32, 8, 8192, 128256, int64_t(64) << 20};
-constexpr Sizes kTiny{1, 8, 32, 4, 2, 48, 40, 100};
+constexpr Sizes kLlama1B{16, 4, 1024, 2048, 32, 8, 8192, 128256, int64_t(64) << 20};
+constexpr Sizes kTiny{2, 1, 8, 32, 4, 2, 48, 40, 100};
 
 struct KernelCall {
   std::string name; ///< the kernel's, and what it is called for

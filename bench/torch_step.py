@@ -1,9 +1,9 @@
-"""Trains a Llama of a Hugging Face config.json with PyTorch eager, float32, fused AdamW; prints the ms of every step.
+"""Trains a Llama of a Hugging Face config.json with PyTorch, fused AdamW; prints the ms of every step as JSON.
 
-Usage: torch_step.py CONFIG BATCH SEQ STEPS THREADS      (called by compare_torch.py)
+Called by compare_torch.py and cuda_torch.py. bf16 means: torch.autocast over fp32 weights.
 """
+import argparse
 import json
-import sys
 import time
 
 import torch
@@ -58,24 +58,38 @@ class Llama(nn.Module):
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
 
 
-def main():
-    config, batch, seq, steps, threads = sys.argv[1], *map(int, sys.argv[2:])
-    torch.set_num_threads(threads)
+def train(config, batch, seq, steps, device="cpu", precision="fp32", compiles=False):
+    """The ms of each step."""
     torch.manual_seed(0)
-    c = json.load(open(config))
-    model = Llama(c, seq)
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    with torch.device(device):
+        model = Llama(config, seq)
+        ids = torch.randint(config["vocab_size"], (batch, seq))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    ids = torch.randint(c["vocab_size"], (batch, seq))
+    forward = torch.compile(model) if compiles else model
     times = []
     for _ in range(steps):
         begin = time.perf_counter()
         optimizer.zero_grad()
-        loss = model(ids)
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            loss = forward(ids)
         loss.backward()
         optimizer.step()
         loss.item()
         times.append(1e3 * (time.perf_counter() - begin))
-    print(json.dumps(times))
+    return times
 
 
-main()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    for number in ("batch", "seq", "steps", "threads"):
+        parser.add_argument(number, type=int)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with open(args.config, encoding="utf-8") as file:
+        print(json.dumps(train(json.load(file), args.batch, args.seq, args.steps)))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,13 +6,15 @@ function(autotp_library name)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+set(AUTOTP_TEST_ROOT ${CMAKE_SOURCE_DIR} CACHE STRING "where test programs look for the tree; '.' for those that run elsewhere")
+
 # autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry. A test
 # suite called FullMatrix is left to a named command.
 function(autotp_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name} --gtest_filter=-*FullMatrix*)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()

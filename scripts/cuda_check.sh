@@ -4,26 +4,31 @@
 #   scripts/cuda_check.sh pack [ARCHITECTURES]   on Debian 12 with nvcc: builds the programs into build/cuda-bundle/
 #                                                (default 90; "80;90" for both; under 60 MiB)
 #   scripts/cuda_check.sh run [--json FILE]      on the GPU's machine, from a tree into which build/cuda-bundle/ was
-#                                                copied: conformance, compute-sanitizer, benchmarks; under 9 minutes
+#                                                copied: conformance, equivalence to PyTorch's recorded numbers,
+#                                                compute-sanitizer, benchmarks; under 9 minutes
 #
 # The bundle holds stripped programs and every library they need except the driver's and cuBLASLt: that is the
 # toolkit's, of the same major version as the one that packed (CUDA_HOME or /usr/local/cuda). Where the host's C library
-# is older than Debian 12's, programs start with the bundle's own. The cpu device and oneDNN are not part of it.
+# is older than Debian 12's, programs start with the bundle's own. The compiler is part of it; the cpu device and its
+# oneDNN are not, nor is NCCL: ranks share one GPU.
 # Each step ends with a line PASS, FAIL or SKIPPED; the exit code is 1 where one failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bundle=build/cuda-bundle work=build/cuda-check failed=0
+programs=(conformance_gpu_test equivalence_gpu_test cuda_kernels autotp-model autotp-compile autotp-run)
+export CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-0}
 
 pack() {
   local ccache=()
   command -v ccache >/dev/null && ccache=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache)
-  cmake -B build/cuda-pack -G Ninja -DAUTOTP_BUILD_COMPILER=OFF -DAUTOTP_WITH_MPI=OFF -DProtobuf_USE_STATIC_LIBS=ON \
-    -DAUTOTP_CUDA_ARCHITECTURES="${1:-90}" -DCMAKE_EXE_LINKER_FLAGS=-Wl,--as-needed "${ccache[@]}" >/dev/null
-  cmake --build build/cuda-pack -j "${JOBS:-$(nproc)}" --target conformance_gpu_test cuda_kernels
+  cmake -B build/cuda-pack -G Ninja -DAUTOTP_DEPS_DIR="$PWD/build/deps" -DAUTOTP_TEST_ROOT=. -DAUTOTP_WITH_CPU=OFF \
+    -DAUTOTP_WITH_MPI=OFF -DAUTOTP_WITH_NCCL=OFF -DProtobuf_USE_STATIC_LIBS=ON -DAUTOTP_CUDA_ARCHITECTURES="${1:-90}" \
+    -DCMAKE_EXE_LINKER_FLAGS=-Wl,--as-needed "${ccache[@]}" >/dev/null
+  cmake --build build/cuda-pack -j "${JOBS:-$(nproc)}" --target "${programs[@]}"
   rm -rf "$bundle"
   mkdir -p "$bundle/bin" "$bundle/lib"
   local program library
-  for program in conformance_gpu_test cuda_kernels; do
+  for program in "${programs[@]}"; do
     strip -o "$bundle/bin/$program" "build/cuda-pack/bin/$program"
     for library in $(ldd "build/cuda-pack/bin/$program" | grep -o '/[^ ]*'); do
       case "$library" in *libcublas* | *libcuda.so*) ;; *) cp -Lu "$library" "$bundle/lib/" ;; esac
@@ -52,14 +57,15 @@ choose_start() {
   fi
 }
 
-conformance() {
-  local status=0 log=$work/conformance.log
-  timeout 150 "${start[@]}" "$bundle/bin/conformance_gpu_test" --gtest_brief=1 >"$log" 2>&1 || status=$?
+# What a test program says of the device: NAME PROGRAM SECONDS
+gpu_tests() {
+  local status=0 log=$work/$1.log
+  timeout "$3" "${start[@]}" "$bundle/bin/$2" --gtest_brief=1 >"$log" 2>&1 || status=$?
   tail -n 12 "$log"
   if grep -q 'error: cuda device' "$log"; then
-    verdict conformance 1 "(no test ran on the GPU)"
+    verdict "$1" 1 "(no test ran on the GPU)"
   else
-    verdict conformance "$status"
+    verdict "$1" "$status"
   fi
 }
 
@@ -69,7 +75,7 @@ sanitize() {
   for tool in memcheck racecheck synccheck; do
     if [ ! -x "$checker" ]; then echo "SKIPPED $tool: there is no compute-sanitizer"; continue; fi
     status=0
-    timeout 60 "$checker" --tool "$tool" --target-processes all --error-exitcode 1 "${start[@]}" \
+    timeout 30 "$checker" --tool "$tool" --target-processes all --error-exitcode 1 "${start[@]}" \
       "$bundle/bin/conformance_gpu_test" --gtest_brief=1 \
       --gtest_filter='Elementwise.SpecialValues:Rows.SoftmaxAndItsGradient:Rows.Norms:Movement.GatherAndScatterAdd' \
       >"$work/$tool.log" 2>&1 || status=$?
@@ -78,22 +84,44 @@ sanitize() {
   done
 }
 
+# Trains the Llama-3.2-1B shape, 8 steps of batch 4 x 1024, in fp32, tf32 and bf16: the arguments for cuda_kernels in `steps`.
+training_steps() {
+  local model=$work/1b.onnx status=0 precision
+  "${start[@]}" "$bundle/bin/autotp-model" llama --config bench/llama_3.2_1b.json --batch 4 --seq 1024 --no-weights \
+    -o "$model" || status=$?
+  for precision in fp32 tf32 bf16; do
+    local plan=$work/1b.$precision dtype=$precision rounds=()
+    if [ "$precision" = tf32 ]; then dtype=fp32 rounds=(--tf32); fi
+    rm -rf "$plan" "$plan.jsonl"
+    if [ "$status" -eq 0 ] &&
+      "${start[@]}" "$bundle/bin/autotp-compile" "$model" --device cuda --dtype "$dtype" --weights none -o "$plan" \
+        >"$plan.log" &&
+      timeout 40 "${start[@]}" "$bundle/bin/autotp-run" "$plan" --steps 8 "${rounds[@]}" --log "$plan.jsonl" --quiet; then
+      steps+=(--step "$precision=$plan.jsonl")
+      verdict "training step, $precision" 0
+    else
+      verdict "training step, $precision" 1
+    fi
+  done
+}
+
 benchmarks() {
-  local status=0 torch=()
+  local status=0 torch=() steps=()
+  training_steps
   if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    timeout 75 python3 bench/cuda_torch.py "$work/torch.json" || status=$?
+    timeout 100 python3 bench/cuda_torch.py bench/llama_3.2_1b.json "$work/torch.json" || status=$?
     verdict "PyTorch's times" "$status"
     [ "$status" -eq 0 ] && torch=(--torch "$work/torch.json")
   else
     echo "SKIPPED PyTorch's times: python3 has no torch that sees the GPU"
   fi
   status=0
-  timeout 130 "${start[@]}" "$bundle/bin/cuda_kernels" "${torch[@]}" --json "$1" || status=$?
+  timeout 80 "${start[@]}" "$bundle/bin/cuda_kernels" "${steps[@]}" "${torch[@]}" --json "$1" || status=$?
   verdict benchmarks "$status"
 }
 
 run() {
-  local json=$work/kernels.json
+  local json=$work/figures.json
   if [ "${1:-}" = --json ]; then json=${2:?--json needs a file}; fi
   if ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
     echo "FAIL: this machine has no NVIDIA GPU (no /dev/nvidia0)"
@@ -105,7 +133,8 @@ run() {
   fi
   mkdir -p "$work"
   choose_start
-  conformance
+  gpu_tests conformance conformance_gpu_test 60
+  gpu_tests equivalence equivalence_gpu_test 80
   sanitize
   benchmarks "$json"
   exit "$failed"
@@ -114,5 +143,5 @@ run() {
 case "${1:-}" in
   pack) shift; pack "$@" ;;
   run) shift; run "$@" ;;
-  *) sed -n '2,8p' "$0"; exit 2 ;;
+  *) sed -n '2,9p' "$0"; exit 2 ;;
 esac

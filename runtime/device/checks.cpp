@@ -65,42 +65,6 @@ llvm::Error unsupported(const KernelCall &call, DType dtype) {
   return mistake(call, "is not available for " + nameOf(dtype) + " on the " + call.device + " device");
 }
 
-llvm::Error checkRotary(const KernelCall &call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&cosine, &sine})) return error;
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
-  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
-  const int64_t s = x.shape[1], d = x.shape[3];
-  if (d % 2) return mistake(call, "the head dimension is odd");
-  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
-  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
-  return expectShape(call, y, x.shape, "the result");
-}
-
-llvm::Error checkCumSum(const KernelCall &call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
-  return expectShape(call, y, x.shape, "the result");
-}
-
-llvm::Error checkTopK(const KernelCall &call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 2)) return error;
-  const TensorArg &x = call.args.operands[0], &values = call.args.results[0], &indices = call.args.results[1];
-  const int64_t k = call.args.attributes.integer("k");
-  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
-  if (k < 0 || k > x.shape.back()) return mistake(call, "k is outside the row");
-  Shape chosen = x.shape;
-  chosen.back() = k;
-  if (llvm::Error error = expectDType(call, values, x.dtype, "the values")) return error;
-  if (llvm::Error error = expectDType(call, indices, DType::I64, "the indices")) return error;
-  if (llvm::Error error = expectShape(call, values, chosen, "the values")) return error;
-  return expectShape(call, indices, chosen, "the indices");
-}
-
 llvm::Error checkLossScale(const KernelCall &call) {
   if (llvm::Error error = expectCounts(call, 4, 4, 3)) return error;
   for (const auto *list : {&call.args.operands, &call.args.results})

@@ -28,10 +28,6 @@ llvm::Error expectRank(const KernelCall &call, const TensorArg &tensor, size_t r
 llvm::Error expectWorkspace(const KernelCall &call, uint64_t bytes);
 llvm::Error checkLossScale(const KernelCall &call);
 constexpr float kLargestLossScale = 16777216; ///< 2^24
-/// Everything but the dtypes that a device has for these kernels.
-llvm::Error checkRotary(const KernelCall &call);
-llvm::Error checkCumSum(const KernelCall &call);
-llvm::Error checkTopK(const KernelCall &call);
 /// The error for a dtype that this kernel lacks on this device.
 llvm::Error unsupported(const KernelCall &call, DType dtype);
 

@@ -127,7 +127,4 @@ public:
   virtual llvm::Expected<std::unique_ptr<PreparedKernel>> capture(std::function<Status()> section) = 0;
 };
 
-/// The host: oneDNN for products, kernels of our own for the rest. `threads` is OpenMP threads of this rank.
-std::unique_ptr<Device> makeCpuDevice(int threads);
-
 } // namespace autotp

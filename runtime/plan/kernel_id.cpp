@@ -28,4 +28,17 @@ int operandsOf(KernelId kernel) {
   return -1;
 }
 
+int resultsOf(KernelId kernel) {
+  switch (kernel) {
+  case KernelId::None:
+    return 0;
+#define AUTOTP_KERNEL(id, name, operands, results)                                                                     \
+  case KernelId::name:                                                                                                 \
+    return results;
+#include "runtime/plan/kernels.def"
+#undef AUTOTP_KERNEL
+  }
+  return 0;
+}
+
 } // namespace autotp

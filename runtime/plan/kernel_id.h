@@ -18,5 +18,6 @@ enum class KernelId : uint16_t {
 llvm::StringRef nameOf(KernelId kernel);
 /// How many operands it has; -1: several numbers are right.
 int operandsOf(KernelId kernel);
+int resultsOf(KernelId kernel);
 
 } // namespace autotp

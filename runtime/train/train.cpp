@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/data/source.h"
+#include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_world.h"
 #include "runtime/plan/manifest.h"

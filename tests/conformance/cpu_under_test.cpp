@@ -1,9 +1,10 @@
 /// \file The suites on the host.
+#include "runtime/device/cpu/device.h"
 #include "tests/conformance/device_under_test.h"
 
 namespace autotp::test {
 
-std::unique_ptr<Device> makeDeviceUnderTest(int threads) { return makeCpuDevice(threads); }
+std::unique_ptr<Device> makeDeviceUnderTest(int threads) { return llvm::cantFail(makeCpuDevice(threads)); }
 
 uint64_t plannedWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands,
                                llvm::ArrayRef<TensorShape> results, int threads) {

@@ -2,6 +2,7 @@
 /// UPDATE_GOLDEN=1 rewrites the page.
 #include "bench/kernel_calls.h"
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
 
 #include "llvm/Support/MemoryBuffer.h"
@@ -25,7 +26,7 @@ DType dataDType(const bench::KernelCall &call) {
   return call.operands.at(0).dtype;
 }
 
-std::unique_ptr<Device> makeCpu() { return makeCpuDevice(1); }
+std::unique_ptr<Device> makeCpu() { return llvm::cantFail(makeCpuDevice(1)); }
 std::unique_ptr<Device> makeCuda() { return llvm::cantFail(makeCudaDevice({})); }
 
 struct DeviceColumn {

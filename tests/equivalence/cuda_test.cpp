@@ -1,8 +1,9 @@
 // Whole steps of training on an emulated GPU give the host's numbers, enqueued one by one and replayed as graphs.
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
-#include "tests/equivalence/fixture.h"
 #include "tests/equivalence/gpus.h"
+#include "tests/equivalence/on_gpus.h"
 #include "tests/equivalence/run_fixture.h"
 
 #include <gtest/gtest.h>
@@ -61,7 +62,7 @@ TEST_P(OnCuda, TrainsToTheHostsNumbers) {
   const CompiledModel forHost = llvm::cantFail(compile(options));
   options.memory.device = DeviceKind::Cuda;
   const CompiledModel forGpu = llvm::cantFail(compile(options));
-  llvm::Expected<Numbers> host = trainOn(makeCpuDevice(1), forHost.emitted[0]),
+  llvm::Expected<Numbers> host = trainOn(llvm::cantFail(makeCpuDevice(1)), forHost.emitted[0]),
                           gpu = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]),
                           again = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]);
   ASSERT_TRUE(bool(host)) << describe(host.takeError());
@@ -122,56 +123,11 @@ TEST(Replay, IsNotBegunOnceARankHasFailed) {
   llvm::cantFail(executor->run("micro_step")); // step by step again
 }
 
-void expectPyTorchsNumbers(const std::string &fixture, const std::vector<Mesh> &meshes) {
-  Expected expected = readExpected(fixture);
-  for (const Mesh &mesh : meshes) {
-    llvm::Expected<Trained> run = train(fixture, expected, mesh, {.device = DeviceKind::Cuda});
-    ASSERT_TRUE(bool(run)) << fixture << " " << mesh.text() << ": " << describe(run.takeError());
-    for (const std::string &broken : compare(expected, *run))
-      ADD_FAILURE() << fixture << " " << mesh.text() << ": " << broken;
-  }
-}
-
-/// Several ranks on one GPU, talking through its memory.
-TEST(OnOneGpu, RanksEqualPyTorch) {
-  for (const char *fixture : {"llama", "gpt2"})
-    expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
-}
-
-/// Every family's operators, gradients and shardings, by the GPU's kernels.
-class FamiliesOnOneGpu : public testing::TestWithParam<const char *> {};
-TEST_P(FamiliesOnOneGpu, RanksEqualPyTorch) {
-  expectPyTorchsNumbers(std::string("models/") + GetParam(), {{2, 2, 2, 1}});
-}
-INSTANTIATE_TEST_SUITE_P(Equivalence, FamiliesOnOneGpu,
-                         testing::Values("bert", "bloom", "falcon", "gemma", "gemma2", "gpt2", "gpt_bigcode",
-                                         "gpt_neox", "llama", "mistral", "mixtral", "mlp", "modernbert", "olmo2", "opt",
-                                         "phi", "phi3", "qwen2", "qwen3", "t5", "two_tower", "vit"),
-                         [](const auto &info) { return std::string(info.param); });
-
 /// A GPU for each rank, over NCCL, in captured graphs.
 TEST(OnFourGpus, RanksEqualPyTorch) {
   Gpus four(4);
   for (const char *fixture : {"llama", "gpt2"})
     expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
-}
-
-/// Under emulation a product's sums have another order than the host's, so the bound is that of small floats.
-void expectSmallFloatsFollow(DType dtype) {
-  Expected expected = readExpected("llama");
-  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
-    llvm::Expected<Trained> run = train("llama", expected, mesh, {.device = DeviceKind::Cuda, .dtype = dtype});
-    ASSERT_TRUE(bool(run)) << nameOf(dtype).str() << " " << mesh.text() << ": " << describe(run.takeError());
-    ASSERT_EQ(run->losses.size(), expected.losses.size());
-    for (size_t i = 0; i < expected.losses.size(); ++i)
-      EXPECT_NEAR(run->losses[i] / expected.losses[i], 1, 2e-3) << nameOf(dtype).str() << " " << mesh.text();
-    EXPECT_EQ(run->lossScales.size(), dtype == DType::F16 ? expected.losses.size() : 0);
-  }
-}
-
-TEST(OnOneGpu, SmallFloatsFollowF32) {
-  for (DType dtype : {DType::BF16, DType::F16})
-    expectSmallFloatsFollow(dtype);
 }
 
 TEST(OnFourGpus, SmallFloatsFollowF32) {
@@ -180,33 +136,11 @@ TEST(OnFourGpus, SmallFloatsFollowF32) {
     expectSmallFloatsFollow(dtype);
 }
 
-TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
-  Expected expected = readExpected("mlp");
-  expected.steps = 2;
-  const RunAs overflowing{.device = DeviceKind::Cuda, .dtype = DType::F16, .lossScale = {0x1p40, 2000}};
-  const Trained run = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, overflowing));
-  expected.steps = 1;
-  expected.optimizer.lr = 0;
-  const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
-  EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
-  EXPECT_EQ(run.weights, before.weights);
+/// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.
+TEST(OnEightGpus, FullMatrixEqualsPyTorch) {
+  Gpus eight(8);
+  expectPyTorchsNumbersOnAllMeshes();
 }
-
-/// Minutes under emulation, so ctest leaves these out: tests/equivalence/full_matrix.sh runs them.
-class FullMatrix : public testing::TestWithParam<int> {};
-
-TEST_P(FullMatrix, EqualsPyTorch) {
-  Gpus gpus(GetParam());
-  std::vector<Mesh> meshes;
-  for (int tp : {1, 2, 4})
-    for (int dp : {1, 2})
-      for (int zero : {0, 1, 2})
-        meshes.push_back({tp, dp, zero, 1});
-  for (const char *fixture : {"mlp", "llama", "llama-ts", "gpt2", "nanogpt"})
-    expectPyTorchsNumbers(fixture, meshes);
-}
-
-INSTANTIATE_TEST_SUITE_P(Gpus, FullMatrix, testing::Values(1, 8)); // shared memory of one; NCCL between eight
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          fixtureTestName);

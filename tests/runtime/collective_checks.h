@@ -3,6 +3,7 @@
 
 #include "runtime/base/small_floats.h"
 #include "runtime/comm/communicator.h"
+#include "runtime/device/cpu/device.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +15,7 @@ inline float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
 
 /// Every collective of one group, in place and not, with uneven counts; one member (if not the only one) has nothing.
 inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_t base) {
-  auto device = makeCpuDevice(1);
+  auto device = llvm::cantFail(makeCpuDevice(1));
   auto group = comm.group(ranks, *device);
   ASSERT_TRUE(bool(group));
   const int64_t members = int64_t(ranks.size());
@@ -68,7 +69,7 @@ inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_
 
 /// Small floats: sums in f32, and what moves, over all ranks. Small whole numbers are exact.
 inline void checkSmallFloats(Communicator &comm) {
-  auto device = makeCpuDevice(1);
+  auto device = llvm::cantFail(makeCpuDevice(1));
   std::vector<int> ranks;
   for (int r = 0; r < comm.size(); ++r)
     ranks.push_back(r);

@@ -1,4 +1,5 @@
 /// \file Ranks as threads: every collective on groups of every size, and what happens when a rank fails.
+#include "runtime/device/cpu/device.h"
 #include "tests/runtime/collective_checks.h"
 
 #include <atomic>
@@ -47,7 +48,7 @@ TEST(LocalCommunicator, Subgroups) {
 
 TEST(LocalCommunicator, IntegersAndDoubles) {
   onRanks(3, [](Communicator &comm) {
-    auto device = makeCpuDevice(1);
+    auto device = llvm::cantFail(makeCpuDevice(1));
     auto group = comm.group({0, 1, 2}, *device);
     std::vector<int64_t> n = {comm.rank(), -comm.rank(), int64_t(1) << 40};
     std::vector<double> d = {comm.rank() + 0.5};
@@ -66,7 +67,7 @@ TEST(LocalCommunicator, SmallFloats) {
 TEST(LocalCommunicator, AbortWakesEveryWait) {
   std::atomic<int> failed{0};
   onRanks(4, [&](Communicator &comm) {
-    auto device = makeCpuDevice(1);
+    auto device = llvm::cantFail(makeCpuDevice(1));
     auto group = comm.group(comm.rank() < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3}, *device);
     float x = 1;
     if (comm.rank() == 3) {

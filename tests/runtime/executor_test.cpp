@@ -1,5 +1,6 @@
 /// \file A small program by hand: what it computes on two ranks, that a step allocates nothing, and how errors read.
 #include "runtime/base/error.h"
+#include "runtime/device/cpu/device.h"
 #include "runtime/execute/executor.h"
 #include "runtime/plan/manifest.h"
 
@@ -111,7 +112,7 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
   auto comms = makeLocalCommunicators(2);
   std::vector<std::unique_ptr<Executor>> executors;
   for (auto &comm : comms) {
-    auto made = Executor::create(program, 2, 1, *comm, makeCpuDevice(1));
+    auto made = Executor::create(program, 2, 1, *comm, llvm::cantFail(makeCpuDevice(1)));
     ASSERT_TRUE(bool(made)) << describe(made.takeError());
     executors.push_back(std::move(*made));
   }
@@ -159,7 +160,7 @@ TEST(Executor, ErrorsNameTheStep) {
   plan::Program program = sampleProgram();
   program.mutable_groups(0)->mutable_coordinates()->RemoveLast();
   auto comms = makeLocalCommunicators(1);
-  auto made = Executor::create(program, 1, 1, *comms[0], makeCpuDevice(1));
+  auto made = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_TRUE(bool(made)) << describe(made.takeError());
   const auto &ids = program.sections(0).steps(2).kernel().operands(1);
   const int64_t out = 2;
@@ -167,7 +168,7 @@ TEST(Executor, ErrorsNameTheStep) {
   std::string text = describe((*made)->run("micro_step"));
   EXPECT_NE(text.find("step 'rows' (from node)"), std::string::npos) << text;
   program.mutable_sections(0)->mutable_steps(0)->mutable_kernel()->mutable_operands(0)->set_shape(1, 3);
-  auto refused = Executor::create(program, 1, 1, *comms[0], makeCpuDevice(1));
+  auto refused = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_FALSE(bool(refused));
   text = describe(refused.takeError());
   EXPECT_NE(text.find("step 'y' (from node)"), std::string::npos) << text;

@@ -3,6 +3,7 @@
 #include "runtime/comm/launch/meet.h"
 #include "runtime/comm/launch/socket.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
+#include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
 
 #include <cuda_runtime_api.h>
@@ -333,7 +334,7 @@ TEST(NcclCommunicator, Refusals) {
                                        "  do:  start fewer ranks on this host, or take --comm local for ranks that "
                                        "share a GPU");
   onRanks(1, [](Communicator &comm, Gpu &) {
-    auto host = makeCpuDevice(1);
+    auto host = llvm::cantFail(makeCpuDevice(1));
     auto group = comm.group({0}, *host);
     ASSERT_FALSE(bool(group));
     EXPECT_NE(describe(group.takeError()).find("it reaches GPUs' memory only"), std::string::npos);

@@ -1,6 +1,5 @@
 /// \file Attention and its gradient, by blocks of query rows: one block's scores at a time, never all of them.
 /// After Dao et al. 2022 (the gradient recomputes the probabilities from the log-sum-exp).
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
@@ -16,7 +15,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 struct Problem {
   AttentionSizes z;
   const float *q, *k, *v, *mask = nullptr;
-  Shape maskStrides; ///< of [b, h, s, t]; 0 where it broadcasts
+  std::array<int64_t, 4> maskStrides{}; ///< of [b, h, s, t]; 0 where it broadcasts
   float scale;
   bool isCausal;
   int threads;
@@ -29,43 +28,21 @@ struct Problem {
   int64_t keysFor(int64_t end) const { return isCausal ? std::clamp<int64_t>(end + z.t - z.s, 0, z.t) : z.t; }
 };
 
-llvm::Expected<Problem> problemOf(const Call &call, size_t maskAt) {
+Problem problemOf(const Call &call) {
   const auto &in = call.args.operands;
-  for (const TensorArg &t : in)
-    if (llvm::Error error = expectF32(call, {&t})) return error;
-  for (size_t i : {0u, 1u, 2u})
-    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return error;
   Problem p;
-  const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
-  p.z = {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
-  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2]))
-    return mistake(call, "q, k and v do not fit");
+  p.z = attentionSizes(call);
   p.q = in[0].as<float>();
   p.k = in[1].as<float>();
   p.v = in[2].as<float>();
   p.scale = float(call.args.attributes.real("scale", 1));
   p.isCausal = call.args.attributes.integer("causal");
   p.threads = call.threads;
-  if (in.size() <= maskAt) return p;
-  const Shape &m = in[maskAt].shape, wanted = {p.z.b, p.z.h, p.z.s, p.z.t};
-  if (m.size() != 4) return mistake(call, "its mask is not [b, h, s, t]");
-  p.mask = in[maskAt].as<float>();
-  p.maskStrides.assign(4, 0);
-  int64_t stride = 1;
-  for (size_t d = 4; d-- > 0; stride *= m[d]) {
-    if (m[d] != 1 && m[d] != wanted[d]) return mistake(call, "its mask does not broadcast to the scores");
-    p.maskStrides[d] = m[d] == 1 ? 0 : stride;
+  if (const TensorArg *mask = attentionMask(call)) {
+    p.mask = mask->as<float>();
+    p.maskStrides = maskStrides(*mask);
   }
   return p;
-}
-
-llvm::Error expectAll(const Call &call, std::span<const TensorArg> tensors, std::initializer_list<int64_t> elements) {
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (llvm::Error error = expectF32(call, {&tensors[i]})) return error;
-    if (llvm::Error error = expectElements(call, tensors[i], elements.begin()[i], "out, lse or a gradient"))
-      return error;
-  }
-  return llvm::Error::success();
 }
 
 /// to[c, t] = from[t, c], `from` with rows `stride` apart.
@@ -122,14 +99,10 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out
 }
 
 Prepared prepareAttention(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 4, 2)) return error;
-  llvm::Expected<Problem> p = problemOf(call, 3);
-  if (!p) return p.takeError();
-  if (llvm::Error error =
-          expectAll(call, call.args.results, {p->z.b * p->z.s * p->z.h * p->z.e, p->z.b * p->z.h * p->z.s}))
-    return error;
-  if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p->z, call.threads))) return error;
-  return ready([p = *p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(),
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const Problem p = problemOf(call);
+  if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p.z, call.threads))) return error;
+  return ready([p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(),
                 work = reinterpret_cast<float *>(call.args.workspace.data())] {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
       float *own = work + int64_t(thread) * p.z.forwardFloats();
@@ -196,19 +169,13 @@ void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHe
 }
 
 Prepared prepareAttentionGrad(Call call) {
-  if (llvm::Error error = expectCounts(call, 6, 7, 3)) return error;
-  llvm::Expected<Problem> p = problemOf(call, 6);
-  if (!p) return p.takeError();
-  if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p->z, call.threads))) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const Problem p = problemOf(call);
+  if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p.z, call.threads))) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  const AttentionSizes &sizes = p->z;
-  const int64_t rows = sizes.b * sizes.s * sizes.h, keys = sizes.b * sizes.t * sizes.kv;
-  if (llvm::Error error = expectAll(call, std::span(in).subspan(3, 3), {rows * sizes.e, rows, rows * sizes.e}))
-    return error;
-  if (llvm::Error error = expectAll(call, out, {rows * sizes.d, keys * sizes.d, keys * sizes.e})) return error;
   Backward g{in[3].as<float>(), in[4].as<float>(), in[5].as<float>(), out[0].as<float>()};
-  return ready([p = *p, g, dk = out[1].as<float>(), dv = out[2].as<float>(),
+  return ready([p, g, dk = out[1].as<float>(), dv = out[2].as<float>(),
                 work = reinterpret_cast<float *>(call.args.workspace.data())] {
     const AttentionSizes &z = p.z;
     float *perHeadK = work + p.threads * z.backwardFloats(), *perHeadV = perHeadK + z.b * z.h * z.t * z.d;

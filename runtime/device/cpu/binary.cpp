@@ -95,11 +95,7 @@ Prepared logical(const Call &call) {
 }
 
 Prepared prepareBinary(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
-  const TensorArg &a = call.args.operands[0], &b = call.args.operands[1], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, b, a.dtype, "the second operand")) return error;
-  const bool toBool = call.kernel >= KernelId::Equal && call.kernel <= KernelId::Or;
-  if (llvm::Error error = expectDType(call, y, toBool ? DType::Bool : a.dtype, "the result")) return error;
+  const TensorArg &a = call.args.operands[0];
   switch (a.dtype) {
   case DType::F32:
     return arithmetic<float>(call);
@@ -139,21 +135,7 @@ template <typename Word> Prepared whereOf(const Call &call) {
 }
 
 Prepared prepareWhere(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, call.args.operands[0], DType::Bool, "the condition")) return error;
-  for (int i : {1, 2})
-    if (llvm::Error error = expectDType(call, call.args.operands[i], y.dtype, "a choice")) return error;
-  switch (sizeOf(y.dtype)) {
-  case 1:
-    return whereOf<uint8_t>(call);
-  case 2:
-    return whereOf<uint16_t>(call);
-  case 4:
-    return whereOf<uint32_t>(call);
-  default:
-    return whereOf<uint64_t>(call);
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return whereOf<decltype(word)>(call); });
 }
 
 constexpr KernelRow kRows[] = {

@@ -1,6 +1,5 @@
 /// \file Softmax cross-entropy over rows, whole or for one shard of the classes. Sums over rows are in row order, in
 /// double.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
@@ -16,22 +15,9 @@ struct Logits {
   int64_t rows, classes;
 };
 
-llvm::Expected<Logits> logitsOf(const Call &call) {
+Logits logitsOf(const Call &call) {
   const TensorArg &x = call.args.operands[0];
-  if (x.shape.size() != 2) return mistake(call, "its logits are not [rows, classes]");
-  if (llvm::Error error = expectF32(call, {&x})) return error;
-  if (llvm::Error error = expectDType(call, call.args.operands[1], DType::I64, "labels")) return error;
-  if (llvm::Error error = expectElements(call, call.args.operands[1], x.shape[0], "labels")) return error;
   return Logits{x.as<float>(), x.shape[0], x.shape[1]};
-}
-
-llvm::Error expectResults(const Call &call, std::initializer_list<int64_t> elements) {
-  for (size_t i = 0; i < elements.size(); ++i) {
-    const TensorArg &result = call.args.results[i];
-    if (llvm::Error error = expectF32(call, {&result})) return error;
-    if (llvm::Error error = expectElements(call, result, elements.begin()[i], "a result")) return error;
-  }
-  return llvm::Error::success();
 }
 
 /// The sum over rows that count of (lse - target), and how many they are.
@@ -49,15 +35,12 @@ void sumRows(const float *lse, const float *targets, const int64_t *labels, int6
 }
 
 Prepared prepareWhole(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 3)) return error;
-  llvm::Expected<Logits> z = logitsOf(call);
-  if (!z) return z.takeError();
-  if (llvm::Error error = expectResults(call, {1, 1, z->rows})) return error;
-  if (llvm::Error error = expectWorkspace(call, uint64_t(z->rows) * sizeof(float))) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const Logits z = logitsOf(call);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(z.rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(),
-                count = out[1].as<float>(), lse = out[2].as<float>(),
-                ignored = call.args.attributes.integer("ignore_index", -100),
+  return ready([z, labels = call.args.operands[1].as<int64_t>(), loss = out[0].as<float>(), count = out[1].as<float>(),
+                lse = out[2].as<float>(), ignored = call.args.attributes.integer("ignore_index", -100),
                 targets = reinterpret_cast<float *>(call.args.workspace.data()), threads = call.threads] {
     std::atomic<bool> isOut{false};
     parallelFor(threads, z.rows, z.classes * 4, [&](int64_t begin, int64_t end, int) {
@@ -77,14 +60,10 @@ Prepared prepareWhole(Call call) {
 }
 
 Prepared prepareLocal(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return error;
-  llvm::Expected<Logits> z = logitsOf(call);
-  if (!z) return z.takeError();
-  if (llvm::Error error = expectElements(call, call.args.operands[2], z->rows, "max")) return error;
-  if (llvm::Error error = expectF32(call, {&call.args.operands[2]})) return error;
-  if (llvm::Error error = expectResults(call, {2 * z->rows})) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(),
+  return ready([z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(),
                 sums = call.args.results[0].as<float>(), offset = a.integer("class_offset"), all = a.integer("classes"),
                 ignored = a.integer("ignore_index", -100), threads = call.threads] {
     std::atomic<bool> isOut{false};
@@ -102,15 +81,9 @@ Prepared prepareLocal(Call call) {
 }
 
 Prepared prepareFinish(Call call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 3)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   int64_t rows = in[1].elements();
-  if (llvm::Error error = expectF32(call, {&in[0], &in[1]})) return error;
-  if (llvm::Error error = expectElements(call, in[0], 2 * rows, "sums")) return error;
-  if (llvm::Error error = expectDType(call, in[2], DType::I64, "labels")) return error;
-  if (llvm::Error error = expectElements(call, in[2], rows, "labels")) return error;
-  if (llvm::Error error = expectResults(call, {1, 1, rows})) return error;
   return ready([rows, sums = in[0].as<float>(), most = in[1].as<float>(), labels = in[2].as<int64_t>(),
                 loss = out[0].as<float>(), count = out[1].as<float>(), lse = out[2].as<float>(),
                 ignored = call.args.attributes.integer("ignore_index", -100)] {
@@ -122,15 +95,10 @@ Prepared prepareFinish(Call call) {
 }
 
 Prepared prepareGrad(Call call) {
-  if (llvm::Error error = expectCounts(call, 4, 4, 1)) return error;
-  llvm::Expected<Logits> z = logitsOf(call);
-  if (!z) return z.takeError();
-  if (llvm::Error error = expectElements(call, call.args.operands[2], z->rows, "lse")) return error;
-  if (llvm::Error error = expectElements(call, call.args.operands[3], 1, "dloss")) return error;
-  if (llvm::Error error = expectF32(call, {&call.args.operands[2], &call.args.operands[3]})) return error;
-  if (llvm::Error error = expectResults(call, {z->rows * z->classes})) return error;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
-  return ready([z = *z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(),
+  return ready([z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(),
                 dloss = call.args.operands[3].as<float>(), to = call.args.results[0].as<float>(),
                 offset = a.integer("class_offset"), ignored = a.integer("ignore_index", -100), threads = call.threads] {
     parallelFor(threads, z.rows, z.classes * 4, [&](int64_t begin, int64_t end, int) {

@@ -18,10 +18,7 @@ int64_t product(const Shape &shape, size_t begin, size_t end) {
 }
 
 Prepared prepareCopy(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
-  if (llvm::Error error = expectElements(call, y, x.elements(), "the result")) return error;
   const int64_t bytes = x.elements() * static_cast<int64_t>(sizeOf(x.dtype));
   return ready([from = x.as<char>(), to = y.as<char>(), bytes, threads = call.threads] {
     if (from == to) return Status::Ok;
@@ -51,9 +48,6 @@ template <typename Word> Prepared sliceOf(const Call &call) {
   const size_t axis = static_cast<size_t>(call.args.attributes.integer("axis"));
   const int64_t start = call.args.attributes.integer("start"), step = call.args.attributes.integer("step", 1);
   const int64_t inner = product(x.shape, axis + 1, x.shape.size()), size = x.shape[axis], length = y.shape[axis];
-  const int64_t last = start + (length - 1) * step;
-  if (length > 0 && (start < 0 || start >= size || last < 0 || last >= size))
-    return mistake(call, "reaches outside its operand");
   const int64_t rows = length * product(x.shape, 0, axis);
   return ready([=, from = x.as<Word>(), to = y.as<Word>(), threads = call.threads] {
     const bool whole = step == 1; // then a run of `length` is one copy
@@ -69,48 +63,16 @@ template <typename Word> Prepared sliceOf(const Call &call) {
 }
 
 Prepared prepareExpand(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  if (llvm::Error error = expectDType(call, call.args.results[0], call.args.operands[0].dtype, "the result"))
-    return error;
-  switch (sizeOf(call.args.results[0].dtype)) {
-  case 1:
-    return expandOf<uint8_t>(call);
-  case 2:
-    return expandOf<uint16_t>(call);
-  case 4:
-    return expandOf<uint32_t>(call);
-  default:
-    return expandOf<uint64_t>(call);
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return expandOf<decltype(word)>(call); });
 }
 
 Prepared prepareSlice(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
-  const int64_t axis = call.args.attributes.integer("axis");
-  if (axis < 0 || axis >= static_cast<int64_t>(x.shape.size()))
-    return mistake(call, "axis is outside the operand's dimensions");
-  Shape expected = x.shape;
-  if (y.shape.size() == x.shape.size()) expected[axis] = y.shape[axis];
-  if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
-  switch (sizeOf(x.dtype)) {
-  case 1:
-    return sliceOf<uint8_t>(call);
-  case 2:
-    return sliceOf<uint16_t>(call);
-  case 4:
-    return sliceOf<uint32_t>(call);
-  default:
-    return sliceOf<uint64_t>(call);
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return sliceOf<decltype(word)>(call); });
 }
 
 Prepared prepareConcat(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, SIZE_MAX, 1)) return error;
   const TensorArg &y = call.args.results[0];
   const int64_t axis = call.args.attributes.integer("axis"), rank = static_cast<int64_t>(y.shape.size());
-  if (axis < 0 || axis >= rank) return mistake(call, "axis is outside the result's dimensions");
   const int64_t word = static_cast<int64_t>(sizeOf(y.dtype));
   const int64_t outer = product(y.shape, 0, axis), pitch = product(y.shape, axis, rank) * word;
   struct Piece {
@@ -121,15 +83,10 @@ Prepared prepareConcat(Call call) {
   std::vector<Piece> pieces;
   int64_t at = 0;
   for (const TensorArg &x : call.args.operands) {
-    if (llvm::Error error = expectDType(call, x, y.dtype, "an operand")) return error;
-    Shape expected = y.shape;
-    if (x.shape.size() == y.shape.size()) expected[axis] = x.shape[axis];
-    if (llvm::Error error = expectShape(call, x, expected, "an operand")) return error;
     const Piece piece{x.as<char>(), y.as<char>() + at, product(x.shape, axis, rank) * word};
     at += piece.bytes;
     if (piece.bytes && !(outer == 1 && piece.from == piece.to)) pieces.push_back(piece);
   }
-  if (at != pitch) return mistake(call, "its operands do not fill the result");
   return ready([=, pieces = std::move(pieces), threads = call.threads] {
     for (const Piece &piece : pieces) {
       if (outer == 1) {
@@ -155,7 +112,6 @@ template <typename Word> Prepared fillWith(const Call &call, Word value) {
 }
 
 Prepared prepareFull(Call call) {
-  if (llvm::Error error = expectCounts(call, 0, 0, 1)) return error;
   const double real = call.args.attributes.real("value");
   const int64_t integer = call.args.attributes.integer("value");
   switch (call.args.results[0].dtype) {

@@ -1,5 +1,6 @@
 /// \file The cpu device: one table of all kernels, and the rank's memory.
-#include "runtime/device/checks.h"
+#include "runtime/device/cpu/device.h"
+
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/storage.h"
 
@@ -84,12 +85,11 @@ public:
 
   llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) override {
     omp_set_num_threads(threads_); // of this thread alone: ranks are threads of one process
-    if (!hostRunsOurCode())
-      return problem("cpu device", "this build is for a newer processor than the host's",
-                     "configure with -DAUTOTP_CPU_ARCH=x86-64-v3 or =x86-64");
     const KernelRow *row = findRow(kernel);
     if (!row) return problem(("kernel " + nameOf(kernel)).str(), "is unknown to the cpu device");
-    return row->prepare(Call{{kernel, std::move(args), "cpu"}, threads_});
+    Call call{{kernel, std::move(args), "cpu"}, threads_};
+    if (llvm::Error error = checkCall(call)) return error;
+    return row->prepare(std::move(call));
   }
 
   void upload(std::byte *to, const void *from, size_t bytes) override { copy(to, from, bytes); }
@@ -142,6 +142,11 @@ private:
 
 } // namespace
 
-std::unique_ptr<Device> makeCpuDevice(int threads) { return std::make_unique<CpuDevice>(threads); }
+llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int threads) {
+  if (!hostRunsOurCode())
+    return problem("cpu device", "this build is for a newer processor than the host's",
+                   "configure with -DAUTOTP_CPU_ARCH=x86-64-v3 or =x86-64");
+  return std::make_unique<CpuDevice>(threads);
+}
 
 } // namespace autotp

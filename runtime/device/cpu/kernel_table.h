@@ -1,7 +1,8 @@
 /// \file How a family of kernels is listed: rows of KernelId and the function that makes a call ready.
 #pragma once
 
-#include "runtime/device/checks.h"
+#include "runtime/device/check_call.h"
+#include "runtime/device/words.h"
 
 #include <memory>
 #include <span>

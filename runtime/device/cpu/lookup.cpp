@@ -1,5 +1,4 @@
 /// \file Rows of a table by index, and the gradient of that.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
@@ -70,16 +69,7 @@ template <typename T, typename Id> Prepared scatterOf(const Call &call) {
 }
 
 template <typename Id> Prepared gatherBy(const Call &call) {
-  switch (sizeOf(call.args.operands[0].dtype)) {
-  case 1:
-    return gatherOf<uint8_t, Id>(call);
-  case 2:
-    return gatherOf<uint16_t, Id>(call);
-  case 4:
-    return gatherOf<uint32_t, Id>(call);
-  default:
-    return gatherOf<uint64_t, Id>(call);
-  }
+  return withWord(call.args.operands[0].dtype, [&](auto word) { return gatherOf<decltype(word), Id>(call); });
 }
 
 template <typename Id> Prepared scatterBy(const Call &call) {
@@ -89,23 +79,15 @@ template <typename Id> Prepared scatterBy(const Call &call) {
   return unsupported(call, dtype);
 }
 
-Prepared prepareLookup(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
-  const bool gather = call.kernel == KernelId::Gather;
-  const TensorArg &table = gather ? call.args.operands[0] : call.args.results[0];
-  const TensorArg &ids = call.args.operands[gather ? 1 : 0],
-                  &values = gather ? call.args.results[0] : call.args.operands[1];
-  if (table.shape.empty()) return mistake(call, "its table is a scalar");
-  if (llvm::Error error = expectDType(call, values, table.dtype, "the rows")) return error;
-  Shape expected = ids.shape;
-  expected.insert(expected.end(), table.shape.begin() + 1, table.shape.end());
-  if (llvm::Error error = expectShape(call, values, expected, "the rows")) return error;
-  if (ids.dtype == DType::I64) return gather ? gatherBy<int64_t>(call) : scatterBy<int64_t>(call);
-  if (ids.dtype == DType::I32) return gather ? gatherBy<int32_t>(call) : scatterBy<int32_t>(call);
-  return unsupported(call, ids.dtype);
+Prepared prepareGather(Call call) {
+  return call.args.operands[1].dtype == DType::I64 ? gatherBy<int64_t>(call) : gatherBy<int32_t>(call);
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Gather, prepareLookup}, {KernelId::ScatterAdd, prepareLookup}};
+Prepared prepareScatterAdd(Call call) {
+  return call.args.operands[0].dtype == DType::I64 ? scatterBy<int64_t>(call) : scatterBy<int32_t>(call);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather}, {KernelId::ScatterAdd, prepareScatterAdd}};
 
 } // namespace
 

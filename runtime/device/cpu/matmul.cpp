@@ -1,6 +1,5 @@
 /// \file Products, by oneDNN: the only file that includes it. Transposes and broadcasting are strides; nothing is
 /// copied.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/storage.h"
@@ -131,20 +130,10 @@ Prepared buildWidened(const Call &call, TensorArg a, TensorArg b, TensorArg c, b
 bool multipliesBf16() { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"); }
 
 Prepared prepareMatMul(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
   if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
-  for (const TensorArg *tensor : {&b, &c})
-    if (llvm::Error error = expectDType(call, *tensor, a.dtype, "an operand or result")) return error;
-  if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
-    return mistake(call, "its operands need two dimensions");
-  bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
-  int64_t k = a.shape[a.shape.size() - (transA ? 2 : 1)];
-  if (k != b.shape[b.shape.size() - (transB ? 1 : 2)]) return mistake(call, "its operands do not fit");
-  const size_t rank = std::max(a.shape.size(), b.shape.size());
-  const int64_t m = a.shape[a.shape.size() - (transA ? 1 : 2)], n = b.shape[b.shape.size() - (transB ? 2 : 1)];
-  if (c.shape.size() != rank || c.shape[rank - 2] != m || c.shape[rank - 1] != n)
-    return mistake(call, "its result is of another shape");
+  const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
+  const int64_t k = productSizes(call).k;
   if (c.elements() == 0) return ready([] { return Status::Ok; });
   if (k == 0) // a sum over nothing
     return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype)] {

@@ -1,6 +1,5 @@
 /// \file Layer and RMS norm over the last dimension, and their gradients. Gradients of scale and bias are summed over
 /// rows by thread into the workspace, then over threads in order.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
@@ -11,52 +10,14 @@ namespace autotp::cpu {
 
 namespace {
 
-struct Rows {
-  int64_t rows, width;
-};
-
-/// All but x and scale: forward (.. [, bias]) -> (y, statistics..), backward (.., statistics.., dy) -> (dx, dscale [,
-/// dbias]).
-llvm::Error expectOthers(const Call &call, int64_t rows, int64_t width) {
-  const auto &in = call.args.operands;
-  const auto &out = call.args.results;
-  const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
-  for (size_t i = 2; i < in.size(); ++i)
-    if (llvm::Error error = expectElements(call, in[i],
-                                           !isGrad              ? width
-                                           : i + 1 == in.size() ? rows * width
-                                                                : rows,
-                                           "an operand"))
-      return error;
-  for (size_t i = 0; i < out.size(); ++i)
-    if (llvm::Error error = expectElements(call, out[i], i == 0 ? rows * width : isGrad ? width : rows, "a result"))
-      return error;
-  return llvm::Error::success();
-}
-
-llvm::Expected<Rows> rowsOf(const Call &call, size_t operands, size_t results) {
-  if (llvm::Error error = expectCounts(call, operands, operands, results)) return error;
-  const TensorArg &x = call.args.operands[0];
-  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
-  for (const TensorArg &t : call.args.operands)
-    if (llvm::Error error = expectF32(call, {&t})) return error;
-  for (const TensorArg &t : call.args.results)
-    if (llvm::Error error = expectF32(call, {&t})) return error;
-  int64_t width = x.shape.back();
-  if (llvm::Error error = expectElements(call, call.args.operands[1], width, "scale")) return error;
-  const int64_t rows = width ? x.elements() / width : 0;
-  if (llvm::Error error = expectOthers(call, rows, width)) return error;
-  return Rows{rows, width};
-}
-
 Prepared prepareLayerNorm(Call call) {
-  llvm::Expected<Rows> r = rowsOf(call, 3, 3);
-  if (!r) return r.takeError();
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   const float epsilon = float(call.args.attributes.real("epsilon"));
   return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), bias = in[2].as<float>(), y = out[0].as<float>(),
-                mean = out[1].as<float>(), rstd = out[2].as<float>(), n = r->width, rows = r->rows,
+                mean = out[1].as<float>(), rstd = out[2].as<float>(), n = r.width, rows = r.count,
                 threads = call.threads] {
     parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
@@ -82,13 +43,13 @@ Prepared prepareLayerNorm(Call call) {
 }
 
 Prepared prepareRmsNorm(Call call) {
-  llvm::Expected<Rows> r = rowsOf(call, 2, 2);
-  if (!r) return r.takeError();
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   const float epsilon = float(call.args.attributes.real("epsilon"));
   return ready([=, x = in[0].as<float>(), scale = in[1].as<float>(), y = out[0].as<float>(), rstd = out[1].as<float>(),
-                n = r->width, rows = r->rows, threads = call.threads] {
+                n = r.width, rows = r.count, threads = call.threads] {
     parallelFor(threads, rows, n, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         const float *a = x + row * n;
@@ -126,15 +87,15 @@ void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspac
 }
 
 Prepared prepareLayerNormGrad(Call call) {
-  llvm::Expected<Rows> r = rowsOf(call, 5, 3);
-  if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r->width) * sizeof(float)))
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const RowSizes r = rowsOf(call.args.operands[0]);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r.width) * sizeof(float)))
     return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([x = in[0].as<float>(), scale = in[1].as<float>(), mean = in[2].as<float>(), rstd = in[3].as<float>(),
                 dy = in[4].as<float>(), dx = out[0].as<float>(), dscale = out[1].as<float>(),
-                dbias = out[2].as<float>(), n = r->width, rows = r->rows, threads = call.threads,
+                dbias = out[2].as<float>(), n = r.width, rows = r.count, threads = call.threads,
                 work = reinterpret_cast<float *>(call.args.workspace.data())] {
     float *results[2] = {dscale, dbias};
     overRows(threads, rows, n, 2, work, results, [&](int64_t row, float *partial) {
@@ -160,14 +121,14 @@ Prepared prepareLayerNormGrad(Call call) {
 }
 
 Prepared prepareRmsNormGrad(Call call) {
-  llvm::Expected<Rows> r = rowsOf(call, 4, 2);
-  if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r->width) * sizeof(float)))
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const RowSizes r = rowsOf(call.args.operands[0]);
+  if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r.width) * sizeof(float)))
     return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([x = in[0].as<float>(), scale = in[1].as<float>(), rstd = in[2].as<float>(), dy = in[3].as<float>(),
-                dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r->width, rows = r->rows,
+                dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r.width, rows = r.count,
                 threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
     overRows(threads, rows, n, 1, work, &dscale, [&](int64_t row, float *partial) {
       const float *a = x + row * n, *g = dy + row * n;

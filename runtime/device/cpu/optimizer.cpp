@@ -1,5 +1,4 @@
 /// \file What runs on flat f32 buckets: accumulation, norm, and AdamW in one pass.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 

@@ -1,5 +1,4 @@
 /// \file Rotary position embedding on halves of the head dimension.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/storage.h"
@@ -36,7 +35,6 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(Call call) {
-  if (llvm::Error error = checkRotary(call)) return error;
   const DType dtype = call.args.operands[0].dtype;
   switch (dtype) {
   case DType::F32:

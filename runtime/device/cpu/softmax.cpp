@@ -1,5 +1,4 @@
 /// \file Softmax over the last dimension, and its gradient.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
@@ -36,13 +35,9 @@ void softmaxGradRow(const float *y, const float *dy, float *dx, int64_t n) {
 
 Prepared prepareSoftmax(Call call) {
   const bool gradient = call.kernel == KernelId::SoftmaxGrad;
-  if (llvm::Error error = expectCounts(call, gradient ? 2 : 1, gradient ? 2 : 1, 1)) return error;
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x, &dy, &y})) return error;
-  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
-  if (llvm::Error error = expectShape(call, dy, x.shape, "dy")) return error;
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
-  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
+  const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   return ready([=, a = x.as<float>(), b = dy.as<float>(), to = y.as<float>(), threads = call.threads] {
     parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int) {
       for (int64_t at = begin * n; at < end * n; at += n) {

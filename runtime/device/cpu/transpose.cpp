@@ -1,5 +1,4 @@
 /// \file Transposition: rows are copied where the innermost dimension stays, else square blocks are turned in cache.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
@@ -96,29 +95,8 @@ template <typename Word> Prepared transposeOf(const Call &call, const std::vecto
 }
 
 Prepared prepareTranspose(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
   const std::vector<int64_t> perm = call.args.attributes.integers("perm");
-  std::vector<int64_t> sorted = perm;
-  std::sort(sorted.begin(), sorted.end());
-  Shape expected;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != x.shape.size())
-      return mistake(call, "perm is no permutation");
-    expected.push_back(x.shape[perm[i]]);
-  }
-  if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
-  switch (sizeOf(x.dtype)) {
-  case 1:
-    return transposeOf<uint8_t>(call, perm);
-  case 2:
-    return transposeOf<uint16_t>(call, perm);
-  case 4:
-    return transposeOf<uint32_t>(call, perm);
-  default:
-    return transposeOf<uint64_t>(call, perm);
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return transposeOf<decltype(word)>(call, perm); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Transpose, prepareTranspose}};

@@ -1,5 +1,4 @@
 /// \file Elementwise kernels of one operand.
-#include "runtime/device/checks.h"
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/storage.h"
@@ -89,11 +88,7 @@ template <typename T> Prepared mapInteger(const Call &call) {
 }
 
 Prepared prepareUnary(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  const bool toBool = call.kernel == KernelId::IsNan || call.kernel == KernelId::Not;
-  if (llvm::Error error = expectDType(call, y, toBool ? DType::Bool : x.dtype, "the result")) return error;
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return error;
+  const TensorArg &x = call.args.operands[0];
   if (call.kernel == KernelId::Not) {
     if (x.dtype != DType::Bool) return unsupported(call, x.dtype);
     return mapped<uint8_t, uint8_t>(call, [](uint8_t v) -> uint8_t { return !v; });

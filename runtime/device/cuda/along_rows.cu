@@ -69,9 +69,8 @@ template <typename T> Prepared topKOf(const Call &call, int64_t rows, int64_t n)
 }
 
 Prepared prepareCumSum(const Call &call) {
-  if (llvm::Error error = checkCumSum(call)) return taken(error);
   const TensorArg &x = call.args.operands[0];
-  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   if (rows == 0) return nothingToDo();
   switch (x.dtype) {
   case DType::F32:
@@ -88,9 +87,8 @@ Prepared prepareCumSum(const Call &call) {
 }
 
 Prepared prepareTopK(const Call &call) {
-  if (llvm::Error error = checkTopK(call)) return taken(error);
   const TensorArg &x = call.args.operands[0];
-  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   if (rows == 0) return nothingToDo();
   switch (x.dtype) {
   case DType::F32:

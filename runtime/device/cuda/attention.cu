@@ -10,33 +10,16 @@ namespace autotp::cuda {
 
 constexpr int64_t kWidestHead = 256, kLongestSequence = INT32_MAX / 2;
 
-llvm::Error expectFloats(const Call &call, std::span<const TensorArg> tensors,
-                         std::initializer_list<int64_t> elements) {
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (llvm::Error error = expectF32(call, {&tensors[i]})) return error;
-    if (llvm::Error error = expectElements(call, tensors[i], elements.begin()[i], "out, lse or a gradient"))
-      return error;
-  }
-  return llvm::Error::success();
-}
-
 bool areVectors(std::initializer_list<const void *> pointers, const AttentionProblem &p) {
   return p.d % 4 == 0 && p.e % 4 == 0 &&
          std::all_of(pointers.begin(), pointers.end(), [](const void *at) { return isAligned(at, 16); });
 }
 
-llvm::Expected<AttentionProblem> attentionProblem(const Call &call, size_t maskAt) {
+llvm::Expected<AttentionProblem> attentionProblem(const Call &call) {
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   const auto &in = call.args.operands;
-  for (const TensorArg &t : in)
-    if (llvm::Error error = expectF32(call, {&t})) return taken(error);
-  for (size_t i : {0u, 1u, 2u})
-    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return taken(error);
-  const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
   AttentionProblem p{};
-  p.b = q[0], p.s = q[1], p.h = q[2], p.d = q[3];
-  p.t = k[1], p.kv = k[2], p.e = v[3];
-  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2]))
-    return mistake(call, "q, k and v do not fit");
+  static_cast<AttentionSizes &>(p) = attentionSizes(call);
   if (std::max(p.d, p.e) > kWidestHead)
     return mistake(call, "has heads of " + llvm::Twine(std::max(p.d, p.e)) + ", and the cuda device takes up to " +
                              llvm::Twine(kWidestHead));
@@ -46,14 +29,9 @@ llvm::Expected<AttentionProblem> attentionProblem(const Call &call, size_t maskA
   p.v = in[2].as<float>();
   p.scale = float(call.args.attributes.real("scale", 1));
   p.isCausal = call.args.attributes.integer("causal");
-  if (in.size() <= maskAt) return p;
-  const Shape &m = in[maskAt].shape, wanted = {p.b, p.h, p.s, p.t};
-  if (m.size() != 4) return mistake(call, "its mask is not [b, h, s, t]");
-  p.mask = in[maskAt].as<float>();
-  int64_t stride = 1;
-  for (size_t d = 4; d-- > 0; stride *= m[d]) {
-    if (m[d] != 1 && m[d] != wanted[d]) return mistake(call, "its mask does not broadcast to the scores");
-    p.maskStride[d] = m[d] == 1 ? 0 : stride;
+  if (const TensorArg *mask = attentionMask(call)) {
+    p.mask = mask->as<float>();
+    llvm::copy(maskStrides(*mask), p.maskStride);
   }
   return p;
 }
@@ -156,12 +134,10 @@ template <int D, bool IsMasked> Prepared start(const Call &call, const Attention
 }
 
 Prepared prepareAttention(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 3, 4, 2)) return taken(error);
-  llvm::Expected<AttentionProblem> p = attentionProblem(call, 3);
+  llvm::Expected<AttentionProblem> p = attentionProblem(call);
   if (!p) return p.takeError();
   const auto &results = call.args.results;
   const int64_t rows = p->b * p->s * p->h;
-  if (llvm::Error error = expectFloats(call, results, {rows * p->e, rows})) return taken(error);
   if (rows == 0) return nothingToDo();
   float *out = results[0].as<float>(), *lse = results[1].as<float>();
   p->vectors = areVectors({p->q, p->k, p->v, out}, *p);

@@ -6,18 +6,15 @@
 namespace autotp::cuda {
 
 /// q [b, s, h, d], k [b, t, kv, d], v [b, t, kv, e], mask broadcasting to [b, h, s, t].
-struct AttentionProblem {
+struct AttentionProblem : AttentionSizes {
   const float *q, *k, *v, *mask;
   int64_t maskStride[4]; ///< 0 where the mask broadcasts
-  int64_t b, s, h, d, t, kv, e;
   float scale;
   bool isCausal, vectors; ///< vectors: rows of q, k, v and out may be read four elements at a time
 };
 
-/// Errors: shapes that do not fit, or a head dimension over 256. `maskAt`: the operand that is the mask, if there is
-/// one.
-llvm::Expected<AttentionProblem> attentionProblem(const Call &call, size_t maskAt);
-llvm::Error expectFloats(const Call &call, std::span<const TensorArg> tensors, std::initializer_list<int64_t> elements);
+/// Errors: a dtype, a head dimension or a sequence that these kernels cannot take.
+llvm::Expected<AttentionProblem> attentionProblem(const Call &call);
 /// Whether all these pointers may be read four floats at a time.
 bool areVectors(std::initializer_list<const void *> pointers, const AttentionProblem &p);
 

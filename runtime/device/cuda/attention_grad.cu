@@ -186,15 +186,11 @@ template <int D, bool IsMasked> Prepared start(const Call &call, const Backward 
 }
 
 Prepared prepareAttentionGrad(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 6, 7, 3)) return taken(error);
-  llvm::Expected<AttentionProblem> p = attentionProblem(call, 6);
+  llvm::Expected<AttentionProblem> p = attentionProblem(call);
   if (!p) return p.takeError();
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  const int64_t rows = p->b * p->s * p->h, keys = p->b * p->t * p->kv;
-  if (llvm::Error error = expectFloats(call, std::span(in).subspan(3, 3), {rows * p->e, rows, rows * p->e}))
-    return taken(error);
-  if (llvm::Error error = expectFloats(call, out, {rows * p->d, keys * p->d, keys * p->e})) return taken(error);
+  const int64_t rows = p->b * p->s * p->h;
   if (llvm::Error error = expectWorkspace(call, uint64_t(rows) * sizeof(float))) return taken(error);
   p->vectors = areVectors({p->q, p->k, p->v, in[5].data, out[0].data, out[1].data, out[2].data}, *p);
   const Backward g{*p,

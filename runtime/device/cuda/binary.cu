@@ -92,11 +92,7 @@ Prepared logical(const Call &call) {
 }
 
 Prepared prepareBinary(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
-  const TensorArg &a = call.args.operands[0], &b = call.args.operands[1], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, b, a.dtype, "the second operand")) return taken(error);
-  const bool toBool = call.kernel >= KernelId::Equal && call.kernel <= KernelId::Or;
-  if (llvm::Error error = expectDType(call, y, toBool ? DType::Bool : a.dtype, "the result")) return taken(error);
+  const TensorArg &a = call.args.operands[0];
   switch (a.dtype) {
   case DType::F32:
     return arithmetic<float>(call);
@@ -129,21 +125,7 @@ template <typename Word> struct WhereOp {
 };
 
 Prepared prepareWhere(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 3, 3, 1)) return taken(error);
-  const TensorArg &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, call.args.operands[0], DType::Bool, "the condition")) return taken(error);
-  for (size_t i : {1u, 2u})
-    if (llvm::Error error = expectDType(call, call.args.operands[i], y.dtype, "a choice")) return taken(error);
-  switch (sizeOf(y.dtype)) {
-  case 1:
-    return mapCall(call, WhereOp<uint8_t>());
-  case 2:
-    return mapCall(call, WhereOp<uint16_t>());
-  case 4:
-    return mapCall(call, WhereOp<uint32_t>());
-  default:
-    return mapCall(call, WhereOp<uint64_t>());
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return mapCall(call, WhereOp<decltype(word)>()); });
 }
 
 constexpr KernelRow kRows[] = {

@@ -101,7 +101,9 @@ public:
       return problem(where, ("is missing on the cuda device: " + reason).str());
     const KernelRow *row = findRow(kernel);
     if (!row) return problem(where, "is unknown to the cuda device");
-    auto prepared = row->prepare(Call{{kernel, std::move(args), "cuda"}, *this, prepared_});
+    const Call call{{kernel, std::move(args), "cuda"}, *this, prepared_};
+    if (llvm::Error error = checkCall(call)) return error;
+    auto prepared = row->prepare(call);
     if (prepared) ++prepared_;
     return prepared;
   }

@@ -1,8 +1,9 @@
 /// \file How a family of CUDA kernels is listed, and what a call knows of its GPU.
 #pragma once
 
-#include "runtime/device/checks.h"
+#include "runtime/device/check_call.h"
 #include "runtime/device/cuda/launch.h"
+#include "runtime/device/words.h"
 
 #include <cublasLt.h>
 

@@ -51,16 +51,7 @@ template <typename Id> Prepared gatherBy(const Call &call) {
     width *= table.shape[i];
   if (width % perPack == 0 && isAligned(table.data, 16) && isAligned(to.data, 16))
     return gatherWords<uint4, Id>(call, -perPack);
-  switch (word) {
-  case 1:
-    return gatherWords<uint8_t, Id>(call, 1);
-  case 2:
-    return gatherWords<uint16_t, Id>(call, 1);
-  case 4:
-    return gatherWords<uint32_t, Id>(call, 1);
-  default:
-    return gatherWords<uint64_t, Id>(call, 1);
-  }
+  return withWord(table.dtype, [&](auto word) { return gatherWords<decltype(word), Id>(call, 1); });
 }
 
 /// The workspace of a scatter; cudaScatterBytes() is its size.
@@ -158,23 +149,15 @@ template <typename Id> Prepared scatterBy(const Call &call) {
   return unsupported(call, dtype);
 }
 
-Prepared prepareLookup(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
-  const bool gather = call.kernel == KernelId::Gather;
-  const TensorArg &table = gather ? call.args.operands[0] : call.args.results[0];
-  const TensorArg &ids = call.args.operands[gather ? 1 : 0],
-                  &values = gather ? call.args.results[0] : call.args.operands[1];
-  if (table.shape.empty()) return mistake(call, "its table is a scalar");
-  if (llvm::Error error = expectDType(call, values, table.dtype, "the rows")) return taken(error);
-  Shape expected = ids.shape;
-  expected.insert(expected.end(), table.shape.begin() + 1, table.shape.end());
-  if (llvm::Error error = expectShape(call, values, expected, "the rows")) return taken(error);
-  if (ids.dtype == DType::I64) return gather ? gatherBy<int64_t>(call) : scatterBy<int64_t>(call);
-  if (ids.dtype == DType::I32) return gather ? gatherBy<int32_t>(call) : scatterBy<int32_t>(call);
-  return unsupported(call, ids.dtype);
+Prepared prepareGather(const Call &call) {
+  return call.args.operands[1].dtype == DType::I64 ? gatherBy<int64_t>(call) : gatherBy<int32_t>(call);
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Gather, prepareLookup}, {KernelId::ScatterAdd, prepareLookup}};
+Prepared prepareScatterAdd(const Call &call) {
+  return call.args.operands[0].dtype == DType::I64 ? scatterBy<int64_t>(call) : scatterBy<int32_t>(call);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather}, {KernelId::ScatterAdd, prepareScatterAdd}};
 
 } // namespace
 

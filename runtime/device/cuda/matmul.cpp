@@ -10,10 +10,6 @@ namespace autotp::cuda {
 
 namespace {
 
-struct Sizes {
-  int64_t m, k, n;
-};
-
 /// Batches beyond those of one library call: an offset for each operand, in elements.
 struct BatchOffset {
   int64_t a, b, c;
@@ -24,7 +20,7 @@ struct Batches {
 };
 
 llvm::Expected<Batches> batchesOf(const Call &call, const TensorArg &a, const TensorArg &b, const TensorArg &c,
-                                  Sizes z) {
+                                  ProductSizes z) {
   KernelCall leading{call.kernel, {}, call.device};
   for (const TensorArg *t : {&a, &b})
     leading.args.operands.push_back({nullptr, t->dtype, {t->shape.begin(), t->shape.end() - 2}});
@@ -65,7 +61,7 @@ public:
     if (description_) cublasLtMatmulDescDestroy(description_);
   }
 
-  bool open(Sizes z, bool transA, bool transB) {
+  bool open(ProductSizes z, bool transA, bool transB) {
     const bool rounds = gpu_.allowsTf32 && c_.dtype == DType::F32;
     const cublasComputeType_t compute = rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     const cublasOperation_t operations[] = {CUBLAS_OP_N, CUBLAS_OP_T};
@@ -155,26 +151,17 @@ private:
 };
 
 /// Leading dimensions of the left side are more rows where the right side has none.
-void foldRows(TensorArg &a, TensorArg &c, Sizes &z) {
+void foldRows(TensorArg &a, TensorArg &c, ProductSizes &z) {
   z.m = z.k ? a.elements() / z.k : 0;
   a.shape = {z.m, z.k};
   c.shape = {z.m, z.n};
 }
 
 Prepared prepareMatMul(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
   if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
-  for (const TensorArg *tensor : {&b, &c})
-    if (llvm::Error error = expectDType(call, *tensor, a.dtype, "an operand or result")) return taken(error);
-  if (a.shape.size() < 2 || b.shape.size() < 2 || c.shape.size() < 2)
-    return mistake(call, "its operands need two dimensions");
   const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
-  const size_t ra = a.shape.size(), rb = b.shape.size(), rank = std::max(ra, rb);
-  Sizes z{a.shape[ra - (transA ? 1 : 2)], a.shape[ra - (transA ? 2 : 1)], b.shape[rb - (transB ? 2 : 1)]};
-  if (z.k != b.shape[rb - (transB ? 1 : 2)]) return mistake(call, "its operands do not fit");
-  if (c.shape.size() != rank || c.shape[rank - 2] != z.m || c.shape[rank - 1] != z.n)
-    return mistake(call, "its result is of another shape");
+  ProductSizes z = productSizes(call);
   if (c.elements() == 0) return nothingToDo();
   if (z.k == 0) // a sum over nothing
     return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype), stream = call.stream()] {

@@ -4,27 +4,10 @@
 
 namespace autotp::cuda {
 
-llvm::Expected<NormRows> normRows(const Call &call, size_t operands, size_t results) {
-  if (llvm::Error error = expectCounts(call, operands, operands, results)) return taken(error);
-  const auto &in = call.args.operands;
-  const auto &out = call.args.results;
-  if (in[0].shape.empty()) return mistake(call, "its operand is a scalar");
-  for (const auto *list : {&in, &out})
-    for (const TensorArg &t : *list)
-      if (llvm::Error error = expectF32(call, {&t})) return taken(error);
-  const int64_t width = in[0].shape.back(), rows = width ? in[0].elements() / width : 0;
-  if (llvm::Error error = expectElements(call, in[1], width, "scale")) return taken(error);
-  const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
-  for (size_t i = 2; i < in.size(); ++i) {
-    const int64_t wanted = !isGrad ? width : i + 1 == in.size() ? rows * width : rows;
-    if (llvm::Error error = expectElements(call, in[i], wanted, "an operand")) return taken(error);
-  }
-  for (size_t i = 0; i < out.size(); ++i) {
-    const int64_t wanted = i == 0 ? rows * width : isGrad ? width : rows;
-    if (llvm::Error error = expectElements(call, out[i], wanted, "a result")) return taken(error);
-  }
-  if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
-  return NormRows{rows, width};
+llvm::Error checkNormOnCuda(const Call &call) {
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
+  if (rowsOf(call.args.operands[0]).count > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
+  return llvm::Error::success();
 }
 
 namespace {
@@ -86,8 +69,8 @@ template <bool Centred> Prepared start(const Call &call, const Forward &f) {
 
 Prepared prepareNorm(const Call &call) {
   const bool centred = call.kernel == KernelId::LayerNorm;
-  llvm::Expected<NormRows> r = normRows(call, centred ? 3 : 2, centred ? 3 : 2);
-  if (!r) return r.takeError();
+  if (llvm::Error error = checkNormOnCuda(call)) return taken(error);
+  const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   Forward f{};
@@ -97,8 +80,8 @@ Prepared prepareNorm(const Call &call) {
   f.y = out[0].as<float>();
   f.mean = centred ? out[1].as<float>() : nullptr;
   f.rstd = out.back().as<float>();
-  f.rows = r->rows;
-  f.n = r->width;
+  f.rows = r.count;
+  f.n = r.width;
   f.epsilon = float(call.args.attributes.real("epsilon"));
   return centred ? start<true>(call, f) : start<false>(call, f);
 }

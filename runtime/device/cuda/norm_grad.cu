@@ -117,9 +117,9 @@ template <bool Centred> Prepared start(const Call &call, Backward b, float *dsca
 
 Prepared prepareNormGrad(const Call &call) {
   const bool centred = call.kernel == KernelId::LayerNormGrad;
-  llvm::Expected<NormRows> r = normRows(call, centred ? 5 : 4, centred ? 3 : 2);
-  if (!r) return r.takeError();
-  if (llvm::Error error = expectWorkspace(call, cudaNormGradBytes(r->rows, r->width, centred ? 2 : 1)))
+  if (llvm::Error error = checkNormOnCuda(call)) return taken(error);
+  const RowSizes r = rowsOf(call.args.operands[0]);
+  if (llvm::Error error = expectWorkspace(call, cudaNormGradBytes(r.count, r.width, centred ? 2 : 1)))
     return taken(error);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -131,8 +131,8 @@ Prepared prepareNormGrad(const Call &call) {
   b.dy = in.back().as<float>();
   b.dx = out[0].as<float>();
   b.sums = workspaceOf<float>(call);
-  b.rows = r->rows;
-  b.n = r->width;
+  b.rows = r.count;
+  b.n = r.width;
   if (centred) return start<true>(call, b, out[1].as<float>(), out[2].as<float>());
   return start<false>(call, b, out[1].as<float>(), nullptr);
 }

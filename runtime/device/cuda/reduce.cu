@@ -170,17 +170,7 @@ template <typename T> Prepared prepareFor(const Call &call) {
 }
 
 Prepared prepareReduce(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return taken(error);
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return taken(error);
-  const std::vector<int64_t> axes = call.args.attributes.integers("axes");
-  const int64_t rank = static_cast<int64_t>(x.shape.size());
-  int64_t kept = 1;
-  for (int64_t i = 0; i < rank; ++i)
-    if (std::find(axes.begin(), axes.end(), i) == axes.end()) kept *= x.shape[size_t(i)];
-  for (int64_t axis : axes)
-    if (axis < 0 || axis >= rank) return mistake(call, "an axis is outside the operand's dimensions");
-  if (llvm::Error error = expectElements(call, y, kept, "the result")) return taken(error);
+  const TensorArg &x = call.args.operands[0];
   switch (x.dtype) {
   case DType::F32:
     return prepareFor<float>(call);

@@ -57,7 +57,6 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(const Call &call) {
-  if (llvm::Error error = checkRotary(call)) return taken(error);
   const DType dtype = call.args.operands[0].dtype;
   switch (dtype) {
   case DType::F32:

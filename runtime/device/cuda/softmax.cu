@@ -58,13 +58,9 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
 
 Prepared prepareSoftmax(const Call &call) {
   const bool gradient = call.kernel == KernelId::SoftmaxGrad;
-  if (llvm::Error error = expectCounts(call, gradient ? 2 : 1, gradient ? 2 : 1, 1)) return taken(error);
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x, &dy, &y})) return taken(error);
-  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
-  if (llvm::Error error = expectShape(call, dy, x.shape, "dy")) return taken(error);
-  if (llvm::Error error = expectShape(call, y, x.shape, "the result")) return taken(error);
-  const int64_t n = x.shape.back(), rows = n ? x.elements() / n : 0;
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
+  const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
   return withRowShape(rows, n, {x.data, dy.data, y.data}, [&](auto threads, auto pack, LaunchShape shape) {
     constexpr int kThreads = decltype(threads)::value, kPack = decltype(pack)::value;

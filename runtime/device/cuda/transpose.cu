@@ -103,29 +103,8 @@ template <typename Word> Prepared transposeOf(const Call &call, const std::vecto
 }
 
 Prepared prepareTranspose(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return taken(error);
-  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return taken(error);
   const std::vector<int64_t> perm = call.args.attributes.integers("perm");
-  std::vector<int64_t> sorted = perm;
-  std::sort(sorted.begin(), sorted.end());
-  Shape expected;
-  if (sorted.size() != x.shape.size()) return mistake(call, "perm is no permutation");
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i)) return mistake(call, "perm is no permutation");
-    expected.push_back(x.shape[size_t(perm[i])]);
-  }
-  if (llvm::Error error = expectShape(call, y, expected, "the result")) return taken(error);
-  switch (sizeOf(x.dtype)) {
-  case 1:
-    return transposeOf<uint8_t>(call, perm);
-  case 2:
-    return transposeOf<uint16_t>(call, perm);
-  case 4:
-    return transposeOf<uint32_t>(call, perm);
-  default:
-    return transposeOf<uint64_t>(call, perm);
-  }
+  return withWord(call.args.results[0].dtype, [&](auto word) { return transposeOf<decltype(word)>(call, perm); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Transpose, prepareTranspose}};

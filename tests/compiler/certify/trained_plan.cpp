@@ -1,3 +1,4 @@
+#include "runtime/device/cpu/device.h"
 #include "tests/compiler/certify/trained_plan.h"
 
 #include "runtime/base/error.h"
@@ -30,7 +31,7 @@ void feed(Executor &executor, int64_t seed) {
 
 llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_t gradAccum, Communicator &comm,
                     std::unique_ptr<Executor> &executor, TrainedPlan &trained) {
-  auto created = Executor::create(program, tp, dp, comm, makeCpuDevice(1));
+  auto created = Executor::create(program, tp, dp, comm, llvm::cantFail(makeCpuDevice(1)));
   if (!created) return created.takeError();
   executor = std::move(*created);
   initialiseWeights(*executor, 7);

@@ -1,0 +1,381 @@
+#include "runtime/device/check_call.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
+namespace autotp {
+namespace {
+
+using Check = llvm::Error (*)(const KernelCall &call);
+
+llvm::Error accepted(const KernelCall &) { return llvm::Error::success(); }
+
+/// All operands and results have the dtype of the first operand.
+llvm::Error sameDTypes(const KernelCall &call) {
+  const DType dtype = call.args.operands[0].dtype;
+  for (const auto *list : {&call.args.operands, &call.args.results})
+    for (const TensorArg &tensor : *list)
+      if (llvm::Error error = expectDType(call, tensor, dtype, "an operand or result")) return error;
+  return llvm::Error::success();
+}
+
+/// All operands and results have the shape of the first operand.
+llvm::Error sameShapes(const KernelCall &call) {
+  const Shape &shape = call.args.operands[0].shape;
+  for (const auto *list : {&call.args.operands, &call.args.results})
+    for (const TensorArg &tensor : *list)
+      if (llvm::Error error = expectShape(call, tensor, shape, "an operand or result")) return error;
+  return llvm::Error::success();
+}
+
+llvm::Error checkSame(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  return sameShapes(call);
+}
+
+llvm::Error checkToBool(const KernelCall &call) {
+  if (llvm::Error error = expectDType(call, call.args.results[0], DType::Bool, "the result")) return error;
+  return sameShapes(call);
+}
+
+llvm::Error checkComparison(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  if (llvm::Error error = expectDType(call, in[1], in[0].dtype, "the second operand")) return error;
+  return expectDType(call, call.args.results[0], DType::Bool, "the result");
+}
+
+llvm::Error checkWhere(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  if (llvm::Error error = expectDType(call, in[0], DType::Bool, "the condition")) return error;
+  for (size_t i : {1u, 2u})
+    if (llvm::Error error = expectDType(call, in[i], call.args.results[0].dtype, "a choice")) return error;
+  return llvm::Error::success();
+}
+
+llvm::Error checkMatMul(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape, &c = call.args.results[0].shape;
+  if (a.size() < 2 || b.size() < 2 || c.size() < 2) return mistake(call, "its operands need two dimensions");
+  const ProductSizes z = productSizes(call);
+  if (z.k != b[b.size() - (call.args.attributes.integer("trans_b") ? 1 : 2)])
+    return mistake(call, "its operands do not fit");
+  const size_t rank = std::max(a.size(), b.size());
+  if (c.size() != rank || c[rank - 2] != z.m || c[rank - 1] != z.n)
+    return mistake(call, "its result is of another shape");
+  return llvm::Error::success();
+}
+
+llvm::Error checkReduce(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  const Shape &x = call.args.operands[0].shape;
+  const std::vector<int64_t> axes = call.args.attributes.integers("axes");
+  int64_t kept = 1;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (!llvm::is_contained(axes, int64_t(i))) kept *= x[i];
+  for (int64_t axis : axes)
+    if (axis < 0 || axis >= int64_t(x.size())) return mistake(call, "an axis is outside the operand's dimensions");
+  return expectElements(call, call.args.results[0], kept, "the result");
+}
+
+llvm::Error checkCumSum(const KernelCall &call) {
+  if (call.args.operands[0].shape.empty()) return mistake(call, "its operand is a scalar");
+  return checkSame(call);
+}
+
+llvm::Error checkTopK(const KernelCall &call) {
+  const TensorArg &x = call.args.operands[0], &values = call.args.results[0], &indices = call.args.results[1];
+  const int64_t k = call.args.attributes.integer("k");
+  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
+  if (k < 0 || k > x.shape.back()) return mistake(call, "k is outside the row");
+  Shape chosen = x.shape;
+  chosen.back() = k;
+  if (llvm::Error error = expectDType(call, values, x.dtype, "the values")) return error;
+  if (llvm::Error error = expectDType(call, indices, DType::I64, "the indices")) return error;
+  if (llvm::Error error = expectShape(call, values, chosen, "the values")) return error;
+  return expectShape(call, indices, chosen, "the indices");
+}
+
+llvm::Error checkCopy(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  return expectElements(call, call.args.results[0], call.args.operands[0].elements(), "the result");
+}
+
+llvm::Error checkCast(const KernelCall &call) { return sameShapes(call); }
+
+llvm::Error checkTranspose(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  const Shape &x = call.args.operands[0].shape;
+  const std::vector<int64_t> perm = call.args.attributes.integers("perm");
+  std::vector<int64_t> sorted = perm;
+  llvm::sort(sorted);
+  if (sorted.size() != x.size()) return mistake(call, "perm is no permutation");
+  Shape expected;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted[i] != int64_t(i)) return mistake(call, "perm is no permutation");
+    expected.push_back(x[size_t(perm[i])]);
+  }
+  return expectShape(call, call.args.results[0], expected, "the result");
+}
+
+llvm::Error checkSlice(const KernelCall &call) {
+  if (llvm::Error error = sameDTypes(call)) return error;
+  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
+  const KernelAttributes &a = call.args.attributes;
+  const int64_t axis = a.integer("axis");
+  if (axis < 0 || axis >= int64_t(x.shape.size())) return mistake(call, "axis is outside the operand's dimensions");
+  Shape expected = x.shape;
+  if (y.shape.size() == x.shape.size()) expected[size_t(axis)] = y.shape[size_t(axis)];
+  if (llvm::Error error = expectShape(call, y, expected, "the result")) return error;
+  const int64_t length = expected[size_t(axis)], size = x.shape[size_t(axis)], start = a.integer("start");
+  const int64_t last = start + (length - 1) * a.integer("step", 1);
+  if (length > 0 && (start < 0 || start >= size || last < 0 || last >= size))
+    return mistake(call, "reaches outside its operand");
+  return llvm::Error::success();
+}
+
+llvm::Error checkConcat(const KernelCall &call) {
+  if (llvm::Error error = expectCounts(call, 1, SIZE_MAX, 1)) return error;
+  if (llvm::Error error = sameDTypes(call)) return error;
+  const Shape &y = call.args.results[0].shape;
+  const int64_t axis = call.args.attributes.integer("axis");
+  if (axis < 0 || axis >= int64_t(y.size())) return mistake(call, "axis is outside the result's dimensions");
+  int64_t filled = 0;
+  for (const TensorArg &x : call.args.operands) {
+    Shape expected = y;
+    if (x.shape.size() == y.size()) expected[size_t(axis)] = x.shape[size_t(axis)];
+    if (llvm::Error error = expectShape(call, x, expected, "an operand")) return error;
+    filled += expected[size_t(axis)];
+  }
+  if (filled != y[size_t(axis)]) return mistake(call, "its operands do not fill the result");
+  return llvm::Error::success();
+}
+
+/// Gather and ScatterAdd: the rows are ids.shape + table.shape[1:].
+llvm::Error checkLookup(const KernelCall &call) {
+  const bool gather = call.kernel == KernelId::Gather;
+  const auto &in = call.args.operands;
+  const TensorArg &result = call.args.results[0];
+  const TensorArg &table = gather ? in[0] : result, &ids = in[gather ? 1 : 0], &rows = gather ? result : in[1];
+  if (table.shape.empty()) return mistake(call, "its table is a scalar");
+  if (ids.dtype != DType::I64 && ids.dtype != DType::I32)
+    return mistake(call, "the ids are " + nameOf(ids.dtype) + ", expected i64 or i32");
+  if (llvm::Error error = expectDType(call, rows, table.dtype, "the rows")) return error;
+  Shape expected = ids.shape;
+  expected.insert(expected.end(), table.shape.begin() + 1, table.shape.end());
+  return expectShape(call, rows, expected, "the rows");
+}
+
+llvm::Error checkSoftmax(const KernelCall &call) {
+  if (call.args.operands[0].shape.empty()) return mistake(call, "its operand is a scalar");
+  return checkSame(call);
+}
+
+/// Forward (x, scale [, bias]) -> (y, statistics..), backward (x, scale, statistics.., dy) -> (dx, dscale [, dbias]).
+llvm::Error checkNorm(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  if (in[0].shape.empty()) return mistake(call, "its operand is a scalar");
+  const RowSizes rows = rowsOf(in[0]);
+  const bool isGrad = call.kernel == KernelId::LayerNormGrad || call.kernel == KernelId::RmsNormGrad;
+  auto check = [&](const TensorArg &tensor, bool isWhole, bool isStatistic, llvm::StringRef name) {
+    if (llvm::Error error = expectDType(call, tensor, isStatistic ? DType::F32 : in[0].dtype, name)) return error;
+    return expectElements(call, tensor, isWhole ? in[0].elements() : isStatistic ? rows.count : rows.width, name);
+  };
+  if (llvm::Error error = check(in[1], false, false, "scale")) return error;
+  for (size_t i = 2; i < in.size(); ++i) {
+    const bool isGradient = isGrad && i + 1 == in.size();
+    if (llvm::Error error = check(in[i], isGradient, isGrad && !isGradient, "an operand")) return error;
+  }
+  for (size_t i = 0; i < out.size(); ++i)
+    if (llvm::Error error = check(out[i], i == 0, i > 0 && !isGrad, "a result")) return error;
+  return llvm::Error::success();
+}
+
+llvm::Error checkMask(const KernelCall &call, const TensorArg &mask) {
+  const AttentionSizes z = attentionSizes(call);
+  const int64_t wanted[] = {z.b, z.h, z.s, z.t};
+  if (llvm::Error error = expectDType(call, mask, call.args.operands[0].dtype, "the mask")) return error;
+  if (llvm::Error error = expectRank(call, mask, 4, "the mask [b, h, s, t]")) return error;
+  for (size_t d = 0; d < 4; ++d)
+    if (mask.shape[d] != 1 && mask.shape[d] != wanted[d])
+      return mistake(call, "its mask does not broadcast to the scores");
+  return llvm::Error::success();
+}
+
+/// (q, k, v [, mask]) -> (out, lse), or (q, k, v, out, lse, dout [, mask]) -> (dq, dk, dv).
+llvm::Error checkAttention(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  const bool isGrad = call.kernel == KernelId::AttentionGrad;
+  if (llvm::Error error = expectCounts(call, isGrad ? 6 : 3, isGrad ? 7 : 4, isGrad ? 3 : 2)) return error;
+  for (size_t i : {0u, 1u, 2u}) {
+    if (llvm::Error error = expectDType(call, in[i], in[0].dtype, "q, k or v")) return error;
+    if (llvm::Error error = expectRank(call, in[i], 4, "q, k or v")) return error;
+  }
+  const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
+  if (k[0] != q[0] || v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[3] != q[3] || (k[2] ? q[2] % k[2] : q[2]))
+    return mistake(call, "q, k and v do not fit");
+  if (const TensorArg *mask = attentionMask(call))
+    if (llvm::Error error = checkMask(call, *mask)) return error;
+  const AttentionSizes z = attentionSizes(call);
+  const int64_t rows = z.b * z.s * z.h, keys = z.b * z.t * z.kv;
+  auto check = [&](const TensorArg &tensor, int64_t elements) {
+    const bool isStatistic = &tensor == &(isGrad ? in[4] : out[1]); // lse
+    if (llvm::Error error = expectDType(call, tensor, isStatistic ? DType::F32 : in[0].dtype, "out, lse or a gradient"))
+      return error;
+    return expectElements(call, tensor, elements, "out, lse or a gradient");
+  };
+  if (!isGrad) return firstError([&] { return check(out[0], rows * z.e); }, [&] { return check(out[1], rows); });
+  return firstError([&] { return check(in[3], rows * z.e); }, [&] { return check(in[4], rows); },
+                    [&] { return check(in[5], rows * z.e); }, [&] { return check(out[0], rows * z.d); },
+                    [&] { return check(out[1], keys * z.d); }, [&] { return check(out[2], keys * z.e); });
+}
+
+llvm::Error checkRotary(const KernelCall &call) {
+  const TensorArg &x = call.args.operands[0], &cosine = call.args.operands[1], &sine = call.args.operands[2];
+  const TensorArg &y = call.args.results[0];
+  for (const TensorArg *angles : {&cosine, &sine})
+    if (llvm::Error error = expectDType(call, *angles, DType::F32, "cos or sin")) return error;
+  if (llvm::Error error = expectDType(call, y, x.dtype, "the result")) return error;
+  if (llvm::Error error = expectRank(call, x, 4, "x")) return error;
+  const int64_t s = x.shape[1], d = x.shape[3];
+  if (d % 2) return mistake(call, "the head dimension is odd");
+  if (llvm::Error error = expectElements(call, cosine, s * (d / 2), "cos")) return error;
+  if (llvm::Error error = expectElements(call, sine, s * (d / 2), "sin")) return error;
+  return expectShape(call, y, x.shape, "the result");
+}
+
+/// Rows of f32 sums and of labels; the loss and the count.
+llvm::Error expectLabels(const KernelCall &call, const TensorArg &labels, int64_t rows) {
+  if (llvm::Error error = expectDType(call, labels, DType::I64, "labels")) return error;
+  return expectElements(call, labels, rows, "labels");
+}
+llvm::Error expectSums(const KernelCall &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name) {
+  if (llvm::Error error = expectDType(call, tensor, DType::F32, name)) return error;
+  return expectElements(call, tensor, elements, name);
+}
+llvm::Error expectLoss(const KernelCall &call, int64_t rows) {
+  const auto &out = call.args.results;
+  return firstError([&] { return expectSums(call, out[0], 1, "the loss"); },
+                    [&] { return expectSums(call, out[1], 1, "the count"); },
+                    [&] { return expectSums(call, out[2], rows, "lse"); });
+}
+
+llvm::Error checkCrossEntropy(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  const auto &out = call.args.results;
+  if (llvm::Error error = expectRank(call, in[0], 2, "logits [rows, classes]")) return error;
+  const int64_t rows = in[0].shape[0];
+  if (llvm::Error error = expectLabels(call, in[1], rows)) return error;
+  if (call.kernel == KernelId::CrossEntropy) return expectLoss(call, rows);
+  if (call.kernel == KernelId::CrossEntropyLocal)
+    return firstError([&] { return expectSums(call, in[2], rows, "max"); },
+                      [&] { return expectSums(call, out[0], 2 * rows, "the sums"); });
+  return firstError([&] { return expectSums(call, in[2], rows, "lse"); },
+                    [&] { return expectSums(call, in[3], 1, "dloss"); },
+                    [&] { return expectDType(call, out[0], in[0].dtype, "dlogits"); },
+                    [&] { return expectElements(call, out[0], in[0].elements(), "dlogits"); });
+}
+
+llvm::Error checkCrossEntropyFinish(const KernelCall &call) {
+  const auto &in = call.args.operands;
+  const int64_t rows = in[1].elements();
+  return firstError([&] { return expectSums(call, in[0], 2 * rows, "sums"); },
+                    [&] { return expectSums(call, in[1], rows, "max"); },
+                    [&] { return expectLabels(call, in[2], rows); }, [&] { return expectLoss(call, rows); });
+}
+
+Check checkOf(KernelId kernel) {
+  auto isAmong = [&](KernelId first, KernelId last) { return kernel >= first && kernel <= last; };
+  switch (kernel) {
+  case KernelId::MatMul:
+    return checkMatMul;
+  case KernelId::IsNan:
+  case KernelId::Not:
+    return checkToBool;
+  case KernelId::Cast:
+    return checkCast;
+  case KernelId::Where:
+    return checkWhere;
+  case KernelId::ReduceSum:
+  case KernelId::ReduceMax:
+    return checkReduce;
+  case KernelId::CumSum:
+    return checkCumSum;
+  case KernelId::Copy:
+    return checkCopy;
+  case KernelId::Transpose:
+    return checkTranspose;
+  case KernelId::Expand:
+    return sameDTypes;
+  case KernelId::Slice:
+    return checkSlice;
+  case KernelId::Concat:
+    return checkConcat;
+  case KernelId::Gather:
+  case KernelId::ScatterAdd:
+    return checkLookup;
+  case KernelId::TopK:
+    return checkTopK;
+  case KernelId::Softmax:
+  case KernelId::SoftmaxGrad:
+    return checkSoftmax;
+  case KernelId::Attention:
+  case KernelId::AttentionGrad:
+    return checkAttention;
+  case KernelId::Rotary:
+    return checkRotary;
+  case KernelId::CrossEntropyFinish:
+    return checkCrossEntropyFinish;
+  default:
+    break;
+  }
+  if (isAmong(KernelId::Neg, KernelId::Gelu)) return checkSame;
+  if (isAmong(KernelId::Add, KernelId::Min)) return sameDTypes;
+  if (isAmong(KernelId::Equal, KernelId::Or)) return checkComparison;
+  if (isAmong(KernelId::ReluGrad, KernelId::SwigluGrad)) return checkSame;
+  if (isAmong(KernelId::LayerNorm, KernelId::RmsNormGrad)) return checkNorm;
+  if (isAmong(KernelId::CrossEntropy, KernelId::CrossEntropyGrad)) return checkCrossEntropy;
+  return accepted;
+}
+
+} // namespace
+
+llvm::Error checkCall(const KernelCall &call) {
+  if (const int operands = operandsOf(call.kernel); operands >= 0)
+    if (llvm::Error error = expectCounts(call, size_t(operands), size_t(operands), size_t(resultsOf(call.kernel))))
+      return error;
+  return checkOf(call.kernel)(call);
+}
+
+RowSizes rowsOf(const TensorArg &tensor) {
+  const int64_t width = tensor.shape.back();
+  return {width ? tensor.elements() / width : 0, width};
+}
+
+ProductSizes productSizes(const KernelCall &call) {
+  const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape;
+  const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
+  return {a[a.size() - (transA ? 1 : 2)], b[b.size() - (transB ? 2 : 1)], a[a.size() - (transA ? 2 : 1)]};
+}
+
+AttentionSizes attentionSizes(const KernelCall &call) {
+  const Shape &q = call.args.operands[0].shape, &k = call.args.operands[1].shape, &v = call.args.operands[2].shape;
+  return {q[0], q[1], q[2], q[3], k[1], k[2], v[3]};
+}
+
+const TensorArg *attentionMask(const KernelCall &call) {
+  const size_t at = call.kernel == KernelId::Attention ? 3 : 6;
+  return call.args.operands.size() > at ? &call.args.operands[at] : nullptr;
+}
+
+std::array<int64_t, 4> maskStrides(const TensorArg &mask) {
+  std::array<int64_t, 4> strides{};
+  int64_t stride = 1;
+  for (size_t d = 4; d-- > 0; stride *= mask.shape[d])
+    strides[d] = mask.shape[d] == 1 ? 0 : stride;
+  return strides;
+}
+
+} // namespace autotp

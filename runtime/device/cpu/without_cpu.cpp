@@ -1,0 +1,12 @@
+/// \file What a build for GPUs alone has of the cpu device.
+#include "runtime/base/error.h"
+#include "runtime/device/cpu/device.h"
+
+namespace autotp {
+
+llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int) {
+  return problem("cpu device", "this build has none",
+                 "configure with -DAUTOTP_WITH_CPU=ON, or compile the plan for cuda");
+}
+
+} // namespace autotp

@@ -1,0 +1,47 @@
+// Training on one GPU, that several ranks share: on an emulated one, and by scripts/cuda_check.sh on a real one.
+#include "tests/equivalence/on_gpus.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+/// Several ranks on one GPU, talking through its memory.
+TEST(OnOneGpu, RanksEqualPyTorch) {
+  for (const char *fixture : {"llama", "gpt2"})
+    expectPyTorchsNumbers(fixture, {{2, 2, 2, 1}});
+}
+
+/// Every family's operators, gradients and shardings, by the GPU's kernels.
+class FamiliesOnOneGpu : public testing::TestWithParam<const char *> {};
+TEST_P(FamiliesOnOneGpu, RanksEqualPyTorch) {
+  expectPyTorchsNumbers(std::string("models/") + GetParam(), {{2, 2, 2, 1}});
+}
+INSTANTIATE_TEST_SUITE_P(Equivalence, FamiliesOnOneGpu,
+                         testing::Values("bert", "bloom", "falcon", "gemma", "gemma2", "gpt2", "gpt_bigcode",
+                                         "gpt_neox", "llama", "mistral", "mixtral", "mlp", "modernbert", "olmo2", "opt",
+                                         "phi", "phi3", "qwen2", "qwen3", "t5", "two_tower", "vit"),
+                         [](const auto &info) { return std::string(info.param); });
+
+TEST(OnOneGpu, SmallFloatsFollowF32) {
+  for (DType dtype : {DType::BF16, DType::F16})
+    expectSmallFloatsFollow(dtype);
+}
+
+TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
+  Expected expected = readExpected("mlp");
+  expected.steps = 2;
+  const RunAs overflowing{.device = DeviceKind::Cuda, .dtype = DType::F16, .lossScale = {0x1p40, 2000}};
+  const Trained run = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, overflowing));
+  expected.steps = 1;
+  expected.optimizer.lr = 0;
+  const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
+  EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
+  EXPECT_EQ(run.weights, before.weights);
+}
+
+/// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.
+TEST(OnOneGpu, FullMatrixEqualsPyTorch) { expectPyTorchsNumbersOnAllMeshes(); }
+
+} // namespace
+} // namespace autotp::test
