@@ -197,6 +197,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
   for (int c = 0; c < tp; ++c) {
     llvm::Expected<LocalProgram> local = localise(placed, c);
     if (!local) return local.takeError();
+    compiled.recomputed = recompute(local->graph, options.recompute);
     if (llvm::Error error = verify(local->graph)) return error;
     compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), compiled.objective, options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {

@@ -10,6 +10,7 @@
 #include "passes/shard/choose_axes.h"
 #include "passes/train/build_steps.h"
 #include "passes/train/differentiate.h"
+#include "passes/train/recompute.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -26,6 +27,7 @@ struct CompileOptions {
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
   bool sequenceParallel = false;
+  Recompute recompute = Recompute::None;
   StepOptions step;
   MemoryOptions memory;
   std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
@@ -46,6 +48,7 @@ struct CompiledModel {
   DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
+  unsigned recomputed = 0; ///< values that each coordinate computes again in the backward
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes

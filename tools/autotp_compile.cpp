@@ -44,6 +44,13 @@ static cl::opt<std::string>
     shard("shard",
           cl::desc("auto (default) weighs traffic against savings; all takes every axis that divides parameters"),
           cl::value_desc("auto|all"), cl::init("auto"), cl::cat(category));
+using autotp::Recompute;
+static cl::opt<Recompute> recompute(
+    "recompute", cl::desc("what the backward computes again instead of keeping it:"), cl::init(Recompute::None),
+    cl::cat(category),
+    cl::values(clEnumValN(Recompute::None, "none", "nothing (default)"),
+               clEnumValN(Recompute::Attention, "attention", "scores and their softmax, where attention is not fused"),
+               clEnumValN(Recompute::Layer, "layer", "all but what passes from layer to layer and what was reduced")));
 static cl::opt<bool> sequenceParallel(
     "sequence-parallel",
     cl::desc("norms and residual sums hold a part of the sequence each: reduce-scatter and all-gather over tp"),
@@ -180,6 +187,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   readSteps(o);
   o.sequenceParallel = sequenceParallel;
+  o.recompute = recompute;
   o.memory.device = device;
   o.printAfter = printAfter;
   o.stopAfter = stopAfter;

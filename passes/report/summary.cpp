@@ -191,6 +191,12 @@ void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
   }
 }
 
+std::string recomputeText(Recompute what, unsigned values) {
+  if (values > 0) return llvm::formatv("{0} values of the forward are computed again in the backward", values).str();
+  return what == Recompute::Attention ? "nothing: no scores are kept, attention is fused"
+                                      : "nothing: no layer was found";
+}
+
 /// Coordinates that need the same are one line.
 void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::vector<std::string> texts;
@@ -280,6 +286,8 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
        << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
+  if (options.recompute != Recompute::None)
+    os << "recompute   " << recomputeText(options.recompute, compiled.recomputed) << "\n";
   printAxes(compiled, os);
   constexpr double kEven = 1.01;
   if (double busiest = imbalance(compiled); busiest > kEven)

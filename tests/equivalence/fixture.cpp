@@ -245,6 +245,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
     options.import.shapes[name] = size;
   options.recognise = runAs.recognise;
   options.sequenceParallel = runAs.sequenceParallel;
+  options.recompute = runAs.recompute;
   options.memory.device = runAs.device;
   options.dtype = runAs.dtype;
   if (!runAs.model.empty()) options.model = runAs.model;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "passes/train/build_steps.h"
+#include "passes/train/recompute.h"
 #include "runtime/plan/safetensors.h"
 #include "runtime/plan/workspace.h"
 #include "runtime/train/train.h"
@@ -60,6 +61,7 @@ struct RunAs {
   std::optional<DType> dtype = {};
   LossScaleOptions lossScale = {};
   std::string data = {};  ///< as --data, in place of the recorded batches
+  Recompute recompute = Recompute::None;
   std::string model = {}; ///< a file in the place of the fixture's
 };
 

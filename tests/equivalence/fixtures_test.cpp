@@ -67,6 +67,21 @@ TEST_P(Fixtures, RepeatedRunsAreBitIdentical) {
   }
 }
 
+/// What is computed again has the same bits as what was kept.
+TEST_P(Fixtures, RecomputedRunsAreBitIdentical) {
+  Expected expected = readExpected(GetParam());
+  expected.steps = 2;
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}})
+    for (auto [what, isRecognised] : {std::pair(Recompute::Layer, true), {Recompute::Attention, false}}) {
+      const Trained kept = llvm::cantFail(train(GetParam(), expected, mesh, {.recognise = isRecognised})),
+                    again = llvm::cantFail(
+                        train(GetParam(), expected, mesh, {.recognise = isRecognised, .recompute = what}));
+      EXPECT_EQ(kept.losses, again.losses) << mesh.text();
+      EXPECT_EQ(kept.gradients, again.gradients) << mesh.text();
+      EXPECT_EQ(kept.weights, again.weights) << mesh.text();
+    }
+}
+
 /// The same numbers where norms and residual sums hold parts of the sequence, which tp need not divide.
 TEST_P(Sequences, InPartsEqualPyTorch) {
   Expected expected = readExpected(GetParam());

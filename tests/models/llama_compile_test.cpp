@@ -12,7 +12,7 @@ namespace {
 class LlamaCompileTest : public ScratchFolder {
 protected:
   llvm::Expected<CompiledModel> compileTiny(const std::string &more, const std::string &stopAfter,
-                                            bool hasWeights = true) const {
+                                            bool hasWeights = true, Recompute recompute = Recompute::None) const {
     LlamaExport options = tiny(more);
     options.hasWeights = hasWeights;
     if (llvm::Error error = exportLlama(options)) return error;
@@ -22,6 +22,7 @@ protected:
     compiling.shard = ShardMode::All;
     compiling.step.tp = 2;
     compiling.stopAfter = stopAfter;
+    compiling.recompute = recompute;
     return compile(compiling);
   }
 
@@ -32,6 +33,17 @@ protected:
     return counts;
   }
 };
+
+/// Planned bytes of activations, and collectives of a micro-step.
+std::pair<uint64_t, int> activationsAndCollectives(const plan::Program &program) {
+  uint64_t bytes = 0;
+  for (const plan::Region &region : program.regions())
+    if (region.name() == "activations") bytes = region.bytes();
+  int collectives = 0;
+  for (const plan::Step &step : program.sections(0).steps())
+    collectives += step.has_collective();
+  return {bytes, collectives};
+}
 
 /// "parameter/dimension" of all that is sharded.
 std::set<std::string> shardedDimensions(const CompiledModel &model) {
@@ -66,6 +78,18 @@ TEST_F(LlamaCompileTest, EveryIdiomIsRecognised) {
   EXPECT_EQ(counts["matmul"], 15); // the projections and the head: none of an attention's is left
   EXPECT_EQ(counts["concat"], 1);  // the padded labels
   EXPECT_EQ(counts["softmax"] + counts["sigmoid"] + counts["neg"] + counts["expand"], 0);
+}
+
+TEST_F(LlamaCompileTest, RecomputedLayersKeepLittleAndReduceNoMore) {
+  const std::string deep = R"(, "num_hidden_layers": 8)";
+  auto kept = compileTiny(deep, ""), again = compileTiny(deep, "", true, Recompute::Layer);
+  ASSERT_TRUE(bool(kept)) << describe(kept.takeError());
+  ASSERT_TRUE(bool(again)) << describe(again.takeError());
+  EXPECT_GT(again->recomputed, 7u);
+  const auto [keptBytes, keptCollectives] = activationsAndCollectives(kept->emitted[0]);
+  const auto [bytes, collectives] = activationsAndCollectives(again->emitted[0]);
+  EXPECT_LT(bytes, keptBytes * 2 / 3) << keptBytes;
+  EXPECT_EQ(collectives, keptCollectives);
 }
 
 TEST_F(LlamaCompileTest, HeadsFeaturesAndVocabularyAreSharded) {
