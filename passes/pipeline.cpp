@@ -21,6 +21,7 @@
 #include "passes/recognise/recognise_swiglu.h"
 #include "passes/shard/place_reductions.h"
 #include "passes/shard/sequence_region.h"
+#include "passes/train/bind_dropout.h"
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -92,6 +93,7 @@ constexpr PassEntry kPipeline[] = {
     {"cancel-transposes", recognise<cancelTransposes>},
     {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
+    {"bind-dropout", [](Graph &g, State &) { return bindDropout(g); }},
     {"expand-split-norms",
      [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
     // Before differentiate, so that gradients have the dtypes of what they are the gradients of.

@@ -41,7 +41,7 @@ static cl::opt<std::string> saveWeights("save-weights", cl::desc("write the whol
                                         cl::value_desc("FILE.safetensors"), cl::cat(category));
 static cl::opt<double> lr("lr", cl::desc("learning rate, instead of the plan's"), cl::value_desc("X"),
                           cl::cat(category));
-static cl::opt<int64_t> seed("seed", cl::desc("seed of initial weights, for a plan without weights"),
+static cl::opt<int64_t> seed("seed", cl::desc("seed of dropout, and of initial weights for a plan without"),
                              cl::value_desc("N"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("print no line a step"), cl::cat(category));
 

@@ -186,7 +186,7 @@ llvm::Error Coordinate::enter(const plan::Section &section) {
   section_ = section.name();
   const bool isMicroStep = section_ == "micro_step";
   for (const plan::Input &input : program_.inputs())
-    if ((input.kind() == plan::FEED) == isMicroStep)
+    if ((input.kind() == plan::FEED || input.kind() == plan::RANDOM_COUNTER) == isMicroStep)
       if (llvm::Error error = placeInput(input)) return error;
   return llvm::Error::success();
 }

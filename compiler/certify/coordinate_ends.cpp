@@ -95,9 +95,10 @@ llvm::Error Coordinate::placeInput(const plan::Input &input) {
   Content content;
   content.dtype = DType(input.tensor().dtype());
   content.bytes = bytesOf(input.tensor());
-  if (input.kind() == plan::FEED) {
+  if (input.kind() != plan::STEP && input.kind() != plan::LEARNING_RATE) {
     const GlobalOperand *wanted = nullptr;
-    for (ValueId id : proof_.graph.sources(ValueKind::Input))
+    const bool isFeed = input.kind() == plan::FEED;
+    for (ValueId id : proof_.graph.sources(isFeed ? ValueKind::Input : ValueKind::State))
       if (proof_.graph.value(id).name == input.name()) wanted = &proof_.values.value(id);
     if (!wanted || content.dtype != wanted->type.dtype || !llvm::equal(input.tensor().shape(), wanted->type.shape))
       return problem("input '" + escaped(input.name()) + "'", "it is not the graph's");

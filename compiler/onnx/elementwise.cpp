@@ -68,10 +68,17 @@ llvm::Error importGelu(NodeImport &node) {
 }
 
 llvm::Error importDropout(NodeImport &node) {
-  const Tensor *training = node.has(2) ? node.constant(node[2]) : nullptr;
-  if (node.has(2) && (!training || training->type.elements() != 1 || toArray(*training).data[0] != 0))
-    return node.fail("dropout in training mode is not supported", "export the model in eval mode");
-  return importIdentity(node);
+  auto constantOf = [&](size_t k, double otherwise) -> std::optional<double> {
+    if (!node.has(k)) return otherwise;
+    const Tensor *tensor = node.constant(node[k]);
+    if (!tensor || tensor->type.elements() != 1) return std::nullopt;
+    return toArray(*tensor).data[0];
+  };
+  const std::optional<double> ratio = constantOf(1, 0.5), training = constantOf(2, 0);
+  if (!ratio || !training) return node.fail("its ratio or its training_mode is no constant");
+  if (*training == 0 || *ratio == 0) return importIdentity(node);
+  if (*ratio < 0 || *ratio >= 1) return node.fail("its ratio is not in [0, 1)");
+  return node.result(node.make("dropout", {node[0]}, {{"ratio", *ratio}}));
 }
 
 const ImportDef kImports[] = {

@@ -11,6 +11,7 @@ llvm::ArrayRef<OpDef> matmulOps();
 llvm::ArrayRef<OpDef> reduceOps();
 llvm::ArrayRef<OpDef> movementOps();
 llvm::ArrayRef<OpDef> lookupOps();
+llvm::ArrayRef<OpDef> randomOps();
 llvm::ArrayRef<OpDef> normOps();
 llvm::ArrayRef<OpDef> attentionOps();
 llvm::ArrayRef<OpDef> lossOps();

@@ -11,8 +11,9 @@ namespace autotp {
 llvm::ArrayRef<const OpDef *> allOps() {
   static const std::vector<const OpDef *> rows = [] {
     std::vector<const OpDef *> all;
-    for (llvm::ArrayRef<OpDef> family : {elementwiseOps(), matmulOps(), reduceOps(), movementOps(), lookupOps(),
-                                         normOps(), attentionOps(), lossOps(), optimizerOps(), collectiveOps()})
+    for (llvm::ArrayRef<OpDef> family :
+         {elementwiseOps(), matmulOps(), reduceOps(), movementOps(), lookupOps(), randomOps(), normOps(),
+          attentionOps(), lossOps(), optimizerOps(), collectiveOps()})
       for (const OpDef &row : family)
         all.push_back(&row);
     llvm::sort(all, [](const OpDef *a, const OpDef *b) { return llvm::StringRef(a->name) < b->name; });

@@ -60,6 +60,13 @@ private:
       input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
       *input.mutable_tensor() = ref(v);
     }
+    for (ValueId v : g.sources(ValueKind::State)) {
+      if (section.homes.count(v)) continue;
+      plan::Input &input = *out_.add_inputs();
+      input.set_name(g.value(v).name);
+      input.set_kind(plan::RANDOM_COUNTER);
+      *input.mutable_tensor() = ref(v);
+    }
     for (ValueId v : g.sources(ValueKind::Constant)) {
       if (g.value(v).uses.empty()) continue;
       plan::Constant &constant = *out_.add_constants();

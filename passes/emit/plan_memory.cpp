@@ -219,6 +219,7 @@ public:
       begin();
       for (int i : {0, 1})
         placeSources(*sections[i], memories[i], kind);
+      if (kind == ValueKind::Input) placeSources(p_.microStep, memories[0], ValueKind::State);
       end(kind == ValueKind::Input ? "inputs" : "constants");
     }
     begin();
@@ -252,6 +253,7 @@ private:
   void placeSources(const Section &section, SectionMemory &memory, ValueKind kind) {
     for (ValueId v : section.graph.sources(kind)) {
       if (kind == ValueKind::Constant && section.graph.value(v).uses.empty()) continue;
+      if (kind == ValueKind::State && section.homes.count(v)) continue; // it lies there; others the runtime writes
       memory.buffers()[memory.placeOf(v).buffer].offset = take(section.graph.type(v).bytes());
     }
   }

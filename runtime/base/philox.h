@@ -1,20 +1,31 @@
 /// \file Philox4x32-10, a counter-based generator (Salmon et al. 2011): the same numbers for the same key and counter,
-/// whoever asks for them.
+/// whoever asks for them, on any device.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 
+#ifdef __CUDACC__
+#define AUTOTP_EVERYWHERE __host__ __device__
+#else
+#define AUTOTP_EVERYWHERE
+#endif
+
 namespace autotp {
 
-inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counterLow, uint64_t counterHigh) {
+struct PhiloxWords {
+  uint32_t c0, c1, c2, c3;
+  bool operator==(const PhiloxWords &) const = default;
+  AUTOTP_EVERYWHERE uint32_t operator[](int i) const { return i < 2 ? (i == 0 ? c0 : c1) : (i == 2 ? c2 : c3); }
+};
+
+AUTOTP_EVERYWHERE inline PhiloxWords philox(uint64_t key, uint64_t counterLow, uint64_t counterHigh) {
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
-  std::array<uint32_t, 4> c = {uint32_t(counterLow), uint32_t(counterLow >> 32), uint32_t(counterHigh),
-                               uint32_t(counterHigh >> 32)};
+  PhiloxWords c = {uint32_t(counterLow), uint32_t(counterLow >> 32), uint32_t(counterHigh),
+                   uint32_t(counterHigh >> 32)};
   for (int round = 0; round < 10; ++round) {
-    uint64_t a = uint64_t(0xD2511F53u) * c[0], b = uint64_t(0xCD9E8D57u) * c[2];
-    c = {uint32_t(b >> 32) ^ c[1] ^ k0, uint32_t(b), uint32_t(a >> 32) ^ c[3] ^ k1, uint32_t(a)};
+    const uint64_t a = uint64_t(0xD2511F53u) * c.c0, b = uint64_t(0xCD9E8D57u) * c.c2;
+    c = {uint32_t(b >> 32) ^ c.c1 ^ k0, uint32_t(b), uint32_t(a >> 32) ^ c.c3 ^ k1, uint32_t(a)};
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
@@ -23,9 +34,20 @@ inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counterLow, uint64_
 
 /// A standard normal number (Box and Muller 1958) for element `index` of stream `stream`.
 inline double philoxNormal(uint64_t key, uint64_t stream, uint64_t index) {
-  std::array<uint32_t, 4> bits = philox(key, index, stream);
+  const PhiloxWords bits = philox(key, index, stream);
   double u = (double(bits[0]) + 0.5) / 4294967296.0, v = (double(bits[1]) + 0.5) / 4294967296.0;
   return std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v);
 }
+
+/// Which elements a dropout keeps: those with at least `threshold`. `row`: of the global batch, 0 where the value has no
+/// samples; `index`: within the sample.
+struct DropoutKey {
+  uint32_t seed, ordinal, step;
+  AUTOTP_EVERYWHERE uint32_t bits(uint32_t row, uint64_t index) const {
+    return philox(uint64_t(ordinal) << 32 | seed, uint64_t(row) << 32 | step, index >> 2)[int(index & 3)];
+  }
+};
+/// Of all 32-bit words the share `ratio` is below it.
+inline uint32_t dropoutThreshold(double ratio) { return uint32_t(ratio * 4294967296.0); }
 
 } // namespace autotp

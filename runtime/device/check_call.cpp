@@ -166,6 +166,21 @@ llvm::Error checkLookup(const KernelCall &call) {
   return expectShape(call, rows, expected, "the rows");
 }
 
+llvm::Error checkDropout(const KernelCall &call) {
+  if (llvm::Error error = expectCounts(call, 3, SIZE_MAX, 1)) return error;
+  const auto &in = call.args.operands;
+  const TensorArg &y = call.args.results[0];
+  if (llvm::Error error = expectCounts(call, 2 + in[0].shape.size(), 2 + in[0].shape.size(), 1)) return error;
+  if (llvm::Error error = expectShape(call, in[1], {3}, "the counter")) return error;
+  for (size_t k = 1; k < in.size(); ++k) {
+    if (llvm::Error error = expectDType(call, in[k], DType::I64, "the counter or positions")) return error;
+    if (k == 1) continue;
+    if (llvm::Error error = expectShape(call, in[k], {in[0].shape[k - 2], 2}, "positions")) return error;
+  }
+  if (llvm::Error error = expectDType(call, y, in[0].dtype, "the result")) return error;
+  return expectShape(call, y, in[0].shape, "the result");
+}
+
 llvm::Error checkSoftmax(const KernelCall &call) {
   if (call.args.operands[0].shape.empty()) return mistake(call, "its operand is a scalar");
   return checkSame(call);
@@ -318,6 +333,8 @@ Check checkOf(KernelId kernel) {
     return checkLookup;
   case KernelId::TopK:
     return checkTopK;
+  case KernelId::Dropout:
+    return checkDropout;
   case KernelId::Softmax:
   case KernelId::SoftmaxGrad:
     return checkSoftmax;

@@ -118,6 +118,10 @@ private:
           return error;
       executor_->upload(feed.tensor, feed.rows.data());
     }
+    if (const plan::Input *counter = executor_->input("random_counter")) {
+      const int64_t seedStepRow[3] = {job_.options.seed.value_or(m_.weightsSeed), step, first % globalBatch};
+      executor_->upload(counter->tensor(), seedStepRow);
+    }
     return llvm::Error::success();
   }
 

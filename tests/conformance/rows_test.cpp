@@ -1,4 +1,5 @@
 /// \file Kernels that work row by row, and those of the optimizer.
+#include "runtime/base/philox.h"
 #include "tests/conformance/kernel_case.h"
 
 #include <gtest/gtest.h>
@@ -134,6 +135,35 @@ TEST(Rows, Rotary) {
         expectCase(
             {KernelId::Rotary, {x, c, n}, {y}, attributes({{"inverse", inverse}}), std::max(1e-5, roundingOf(dtype))});
       }
+}
+
+/// x [2, 3, 70]: samples along the first dimension, an index of 200 a sample of which this call has a part.
+TEST(Rows, Dropout) {
+  for (DType dtype : {DType::F32, DType::F64, DType::BF16, DType::F16})
+    for (int64_t perSample : {0, 1}) {
+      const double ratio = 0.25;
+      const uint64_t seed = 12, ordinal = 5, step = 3, first = 40;
+      Value x = randomValue({2, 3, 70}, 1, -2, 2, dtype), y = x;
+      Value samples = integers({2, 2}, {0, 0, 1, 0}), heads = integers({3, 2}, {0, 0, 0, 200, 0, 400}),
+            part = integers({70, 2}, std::vector<double>(140, 0));
+      for (size_t i = 0; i < 70; ++i)
+        part.v[2 * i + 1] = double(i < 30 ? i : 100 + i); // two intervals
+      int dropped = 0;
+      for (uint64_t i = 0; i < x.v.size(); ++i) {
+        const uint64_t row = (perSample ? first : 0) + i / 210, inner = i % 70,
+                       index = i / 70 % 3 * 200 + (inner < 30 ? inner : 100 + inner);
+        const uint32_t word = philox(ordinal << 32 | seed, row << 32 | step, index / 4)[int(index % 4)];
+        const bool isDropped = word < 0x40000000u; // a quarter of all
+        dropped += isDropped;
+        y.v[i] = isDropped ? 0 : x.v[i] / (1 - ratio);
+      }
+      EXPECT_NEAR(dropped / 420.0, ratio, 0.07);
+      expectCase({KernelId::Dropout,
+                  {x, integers({3}, {double(seed), double(step), double(first)}), samples, heads, part},
+                  {y},
+                  attributes({{"ratio", ratio}, {"ordinal", int64_t(ordinal)}, {"per_sample", perSample}}),
+                  std::max(1e-6, roundingOf(dtype))});
+    }
 }
 
 struct Losses {

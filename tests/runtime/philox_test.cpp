@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-using Words = std::array<uint32_t, 4>;
+using Words = PhiloxWords;
 
 TEST(Philox, KnownAnswers) {
   EXPECT_EQ(philox(0, 0, 0), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

@@ -19,10 +19,10 @@ constexpr size_t kAlignment = 256;
 
 const KernelRow *findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,   castKernels,         binaryKernels,    activationGradKernels,
-      reduceKernels,  dataMovementKernels, transposeKernels, lookupKernels,
-      softmaxKernels, alongRowsKernels,    rotaryKernels,    matMulKernels,
-      normKernels,    crossEntropyKernels, optimizerKernels, attentionKernels};
+      unaryKernels,        castKernels,      binaryKernels, activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels, lookupKernels, softmaxKernels,        dropoutKernels,
+      alongRowsKernels,    rotaryKernels,    matMulKernels, normKernels,           crossEntropyKernels,
+      optimizerKernels,    attentionKernels};
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;

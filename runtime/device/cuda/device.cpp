@@ -21,10 +21,10 @@ constexpr std::array<MissingKernel, 0> kMissing{};
 
 const KernelRow *findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,         castKernels,         binaryKernels,   activationGradKernels, reduceKernels,
-      dataMovementKernels,  transposeKernels,    lookupKernels,   softmaxKernels,        alongRowsKernels,
-      rotaryKernels,        matMulKernels,       normKernels,     normGradKernels,       attentionKernels,
-      attentionGradKernels, crossEntropyKernels, optimizerKernels};
+      unaryKernels,        castKernels,          binaryKernels,       activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels,     lookupKernels,       softmaxKernels,        alongRowsKernels,
+      dropoutKernels,      rotaryKernels,        matMulKernels,       normKernels,           normGradKernels,
+      attentionKernels,    attentionGradKernels, crossEntropyKernels, optimizerKernels};
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;

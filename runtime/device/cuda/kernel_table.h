@@ -91,6 +91,7 @@ std::span<const KernelRow> reduceKernels();
 std::span<const KernelRow> dataMovementKernels();
 std::span<const KernelRow> transposeKernels();
 std::span<const KernelRow> lookupKernels();
+std::span<const KernelRow> dropoutKernels();
 std::span<const KernelRow> softmaxKernels();
 std::span<const KernelRow> alongRowsKernels();
 std::span<const KernelRow> normKernels();

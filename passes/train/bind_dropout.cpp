@@ -1,0 +1,115 @@
+#include "passes/train/bind_dropout.h"
+
+#include "compiler/ops/op_def.h"
+#include "compiler/sharding/find_axes.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+
+#include <map>
+
+namespace autotp {
+namespace {
+
+class DropoutBinder {
+public:
+  explicit DropoutBinder(Graph &graph) : g_(graph), axes_(findAxes(graph)), fromInput_(graph.numValues(), false) {
+    findSamples();
+    findWhatDependsOnInputs();
+  }
+
+  llvm::Error bind(NodeId id, ValueId x, int64_t ordinal) {
+    const Node node = g_.node(id);
+    if (counter_ == kNone) counter_ = g_.addState(kRandomCounter, Type{DType::I64, {3}});
+    llvm::SmallVector<ValueId, 8> operands = {node.operands[0], counter_};
+    const Shape shape = g_.type(x).shape;
+    const Terms &terms = axes_.values[x];
+    int64_t stride = 1;
+    llvm::SmallVector<ValueId, 6> positions;
+    for (size_t d = shape.size(); d-- > 0;) {
+      const AxisId term = terms[d] == kNoAxis ? kNoAxis : axes_.arena.find(terms[d]);
+      if (isJoined(term))
+        return problem("node '" + escaped(node.origin) + "'", "its dropout is over a dimension that joins samples",
+                       "export the model without this dropout");
+      positions.push_back(positionsAlong(term, shape[d], stride));
+    }
+    operands.append(positions.rbegin(), positions.rend());
+    Attributes attributes = node.attributes;
+    attributes.set("ordinal", ordinal);
+    attributes.set("per_sample", int64_t(fromInput_[x]));
+    Builder b(g_, id);
+    b.origin = node.origin;
+    g_.replaceAllUses(node.results[0], b.make("dropout", operands, attributes));
+    g_.erase(id);
+    return llvm::Error::success();
+  }
+
+private:
+  /// The first dimension of inputs, where they agree on it and more than one sample is here.
+  void findSamples() {
+    for (ValueId input : g_.sources(ValueKind::Input))
+      if (!axes_.values[input].empty() && axes_.values[input][0] != kNoAxis)
+        samples_ = axes_.arena.find(axes_.values[input][0]);
+  }
+
+  void findWhatDependsOnInputs() {
+    for (ValueId input : g_.sources(ValueKind::Input))
+      fromInput_[input] = true;
+    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+      for (ValueId result : g_.node(id).results)
+        fromInput_[result] = llvm::any_of(g_.node(id).operands, [&](ValueId v) { return fromInput_[v]; });
+  }
+
+  bool isJoined(AxisId term) const {
+    return term != kNoAxis && term != samples_ && axes_.arena.kind(term) == AxisArena::Kind::Concat &&
+           llvm::is_contained(axes_.arena.leaves(term), samples_);
+  }
+
+  /// The factors of a dimension from the innermost: each adds to the index, or is that of samples and adds to the row.
+  ValueId positionsAlong(AxisId term, int64_t size, int64_t &stride) {
+    const bool isProduct = term != kNoAxis && axes_.arena.kind(term) == AxisArena::Kind::Product;
+    const llvm::SmallVector<AxisId> factors = isProduct ? axes_.arena.factors(term) : llvm::SmallVector<AxisId>{term};
+    std::vector<int64_t> rowsAndIndices(size_t(size) * 2, 0);
+    int64_t inner = 1;
+    for (AxisId factor : llvm::reverse(factors)) {
+      const bool isSamples = factor != kNoAxis && axes_.arena.find(factor) == samples_;
+      const int64_t extent = factor == kNoAxis ? size : axes_.arena.size(factor);
+      for (int64_t i = 0; i < size; ++i)
+        rowsAndIndices[size_t(i * 2 + !isSamples)] += i / inner % extent * (isSamples ? 1 : stride);
+      inner *= extent;
+      if (!isSamples) stride *= extent;
+    }
+    auto [at, isNew] = known_.try_emplace(rowsAndIndices, kNone);
+    if (isNew) at->second = g_.addConstant("positions", tensorOf(rowsAndIndices));
+    return at->second;
+  }
+
+  static Tensor tensorOf(const std::vector<int64_t> &rowsAndIndices) {
+    Array array;
+    array.type = Type{DType::I64, {int64_t(rowsAndIndices.size() / 2), 2}};
+    array.data.assign(rowsAndIndices.begin(), rowsAndIndices.end());
+    return toTensor(array);
+  }
+
+  Graph &g_;
+  const GraphAxes axes_;
+  AxisId samples_ = kNoAxis;
+  std::vector<bool> fromInput_;
+  ValueId counter_ = kNone;
+  std::map<std::vector<int64_t>, ValueId> known_; ///< dimensions alike share their positions
+};
+
+} // namespace
+
+llvm::Error bindDropout(Graph &graph) {
+  std::vector<std::pair<NodeId, ValueId>> dropouts; // and what they drop, which binding replaces
+  for (NodeId id : graph.order())
+    if (graph.node(id).is("dropout")) dropouts.push_back({id, graph.node(id).operands[0]});
+  if (dropouts.empty()) return llvm::Error::success();
+  DropoutBinder binder(graph);
+  for (size_t ordinal = 0; ordinal < dropouts.size(); ++ordinal)
+    if (llvm::Error error = binder.bind(dropouts[ordinal].first, dropouts[ordinal].second, int64_t(ordinal)))
+      return error;
+  return llvm::Error::success();
+}
+
+} // namespace autotp

@@ -1,0 +1,108 @@
+// Dropout is the same whatever the mesh, the micro-batch and the accumulation: masks are functions of where elements lie.
+#include "tests/equivalence/fixture.h"
+#include "tests/equivalence/run_fixture.h"
+
+#include "runtime/base/error.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <fstream>
+#include <gtest/gtest.h>
+
+namespace autotp::test {
+namespace {
+
+/// The fixture's model with a dropout after every product and softmax: of heads, features, hidden values and logits.
+class ModelWithDropout {
+public:
+  explicit ModelWithDropout(const std::string &fixture, float ratio = 0.2f) {
+    onnx::ModelProto model;
+    std::ifstream in(folderOf(fixture) + "/model.onnx", std::ios::binary);
+    EXPECT_TRUE(model.ParseFromIstream(&in));
+    onnx::GraphProto &graph = *model.mutable_graph();
+    addScalar(graph, "dropout_ratio", onnx::TensorProto::FLOAT).add_float_data(ratio);
+    addScalar(graph, "dropout_training", onnx::TensorProto::BOOL).add_int32_data(1);
+    std::vector<onnx::NodeProto> nodes(graph.node().begin(), graph.node().end());
+    graph.clear_node();
+    for (onnx::NodeProto &node : nodes) {
+      const std::string kept = node.output(0);
+      const bool isDropped = node.op_type() == "MatMul" || node.op_type() == "Gemm" || node.op_type() == "Softmax";
+      if (isDropped) node.set_output(0, kept + "_before_dropout");
+      *graph.add_node() = node;
+      if (!isDropped) continue;
+      onnx::NodeProto &dropout = *graph.add_node();
+      dropout.set_op_type("Dropout");
+      for (const std::string &operand : {node.output(0), std::string("dropout_ratio"), std::string("dropout_training")})
+        dropout.add_input(operand);
+      dropout.add_output(kept);
+    }
+    int file = 0;
+    EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("autotp-dropout", "onnx", file, path_));
+    llvm::raw_fd_ostream(file, true) << model.SerializeAsString();
+  }
+  ~ModelWithDropout() { llvm::sys::fs::remove(path_); }
+  std::string path() const { return path_.str().str(); }
+
+private:
+  static onnx::TensorProto &addScalar(onnx::GraphProto &graph, const char *name, int32_t dtype) {
+    onnx::TensorProto &tensor = *graph.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(dtype);
+    return tensor;
+  }
+  llvm::SmallString<128> path_;
+};
+
+class Dropout : public testing::TestWithParam<const char *> {};
+
+TEST_P(Dropout, IsTheSameOnEveryMesh) {
+  const ModelWithDropout model(GetParam());
+  Expected expected = readExpected(GetParam());
+  expected.steps = 3;
+  llvm::Expected<Trained> whole = train(GetParam(), expected, {1, 1, 0, 1}, {.model = model.path()});
+  ASSERT_TRUE(bool(whole)) << describe(whole.takeError());
+  EXPECT_GT(std::abs(whole->losses[0] - expected.losses[0]), 1e-3) << "something is dropped";
+  auto expectSame = [&](const Mesh &mesh, const RunAs &runAs) {
+    llvm::Expected<Trained> run = train(GetParam(), expected, mesh, runAs);
+    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
+    ASSERT_EQ(run->losses.size(), whole->losses.size());
+    for (size_t i = 0; i < run->losses.size(); ++i)
+      EXPECT_NEAR(run->losses[i] / whole->losses[i], 1, i ? 2e-4 : 2e-6) << mesh.text() << " step " << i + 1;
+  };
+  for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{4, 1, 0, 1}, Mesh{3, 1, 0, 1}, Mesh{1, 2, 2, 1}, Mesh{1, 4, 1, 1},
+                           Mesh{1, 1, 0, 2}, Mesh{1, 1, 0, 4}, Mesh{1, 2, 2, 2}, Mesh{2, 2, 2, 1}})
+    expectSame(mesh, {.model = model.path()});
+  if (std::string(GetParam()) != "mlp") expectSame({2, 2, 2, 1}, {.sequenceParallel = true, .model = model.path()});
+  expectSame({2, 2, 2, 1}, {.recognise = false, .recompute = Recompute::Layer, .model = model.path()});
+}
+
+TEST_P(Dropout, FollowsTheSeedAndTheStep) {
+  const ModelWithDropout model(GetParam());
+  Expected expected = readExpected(GetParam());
+  expected.optimizer.lr = 0; // what differs between steps are the batch and the mask alone
+  expected.steps = 2;
+  auto seeded = [](int64_t seed) {
+    return [seed](const TrainOptions &options) {
+      TrainOptions own = options;
+      own.seed = seed;
+      own.feed.clear(); // synthetic
+      return autotp::train(own);
+    };
+  };
+  auto losses = [&](int64_t seed) {
+    return llvm::cantFail(train(GetParam(), expected, {1, 1, 0, 1}, {.run = seeded(seed), .model = model.path()}))
+        .losses;
+  };
+  const std::vector<double> one = losses(1), again = losses(1), two = losses(2);
+  EXPECT_EQ(one, again);
+  EXPECT_NE(one[0], two[0]);
+  EXPECT_NE(one[1], two[1]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Equivalence, Dropout, testing::Values("llama", "gpt2", "mlp"), fixtureTestName);
+
+} // namespace
+} // namespace autotp::test
