@@ -56,7 +56,11 @@ constexpr PassEntry kPipeline[] = {
      }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
-     [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
+     [](Graph &g, State &s) {
+       if (!s.imported.updates) return classifyParameters(g, s.imported.initializers, s.options.parameters);
+       return takeParameters(g, s.imported.initializers,
+                             [&](const std::string &name) { return s.imported.updates->parameters.count(name) != 0; });
+     }},
     // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
     {"raise-precision",
      [](Graph &g, State &s) -> llvm::Error {
@@ -69,7 +73,7 @@ constexpr PassEntry kPipeline[] = {
     {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
-       if (s.options.retie) s.compiled.retied = retieWeights(g);
+       if (s.options.retie && !s.imported.updates) s.compiled.retied = retieWeights(g);
        s.compiled.equalWeights = equalWeights(g);
        return llvm::Error::success();
      }},
@@ -198,7 +202,8 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     llvm::Expected<LocalProgram> local = localise(placed, c);
     if (!local) return local.takeError();
     if (llvm::Error error = verify(local->graph)) return error;
-    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), compiled.objective, options.step));
+    compiled.programs.push_back(
+        buildSteps(compiled.graph, std::move(*local), compiled.objective, compiled.updates, options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
       if (isPrinted(options, "partition")) {
         *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";
@@ -229,9 +234,8 @@ std::vector<std::string> passNames() {
   return names;
 }
 
-CertifyOptions certifyOptions(const StepOptions &step) {
-  const OptimizerOptions &o = step.optimizer;
-  return {step.tp, step.dp, step.gradAccum, o.beta1, o.beta2, o.epsilon, o.weightDecay, o.clipGradNorm, o.decaysAll};
+CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates) {
+  return {step.tp, step.dp, step.gradAccum, step.optimizer.clipGradNorm, &updates};
 }
 
 static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
@@ -239,22 +243,40 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
   for (const plan::Program &program : compiled.emitted)
     byTp.push_back(&program);
   const auto begin = std::chrono::steady_clock::now();
-  llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step));
+  llvm::Expected<Certificate> certificate =
+      certify(compiled.graph, byTp, certifyOptions(options.step, compiled.updates));
   compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!certificate) return certificate.takeError();
   compiled.certificate = *certificate;
   return llvm::Error::success();
 }
 
+/// What a model's own training graph says, no flag may say in another way.
+static llvm::Error checkNothingIsSaidTwice(const CompileOptions &options) {
+  std::vector<std::string> flags = options.optimizerSaidBy;
+  for (auto [flag, isGiven] : {std::pair("--train", !options.parameters.train.empty()),
+                               {"--freeze", !options.parameters.freeze.empty()},
+                               {"--loss-output", !options.loss.output.empty()},
+                               {"--loss", options.loss.made != LossMade::None}})
+    if (isGiven) flags.push_back(flag);
+  if (flags.empty()) return llvm::Error::success();
+  return problem(flags[0], "the model brings its own training graph, which says this already",
+                 "leave it out, or save the model without training_info");
+}
+
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
+  if (imported->updates)
+    if (llvm::Error error = checkNothingIsSaidTwice(options)) return error;
   CompiledModel compiled;
   State state{options, *imported, compiled};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
   compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
+  compiled.updates =
+      imported->updates ? std::move(*imported->updates) : updatesOf(options.step.optimizer, compiled.graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;

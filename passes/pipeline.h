@@ -27,6 +27,7 @@ struct CompileOptions {
   PartitionRules rules;
   bool sequenceParallel = false;
   StepOptions step;
+  std::vector<std::string> optimizerSaidBy; ///< flags that say something of the optimizer, for messages
   MemoryOptions memory;
   std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
   std::string printAfter;     ///< a pass, or "all"
@@ -43,6 +44,7 @@ struct CompiledModel {
   Reductions reductions;
   std::optional<SequenceRegion> region; ///< with sequence parallelism
   Objective objective{LossKind::Mean};
+  Updates updates;          ///< of the parameters, see compiler/ir/updates.h
   DType dtype = DType::F32; ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
@@ -54,7 +56,7 @@ struct CompiledModel {
 };
 
 /// What a plan of these options is proven to do.
-CertifyOptions certifyOptions(const StepOptions &step);
+CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates);
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 

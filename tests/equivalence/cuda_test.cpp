@@ -192,6 +192,11 @@ TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
   EXPECT_EQ(run.weights, before.weights);
 }
 
+TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {
+  for (const char *fixture : kOwnTrainingFixtures)
+    expectPyTorchsNumbers(fixture, {{1, 1, 0, 1}, {2, 2, 2, 1}});
+}
+
 /// Minutes under emulation, so ctest leaves these out: tests/equivalence/full_matrix.sh runs them.
 class FullMatrix : public testing::TestWithParam<int> {};
 
@@ -210,6 +215,7 @@ INSTANTIATE_TEST_SUITE_P(Gpus, FullMatrix, testing::Values(1, 8)); // shared mem
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          fixtureTestName);
+INSTANTIATE_TEST_SUITE_P(OwnTrainingGraphs, OnCuda, testing::ValuesIn(kOwnTrainingFixtures), fixtureTestName);
 
 } // namespace
 } // namespace autotp::test

@@ -19,6 +19,9 @@ constexpr const char *kFixtures[] = {"mlp",        "llama",      "llama-ts", "ll
                                      "llama-op23", "llama-hf23", "qwen3",    "bert-mlm",
                                      "gpt2",       "nanogpt"};
 
+/// Models that bring their own training graph.
+constexpr const char *kOwnTrainingFixtures[] = {"training-info-mlp", "training-info-mlp-momentum"};
+
 /// A parameter as a test's name.
 inline std::string fixtureTestName(const testing::TestParamInfo<const char *> &info) {
   std::string name = info.param;
