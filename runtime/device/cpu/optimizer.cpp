@@ -104,13 +104,22 @@ struct Updated {
   const float *gradients;
 };
 
+/// Through locals: stores to what references name would keep the compiler from using vectors.
 template <typename Step, int kStates>
 void updateElements(const Step step, Updated t, int64_t begin, int64_t end, float scale) {
+  float *parameters = t.parameters, *first = t.states[0], *second = t.states[1];
+  const float *gradients = t.gradients;
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    if constexpr (kStates == 2) step(t.parameters[i], t.gradients[i] * scale, t.states[0][i], t.states[1][i]);
-    if constexpr (kStates == 1) step(t.parameters[i], t.gradients[i] * scale, t.states[0][i]);
-    if constexpr (kStates == 0) step(t.parameters[i], t.gradients[i] * scale);
+    float p = parameters[i], s[2] = {0, 0};
+    if constexpr (kStates >= 1) s[0] = first[i];
+    if constexpr (kStates >= 2) s[1] = second[i];
+    if constexpr (kStates == 2) step(p, gradients[i] * scale, s[0], s[1]);
+    if constexpr (kStates == 1) step(p, gradients[i] * scale, s[0]);
+    if constexpr (kStates == 0) step(p, gradients[i] * scale);
+    parameters[i] = p;
+    if constexpr (kStates >= 1) first[i] = s[0];
+    if constexpr (kStates >= 2) second[i] = s[1];
   }
 }
 
