@@ -21,6 +21,7 @@
 #include "passes/recognise/recognise_swiglu.h"
 #include "passes/shard/place_reductions.h"
 #include "passes/shard/sequence_region.h"
+#include "passes/train/bind_gradients.h"
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -40,14 +41,16 @@ struct State {
 struct PassEntry {
   const char *name;
   llvm::Error (*run)(Graph &graph, State &state);
+  bool isOfForwards = false; ///< is for graphs without a backward: one that brings its own stays as it is
 };
+constexpr bool kOfForwards = true;
 
 template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph, State &state) {
   return state.options.recognise ? kRecognise(graph) : llvm::Error::success();
 }
 
 constexpr PassEntry kPipeline[] = {
-    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }},
+    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }, kOfForwards},
     {"order-nodes",
      [](Graph &g, State &s) -> llvm::Error {
        orderNodes(g);
@@ -70,7 +73,7 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
     // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
-    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
+    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }, kOfForwards},
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
        if (s.options.retie && !s.imported.updates) s.compiled.retied = retieWeights(g);
@@ -86,18 +89,19 @@ constexpr PassEntry kPipeline[] = {
      }},
     // Idioms are found on the forward graph: their outline is gone once gradients are added. Attention looks for
     // transposed products, so trans flags come after it.
-    {"recognise-rms-norm", recognise<recogniseRmsNorm>},
-    {"recognise-layer-norm", recognise<recogniseLayerNorm>},
-    {"recognise-rotary", recognise<recogniseRotary>},
-    {"recognise-attention", recognise<recogniseAttention>},
-    {"recognise-gelu", recognise<recogniseGelu>},
-    {"recognise-silu", recognise<recogniseSilu>},
-    {"recognise-swiglu", recognise<recogniseSwiglu>},
+    {"recognise-rms-norm", recognise<recogniseRmsNorm>, kOfForwards},
+    {"recognise-layer-norm", recognise<recogniseLayerNorm>, kOfForwards},
+    {"recognise-rotary", recognise<recogniseRotary>, kOfForwards},
+    {"recognise-attention", recognise<recogniseAttention>, kOfForwards},
+    {"recognise-gelu", recognise<recogniseGelu>, kOfForwards},
+    {"recognise-silu", recognise<recogniseSilu>, kOfForwards},
+    {"recognise-swiglu", recognise<recogniseSwiglu>, kOfForwards},
     {"cancel-transposes", recognise<cancelTransposes>},
     {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
     {"expand-split-norms",
-     [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
+     [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); },
+     kOfForwards},
     // Before differentiate, so that gradients have the dtypes of what they are the gradients of.
     {"lower-precision",
      [](Graph &g, State &s) -> llvm::Error {
@@ -106,7 +110,8 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
+       llvm::Expected<Objective> objective =
+           s.imported.hasGradients ? bindGradients(g) : differentiate(g, s.compiled.dtype == DType::F16);
        if (!objective) return objective.takeError();
        s.compiled.objective = *objective;
        return llvm::Error::success();
@@ -129,6 +134,7 @@ bool isPrinted(const CompileOptions &options, llvm::StringRef pass) {
 llvm::Error runPipeline(Graph &graph, State &state) {
   const CompileOptions &options = state.options;
   for (const PassEntry &pass : kPipeline) {
+    if (pass.isOfForwards && state.imported.hasGradients) continue;
     if (llvm::Error error = pass.run(graph, state)) return error;
     // Printed before it is verified, so that a broken graph can be read.
     if (isPrinted(options, pass.name)) {
@@ -235,7 +241,7 @@ std::vector<std::string> passNames() {
 }
 
 CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates) {
-  return {step.tp, step.dp, step.gradAccum, step.optimizer.clipGradNorm, &updates};
+  return {step.tp, step.dp, step.gradAccum, &updates};
 }
 
 static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
@@ -252,29 +258,44 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
 }
 
 /// What a model's own training graph says, no flag may say in another way.
-static llvm::Error checkNothingIsSaidTwice(const CompileOptions &options) {
-  std::vector<std::string> flags = options.optimizerSaidBy;
+static llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options) {
+  std::vector<std::string> flags;
+  for (const std::string &flag : options.optimizerSaidBy)
+    if (flag != "--lr" || model.updates->hasOwnRate()) flags.push_back(flag);
   for (auto [flag, isGiven] : {std::pair("--train", !options.parameters.train.empty()),
                                {"--freeze", !options.parameters.freeze.empty()},
                                {"--loss-output", !options.loss.output.empty()},
                                {"--loss", options.loss.made != LossMade::None}})
     if (isGiven) flags.push_back(flag);
-  if (flags.empty()) return llvm::Error::success();
-  return problem(flags[0], "the model brings its own training graph, which says this already",
-                 "leave it out, or save the model without training_info");
+  if (!flags.empty())
+    return problem(flags[0], "the model brings its own training graph, which says this already",
+                   "leave it out, or give the forward model alone");
+  if (model.hasGradients && options.dtype && *options.dtype != DType::F32)
+    return problem("--dtype", "the model brings its own backward, which stays in the floats that it is in",
+                   "leave it out, or give the forward model alone");
+  const int64_t batch = options.import.microBatch;
+  auto hasBatch = [&](ValueId input) {
+    const Shape &shape = model.graph.type(input).shape;
+    return !shape.empty() && shape[0] == batch;
+  };
+  if (model.hasGradients && batch > 0 && llvm::none_of(model.graph.sources(ValueKind::Input), hasBatch))
+    return problem("--micro-batch", "the model brings its own backward, for another batch",
+                   "leave it out, or export the model with a dynamic batch");
+  return llvm::Error::success();
 }
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
   if (imported->updates)
-    if (llvm::Error error = checkNothingIsSaidTwice(options)) return error;
+    if (llvm::Error error = checkNothingIsSaidTwice(*imported, options)) return error;
   CompiledModel compiled;
   State state{options, *imported, compiled};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
   compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
+  compiled.hasOwnOptimizer = imported->updates.has_value();
   compiled.updates =
       imported->updates ? std::move(*imported->updates) : updatesOf(options.step.optimizer, compiled.graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);

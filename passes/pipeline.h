@@ -44,8 +44,9 @@ struct CompiledModel {
   Reductions reductions;
   std::optional<SequenceRegion> region; ///< with sequence parallelism
   Objective objective{LossKind::Mean};
-  Updates updates;          ///< of the parameters, see compiler/ir/updates.h
-  DType dtype = DType::F32; ///< of parameters and activations
+  Updates updates;              ///< of the parameters, see compiler/ir/updates.h
+  bool hasOwnOptimizer = false; ///< updates are the model's, not of options
+  DType dtype = DType::F32;     ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier

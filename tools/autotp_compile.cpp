@@ -11,7 +11,7 @@ using namespace llvm;
 using autotp::problem;
 
 static cl::OptionCategory category("autotp-compile options");
-static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::Required, cl::cat(category));
+static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx|ARTIFACTS"), cl::Required, cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("folder of the plan"), cl::value_desc("DIR"), cl::Required,
                                    cl::cat(category));
 static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
@@ -201,8 +201,10 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
 }
 
 int main(int argc, char **argv) {
-  if (!autotp::parseCommandLine(argc, argv, category,
-                                "Shards an ONNX training graph over tp * dp ranks and writes a plan for each.\n"))
+  if (!autotp::parseCommandLine(
+          argc, argv, category,
+          "Shards an ONNX training graph over tp * dp ranks and writes a plan for each. ARTIFACTS is a "
+          "folder that onnxruntime-training's generate_artifacts wrote.\n"))
     return 2;
   autotp::CompileOptions options;
   int64_t seed = 0;

@@ -11,7 +11,7 @@
 ///   reads it; nothing is reduced twice;
 /// - every element of every parameter is updated once on each rank that holds it (by one dp rank, where states are
 /// sliced,
-///   and gathered from there), from its own gradient and states, by the rule, decay, rate and count that were asked for;
+///   and gathered from there), from its own gradient and states, by the rule, rate and count that were asked for;
 ///   gradients are summed over micro-steps and dp; the norm counts every element once; the divisor is the count of the
 ///   whole batch;
 /// - bytes are read only while they hold what was written for it: nothing stale, nothing unwritten, nothing overlapped;
@@ -31,7 +31,6 @@ namespace autotp {
 /// What the plan was asked to do, beside the graph.
 struct CertifyOptions {
   int64_t tp = 1, dp = 1, gradAccum = 1;
-  double clipGradNorm = 0;
   const Updates *updates = nullptr; ///< of the parameters; must outlive the call
 };
 

@@ -131,7 +131,7 @@ llvm::Error Coordinate::gradScale(const plan::KernelCall &call) {
   if (!*count || !proof_.isStepSum(**count, proof_.count))
     return problem("", "it does not divide by the count of the whole batch, but by " +
                            (*count ? describe(**count, proof_.values, proof_.lists) : std::string("nothing")));
-  if (!isReal(call, "max_norm", proof_.options.clipGradNorm))
+  if (!isReal(call, "max_norm", proof_.options.updates->clipGradNorm))
     return problem("", "it clips to another norm than was asked for");
   for (auto [j, kind] : {std::pair(0, Content::Kind::Scale), {1, Content::Kind::Norm}}) {
     Content scalar;

@@ -27,6 +27,7 @@ struct Updates {
     bool decays;
   };
   llvm::StringMap<Parameter> parameters; ///< all that are trained; looked up only
+  double clipGradNorm = 0;               ///< of all gradients together; 0: not at all
 
   static std::string nextName(llvm::StringRef state) { return "next:" + state.str(); }
   const UpdateRule &ruleOf(llvm::StringRef parameter) const { return rules[parameters.lookup(parameter).rule]; }

@@ -1,11 +1,13 @@
 #include "compiler/onnx/importer.h"
 
+#include "compiler/onnx/artifacts.h"
 #include "compiler/onnx/training_info.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -60,11 +62,15 @@ std::string nameOf(const onnx::NodeProto &node) {
   return node.output_size() ? node.output(0) : node.op_type();
 }
 
+std::string whereOf(const onnx::NodeProto &node) {
+  return "node '" + escaped(nameOf(node)) + "' (" + node.op_type() + ")";
+}
+
 Importer::Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
     : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto) {}
 
 llvm::Expected<ImportedModel> Importer::run() {
-  if (llvm::Error error = checkModel()) return error;
+  if (llvm::Error error = check()) return error;
   if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
   if (llvm::Error error = addInputs(proto_.graph().input())) return error;
   if (llvm::Error error = addNodes(proto_.graph().node())) return error;
@@ -80,7 +86,7 @@ llvm::Expected<ImportedModel> Importer::run() {
   return std::move(model);
 }
 
-llvm::Error Importer::checkModel() {
+llvm::Error Importer::check() {
   if (!proto_.has_graph() || proto_.graph().node_size() == 0)
     return problem(path_, "it holds no graph", "is it an ONNX model?");
   for (const auto &opset : proto_.opset_import())
@@ -309,19 +315,24 @@ Importer::Results Importer::addBranch(const onnx::NodeProto &node, const std::st
   return problem(where, "it has no " + wanted.str());
 }
 
-static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
-  onnx::ModelProto proto;
-  llvm::StringRef bytes = (*file)->getBuffer();
+llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelProto &proto) {
   if (bytes.size() > INT32_MAX) return problem(path, "it is larger than 2 GiB", "export its weights as external data");
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), int(bytes.size()));
   stream.SetRecursionLimit(100);
   if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     return problem(path, "it is no ONNX model, or is truncated");
+  return llvm::Error::success();
+}
+
+static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
+  if (llvm::sys::fs::is_directory(path)) return importArtifacts(path, options);
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
+  onnx::ModelProto proto;
+  if (llvm::Error error = parseModel(path, (*file)->getBuffer(), proto)) return error;
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
   if (!model) return model.takeError();
-  model->sha256 = sha256Of(bytes);
+  model->sha256 = sha256Of((*file)->getBuffer());
   return model;
 }
 

@@ -22,12 +22,15 @@ struct ImportedModel {
   /// Where the model brings its own training graph: the loss is the graph's only output then, and these name what is
   /// trained.
   std::optional<Updates> updates;
+  /// The model brings its backward: outputs are "loss" and, as gradientName() calls them, the gradients of the loss.
+  bool hasGradients = false;
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 
 /// Imports opset 13 and newer. Every shape is static once the dimensions are bound; what depends on no input and no
 /// initializer of rank 1 and more is folded on the way. External data is read beneath the model's folder only.
-/// A training graph of its own (TrainingInfoProto) is read with it, see training_info.h.
+/// A training graph of its own (TrainingInfoProto) is read with it, see training_info.h; where `path` is a folder, it
+/// holds onnxruntime-training's artifacts, see artifacts.h.
 /// Errors: an unreadable or inconsistent file; an unbound dimension; all operators without an import row, with their
 /// nodes, at once.
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options);

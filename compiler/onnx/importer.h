@@ -30,8 +30,13 @@ struct Scope {
   }
 };
 
+/// Bytes of a file as a model; errors: none, or a truncated one. `proto` is filled.
+llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelProto &proto);
+
 /// The name of a node, or what stands for it where it has none.
 std::string nameOf(const onnx::NodeProto &node);
+/// "node 'X' (Adam)"
+std::string whereOf(const onnx::NodeProto &node);
 
 class Importer {
 public:
@@ -45,6 +50,9 @@ public:
   llvm::Expected<ImportedModel> run();
 
   // Parts of it, each into `model` and `scope`.
+  /// Whether the model may be read at all, and all of its operators are known.
+  llvm::Error check();
+  llvm::Error addInitializers() { return addInitializers(proto_.graph(), scope); }
   llvm::Error addInitializer(const onnx::TensorProto &proto) { return addInitializer(proto, scope); }
   llvm::Error addInputs(const Inputs &inputs);
   llvm::Error addNodes(const Nodes &nodes) { return addNodes(nodes, scope); }
@@ -64,7 +72,6 @@ private:
   using Unknown = std::map<std::string, std::pair<int, std::string>>;
   using Results = llvm::Expected<llvm::SmallVector<ValueId, 2>>;
 
-  llvm::Error checkModel();
   void findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const;
   llvm::Error addInitializer(const onnx::TensorProto &proto, Scope &scope);
   llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope);

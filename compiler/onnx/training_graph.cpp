@@ -4,10 +4,6 @@
 
 namespace autotp {
 
-std::string whereOf(const onnx::NodeProto &node) {
-  return "node '" + escaped(nameOf(node)) + "' (" + node.op_type() + ")";
-}
-
 llvm::Error TrainingGraph::readNames() {
   for (const auto &initializer : algorithm().initializer())
     initializers[initializer.name()] = &initializer;

@@ -5,9 +5,6 @@
 
 namespace autotp {
 
-/// "node 'X' (Adam)"
-std::string whereOf(const onnx::NodeProto &node);
-
 struct TrainingGraph {
   explicit TrainingGraph(Importer &importer) : importer_(importer) {}
 

@@ -90,9 +90,9 @@ llvm::json::Object optimizerJson(const CompiledModel &compiled, const CompileOpt
         llvm::json::Object{{"update", rule.op}, {"numbers", std::move(numbers)}, {"parameters", parameters}});
   }
   return llvm::json::Object{
-      {"name", compiled.updates.hasOwnRate() ? "the model's own" : nameOf(options.step.optimizer.kind)},
+      {"name", compiled.hasOwnOptimizer ? "the model's own" : nameOf(options.step.optimizer.kind)},
       {"rules", std::move(rules)},
-      {"clip_grad_norm", options.step.optimizer.clipGradNorm}};
+      {"clip_grad_norm", compiled.updates.clipGradNorm}};
 }
 
 llvm::json::Array axesJson(const CompiledModel &compiled) {
@@ -272,7 +272,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
 }
 
 static std::string optimizerText(const CompiledModel &compiled, const CompileOptions &options) {
-  if (!compiled.updates.hasOwnRate()) return nameOf(options.step.optimizer.kind).str();
+  if (!compiled.hasOwnOptimizer) return nameOf(options.step.optimizer.kind).str();
   std::string text = "the model's own: ";
   for (auto [i, rule] : indexed(compiled.updates.rules))
     text += (i ? ", " : "") + rule.op;

@@ -220,7 +220,7 @@ private:
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
     ValueId divisor = lossAndDivisor(s, b);
-    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", o_.optimizer.clipGradNorm}});
+    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
     ValueId scale = scaled[0];
     if (isScaled_) {

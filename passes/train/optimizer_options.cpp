@@ -113,6 +113,7 @@ llvm::Error checkOptions(const OptimizerOptions &o) {
 
 Updates updatesOf(const OptimizerOptions &options, const Graph &graph) {
   Updates updates;
+  updates.clipGradNorm = options.clipGradNorm;
   const Type scalar{DType::F32, {}};
   const ValueId rate = updates.schedule.addInput("learning_rate", scalar),
                 step = updates.schedule.addInput("step", scalar);

@@ -193,7 +193,8 @@ TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
 }
 
 TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {
-  for (const char *fixture : kOwnTrainingFixtures)
+  for (const char *fixture :
+       {kOwnTrainingFixtures[0], kOwnTrainingFixtures[1], kArtifactFixtures[0], kArtifactFixtures[1]})
     expectPyTorchsNumbers(fixture, {{1, 1, 0, 1}, {2, 2, 2, 1}});
 }
 

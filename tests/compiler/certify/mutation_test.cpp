@@ -17,8 +17,8 @@ struct Subject {
   bool sequenceParallel = false;
   OptimizerKind optimizer = OptimizerKind::AdamW;
 };
-/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, and those of
-/// training graphs.
+/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, those of
+/// training graphs, and a backward that the model brings.
 constexpr Subject kSubjects[] = {
     {"llama", 2, 2, 2, 2},
     {"gpt2", 2, 2, 1, 1},
@@ -31,6 +31,7 @@ constexpr Subject kSubjects[] = {
     {"mlp", 2, 1, 0, 1, false, OptimizerKind::Sgd},
     {"training-info-mlp", 2, 2, 2, 1},
     {"training-info-mlp-momentum", 2, 2, 1, 1},
+    {"ort-artifacts-llama", 2, 2, 2, 1},
 };
 
 struct Sound {
