@@ -35,7 +35,7 @@ public:
 
   llvm::Expected<ImportedModel> run(std::vector<CheckpointTensor> checkpoint) {
     if (llvm::Error error = importer_.check()) return error;
-    addParameters(std::move(checkpoint));
+    if (llvm::Error error = addParameters(std::move(checkpoint))) return error;
     if (llvm::Error error = importer_.addInitializers()) return error;
     if (llvm::Error error = addUserInputs()) return error;
     if (llvm::Error error = importer_.addNodes(graph_.node())) return error;
@@ -54,15 +54,16 @@ private:
     return llvm::any_of(graph_.input(), [&](const auto &input) { return input.name() == name; });
   }
 
-  void addParameters(std::vector<CheckpointTensor> checkpoint) {
+  llvm::Error addParameters(std::vector<CheckpointTensor> checkpoint) {
     for (CheckpointTensor &entry : checkpoint) {
       if (!isInput(entry.name)) continue; // optimised away
       const Type type = entry.tensor.type;
       const ValueId value = importer_.model.graph.addParameter(entry.name, type, std::move(entry.tensor));
-      importer_.scope.values[entry.name] = value;
+      if (llvm::Error error = importer_.scope.define(entry.name, value)) return error;
       importer_.model.initializers.push_back(value);
       if (entry.isTrained) trained_.push_back(value);
     }
+    return llvm::Error::success();
   }
 
   /// What is neither a parameter nor asked for by accumulation.

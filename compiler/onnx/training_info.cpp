@@ -160,7 +160,7 @@ private:
 
   /// What it makes of an initializer is bound to it, and nothing else updates that.
   llvm::Error checkBinding(const onnx::NodeProto &node, const std::string &name, const std::string &output) {
-    if (graph_.next.lookup(name) != output)
+    if (!graph_.next.count(name) || graph_.next.lookup(name) != output)
       return problem(whereOf(node), "its result '" + escaped(output) + "' is not bound to '" + escaped(name) + "'",
                      "add it to update_binding");
     if (graph_.updated.insert({name, true}).second) return llvm::Error::success();
@@ -215,14 +215,22 @@ private:
   llvm::Error checkParameters() const {
     if (updates_.parameters.empty()) return problem(importer_.path(), "its training graph updates no weight");
     for (const auto &entry : graph_.info().update_binding()) {
-      if (graph_.updated.count(entry.key()) || TrainingGraph::isScalar(*graph_.initializers.lookup(entry.key())))
-        continue;
+      const bool isScalar = TrainingGraph::isScalar(*graph_.initializers.lookup(entry.key()));
+      if (graph_.updated.count(entry.key()) || (isScalar && !isReadByTheLoss(entry.key()))) continue;
       const onnx::NodeProto *node = graph_.producers.lookup(entry.value());
       return problem("initializer '" + escaped(entry.key()) + "'",
                      "it is updated by " + (node ? whereOf(*node) : "'" + escaped(entry.value()) + "'"),
-                     "only Adam, Adagrad and Momentum of ai.onnx.preview.training may update what is no scalar");
+                     "only Adam, Adagrad and Momentum of ai.onnx.preview.training may update what the loss depends on");
     }
     return llvm::Error::success();
+  }
+
+  /// A constant may have been folded; it counts as read where the model's graph has it at all.
+  bool isReadByTheLoss(llvm::StringRef name) const {
+    auto value = importer_.scope.find(name);
+    if (!value) return false;
+    return importer_.model.graph.value(*value).kind == ValueKind::Constant ||
+           !importer_.model.graph.value(*value).uses.empty();
   }
 
   Importer &importer_;

@@ -69,6 +69,10 @@ llvm::Expected<Objective> bindGradients(Graph &graph) {
       continue;
     }
     objective.untrained.push_back(name);
+    if (!graph.value(parameter.value).contents)
+      return problem("parameter '" + escaped(name) + "'",
+                     "the model brings no gradient of it, and its file holds no contents for it",
+                     "export the model without it, or with its contents");
     graph.setKind(parameter.value, ValueKind::Constant);
   }
   if (trained.empty()) return problem("model", "it brings no gradient of a parameter");

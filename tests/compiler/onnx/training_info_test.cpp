@@ -198,6 +198,23 @@ TEST_F(TrainingInfo, OtherUpdatesAreRefused) {
   refuses("initializer 'b': it is updated by node 'shrunk' (Mul)");
 }
 
+/// Scalars too, where the model's own graph reads them; those of the training graph alone change nothing else.
+TEST_F(TrainingInfo, WhatTheLossReadsIsNotUpdatedInAnotherWay) {
+  file.initializer(floats("s", {1}, {2}));
+  node("Mul", {"s", "r"}, {"s_new"});
+  bind("s", "s_new");
+  file.proto.mutable_graph()->mutable_node(1)->set_output(0, "sum");
+  file.node("Mul", {"sum", "s"}, {"z"});
+  refuses("initializer 's': it is updated by node 's_new' (Mul)");
+  info->mutable_update_binding(5)->set_key("unread");
+  *info->mutable_algorithm()->add_initializer() = floats("unread", {}, {2});
+  EXPECT_TRUE(bool(file.import()));
+  info->mutable_update_binding()->RemoveLast();
+  info->mutable_update_binding(3)->set_key("unread"); // in the place of v, which the momentum then leaves nowhere
+  momentum->set_output(1, "");
+  refuses("node 'b_new' (Momentum): its result '' is not bound to 'v'");
+}
+
 TEST_F(TrainingInfo, LearningRatesDependOnScalarsAlone) {
   node("Mul", {"r_now", "y"}, {"r_loss"});
   adagrad->set_input(0, "r_loss");
