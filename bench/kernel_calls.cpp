@@ -172,8 +172,13 @@ void addOptimizer(Calls &calls, const Sizes &z) {
   const TensorShape w = f32({z.weights});
   const std::vector<int64_t> begins = {0}, ends = {z.weights};
   const KernelAttributes segments = with({{"begins", begins}, {"ends", ends}});
-  const KernelAttributes adam = with(
-      {{"beta1", 0.9}, {"beta2", 0.95}, {"epsilon", 1e-8}, {"weight_decay", 0.1}, {"begins", begins}, {"ends", ends}});
+  const KernelAttributes adam = with({{"beta1", 0.9},
+                                      {"beta2", 0.95},
+                                      {"corrects_root", int64_t(1)},
+                                      {"decay_before", 0.1},
+                                      {"epsilon", 1e-8},
+                                      {"begins", begins},
+                                      {"ends", ends}});
   calls.push_back({"Accumulate", KernelId::Accumulate, {w, w}, {w}, {}, {0}});
   calls.push_back({"SumSquares", KernelId::SumSquares, {w}, {scalar()}, segments});
   calls.push_back(
@@ -184,7 +189,10 @@ void addOptimizer(Calls &calls, const Sizes &z) {
                    {f32({3}), scalar(), scalar()},
                    with({{"window", int64_t(2000)}}),
                    {0}});
-  calls.push_back({"AdamW", KernelId::AdamW, {w, w, w, w, scalar(), scalar(), scalar()}, {w, w, w}, adam, {0, 1, 2}});
+  calls.push_back({"AdamW", KernelId::Adam, {w, w, w, w, scalar(), scalar(), scalar()}, {w, w, w}, adam, {0, 1, 2}});
+  calls.push_back({"Adagrad", KernelId::Adagrad, {w, w, w, scalar(), scalar(), scalar()}, {w, w}, segments, {0, 1}});
+  calls.push_back({"Momentum", KernelId::Momentum, {w, w, w, scalar(), scalar(), scalar()}, {w, w}, segments, {0, 1}});
+  calls.push_back({"Sgd", KernelId::Sgd, {w, w, scalar(), scalar(), scalar()}, {w}, segments, {0}});
 }
 
 double bytesOf(const std::vector<TensorShape> &tensors) {

@@ -22,6 +22,7 @@
 #include "passes/shard/place_reductions.h"
 #include "passes/shard/sequence_region.h"
 #include "passes/train/bind_dropout.h"
+#include "passes/train/bind_gradients.h"
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -41,14 +42,16 @@ struct State {
 struct PassEntry {
   const char *name;
   llvm::Error (*run)(Graph &graph, State &state);
+  bool isOfForwards = false; ///< is for graphs without a backward: one that brings its own stays as it is
 };
+constexpr bool kOfForwards = true;
 
 template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph, State &state) {
   return state.options.recognise ? kRecognise(graph) : llvm::Error::success();
 }
 
 constexpr PassEntry kPipeline[] = {
-    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }},
+    {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }, kOfForwards},
     {"order-nodes",
      [](Graph &g, State &s) -> llvm::Error {
        orderNodes(g);
@@ -57,7 +60,11 @@ constexpr PassEntry kPipeline[] = {
      }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
-     [](Graph &g, State &s) { return classifyParameters(g, s.imported.initializers, s.options.parameters); }},
+     [](Graph &g, State &s) {
+       if (!s.imported.updates) return classifyParameters(g, s.imported.initializers, s.options.parameters);
+       return takeParameters(g, s.imported.initializers,
+                             [&](const std::string &name) { return s.imported.updates->parameters.count(name) != 0; });
+     }},
     // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
     {"raise-precision",
      [](Graph &g, State &s) -> llvm::Error {
@@ -67,10 +74,10 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
     // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
-    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }},
+    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }, kOfForwards},
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
-       if (s.options.retie) s.compiled.retied = retieWeights(g);
+       if (s.options.retie && !s.imported.updates) s.compiled.retied = retieWeights(g);
        s.compiled.equalWeights = equalWeights(g);
        return llvm::Error::success();
      }},
@@ -83,19 +90,20 @@ constexpr PassEntry kPipeline[] = {
      }},
     // Idioms are found on the forward graph: their outline is gone once gradients are added. Attention looks for
     // transposed products, so trans flags come after it.
-    {"recognise-rms-norm", recognise<recogniseRmsNorm>},
-    {"recognise-layer-norm", recognise<recogniseLayerNorm>},
-    {"recognise-rotary", recognise<recogniseRotary>},
-    {"recognise-attention", recognise<recogniseAttention>},
-    {"recognise-gelu", recognise<recogniseGelu>},
-    {"recognise-silu", recognise<recogniseSilu>},
-    {"recognise-swiglu", recognise<recogniseSwiglu>},
+    {"recognise-rms-norm", recognise<recogniseRmsNorm>, kOfForwards},
+    {"recognise-layer-norm", recognise<recogniseLayerNorm>, kOfForwards},
+    {"recognise-rotary", recognise<recogniseRotary>, kOfForwards},
+    {"recognise-attention", recognise<recogniseAttention>, kOfForwards},
+    {"recognise-gelu", recognise<recogniseGelu>, kOfForwards},
+    {"recognise-silu", recognise<recogniseSilu>, kOfForwards},
+    {"recognise-swiglu", recognise<recogniseSwiglu>, kOfForwards},
     {"cancel-transposes", recognise<cancelTransposes>},
     {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
     {"bind-dropout", [](Graph &g, State &) { return bindDropout(g); }},
     {"expand-split-norms",
-     [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); }},
+     [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); },
+     kOfForwards},
     // Before differentiate, so that gradients have the dtypes of what they are the gradients of.
     {"lower-precision",
      [](Graph &g, State &s) -> llvm::Error {
@@ -104,7 +112,8 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"differentiate",
      [](Graph &g, State &s) -> llvm::Error {
-       llvm::Expected<Objective> objective = differentiate(g, s.compiled.dtype == DType::F16);
+       llvm::Expected<Objective> objective =
+           s.imported.hasGradients ? bindGradients(g) : differentiate(g, s.compiled.dtype == DType::F16);
        if (!objective) return objective.takeError();
        s.compiled.objective = *objective;
        return llvm::Error::success();
@@ -127,6 +136,7 @@ bool isPrinted(const CompileOptions &options, llvm::StringRef pass) {
 llvm::Error runPipeline(Graph &graph, State &state) {
   const CompileOptions &options = state.options;
   for (const PassEntry &pass : kPipeline) {
+    if (pass.isOfForwards && state.imported.hasGradients) continue;
     if (llvm::Error error = pass.run(graph, state)) return error;
     // Printed before it is verified, so that a broken graph can be read.
     if (isPrinted(options, pass.name)) {
@@ -201,7 +211,8 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     if (!local) return local.takeError();
     compiled.recomputed = recompute(local->graph, options.recompute);
     if (llvm::Error error = verify(local->graph)) return error;
-    compiled.programs.push_back(buildSteps(compiled.graph, std::move(*local), compiled.objective, options.step));
+    compiled.programs.push_back(
+        buildSteps(compiled.graph, std::move(*local), compiled.objective, compiled.updates, options.step));
     for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
       if (isPrinted(options, "partition")) {
         *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";
@@ -232,9 +243,8 @@ std::vector<std::string> passNames() {
   return names;
 }
 
-CertifyOptions certifyOptions(const StepOptions &step) {
-  const OptimizerOptions &o = step.optimizer;
-  return {step.tp, step.dp, step.gradAccum, o.beta1, o.beta2, o.epsilon, o.weightDecay, o.clipGradNorm, o.decaysAll};
+CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates) {
+  return {step.tp, step.dp, step.gradAccum, &updates};
 }
 
 static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
@@ -242,22 +252,55 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
   for (const plan::Program &program : compiled.emitted)
     byTp.push_back(&program);
   const auto begin = std::chrono::steady_clock::now();
-  llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step));
+  llvm::Expected<Certificate> certificate =
+      certify(compiled.graph, byTp, certifyOptions(options.step, compiled.updates));
   compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!certificate) return certificate.takeError();
   compiled.certificate = *certificate;
   return llvm::Error::success();
 }
 
+/// What a model's own training graph says, no flag may say in another way.
+static llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options) {
+  std::vector<std::string> flags;
+  for (const std::string &flag : options.optimizerSaidBy)
+    if (flag != "--lr" || model.updates->hasOwnRate()) flags.push_back(flag);
+  for (auto [flag, isGiven] : {std::pair("--train", !options.parameters.train.empty()),
+                               {"--freeze", !options.parameters.freeze.empty()},
+                               {"--loss-output", !options.loss.output.empty()},
+                               {"--loss", options.loss.made != LossMade::None}})
+    if (isGiven) flags.push_back(flag);
+  if (!flags.empty())
+    return problem(flags[0], "the model brings its own training graph, which says this already",
+                   "leave it out, or give the forward model alone");
+  if (model.hasGradients && options.dtype && *options.dtype != DType::F32)
+    return problem("--dtype", "the model brings its own backward, which stays in the floats that it is in",
+                   "leave it out, or give the forward model alone");
+  const int64_t batch = options.import.microBatch;
+  auto hasBatch = [&](ValueId input) {
+    const Shape &shape = model.graph.type(input).shape;
+    return !shape.empty() && shape[0] == batch;
+  };
+  if (model.hasGradients && batch > 0 && llvm::none_of(model.graph.sources(ValueKind::Input), hasBatch))
+    return problem("--micro-batch", "the model brings its own backward, for another batch",
+                   "leave it out, or export the model with a dynamic batch");
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
+  if (imported->updates)
+    if (llvm::Error error = checkNothingIsSaidTwice(*imported, options)) return error;
   CompiledModel compiled;
   State state{options, *imported, compiled};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
   compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
+  compiled.hasOwnOptimizer = imported->updates.has_value();
+  compiled.updates =
+      imported->updates ? std::move(*imported->updates) : updatesOf(options.step.optimizer, compiled.graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;

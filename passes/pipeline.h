@@ -29,6 +29,7 @@ struct CompileOptions {
   bool sequenceParallel = false;
   Recompute recompute = Recompute::None;
   StepOptions step;
+  std::vector<std::string> optimizerSaidBy; ///< flags that say something of the optimizer, for messages
   MemoryOptions memory;
   std::optional<DType> dtype; ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
   std::string printAfter;     ///< a pass, or "all"
@@ -45,7 +46,9 @@ struct CompiledModel {
   Reductions reductions;
   std::optional<SequenceRegion> region; ///< with sequence parallelism
   Objective objective{LossKind::Mean};
-  DType dtype = DType::F32; ///< of parameters and activations
+  Updates updates;              ///< of the parameters, see compiler/ir/updates.h
+  bool hasOwnOptimizer = false; ///< updates are the model's, not of options
+  DType dtype = DType::F32;     ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
   unsigned recomputed = 0; ///< values that each coordinate computes again in the backward
@@ -57,7 +60,7 @@ struct CompiledModel {
 };
 
 /// What a plan of these options is proven to do.
-CertifyOptions certifyOptions(const StepOptions &step);
+CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates);
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 

@@ -31,6 +31,12 @@ llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
                             {"loss", kLosses[size_t(o.loss.made)]},
                             {"logits", o.loss.logits},
                             {"dtype", o.dtype ? nameOf(*o.dtype).str() : ""},
+                            {"optimizer", nameOf(update.kind).str()},
+                            {"momentum", update.momentum},
+                            {"dampening", update.dampening},
+                            {"nesterov", update.isNesterov},
+                            {"lr_decay", update.lrDecay},
+                            {"initial_accumulator", update.initialAccumulator},
                             {"beta1", update.beta1},
                             {"beta2", update.beta2},
                             {"eps", update.epsilon},
@@ -71,7 +77,13 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
                       real("eps"),
                       real("weight_decay"),
                       real("clip_grad_norm"),
-                      s.getBoolean("decays_all").getValueOr(false)};
+                      s.getBoolean("decays_all").getValueOr(false),
+                      optimizerNamed(text("optimizer")).value_or(OptimizerKind::AdamW),
+                      real("momentum"),
+                      real("dampening"),
+                      real("lr_decay"),
+                      real("initial_accumulator"),
+                      s.getBoolean("nesterov").getValueOr(false)};
   o.stopAfter = graphPasses().back();
   return o;
 }
@@ -89,7 +101,7 @@ llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef
   std::vector<const plan::Program *> byTp;
   for (int64_t c = 0; c < manifest.tp; ++c)
     byTp.push_back(&programs[size_t(manifest.ranks[size_t(c)].program)]);
-  return certify(compiled->graph, byTp, certifyOptions(options->step));
+  return certify(compiled->graph, byTp, certifyOptions(options->step, compiled->updates));
 }
 
 } // namespace autotp

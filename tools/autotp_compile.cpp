@@ -5,12 +5,13 @@
 #include "passes/report/summary.h"
 #include "tools/command_line.h"
 #include "tools/ds_config.h"
+#include "tools/optimizer_flags.h"
 
 using namespace llvm;
 using autotp::problem;
 
 static cl::OptionCategory category("autotp-compile options");
-static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::Required, cl::cat(category));
+static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx|ARTIFACTS"), cl::Required, cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("folder of the plan"), cl::value_desc("DIR"), cl::Required,
                                    cl::cat(category));
 static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
@@ -26,20 +27,7 @@ static cl::opt<int> gradAccum("grad-accum", cl::desc("micro-steps of a step (def
                               cl::init(1), cl::cat(category));
 static cl::list<std::string> shapes("shape", cl::desc("size of a dynamic dimension"), cl::value_desc("NAME=N"),
                                     cl::cat(category));
-static cl::opt<double> lr("lr", cl::desc("learning rate (default 1e-3)"), cl::value_desc("X"), cl::init(1e-3),
-                          cl::cat(category));
-static cl::opt<double> beta1("beta1", cl::desc("AdamW (default 0.9)"), cl::value_desc("X"), cl::init(0.9),
-                             cl::cat(category));
-static cl::opt<double> beta2("beta2", cl::desc("AdamW (default 0.95)"), cl::value_desc("X"), cl::init(0.95),
-                             cl::cat(category));
-static cl::opt<double> epsilon("eps", cl::desc("AdamW (default 1e-8)"), cl::value_desc("X"), cl::init(1e-8),
-                               cl::cat(category));
-static cl::opt<double> weightDecay("weight-decay", cl::desc("AdamW (default 0.1)"), cl::value_desc("X"), cl::init(0.1),
-                                   cl::cat(category));
-static cl::opt<std::string> decay("decay", cl::desc("what decays: matrices (default) or all"),
-                                  cl::value_desc("all|matrices"), cl::init("matrices"), cl::cat(category));
-static cl::opt<double> clip("clip-grad-norm", cl::desc("clip the global gradient norm (default: no clipping)"),
-                            cl::value_desc("X"), cl::init(0), cl::cat(category));
+static autotp::OptimizerFlags optimizer(category);
 static cl::opt<std::string>
     shard("shard",
           cl::desc("auto (default) weighs traffic against savings; all takes every axis that divides parameters"),
@@ -119,7 +107,11 @@ static Error keyValues(StringRef flag, const cl::list<std::string> &list,
 }
 
 static void readSteps(autotp::CompileOptions &o) {
-  o.step = {tp, dp, zero, gradAccum, bucketMb << 20, {lr, beta1, beta2, epsilon, weightDecay, clip, decay == "all"}};
+  o.step.tp = tp;
+  o.step.dp = dp;
+  o.step.zero = zero;
+  o.step.gradAccum = gradAccum;
+  o.step.bucketBytes = bucketMb << 20;
   o.import.microBatch = microBatch;
 }
 
@@ -137,16 +129,17 @@ static Error readFiles(autotp::CompileOptions &o) {
     overrule(gradAccum, o.step.gradAccum, flags.gradAccum);
     overrule(bucketMb, o.step.bucketBytes, flags.bucketBytes);
     overrule(microBatch, o.import.microBatch, microBatch.getValue());
-    autotp::OptimizerOptions &to = o.step.optimizer;
-    overrule(lr, to.lr, lr.getValue());
-    overrule(beta1, to.beta1, beta1.getValue());
-    overrule(beta2, to.beta2, beta2.getValue());
-    overrule(epsilon, to.epsilon, epsilon.getValue());
-    overrule(weightDecay, to.weightDecay, weightDecay.getValue());
-    overrule(clip, to.clipGradNorm, clip.getValue());
   }
   if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
   return patterns.empty() ? Error::success() : autotp::readPatterns(patterns, o);
+}
+
+static Error readOptimizer(autotp::CompileOptions &o) {
+  auto options = optimizer.options(o.step.optimizer, is_contained(o.optimizerSaidBy, autotp::kConfiguredOptimizer));
+  if (!options) return options.takeError();
+  o.step.optimizer = *options;
+  append_range(o.optimizerSaidBy, optimizer.given());
+  return Error::success();
 }
 
 static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
@@ -154,7 +147,6 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
     return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
   if (zero < 0 || zero > 2) return problem("--zero", "the stage is 0, 1 or 2");
   if (shard != "auto" && shard != "all") return problem("--shard", "'" + shard + "' is neither auto nor all");
-  if (decay != "all" && decay != "matrices") return problem("--decay", "'" + decay + "' is neither all nor matrices");
   for (const std::string &pass : {std::string(printAfter), std::string(stopAfter)})
     if (!pass.empty() && pass != "all" && !is_contained(autotp::passNames(), pass))
       return problem("--print-after", "there is no pass '" + autotp::escaped(pass) + "'",
@@ -217,12 +209,15 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
 }
 
 int main(int argc, char **argv) {
-  if (!autotp::parseCommandLine(argc, argv, category,
-                                "Shards an ONNX training graph over tp * dp ranks and writes a plan for each.\n"))
+  if (!autotp::parseCommandLine(
+          argc, argv, category,
+          "Shards an ONNX training graph over tp * dp ranks and writes a plan for each. ARTIFACTS is a "
+          "folder that onnxruntime-training's generate_artifacts wrote.\n"))
     return 2;
   autotp::CompileOptions options;
   int64_t seed = 0;
   if (autotp::exitCode(readOptions(options, seed)) != 0) return 2;
   if (autotp::exitCode(readFiles(options)) != 0) return 1;
+  if (autotp::exitCode(readOptimizer(options)) != 0) return 2;
   return autotp::exitCode(run(options, seed));
 }

@@ -99,10 +99,12 @@ static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
   return lines;
 }
 
-/// The whole program, but for what constants hold.
+/// The whole program, but for what constants and states begin with.
 static Error printProgramJson(plan::Program program) {
   for (plan::Constant &constant : *program.mutable_constants())
     constant.clear_data();
+  for (plan::State &state : *program.mutable_states())
+    state.clear_data();
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;

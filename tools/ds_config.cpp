@@ -111,29 +111,76 @@ llvm::Error readTensorParallel(const Value *value, CompileOptions &o) {
   return keys.onlyKnown();
 }
 
-llvm::Error readOptimizer(const Value *value, OptimizerOptions &o) {
+llvm::Error readFlag(Keys &keys, llvm::StringRef key, bool &to) {
+  const Value *value = keys.take(key);
+  if (!value) return llvm::Error::success();
+  if (!value->getAsBoolean()) return keys.wrong(key, "is neither true nor false");
+  to = *value->getAsBoolean();
+  return llvm::Error::success();
+}
+
+llvm::Error readBetas(Keys &params, OptimizerOptions &o) {
+  const Value *betas = params.take("betas");
+  if (!betas) return llvm::Error::success();
+  const llvm::json::Array *two = betas->getAsArray();
+  if (!two || two->size() != 2 || !(*two)[0].getAsNumber() || !(*two)[1].getAsNumber())
+    return params.wrong("betas", "is no pair of numbers");
+  o.beta1 = *(*two)[0].getAsNumber();
+  o.beta2 = *(*two)[1].getAsNumber();
+  if (o.beta1 < 0 || o.beta1 >= 1 || o.beta2 < 0 || o.beta2 >= 1) return params.wrong("betas", "are not in [0, 1)");
+  return llvm::Error::success();
+}
+
+/// The keys of one optimizer, beside lr and weight_decay.
+llvm::Error readParams(Keys &params, OptimizerOptions &o) {
+  switch (o.kind) {
+  case OptimizerKind::AdamW:
+  case OptimizerKind::Adam:
+    params.take("torch_adam"); // another implementation of the same rule
+    if (llvm::Error error = readBetas(params, o)) return error;
+    return params.number("eps", o.epsilon, 0, 1);
+  case OptimizerKind::Sgd:
+  case OptimizerKind::Momentum:
+    if (llvm::Error error = params.number("momentum", o.momentum, 0, kMost)) return error;
+    if (llvm::Error error = params.number("dampening", o.dampening, 0, kMost)) return error;
+    if (llvm::Error error = readFlag(params, "nesterov", o.isNesterov)) return error;
+    o.kind = o.momentum > 0 ? OptimizerKind::Momentum : OptimizerKind::Sgd;
+    return llvm::Error::success();
+  case OptimizerKind::Adagrad:
+    if (llvm::Error error = params.number("eps", o.epsilon, 0, 1)) return error;
+    if (llvm::Error error = params.number("lr_decay", o.lrDecay, 0, kMost)) return error;
+    return params.number("initial_accumulator_value", o.initialAccumulator, 0, kMost);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error readOptimizer(const Value *value, CompileOptions &options) {
   if (!value) return llvm::Error::success();
   if (!value->getAsObject()) return problem("--ds-config", "'optimizer' is no object");
   Keys keys(*value->getAsObject(), "optimizer.");
   const Value *type = keys.take("type");
-  if (!type || type->getAsString() != llvm::StringRef("AdamW"))
-    return keys.wrong("type", "is not AdamW, the only optimizer so far");
-  if (const Value *given = keys.take("params")) {
-    if (!given->getAsObject()) return keys.wrong("params", "is no object");
-    Keys params(*given->getAsObject(), "optimizer.params.");
-    if (llvm::Error error = params.number("lr", o.lr, 0, kMost)) return error;
-    if (llvm::Error error = params.number("eps", o.epsilon, 0, 1)) return error;
-    if (llvm::Error error = params.number("weight_decay", o.weightDecay, 0, 1)) return error;
-    if (const Value *betas = params.take("betas")) {
-      const llvm::json::Array *two = betas->getAsArray();
-      if (!two || two->size() != 2 || !(*two)[0].getAsNumber() || !(*two)[1].getAsNumber())
-        return params.wrong("betas", "is no pair of numbers");
-      o.beta1 = *(*two)[0].getAsNumber();
-      o.beta2 = *(*two)[1].getAsNumber();
-      if (o.beta1 < 0 || o.beta1 >= 1 || o.beta2 < 0 || o.beta2 >= 1) return params.wrong("betas", "are not in [0, 1)");
-    }
-    if (llvm::Error error = params.onlyKnown()) return error;
-  }
+  const llvm::StringRef name = type ? type->getAsString().getValueOr("") : "";
+  const bool isAdam = name == "Adam";
+  const std::optional<OptimizerKind> kind = optimizerNamed(name.lower());
+  if (!kind || *kind == OptimizerKind::Momentum) // which is SGD with a momentum there
+    return keys.wrong("type", "is not AdamW, Adam, SGD or Adagrad");
+  OptimizerOptions &o = options.step.optimizer;
+  o = defaultsOf(*kind);
+  o.beta2 = 0.999;
+  o.weightDecay = 0;
+  options.optimizerSaidBy.push_back(kConfiguredOptimizer);
+  const Value *given = keys.take("params");
+  static const Object kNone;
+  if (given && !given->getAsObject()) return keys.wrong("params", "is no object");
+  Keys params(given ? *given->getAsObject() : kNone, "optimizer.params.");
+  bool decouples = true; // of Adam: what DeepSpeed does unless it is told otherwise
+  if (isAdam)
+    if (llvm::Error error = readFlag(params, "adam_w_mode", decouples)) return error;
+  if (isAdam && decouples) o.kind = OptimizerKind::AdamW;
+  if (llvm::Error error = params.number("lr", o.lr, 0, kMost)) return error;
+  if (llvm::Error error = params.number("weight_decay", o.weightDecay, 0, kMost)) return error;
+  if (llvm::Error error = readParams(params, o)) return error;
+  if (llvm::Error error = params.onlyKnown()) return error;
   return keys.onlyKnown();
 }
 
@@ -171,7 +218,8 @@ llvm::Error readDeepSpeedConfig(llvm::StringRef path, CompileOptions &options) {
   if (llvm::Error error = readTensorParallel(keys.take("tensor_parallel"), options)) return error;
   if (llvm::Error error = readBatch(keys, options)) return error;
   if (llvm::Error error = readZero(keys.take("zero_optimization"), options)) return error;
-  if (llvm::Error error = readOptimizer(keys.take("optimizer"), options.step.optimizer)) return error;
+  if (llvm::Error error = readOptimizer(keys.take("optimizer"), options)) return error;
+  if (keys.take("gradient_clipping")) options.optimizerSaidBy.push_back("'gradient_clipping' of --ds-config");
   if (llvm::Error error = keys.number("gradient_clipping", options.step.optimizer.clipGradNorm, 0, kMost)) return error;
   if (llvm::Error error = readPrecision(keys.take("bf16"), "bf16", DType::BF16, options)) return error;
   if (llvm::Error error = readPrecision(keys.take("fp16"), "fp16", DType::F16, options)) return error;

@@ -11,7 +11,7 @@
 ///   reads it; nothing is reduced twice;
 /// - every element of every parameter is updated once on each rank that holds it (by one dp rank, where states are
 /// sliced,
-///   and gathered from there), from its own gradient and states, with the decay and the rates that were asked for;
+///   and gathered from there), from its own gradient and states, by the rule, rate and count that were asked for;
 ///   gradients are summed over micro-steps and dp; the norm counts every element once; the divisor is the count of the
 ///   whole batch;
 /// - bytes are read only while they hold what was written for it: nothing stale, nothing unwritten, nothing overlapped;
@@ -21,7 +21,7 @@
 /// cannot be followed is an error, never accepted.
 #pragma once
 
-#include "compiler/ir/graph.h"
+#include "compiler/ir/updates.h"
 #include "runtime/plan/plan.pb.h"
 
 #include "llvm/Support/Error.h"
@@ -31,8 +31,7 @@ namespace autotp {
 /// What the plan was asked to do, beside the graph.
 struct CertifyOptions {
   int64_t tp = 1, dp = 1, gradAccum = 1;
-  double beta1 = 0, beta2 = 0, epsilon = 0, weightDecay = 0, clipGradNorm = 0;
-  bool decaysAll = false; ///< else parameters of rank 2 and more
+  const Updates *updates = nullptr; ///< of the parameters; must outlive the call
 };
 
 struct Certificate {

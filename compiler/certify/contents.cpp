@@ -32,10 +32,8 @@ std::string describe(const Content &c, const GlobalValues &values, const IndexLi
     return "the norm of gradients";
   case Content::Kind::Loss:
     return "the mean loss";
-  case Content::Kind::LearningRate:
-    return "the learning rate";
-  case Content::Kind::StepNumber:
-    return "the number of the step";
+  case Content::Kind::Scalar:
+    return "a scalar of the schedule";
   }
   return "?";
 }

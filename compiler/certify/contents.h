@@ -32,15 +32,14 @@ struct Content {
     Value,    ///< the elements `lists` of a global value, row-major
     Constant, ///< literal bytes, or one number throughout
     Sums,     ///< what earlier micro-steps of this step have accumulated; 0 before the first
-    State,    ///< optimizer states, as the step before left them; 0 before the first
+    State,    ///< optimizer states, as the step before left them
     NewState, ///< after the update
     Sliced,   ///< the dp_rank-th of equal parts of `image`
     Squares,  ///< a sum of squares of gradients
     Scale,
-    Norm, ///< of grad_scale
-    Loss, ///< the mean loss of the step
-    LearningRate,
-    StepNumber,
+    Norm,   ///< of grad_scale
+    Loss,   ///< the mean loss of the step
+    Scalar, ///< a value of the schedule of updates
   } kind = Kind::Value;
   DType dtype = DType::F32;
   uint64_t bytes = 0;
@@ -57,6 +56,9 @@ struct Content {
   // Constant
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout
   double fill = 0;           ///< of data, 0 where all of it is 0, else not known
+
+  // Scalar
+  ValueId scalar = kNone;
 
   // Sliced
   std::vector<Piece> image;

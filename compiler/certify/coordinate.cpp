@@ -1,5 +1,6 @@
 #include "compiler/certify/coordinate.h"
 
+#include "compiler/certify/call_attributes.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -12,12 +13,6 @@ uint64_t bytesOf(const plan::TensorRef &ref) {
 }
 
 Sizes shapeOf(const plan::TensorRef &ref) { return {ref.shape().begin(), ref.shape().end()}; }
-
-int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t otherwise) {
-  for (const plan::Attribute &attribute : call.attributes())
-    if (attribute.name() == name) return attribute.integer();
-  return otherwise;
-}
 
 int64_t outerElements(const plan::TensorRef &ref, int64_t axis) {
   int64_t n = 1;
@@ -216,8 +211,11 @@ llvm::Error Coordinate::executeKernel(const plan::KernelCall &call) {
     return sumSquares(call);
   case KernelId::GradScale:
     return gradScale(call);
-  case KernelId::AdamW:
-    return adamW(call);
+  case KernelId::Adam:
+  case KernelId::Adagrad:
+  case KernelId::Momentum:
+  case KernelId::Sgd:
+    return update(call);
   default:
     return operatorCall(call);
   }
@@ -237,6 +235,8 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
     if (!content) return content.takeError();
     reads.push_back({*content, shapeOf(ref), DType(ref.dtype())});
   }
+  if (llvm::any_of(reads, [](const OperandRead &r) { return r.content && r.content->kind == Content::Kind::Scalar; }))
+    return scheduleCall(call, reads);
   if (kernel == KernelId::Add && reads[0].content && reads[0].content->kind == Content::Kind::Squares)
     return addSquares(call);
   if (kernel == KernelId::Div && reads[0].content && reads[0].content->isAccumulated) return meanLoss(call);

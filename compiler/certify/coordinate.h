@@ -50,6 +50,8 @@ private:
   std::optional<Lists> coversOf(const plan::Parameter &parameter);
   llvm::Error placeParameter(const plan::Parameter &parameter);
   llvm::Error placeInput(const plan::Input &input);
+  llvm::Error placeStates();
+  llvm::Error checkStates();
   llvm::Error checkParameter(const plan::Parameter &parameter);
   llvm::Error checkOutput(const plan::Output &output);
 
@@ -67,9 +69,12 @@ private:
   llvm::Error addSquares(const plan::KernelCall &call);
   llvm::Error gradScale(const plan::KernelCall &call);
   llvm::Error meanLoss(const plan::KernelCall &call);
-  llvm::Error adamW(const plan::KernelCall &call);
+  llvm::Error scheduleCall(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error update(const plan::KernelCall &call);
+  llvm::Error checkRule(const plan::KernelCall &call, const UpdateRule &rule);
+  llvm::Error updateState(const plan::KernelCall &call, int k, float initial);
   llvm::Error updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
-                          std::vector<Piece> &updated);
+                          std::vector<Piece> &updated, const UpdateRule *&rule);
   llvm::Expected<Piece> updatedPiece(const Piece &parameter, const Piece &gradient);
   llvm::Error checkDecay(llvm::ArrayRef<Interval> decays, const Piece &piece, int64_t begin, int64_t end) const;
 
@@ -81,7 +86,8 @@ private:
   std::string section_;
   ArenaMap arena_;
   std::vector<Moves::Hint> hints_;
-  std::vector<std::pair<ByteRange, const Content *>> kept_; ///< constants, states: what must be there at the end
+  std::vector<std::pair<ByteRange, const Content *>> kept_;   ///< constants, states: what must be there at the end
+  std::vector<std::pair<const plan::State *, bool>> initial_; ///< states of updates, and whether one was found for each
 };
 
 } // namespace autotp

@@ -4,6 +4,8 @@
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <set>
 
 namespace autotp {
@@ -46,6 +48,7 @@ llvm::Error Coordinate::begin() {
     write(constant.tensor(), Piece{held, 0, held->bytes});
     kept_.push_back({{constant.tensor().offset(), held->bytes, 1}, held});
   }
+  if (llvm::Error error = placeStates()) return error;
   for (const plan::TensorRef &ref : program_.zeroed_each_step()) {
     Content sums;
     sums.kind = Content::Kind::Sums;
@@ -106,11 +109,53 @@ llvm::Error Coordinate::placeInput(const plan::Input &input) {
     for (int64_t size : wanted->type.shape)
       content.lists.push_back(proof_.lists.whole(size));
   } else {
-    content.kind = input.kind() == plan::STEP ? Content::Kind::StepNumber : Content::Kind::LearningRate;
+    content.kind = Content::Kind::Scalar;
+    content.scalar = proof_.schedule.source(ValueKind::Input, input.name()).value_or(kNone);
   }
   if (content.bytes == 0) return llvm::Error::success();
   const Content *held = proof_.store.add(std::move(content));
   write(input.tensor(), Piece{held, 0, held->bytes});
+  return llvm::Error::success();
+}
+
+/// Those of the schedule are values of it; what others begin with is asked by the updates that have them.
+llvm::Error Coordinate::placeStates() {
+  size_t placed = 0;
+  for (const plan::State &state : program_.states()) {
+    llvm::StringRef name = state.name();
+    if (!name.consume_front("schedule.")) {
+      initial_.push_back({&state, false});
+      continue;
+    }
+    std::optional<ValueId> value = proof_.schedule.source(ValueKind::State, name);
+    const plan::TensorRef &ref = state.tensor();
+    if (!value || proof_.schedule.type(*value).dtype != DType(ref.dtype()) || ref.dp_stride() ||
+        state.data().size() != bytesOf(ref) || state.data() != llvm::toStringRef(proof_.schedule.initial(*value).bytes))
+      return problem("state '" + escaped(state.name()) + "'",
+                     "it is not the schedule's, or begins with something else");
+    Content content;
+    content.kind = Content::Kind::Scalar;
+    content.dtype = DType(ref.dtype());
+    content.bytes = bytesOf(ref);
+    content.scalar = *value;
+    write(ref, Piece{proof_.store.add(std::move(content)), 0, bytesOf(ref)});
+    ++placed;
+  }
+  if (placed == proof_.options.updates->initial.size()) return llvm::Error::success();
+  return problem("program", "it lacks a state of the schedule, or has it twice");
+}
+
+llvm::Error Coordinate::checkStates() {
+  for (const auto &[state, isFound] : initial_)
+    if (!isFound) return problem("", "state '" + escaped(state->name()) + "' is no update's");
+  for (const plan::State &state : program_.states()) {
+    llvm::StringRef name = state.name();
+    if (!name.consume_front("schedule.")) continue;
+    llvm::Expected<const Content *> held = tensor(state.tensor());
+    if (!held) return held.takeError();
+    if (!proof_.schedule.holds(*held, proof_.schedule.next(*proof_.schedule.source(ValueKind::State, name))))
+      return problem("", "state '" + escaped(state.name()) + "' does not hold what the next step begins with");
+  }
   return llvm::Error::success();
 }
 
@@ -125,6 +170,7 @@ llvm::Error Coordinate::finish() {
       return problem(where, "bytes from " + std::to_string(range.offset) + " no longer hold " +
                                 describe(*content, proof_.values, proof_.lists));
   }
+  if (llvm::Error error = checkStates()) return placed(where, std::move(error));
   bool hasLoss = false;
   for (const plan::Output &output : program_.outputs()) {
     if (llvm::Error error = checkOutput(output)) return placed(where, std::move(error));
@@ -165,10 +211,13 @@ llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
 llvm::Error Coordinate::checkOutput(const plan::Output &output) {
   llvm::Expected<const Content *> held = tensor(output.tensor());
   if (!held) return placed("output '" + escaped(output.name()) + "'", held.takeError());
-  const bool isRight = *held && (output.name() == "loss"           ? (*held)->kind == Content::Kind::Loss
-                                 : output.name() == "grad_norm"    ? (*held)->kind == Content::Kind::Norm
-                                 : output.name() == "grad_divisor" ? proof_.isStepSum(**held, proof_.count)
-                                                                   : false);
+  const bool isRight =
+      *held && (output.name() == "loss"           ? (*held)->kind == Content::Kind::Loss
+                : output.name() == "grad_norm"    ? (*held)->kind == Content::Kind::Norm
+                : output.name() == "grad_divisor" ? proof_.isStepSum(**held, proof_.count)
+                : output.name() == "learning_rate"
+                    ? proof_.schedule.holds(*held, proof_.schedule.output(proof_.options.updates->rules[0].rate))
+                    : false);
   if (isRight) return llvm::Error::success();
   return problem("", "output '" + escaped(output.name()) + "' is " +
                          (*held ? describe(**held, proof_.values, proof_.lists) : std::string("empty")));

@@ -1,5 +1,6 @@
 #include "compiler/certify/node_attempt.h"
 
+#include "compiler/certify/call_attributes.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -11,44 +12,15 @@ bool saysWhichPart(llvm::StringRef name) {
   return name == "offset" || name == "rows" || name == "class_offset" || name == "classes" || name == "length";
 }
 
-const plan::Attribute *attributeOf(const plan::KernelCall &call, llvm::StringRef name) {
-  for (const plan::Attribute &attribute : call.attributes())
-    if (attribute.name() == name) return &attribute;
-  return nullptr;
-}
-int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t otherwise = 0) {
-  const plan::Attribute *attribute = attributeOf(call, name);
-  return attribute && attribute->value_case() == plan::Attribute::kInteger ? attribute->integer() : otherwise;
-}
-
-bool isEqual(const Attributes::Value &wanted, const plan::Attribute &given) {
-  if (const auto *integer = std::get_if<int64_t>(&wanted))
-    return given.value_case() == plan::Attribute::kInteger && given.integer() == *integer;
-  if (const auto *real = std::get_if<double>(&wanted))
-    return given.value_case() == plan::Attribute::kReal && given.real() == *real;
-  if (const auto *list = std::get_if<llvm::SmallVector<int64_t, 6>>(&wanted))
-    return given.has_integers() && llvm::equal(given.integers().values(), *list);
-  return true; // texts are not for kernels
-}
-
-bool attributesAgree(const plan::KernelCall &call, const Attributes &attributes, std::string &why) {
-  int known = 0;
-  for (const auto &[name, value] : attributes.all()) {
-    if (saysWhichPart(name) || std::holds_alternative<std::string>(value)) continue;
-    const plan::Attribute *given = attributeOf(call, name);
-    ++known;
-    if (given && isEqual(value, *given)) continue;
-    why = "its attribute '" + escaped(name) + "' is not the operator's";
-    return false;
-  }
+/// The parts are integers, whatever they say.
+bool attributesAgreeButForParts(const plan::KernelCall &call, const Attributes &attributes, std::string &why) {
+  if (!attributesAgree(call, attributes, saysWhichPart, why)) return false;
   for (const plan::Attribute &given : call.attributes()) {
-    known -= !saysWhichPart(given.name());
     if (!saysWhichPart(given.name()) || given.value_case() == plan::Attribute::kInteger) continue;
     why = "its attribute '" + escaped(given.name()) + "' is no integer";
     return false;
   }
-  if (known != 0) why = "it has attributes that the operator has not";
-  return known == 0;
+  return true;
 }
 
 } // namespace
@@ -62,7 +34,7 @@ std::string NodeAttempt::textOf(unsigned operand) const { return "operand " + st
 
 bool NodeAttempt::run(std::vector<const Content *> &results) {
   if (node_.operands.size() != reads_.size() || indices_.isUnknown) return fail("it has another number of operands");
-  if (!attributesAgree(call_, *node_.attributes, why_)) return false;
+  if (!attributesAgreeButForParts(call_, *node_.attributes, why_)) return false;
   for (unsigned k = 0; k < reads_.size(); ++k)
     if (!takeOperand(k)) return false;
   if (!takeScatter()) return false;

@@ -6,10 +6,11 @@ namespace autotp {
 
 Proof::Proof(const Graph &g, const CertifyOptions &o)
     : graph(g), options(o), values(g, lists), contributions(values, lists), moves(values, lists, contributions, store),
-      nodes(values, lists, contributions, store, moves) {
+      nodes(values, lists, contributions, store, moves), schedule(*o.updates) {
   for (const auto &[parameter, gradient] : gradientOutputs(g)) {
     Parameter &row = parameters[g.value(parameter).name];
-    row = {values.view(values.value(parameter).view).root, g.type(parameter), values.value(gradient)};
+    row = {values.view(values.value(parameter).view).root, g.type(parameter), values.value(gradient),
+           o.updates->parameters.lookup(g.value(parameter).name)};
     parameterOf[row.root] = &row;
   }
   for (const Output &output : g.outputs) {

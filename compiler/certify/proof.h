@@ -3,6 +3,7 @@
 
 #include "compiler/certify/certify.h"
 #include "compiler/certify/node_rule.h"
+#include "compiler/certify/schedule_rule.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -20,11 +21,13 @@ struct Proof {
   ContentStore store;
   Moves moves;
   NodeRule nodes;
+  ScheduleRule schedule;
 
   struct Parameter {
     RootId root;
     Type type;
     GlobalOperand gradient;
+    Updates::Parameter update;
   };
   llvm::StringMap<Parameter> parameters;
   llvm::DenseMap<RootId, const Parameter *> parameterOf; ///< by root

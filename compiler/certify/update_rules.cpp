@@ -1,4 +1,5 @@
 // compiler/certify/update_rules.cpp: accumulation, the norm, and the update of parameters where they lie in buckets.
+#include "compiler/certify/call_attributes.h"
 #include "compiler/certify/coordinate.h"
 #include "compiler/certify/squares.h"
 #include "runtime/base/error.h"
@@ -7,12 +8,6 @@
 
 namespace autotp {
 namespace {
-
-const plan::Attribute *attributeOf(const plan::KernelCall &call, llvm::StringRef name) {
-  for (const plan::Attribute &attribute : call.attributes())
-    if (attribute.name() == name) return &attribute;
-  return nullptr;
-}
 
 /// {begins, ends}: sorted, apart. Nothing where they are not.
 std::optional<std::vector<Interval>> segmentsOf(const plan::KernelCall &call) {
@@ -136,7 +131,7 @@ llvm::Error Coordinate::gradScale(const plan::KernelCall &call) {
   if (!*count || !proof_.isStepSum(**count, proof_.count))
     return problem("", "it does not divide by the count of the whole batch, but by " +
                            (*count ? describe(**count, proof_.values, proof_.lists) : std::string("nothing")));
-  if (!isReal(call, "max_norm", proof_.options.clipGradNorm))
+  if (!isReal(call, "max_norm", proof_.options.updates->clipGradNorm))
     return problem("", "it clips to another norm than was asked for");
   for (auto [j, kind] : {std::pair(0, Content::Kind::Scale), {1, Content::Kind::Norm}}) {
     Content scalar;
@@ -160,49 +155,104 @@ llvm::Error Coordinate::meanLoss(const plan::KernelCall &call) {
   return llvm::Error::success();
 }
 
-llvm::Error Coordinate::adamW(const plan::KernelCall &call) {
-  const CertifyOptions &o = proof_.options;
-  if (!isReal(call, "beta1", o.beta1) || !isReal(call, "beta2", o.beta2) || !isReal(call, "epsilon", o.epsilon) ||
-      !isReal(call, "weight_decay", o.weightDecay))
-    return problem("", "it updates at another rate than was asked for");
-  for (auto [k, kind] :
-       {std::pair(4, Content::Kind::Scale), {5, Content::Kind::LearningRate}, {6, Content::Kind::StepNumber}}) {
-    llvm::Expected<const Content *> scalar = tensor(call.operands(k));
-    if (!scalar) return scalar.takeError();
-    if (!*scalar || (*scalar)->kind != kind)
-      return problem("", llvm::formatv("operand {0} is {1}", k,
-                                       *scalar ? describe(**scalar, proof_.values, proof_.lists) : "empty")
-                             .str());
-  }
+llvm::Error Coordinate::scheduleCall(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {
+  llvm::SmallVector<const Content *, 4> operands;
+  for (const OperandRead &read : reads)
+    operands.push_back(read.content);
+  std::optional<ValueId> value = proof_.schedule.resultOf(call, operands);
+  if (!value) return problem("", "the schedule does not compute this", "compile the plan again");
+  const Type &type = proof_.schedule.type(*value);
+  Content scalar;
+  scalar.kind = Content::Kind::Scalar;
+  scalar.dtype = type.dtype;
+  scalar.bytes = type.bytes();
+  scalar.scalar = *value;
+  const plan::TensorRef &ref = call.results(0);
+  if (DType(ref.dtype()) != type.dtype || uint64_t(elementsOf(ref)) * sizeOf(type.dtype) != type.bytes())
+    return problem("", "its result is not as large as what it computes");
+  write(ref, Piece{proof_.store.add(std::move(scalar)), 0, type.bytes()});
+  return llvm::Error::success();
+}
+
+/// (parameters, states.., gradients, scale, rate, count) -> (parameters, states..), by the rule of those parameters.
+llvm::Error Coordinate::update(const plan::KernelCall &call) {
+  const int states = call.results_size() - 1, gradientAt = states + 1;
   llvm::Expected<Flat> parameters = flat(call.operands(0));
   if (!parameters) return parameters.takeError();
-  llvm::Expected<Flat> gradients = flat(call.operands(3));
+  llvm::Expected<Flat> gradients = flat(call.operands(gradientAt));
   if (!gradients) return gradients.takeError();
   if (parameters->isSliced != gradients->isSliced || !saysSlice(call, parameters->isSliced, call.operands(0)) ||
-      elementsOf(call.operands(0)) != elementsOf(call.operands(3)))
+      elementsOf(call.operands(0)) != elementsOf(call.operands(gradientAt)))
     return problem("", "its parameters and gradients are not the same slices");
   Flat updated{{}, parameters->isSliced};
-  if (llvm::Error error = updateImage(call, *parameters, *gradients, updated.image)) return error;
-  for (int k : {1, 2}) {
-    llvm::Expected<Flat> state = flat(call.operands(k));
-    if (!state) return state.takeError();
-    for (const Piece &piece : state->image)
-      if (piece.content->kind != Content::Kind::State || elementsOf(call.operands(k)) != elementsOf(call.operands(0)))
-        return problem("", "operand " + std::to_string(k) + " is " +
-                               describe(*piece.content, proof_.values, proof_.lists) + ", not this update's own state");
-    Content next;
-    next.kind = Content::Kind::NewState;
-    std::optional<ByteRange> range = rangeOf(call.results(k));
-    next.bytes = range->bytes;
-    const Content *left = proof_.store.add(std::move(next));
-    arena_.write(*range, Piece{left, 0, left->bytes});
-    kept_.push_back({*range, left});
-  }
+  const UpdateRule *rule = nullptr;
+  if (llvm::Error error = updateImage(call, *parameters, *gradients, updated.image, rule)) return error;
+  if (!rule) return problem("", "it updates no parameter");
+  if (llvm::Error error = checkRule(call, *rule)) return error;
+  for (int k = 1; k <= states; ++k)
+    if (llvm::Error error = updateState(call, k, rule->initial[size_t(k) - 1])) return error;
   return writeFlat(call.results(0), updated);
 }
 
+/// The operator, its numbers and its scalars.
+llvm::Error Coordinate::checkRule(const plan::KernelCall &call, const UpdateRule &rule) {
+  const int states = int(rule.initial.size());
+  const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
+  if (!row || row->name != rule.op || call.results_size() != states + 1 || call.operands_size() != states + 5)
+    return problem("", "it is another update than was asked for");
+  std::string why;
+  auto isPlace = [](llvm::StringRef name) { return name == "begins" || name == "ends" || name == "dp_slice"; };
+  if (!attributesAgree(call, rule.attributes, isPlace, why))
+    return problem("", "it updates at another rate than was asked for: " + why);
+  llvm::Expected<const Content *> scale = tensor(call.operands(states + 2));
+  if (!scale) return scale.takeError();
+  if (!*scale || (*scale)->kind != Content::Kind::Scale)
+    return problem("", "what it scales gradients with is " +
+                           (*scale ? describe(**scale, proof_.values, proof_.lists) : std::string("empty")));
+  for (auto [k, name] : {std::pair(states + 3, &rule.rate), {states + 4, &rule.count}}) {
+    llvm::Expected<const Content *> scalar = tensor(call.operands(k));
+    if (!scalar) return scalar.takeError();
+    if (!proof_.schedule.holds(*scalar, proof_.schedule.output(*name)))
+      return problem("", llvm::formatv("operand {0} is {1}, not this rule's", k,
+                                       *scalar ? describe(**scalar, proof_.values, proof_.lists) : "empty")
+                             .str());
+  }
+  return llvm::Error::success();
+}
+
+/// State `k` is this update's own, and began as the rule says.
+llvm::Error Coordinate::updateState(const plan::KernelCall &call, int k, float initial) {
+  const plan::TensorRef &ref = call.operands(k);
+  llvm::Expected<Flat> state = flat(ref);
+  if (!state) return state.takeError();
+  for (const Piece &piece : state->image)
+    if (piece.content->kind != Content::Kind::State || elementsOf(ref) != elementsOf(call.operands(0)))
+      return problem("", "operand " + std::to_string(k) + " is " +
+                             describe(*piece.content, proof_.values, proof_.lists) + ", not this update's own state");
+  float begins = 0;
+  for (auto &[given, isFound] : initial_) {
+    const plan::TensorRef &at = given->tensor();
+    const uint64_t bytes = uint64_t(elementsOf(at)) * sizeOf(DType(at.dtype()));
+    if (at.offset() >= ref.offset() + uint64_t(elementsOf(ref)) * sizeof(float) || ref.offset() >= at.offset() + bytes)
+      continue;
+    if (at.SerializeAsString() != ref.SerializeAsString() || given->data().size() != sizeof(float) || isFound)
+      return problem("", "state '" + escaped(given->name()) + "' lies over operand " + std::to_string(k));
+    std::memcpy(&begins, given->data().data(), sizeof(float));
+    isFound = true;
+  }
+  if (begins != initial) return problem("", "operand " + std::to_string(k) + " does not begin as the rule says");
+  Content next;
+  next.kind = Content::Kind::NewState;
+  std::optional<ByteRange> range = rangeOf(call.results(k));
+  next.bytes = range->bytes;
+  const Content *left = proof_.store.add(std::move(next));
+  arena_.write(*range, Piece{left, 0, left->bytes});
+  kept_.push_back({*range, left});
+  return llvm::Error::success();
+}
+
 llvm::Error Coordinate::updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
-                                    std::vector<Piece> &updated) {
+                                    std::vector<Piece> &updated, const UpdateRule *&rule) {
   std::optional<std::vector<Interval>> decays = segmentsOf(call);
   if (!decays) return problem("", "the segments that decay are not sorted");
   const uint64_t base = rangeOf(call.operands(0))->offset;
@@ -218,6 +268,12 @@ llvm::Error Coordinate::updateImage(const plan::KernelCall &call, const Flat &pa
       if (!next) return next.takeError();
       const int64_t begin = int64_t(at / sizeof(float)), end = int64_t((at + bytes) / sizeof(float));
       if (llvm::Error error = checkDecay(*decays, own, begin, end)) return error;
+      if (const Proof::Parameter *row = proof_.parameterOf.lookup(own.content->root);
+          own.content->kind == Content::Kind::Value && row) {
+        const UpdateRule *wanted = &proof_.options.updates->rules[row->update.rule];
+        if (rule && rule != wanted) return problem("", "it updates parameters of different rules alike");
+        rule = wanted;
+      }
       if (next->content->kind == Content::Kind::State)
         kept_.push_back({{base + at, bytes, 1}, next->content}); // padding stays as it is
       updated.push_back(*next);
@@ -254,7 +310,7 @@ llvm::Error Coordinate::checkDecay(llvm::ArrayRef<Interval> decays, const Piece 
   for (auto next = llvm::partition_point(decays, [&](const Interval &i) { return i.end <= begin; });
        next != decays.end() && next->begin < end; ++next)
     decaying += std::min(next->end, end) - std::max(next->begin, begin);
-  const int64_t wanted = proof_.options.decaysAll || row->type.shape.size() >= 2 ? end - begin : 0;
+  const int64_t wanted = row->update.decays ? end - begin : 0;
   if (decaying == wanted) return llvm::Error::success();
   return problem("", llvm::formatv("{0} of {1} elements of {2} decay, not {3}", decaying, end - begin,
                                    describe(*piece.content, proof_.values, proof_.lists), wanted)

@@ -1,12 +1,13 @@
-#include "compiler/onnx/import.h"
+#include "compiler/onnx/importer.h"
 
-#include "compiler/onnx/functions.h"
-#include "compiler/onnx/import_table.h"
+#include "compiler/onnx/artifacts.h"
+#include "compiler/onnx/training_info.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -22,343 +23,316 @@ constexpr int64_t kOldestOpset = 13;
 constexpr unsigned kDeepestCall = 32;  ///< functions that call functions
 constexpr size_t kMostNodes = 2 << 20; ///< that functions may expand to
 
-/// Names and what they stand for: of the graph itself, of a function's body (sees nothing outside), or of a branch
-/// (sees what encloses it).
-struct Scope {
-  llvm::StringMap<ValueId> values = {};
-  const Scope *outer = nullptr;
-  std::string prefix; ///< of its nodes' names
-  unsigned depth = 0;
+/// A weight that is trained from scratch: its file states no more than its type.
+bool isWithoutContents(const onnx::TensorProto &proto) {
+  return proto.data_location() == onnx::TensorProto::EXTERNAL &&
+         llvm::any_of(proto.external_data(),
+                      [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
+}
 
-  std::optional<ValueId> find(llvm::StringRef name) const {
-    for (const Scope *scope = this; scope; scope = scope->outer)
-      if (auto at = scope->values.find(name); at != scope->values.end()) return at->second;
-    return std::nullopt;
+/// The module that made a node: dynamo's list of scopes, or the path that TorchScript names nodes by.
+std::string moduleOf(const onnx::NodeProto &node) {
+  for (const auto &entry : node.metadata_props()) {
+    if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
+    llvm::SmallVector<llvm::StringRef, 12> scopes; // "['', 'model', 'model.layers.0', 'linear']"
+    llvm::StringRef(entry.value()).split(scopes, '\'');
+    return scopes.size() < 6 ? "" : scopes[scopes.size() - 4].str();
   }
-  llvm::Error define(llvm::StringRef name, ValueId value) {
-    if (name.empty() || values.try_emplace(name, value).second) return llvm::Error::success();
-    return problem("value '" + escaped(name) + "'", "it is defined twice");
+  llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
+  if (!path.consume_front("/")) return "";
+  std::string module = path.str();
+  std::replace(module.begin(), module.end(), '/', '.');
+  return module;
+}
+
+bool isBranch(const onnx::NodeProto &node) { return node.domain().empty() && node.op_type() == "If"; }
+
+template <typename Names> llvm::SmallVector<ValueId, 2> found(const Names &names, const Scope &scope) {
+  llvm::SmallVector<ValueId, 2> results;
+  for (const std::string &name : names) {
+    results.push_back(scope.find(name).value_or(kNone)); // a body may leave out what this call does not ask for
   }
-};
-
-class Importer {
-public:
-  Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
-      : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto) {}
-
-  llvm::Expected<ImportedModel> run() {
-    if (llvm::Error error = checkModel()) return error;
-    if (llvm::Error error = listUnknown()) return error;
-    Scope scope;
-    if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
-    if (llvm::Error error = addInputs(scope)) return error;
-    if (llvm::Error error = addNodes(proto_.graph().node(), scope)) return error;
-    for (const auto &output : proto_.graph().output()) {
-      auto value = scope.find(output.name());
-      if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it");
-      model_.graph.outputs.push_back({output.name(), *value});
-    }
-    return std::move(model_);
-  }
-
-private:
-  llvm::Error checkModel() {
-    if (!proto_.has_graph() || proto_.graph().node_size() == 0)
-      return problem(path_, "it holds no graph", "is it an ONNX model?");
-    for (const auto &opset : proto_.opset_import())
-      if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
-    if (opset_ < kOldestOpset)
-      return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
-                     "export the model with opset 13 or newer");
-    if (proto_.training_info_size() > 0) // training the forward graph in another way would be a silent choice
-      return problem(path_, "it brings a training graph of its own (TrainingInfoProto), which is not read yet",
-                     "save it without training_info, and have the loss made with --loss");
-    return llvm::Error::success();
-  }
-
-  std::string nameOf(const onnx::NodeProto &node) const {
-    if (!node.name().empty()) return node.name();
-    return node.output_size() ? node.output(0) : node.op_type();
-  }
-
-  using Unknown = std::map<std::string, std::pair<int, std::string>>;
-  using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
-
-  /// Each function of the model is walked once, when it is first called.
-  void findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
-    for (const onnx::NodeProto &node : nodes) {
-      if (isBranch(node) || findImport(node.domain(), node.op_type())) continue;
-      if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
-        if (seen.insert(function).second) findUnknown(function->node(), unknown, seen);
-      } else if (!functions_.isDefinedByStandard(node)) {
-        std::string op = (node.domain().empty() ? "" : node.domain() + ".") + node.op_type();
-        ++unknown.insert({op, {0, nameOf(node)}}).first->second.first;
-      }
-    }
-  }
-
-  /// All operators without a row at once: the user sees the whole distance.
-  llvm::Error listUnknown() {
-    Unknown unknown;
-    std::set<const onnx::FunctionProto *> seen;
-    findUnknown(proto_.graph().node(), unknown, seen);
-    if (unknown.empty()) return llvm::Error::success();
-    std::string list;
-    for (const auto &[op, row] : unknown)
-      list += llvm::formatv("\n    {0} ({1} node{2}, first '{3}')", escaped(op), row.first, row.first == 1 ? "" : "s",
-                            escaped(row.second))
-                  .str();
-    return problem(
-        path_,
-        llvm::formatv("{0} operator{1} not supported:{2}", unknown.size(), unknown.size() == 1 ? " is" : "s are", list)
-            .str(),
-        "export without them, or open an issue that names them");
-  }
-
-  /// A weight that is trained from scratch: its file states no more than its type.
-  static bool isWithoutContents(const onnx::TensorProto &proto) {
-    return proto.data_location() == onnx::TensorProto::EXTERNAL &&
-           llvm::any_of(proto.external_data(),
-                        [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
-  }
-
-  /// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
-  /// role.
-  llvm::Error addInitializer(const onnx::TensorProto &proto, Scope &scope) {
-    ValueId value;
-    if (isWithoutContents(proto)) {
-      llvm::Expected<Type> type = typeOf(proto);
-      if (!type) return type.takeError();
-      if (!isFloat(type->dtype) || type->shape.empty())
-        return problem("", "only float tensors of rank 1 and more may lack contents");
-      value = model_.graph.addParameter(proto.name(), *type);
-      model_.initializers.push_back(value);
-      return scope.define(proto.name(), value);
-    }
-    llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
-    if (!tensor) return tensor.takeError();
-    Type type = tensor->type;
-    bool mayTrain = isFloat(type.dtype) && !type.shape.empty();
-    value = mayTrain ? model_.graph.addParameter(proto.name(), type, std::move(*tensor))
-                     : model_.graph.addConstant(proto.name(), std::move(*tensor));
-    if (mayTrain) model_.initializers.push_back(value);
-    return scope.define(proto.name(), value);
-  }
-
-  llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope) {
-    llvm::Error errors = llvm::Error::success();
-    for (const onnx::TensorProto &proto : graph.initializer())
-      errors = llvm::joinErrors(std::move(errors),
-                                placed("tensor '" + escaped(proto.name()) + "'", addInitializer(proto, scope)));
-    return errors;
-  }
-
-  /// The name of the dynamic dimension that leads the first input which has one: the batch.
-  std::string batchName() const {
-    for (const auto &input : proto_.graph().input()) {
-      const auto &shape = input.type().tensor_type().shape();
-      if (shape.dim_size() > 0 && shape.dim(0).has_dim_param()) return shape.dim(0).dim_param();
-    }
-    return "";
-  }
-
-  llvm::Error addInputs(Scope &scope) {
-    llvm::Error errors = llvm::Error::success();
-    std::string batch = batchName();
-    for (const auto &input : proto_.graph().input()) {
-      auto known = scope.find(input.name()); // an initializer that older files also list as an input
-      if (known && model_.graph.value(*known).kind != ValueKind::Input) continue;
-      llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
-      if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
-      Type type{*dtype, {}};
-      if (!input.type().tensor_type().has_shape())
-        return problem("input '" + escaped(input.name()) + "'", "it has no shape",
-                       "export the model with the shapes of its inputs");
-      for (const auto &dim : input.type().tensor_type().shape().dim()) {
-        llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
-        if (!size) {
-          errors = llvm::joinErrors(std::move(errors), size.takeError());
-          continue;
-        }
-        type.shape.push_back(*size);
-      }
-      if (!countElements(type.shape))
-        return llvm::joinErrors(std::move(errors),
-                                problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
-      errors =
-          llvm::joinErrors(std::move(errors), scope.define(input.name(), model_.graph.addInput(input.name(), type)));
-    }
-    return errors;
-  }
-
-  llvm::Expected<int64_t> bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim,
-                               const std::string &batch) const {
-    constexpr int64_t kLongest = int64_t(1) << 32;
-    if (dim.has_dim_value()) {
-      if (dim.dim_value() < 0 || dim.dim_value() > kLongest)
-        return problem("input '" + escaped(input) + "'", "a dimension of it is " + std::to_string(dim.dim_value()));
-      return dim.dim_value();
-    }
-    std::string name = dim.dim_param();
-    auto given = options_.shapes.find(name);
-    if (given != options_.shapes.end()) return given->second;
-    if (!name.empty() && name == batch) return std::max<int64_t>(options_.microBatch, 1);
-    return problem("input '" + escaped(input) + "' of " + path_.str(), "dimension '" + escaped(name) + "' has no size",
-                   "give it one with --shape " + escaped(name) + "=N");
-  }
-
-  llvm::Error addNodes(const Nodes &nodes, Scope &scope) {
-    for (const onnx::NodeProto &node : nodes)
-      if (llvm::Error error = addNode(node, scope)) return error;
-    return llvm::Error::success();
-  }
-
-  llvm::Error addNode(const onnx::NodeProto &node, Scope &scope) {
-    std::string name = scope.prefix + nameOf(node);
-    llvm::SmallVector<ValueId, 4> operands;
-    for (const std::string &operand : node.input()) {
-      auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.find(operand);
-      if (!value)
-        return problem("node '" + escaped(name) + "'",
-                       "its operand '" + escaped(operand) + "' is defined after it, or nowhere");
-      operands.push_back(*value);
-    }
-    if (++numNodes_ > kMostNodes)
-      return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
-    llvm::Expected<llvm::SmallVector<ValueId, 2>> results = isBranch(node) ? addBranch(node, name, operands, scope)
-                                                            : findImport(node.domain(), node.op_type())
-                                                                ? addOperator(node, name, operands, scope.depth)
-                                                                : addCall(node, name, operands, scope.depth);
-    if (!results) return results.takeError();
-    for (auto [j, result] : indexed(node.output())) {
-      if (result.empty()) continue;
-      if (j >= results->size() || (*results)[j] == kNone)
-        return problem("node '" + escaped(name) + "'", "its result '" + escaped(result) + "' is not supported");
-      if (llvm::Error error = scope.define(result, (*results)[j])) return error;
-    }
-    return llvm::Error::success();
-  }
-
-  /// The module that made a node: dynamo's list of scopes, or the path that TorchScript names nodes by.
-  static std::string moduleOf(const onnx::NodeProto &node) {
-    for (const auto &entry : node.metadata_props()) {
-      if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
-      llvm::SmallVector<llvm::StringRef, 12> scopes; // "['', 'model', 'model.layers.0', 'linear']"
-      llvm::StringRef(entry.value()).split(scopes, '\'');
-      return scopes.size() < 6 ? "" : scopes[scopes.size() - 4].str();
-    }
-    llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
-    if (!path.consume_front("/")) return "";
-    std::string module = path.str();
-    std::replace(module.begin(), module.end(), '/', '.');
-    return module;
-  }
-
-  void nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands) {
-    constexpr llvm::StringLiteral kWeighing[] = {"MatMul", "Gemm", "Conv", "Gather"};
-    if (!llvm::is_contained(kWeighing, node.op_type())) return;
-    for (size_t k = 0; k < operands.size() && k < 2; ++k) {
-      if (operands[k] == kNone || model_.graph.value(operands[k]).kind != ValueKind::Parameter) continue;
-      const std::string &name = model_.graph.value(operands[k]).name;
-      std::string module = moduleOf(node);
-      if (module.empty() || llvm::StringRef(name).contains(module)) continue;
-      model_.moduleNames.try_emplace(name, module + ".weight");
-    }
-  }
-
-  using Results = llvm::Expected<llvm::SmallVector<ValueId, 2>>;
-
-  Results addOperator(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
-                      unsigned depth) {
-    const ImportDef &row = *findImport(node.domain(), node.op_type());
-    nameWeight(node, operands);
-    NodeImport import(row, model_.graph, node, operands, folder_, name);
-    for (size_t k = 0; k < row.leastOperands; ++k)
-      if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");
-    llvm::Error error = row.build(import);
-    if (!import.wrongAttribute().empty()) { // whatever came of it
-      llvm::consumeError(std::move(error));
-      return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
-    }
-    if (error) return error;
-    return import.isDeclined() ? addCall(node, name, operands, depth) : Results(import.results);
-  }
-
-  Results addCall(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
-                  unsigned depth) {
-    std::string where = "node '" + escaped(name) + "' (" + escaped(node.op_type()) + ")";
-    if (depth == kDeepestCall) return problem(where, "functions call each other too deeply, or in a circle");
-    std::vector<std::optional<Type>> types;
-    for (ValueId operand : operands)
-      types.push_back(operand == kNone ? std::nullopt : std::optional<Type>(model_.graph.type(operand)));
-    auto body = functions_.bodyOf(node, types);
-    if (!body) return placed(where, body.takeError());
-    if (!*body) return problem(where, "this operator is not supported");
-    Scope inner{.prefix = name + "/", .depth = depth + 1};
-    for (auto [k, formal] : indexed((*body)->input()))
-      if (llvm::Error error = inner.define(formal, k < operands.size() ? operands[k] : kNone)) return error;
-    if (llvm::Error error = addNodes((*body)->node(), inner)) return error;
-    return found((*body)->output(), inner);
-  }
-
-  static bool isBranch(const onnx::NodeProto &node) { return node.domain().empty() && node.op_type() == "If"; }
-
-  /// An If whose condition is known when compiling is one of its branches.
-  Results addBranch(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
-                    const Scope &scope) {
-    std::string where = "node '" + escaped(name) + "' (If)";
-    const Tensor *condition = nullptr;
-    if (operands.size() == 1 && operands[0] != kNone && model_.graph.value(operands[0]).kind == ValueKind::Constant)
-      condition = &*model_.graph.value(operands[0]).contents;
-    if (!condition || condition->type.elements() != 1)
-      return problem(where, "its condition depends on an input", "export the model without branches");
-    llvm::StringRef wanted = toArray(*condition).data[0] != 0 ? "then_branch" : "else_branch";
-    for (const auto &attribute : node.attribute()) {
-      if (attribute.name() != wanted) continue;
-      if (scope.depth == kDeepestCall) return problem(where, "branches lie too deeply in each other");
-      Scope inner{.outer = &scope, .prefix = name + "/", .depth = scope.depth + 1};
-      if (llvm::Error error = addInitializers(attribute.g(), inner)) return error;
-      if (llvm::Error error = addNodes(attribute.g().node(), inner)) return error;
-      std::vector<std::string> names;
-      for (const auto &output : attribute.g().output())
-        names.push_back(output.name());
-      return found(names, inner);
-    }
-    return problem(where, "it has no " + wanted.str());
-  }
-
-  template <typename Names> static Results found(const Names &names, const Scope &scope) {
-    llvm::SmallVector<ValueId, 2> results;
-    for (const std::string &name : names) {
-      results.push_back(scope.find(name).value_or(kNone)); // a body may leave out what this call does not ask for
-    }
-    return results;
-  }
-
-  const onnx::ModelProto &proto_;
-  llvm::StringRef path_, folder_;
-  const ImportOptions &options_;
-  int64_t opset_ = 0;
-  Functions functions_;
-  size_t numNodes_ = 0;
-  ImportedModel model_;
-};
+  return results;
+}
 
 } // namespace
 
-static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
-  onnx::ModelProto proto;
-  llvm::StringRef bytes = (*file)->getBuffer();
+std::string nameOf(const onnx::NodeProto &node) {
+  if (!node.name().empty()) return node.name();
+  return node.output_size() ? node.output(0) : node.op_type();
+}
+
+std::string whereOf(const onnx::NodeProto &node) {
+  return "node '" + escaped(nameOf(node)) + "' (" + node.op_type() + ")";
+}
+
+Importer::Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
+    : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto) {}
+
+llvm::Expected<ImportedModel> Importer::run() {
+  if (llvm::Error error = check()) return error;
+  if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
+  if (llvm::Error error = addInputs(proto_.graph().input())) return error;
+  if (llvm::Error error = addNodes(proto_.graph().node())) return error;
+  if (proto_.training_info_size() > 0) {
+    if (llvm::Error error = importTrainingInfo(*this)) return error;
+    return std::move(model);
+  }
+  for (const auto &output : proto_.graph().output()) {
+    auto value = scope.find(output.name());
+    if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it");
+    model.graph.outputs.push_back({output.name(), *value});
+  }
+  return std::move(model);
+}
+
+llvm::Error Importer::check() {
+  if (!proto_.has_graph() || proto_.graph().node_size() == 0)
+    return problem(path_, "it holds no graph", "is it an ONNX model?");
+  for (const auto &opset : proto_.opset_import())
+    if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
+  if (opset_ < kOldestOpset)
+    return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
+                   "export the model with opset 13 or newer");
+  std::vector<const Nodes *> lists = {&proto_.graph().node()};
+  for (const auto &training : proto_.training_info())
+    lists.insert(lists.end(), {&training.initialization().node(), &training.algorithm().node()});
+  return listUnknown(lists);
+}
+
+/// Each function of the model is walked once, when it is first called.
+void Importer::findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
+  for (const onnx::NodeProto &node : nodes) {
+    if (isBranch(node) || isTrainingOperator(node) || findImport(node.domain(), node.op_type())) continue;
+    if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
+      if (seen.insert(function).second) findUnknown(function->node(), unknown, seen);
+    } else if (!functions_.isDefinedByStandard(node)) {
+      std::string op = (node.domain().empty() ? "" : node.domain() + ".") + node.op_type();
+      ++unknown.insert({op, {0, nameOf(node)}}).first->second.first;
+    }
+  }
+}
+
+llvm::Error Importer::listUnknown(llvm::ArrayRef<const Nodes *> lists) const {
+  Unknown unknown;
+  std::set<const onnx::FunctionProto *> seen;
+  for (const Nodes *nodes : lists)
+    findUnknown(*nodes, unknown, seen);
+  if (unknown.empty()) return llvm::Error::success();
+  std::string list;
+  for (const auto &[op, row] : unknown)
+    list += llvm::formatv("\n    {0} ({1} node{2}, first '{3}')", escaped(op), row.first, row.first == 1 ? "" : "s",
+                          escaped(row.second))
+                .str();
+  return problem(
+      path_,
+      llvm::formatv("{0} operator{1} not supported:{2}", unknown.size(), unknown.size() == 1 ? " is" : "s are", list)
+          .str(),
+      "export without them, or open an issue that names them");
+}
+
+/// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
+/// role.
+llvm::Error Importer::addInitializer(const onnx::TensorProto &proto, Scope &scope) {
+  ValueId value;
+  if (isWithoutContents(proto)) {
+    llvm::Expected<Type> type = typeOf(proto);
+    if (!type) return type.takeError();
+    if (!isFloat(type->dtype) || type->shape.empty())
+      return problem("", "only float tensors of rank 1 and more may lack contents");
+    value = model.graph.addParameter(proto.name(), *type);
+    model.initializers.push_back(value);
+    return scope.define(proto.name(), value);
+  }
+  llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
+  if (!tensor) return tensor.takeError();
+  Type type = tensor->type;
+  bool mayTrain = isFloat(type.dtype) && !type.shape.empty();
+  value = mayTrain ? model.graph.addParameter(proto.name(), type, std::move(*tensor))
+                   : model.graph.addConstant(proto.name(), std::move(*tensor));
+  if (mayTrain) model.initializers.push_back(value);
+  return scope.define(proto.name(), value);
+}
+
+llvm::Error Importer::addInitializers(const onnx::GraphProto &graph, Scope &scope) {
+  llvm::Error errors = llvm::Error::success();
+  for (const onnx::TensorProto &proto : graph.initializer())
+    errors = llvm::joinErrors(std::move(errors),
+                              placed("tensor '" + escaped(proto.name()) + "'", addInitializer(proto, scope)));
+  return errors;
+}
+
+/// The name of the dynamic dimension that leads the first input which has one: the batch.
+std::string Importer::batchName() const {
+  for (const auto &input : proto_.graph().input()) {
+    const auto &shape = input.type().tensor_type().shape();
+    if (shape.dim_size() > 0 && shape.dim(0).has_dim_param()) return shape.dim(0).dim_param();
+  }
+  return "";
+}
+
+llvm::Error Importer::addInputs(const Inputs &inputs) {
+  llvm::Error errors = llvm::Error::success();
+  std::string batch = batchName();
+  for (const auto &input : inputs) {
+    auto known = scope.find(input.name()); // an initializer that older files also list as an input
+    if (known && model.graph.value(*known).kind != ValueKind::Input) continue;
+    llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
+    if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
+    Type type{*dtype, {}};
+    if (!input.type().tensor_type().has_shape())
+      return problem("input '" + escaped(input.name()) + "'", "it has no shape",
+                     "export the model with the shapes of its inputs");
+    for (const auto &dim : input.type().tensor_type().shape().dim()) {
+      llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
+      if (!size) {
+        errors = llvm::joinErrors(std::move(errors), size.takeError());
+        continue;
+      }
+      type.shape.push_back(*size);
+    }
+    if (!countElements(type.shape))
+      return llvm::joinErrors(std::move(errors),
+                              problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
+    errors = llvm::joinErrors(std::move(errors), scope.define(input.name(), model.graph.addInput(input.name(), type)));
+  }
+  return errors;
+}
+
+llvm::Expected<int64_t> Importer::bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim,
+                                       const std::string &batch) const {
+  constexpr int64_t kLongest = int64_t(1) << 32;
+  if (dim.has_dim_value()) {
+    if (dim.dim_value() < 0 || dim.dim_value() > kLongest)
+      return problem("input '" + escaped(input) + "'", "a dimension of it is " + std::to_string(dim.dim_value()));
+    return dim.dim_value();
+  }
+  std::string name = dim.dim_param();
+  auto given = options_.shapes.find(name);
+  if (given != options_.shapes.end()) return given->second;
+  if (!name.empty() && name == batch) return std::max<int64_t>(options_.microBatch, 1);
+  return problem("input '" + escaped(input) + "' of " + path_.str(), "dimension '" + escaped(name) + "' has no size",
+                 "give it one with --shape " + escaped(name) + "=N");
+}
+
+llvm::Error Importer::addNodes(const Nodes &nodes, Scope &scope) {
+  for (const onnx::NodeProto &node : nodes)
+    if (llvm::Error error = addNode(node, scope)) return error;
+  return llvm::Error::success();
+}
+
+llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
+  std::string name = scope.prefix + nameOf(node);
+  llvm::SmallVector<ValueId, 4> operands;
+  for (const std::string &operand : node.input()) {
+    auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.find(operand);
+    if (!value)
+      return problem("node '" + escaped(name) + "'",
+                     "its operand '" + escaped(operand) + "' is defined after it, or nowhere");
+    operands.push_back(*value);
+  }
+  if (++numNodes_ > kMostNodes) return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
+  llvm::Expected<llvm::SmallVector<ValueId, 2>> results = isBranch(node) ? addBranch(node, name, operands, scope)
+                                                          : findImport(node.domain(), node.op_type())
+                                                              ? addOperator(node, name, operands, scope.depth)
+                                                              : addCall(node, name, operands, scope.depth);
+  if (!results) return results.takeError();
+  for (auto [j, result] : indexed(node.output())) {
+    if (result.empty()) continue;
+    if (j >= results->size() || (*results)[j] == kNone)
+      return problem("node '" + escaped(name) + "'", "its result '" + escaped(result) + "' is not supported");
+    if (llvm::Error error = scope.define(result, (*results)[j])) return error;
+  }
+  return llvm::Error::success();
+}
+
+void Importer::nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands) {
+  constexpr llvm::StringLiteral kWeighing[] = {"MatMul", "Gemm", "Conv", "Gather"};
+  if (!llvm::is_contained(kWeighing, node.op_type())) return;
+  for (size_t k = 0; k < operands.size() && k < 2; ++k) {
+    if (operands[k] == kNone || model.graph.value(operands[k]).kind != ValueKind::Parameter) continue;
+    const std::string &name = model.graph.value(operands[k]).name;
+    std::string module = moduleOf(node);
+    if (module.empty() || llvm::StringRef(name).contains(module)) continue;
+    model.moduleNames.try_emplace(name, module + ".weight");
+  }
+}
+
+Importer::Results Importer::addOperator(const onnx::NodeProto &node, const std::string &name,
+                                        llvm::ArrayRef<ValueId> operands, unsigned depth) {
+  const ImportDef &row = *findImport(node.domain(), node.op_type());
+  nameWeight(node, operands);
+  NodeImport import(row, model.graph, node, operands, folder_, name);
+  for (size_t k = 0; k < row.leastOperands; ++k)
+    if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");
+  llvm::Error error = row.build(import);
+  if (!import.wrongAttribute().empty()) { // whatever came of it
+    llvm::consumeError(std::move(error));
+    return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
+  }
+  if (error) return error;
+  return import.isDeclined() ? addCall(node, name, operands, depth) : Results(import.results);
+}
+
+Importer::Results Importer::addCall(const onnx::NodeProto &node, const std::string &name,
+                                    llvm::ArrayRef<ValueId> operands, unsigned depth) {
+  std::string where = "node '" + escaped(name) + "' (" + escaped(node.op_type()) + ")";
+  if (depth == kDeepestCall) return problem(where, "functions call each other too deeply, or in a circle");
+  std::vector<std::optional<Type>> types;
+  for (ValueId operand : operands)
+    types.push_back(operand == kNone ? std::nullopt : std::optional<Type>(model.graph.type(operand)));
+  auto body = functions_.bodyOf(node, types);
+  if (!body) return placed(where, body.takeError());
+  if (!*body) return problem(where, "this operator is not supported");
+  Scope inner{.prefix = name + "/", .depth = depth + 1};
+  for (auto [k, formal] : indexed((*body)->input()))
+    if (llvm::Error error = inner.define(formal, k < operands.size() ? operands[k] : kNone)) return error;
+  if (llvm::Error error = addNodes((*body)->node(), inner)) return error;
+  return found((*body)->output(), inner);
+}
+
+/// An If whose condition is known when compiling is one of its branches.
+Importer::Results Importer::addBranch(const onnx::NodeProto &node, const std::string &name,
+                                      llvm::ArrayRef<ValueId> operands, const Scope &scope) {
+  std::string where = "node '" + escaped(name) + "' (If)";
+  const Tensor *condition = nullptr;
+  if (operands.size() == 1 && operands[0] != kNone && model.graph.value(operands[0]).kind == ValueKind::Constant)
+    condition = &*model.graph.value(operands[0]).contents;
+  if (!condition || condition->type.elements() != 1)
+    return problem(where, "its condition depends on an input", "export the model without branches");
+  llvm::StringRef wanted = toArray(*condition).data[0] != 0 ? "then_branch" : "else_branch";
+  for (const auto &attribute : node.attribute()) {
+    if (attribute.name() != wanted) continue;
+    if (scope.depth == kDeepestCall) return problem(where, "branches lie too deeply in each other");
+    Scope inner{.outer = &scope, .prefix = name + "/", .depth = scope.depth + 1};
+    if (llvm::Error error = addInitializers(attribute.g(), inner)) return error;
+    if (llvm::Error error = addNodes(attribute.g().node(), inner)) return error;
+    std::vector<std::string> names;
+    for (const auto &output : attribute.g().output())
+      names.push_back(output.name());
+    return found(names, inner);
+  }
+  return problem(where, "it has no " + wanted.str());
+}
+
+llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelProto &proto) {
   if (bytes.size() > INT32_MAX) return problem(path, "it is larger than 2 GiB", "export its weights as external data");
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), int(bytes.size()));
   stream.SetRecursionLimit(100);
   if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     return problem(path, "it is no ONNX model, or is truncated");
+  return llvm::Error::success();
+}
+
+static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
+  if (llvm::sys::fs::is_directory(path)) return importArtifacts(path, options);
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
+  onnx::ModelProto proto;
+  if (llvm::Error error = parseModel(path, (*file)->getBuffer(), proto)) return error;
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
   if (!model) return model.takeError();
-  model->sha256 = sha256Of(bytes);
+  model->sha256 = sha256Of((*file)->getBuffer());
   return model;
 }
 

@@ -1,9 +1,8 @@
 /// \file Reads an ONNX model into our IR: the only folder that knows ONNX.
 #pragma once
 
-#include "compiler/ir/graph.h"
+#include "compiler/ir/updates.h"
 
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 
 namespace autotp {
@@ -20,11 +19,18 @@ struct ImportedModel {
   /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Looked up
   /// only.
   llvm::StringMap<std::string> moduleNames;
+  /// Where the model brings its own training graph: the loss is the graph's only output then, and these name what is
+  /// trained.
+  std::optional<Updates> updates;
+  /// The model brings its backward: outputs are "loss" and, as gradientName() calls them, the gradients of the loss.
+  bool hasGradients = false;
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 
 /// Imports opset 13 and newer. Every shape is static once the dimensions are bound; what depends on no input and no
 /// initializer of rank 1 and more is folded on the way. External data is read beneath the model's folder only.
+/// A training graph of its own (TrainingInfoProto) is read with it, see training_info.h; where `path` is a folder, it
+/// holds onnxruntime-training's artifacts, see artifacts.h.
 /// Errors: an unreadable or inconsistent file; an unbound dimension; all operators without an import row, with their
 /// nodes, at once.
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options);

@@ -100,6 +100,7 @@ llvm::ArrayRef<ImportDef> lookupImports();
 llvm::ArrayRef<ImportDef> einsumImports();
 llvm::ArrayRef<ImportDef> convolutionImports();
 llvm::ArrayRef<ImportDef> attentionImports();
+llvm::ArrayRef<ImportDef> trainingImports();
 /// The row of an operator, or null.
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 

@@ -43,24 +43,24 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
 llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }
 llvm::Error importRmsNorm(NodeImport &node) { return importNorm(node, "rms_norm", false); }
 
-/// Scores [n, c, ..] and labels [n, ..] as rows: [rows, c] and i64 [rows].
+/// Scores [n, c, ..] and labels [n, ..], which is operand `first` and the next, as rows: [rows, c] and i64 [rows].
 struct Rows {
   ValueId scores, labels;
   int64_t count, classes;
   double ignored; ///< a label that counts nothing; without one: a number that no label is
 };
 
-llvm::Expected<Rows> rowsOf(NodeImport &node, Formula &f) {
-  const Shape scores = node.type(0).shape, labels = node.type(1).shape;
+llvm::Expected<Rows> rowsOf(NodeImport &node, Formula &f, size_t first = 0) {
+  const Shape scores = node.type(first).shape, labels = node.type(first + 1).shape;
   Shape wanted = scores;
   if (scores.size() < 2) return node.fail("its scores need a dimension of classes");
   wanted.erase(wanted.begin() + 1);
-  if (wanted != labels || isFloat(node.type(1).dtype)) return node.fail("its labels do not fit its scores");
+  if (wanted != labels || isFloat(node.type(first + 1).dtype)) return node.fail("its labels do not fit its scores");
   llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size());
   std::rotate(perm.begin() + 1, perm.begin() + 2, perm.end());
   Rows rows{kNone, kNone, elementsOf(labels), scores[1], double(node.integer("ignore_index", INT64_MIN))};
-  rows.scores = f.reshape(f.transpose(node[0], perm), {rows.count, rows.classes});
-  rows.labels = f.cast(f.reshape(node[1], {rows.count}), DType::I64);
+  rows.scores = f.reshape(f.transpose(node[first], perm), {rows.count, rows.classes});
+  rows.labels = f.cast(f.reshape(node[first + 1], {rows.count}), DType::I64);
   if (llvm::Error error = f.takeError()) return error;
   return rows;
 }
@@ -130,12 +130,50 @@ llvm::Error importLikelihood(NodeImport &node) {
   return finishCrossEntropy(node, f, *rows, reduction == "mean");
 }
 
+/// The cross-entropy of these rows that the graph has already, or another.
+llvm::Expected<llvm::SmallVector<ValueId, 2>> crossEntropyOf(NodeImport &node, const Rows &rows) {
+  const Graph &graph = node.graph();
+  const Attributes attributes = {{"ignore_index", node.integer("ignore_index", INT64_MIN)}};
+  for (Use use : graph.value(rows.scores).uses) {
+    const Node &known = graph.node(use.node);
+    if (known.is("cross_entropy") && use.operand == 0 && known.operands[1] == rows.labels &&
+        known.attributes == attributes)
+      return known.results;
+  }
+  return node.makeMany("cross_entropy", {rows.scores, rows.labels}, attributes);
+}
+
+/// dloss, the logarithms of the softmax (a forward node's second result), labels.
+llvm::Error importCrossEntropyGrad(NodeImport &node) {
+  const std::string reduction = node.text("reduction", "mean");
+  if (reduction == "none" || node.has(3)) return node.fail("a loss of each row, or with weights, is not supported");
+  Formula f(node);
+  auto rows = rowsOf(node, f, 1);
+  if (!rows) return rows.takeError();
+  if (ValueId scores = scoresOf(node.graph(), rows->scores); scores != kNone)
+    rows->scores = scores; // else the logarithms themselves, whose softmax is the same
+  auto all = crossEntropyOf(node, *rows);
+  if (!all) return all.takeError();
+  ValueId dloss = f.cast(f.reshape(node[0], {}), f.typeOf((*all)[0]).dtype);
+  if (reduction == "mean") dloss = f("div", {dloss, (*all)[1]});
+  ValueId gradient = f("cross_entropy_grad", {rows->scores, rows->labels, (*all)[2], dloss},
+                       {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
+  const Shape scores = node.type(1).shape;
+  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // [n, .., c] to [n, c, ..]
+  std::rotate(perm.begin() + 1, perm.end() - 1, perm.end());
+  Shape last = scores;
+  std::rotate(last.begin() + 1, last.begin() + 2, last.end());
+  return f.finish(f.transpose(f.reshape(gradient, last), perm));
+}
+
 const ImportDef kImports[] = {
     {"", "LayerNormalization", 2, importLayerNorm},
     {"", "NegativeLogLikelihoodLoss", 2, importLikelihood},
     {"", "RMSNormalization", 2, importRmsNorm},
     {"", "Softmax", 1, importSoftmax},
+    {"", "SimplifiedLayerNormalization", 2, importRmsNorm}, // onnxruntime's name for it, in ONNX's domain
     {"", "SoftmaxCrossEntropyLoss", 2, importCrossEntropy},
+    {"com.microsoft", "SoftmaxCrossEntropyLossGrad", 3, importCrossEntropyGrad},
 };
 
 } // namespace

@@ -163,9 +163,9 @@ llvm::Expected<ValueId> NodeImport::slice(ValueId x, int64_t axis, int64_t start
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;
-    for (llvm::ArrayRef<ImportDef> family :
-         {constantImports(), elementwiseImports(), productImports(), shapeImports(), networkImports(),
-          composedImports(), lookupImports(), einsumImports(), convolutionImports(), attentionImports()})
+    for (llvm::ArrayRef<ImportDef> family : {constantImports(), elementwiseImports(), productImports(), shapeImports(),
+                                             networkImports(), composedImports(), lookupImports(), einsumImports(),
+                                             convolutionImports(), attentionImports(), trainingImports()})
       for (const ImportDef &row : family)
         map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
     return map;

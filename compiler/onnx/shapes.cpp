@@ -245,11 +245,17 @@ llvm::Error importPad(NodeImport &node) {
 }
 
 const ImportDef kImports[] = {
-    {"", "Concat", 1, importConcat},       {"", "Expand", 2, importExpand},
-    {"", "Flatten", 1, importFlatten},     {"", "Pad", 2, importPad},
-    {"", "Reshape", 2, importReshape},     {"", "Slice", 3, importSlice},
-    {"", "Split", 1, importSplit},         {"", "Squeeze", 1, importSqueeze},
-    {"", "Transpose", 1, importTranspose}, {"", "Unsqueeze", 1, importUnsqueeze},
+    {"", "Concat", 1, importConcat},
+    {"", "Expand", 2, importExpand},
+    {"", "Flatten", 1, importFlatten},
+    {"", "Pad", 2, importPad},
+    {"", "Reshape", 2, importReshape},
+    {"", "Slice", 3, importSlice},
+    {"", "Split", 1, importSplit},
+    {"", "Squeeze", 1, importSqueeze},
+    {"", "Transpose", 1, importTranspose},
+    {"", "Unsqueeze", 1, importUnsqueeze},
+    {"com.microsoft", "SplitTraining", 2, importSplit},
 };
 
 } // namespace

@@ -9,13 +9,18 @@ namespace {
 
 llvm::Expected<Types> inferScalar(const OpCall &call) { return Types{Type{call.operands[0].dtype, {}}}; }
 llvm::Expected<Types> inferGradScale(const OpCall &call) { return Types{call.operands[0], call.operands[0]}; }
-llvm::Expected<Types> inferAdamW(const OpCall &call) {
-  return Types{call.operands[0], call.operands[1], call.operands[2]};
+/// (param, states.., grad, scale, lr, count) -> (param, states..)
+template <int kStates> llvm::Expected<Types> inferUpdate(const OpCall &call) {
+  return Types(call.operands.begin(), call.operands.begin() + kStates + 1);
 }
 
 void evaluateAccumulate(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   for (size_t i = 0; i < out[0].data.size(); ++i)
     out[0].data[i] = in[0]->data[i] + in[1]->data[i];
+}
+
+void evaluateCopy(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  out[0].data = in[0]->data;
 }
 
 /// Whether bucket element `at` lies in one of the {begins, ends} segments. Evaluated for dp rank 0.
@@ -37,18 +42,64 @@ void evaluateGradScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   out[1].data[0] = norm;
 }
 
-/// Loshchilov and Hutter 2019, in torch's order of operations.
-void evaluateAdamW(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+/// One call of an update: operands and results by their place, and what is common to all rules.
+template <int kStates> struct UpdateCall {
+  const Attributes &a;
+  llvm::ArrayRef<const Array *> in;
+  llvm::MutableArrayRef<Array> out;
+  double rate = in[kStates + 3]->data[0], count = in[kStates + 4]->data[0];
+
+  size_t size() const { return out[0].data.size(); }
+  bool decays(size_t i) const { return isInSegments(a, int64_t(i)); }
+  double gradient(size_t i) const {
+    return in[kStates + 1]->data[i] * in[kStates + 2]->data[0] + (decays(i) ? a.real("l2") * in[0]->data[i] : 0);
+  }
+};
+
+void evaluateAdam(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const UpdateCall<2> update{call.attributes, in, out};
   const Attributes &a = call.attributes;
-  double beta1 = a.real("beta1"), beta2 = a.real("beta2"), lr = in[5]->data[0], step = in[6]->data[0];
-  for (size_t i = 0; i < out[0].data.size(); ++i) {
-    double g = in[3]->data[i] * in[4]->data[0], decay = isInSegments(a, int64_t(i)) ? a.real("weight_decay") : 0;
-    double m = beta1 * in[1]->data[i] + (1 - beta1) * g, v = beta2 * in[2]->data[i] + (1 - beta2) * g * g;
-    double denominator = std::sqrt(v) / std::sqrt(1 - std::pow(beta2, step)) + a.real("epsilon");
-    out[0].data[i] = in[0]->data[i] * (1 - lr * decay) - lr / (1 - std::pow(beta1, step)) * m / denominator;
+  const double beta1 = a.real("beta1"), beta2 = a.real("beta2"), lr = update.rate;
+  const double first = update.count > 0 ? 1 - std::pow(beta1, update.count) : 1,
+               root = update.count > 0 ? std::sqrt(1 - std::pow(beta2, update.count)) : 1;
+  for (size_t i = 0; i < update.size(); ++i) {
+    const double g = update.gradient(i), m = beta1 * in[1]->data[i] + (1 - beta1) * g,
+                 v = beta2 * in[2]->data[i] + (1 - beta2) * g * g;
+    const double keptBefore = update.decays(i) ? 1 - lr * a.real("decay_before") : 1,
+                 keptAfter = update.decays(i) ? (1 - lr * a.real("decay_after")) * (1 - a.real("shrink_after")) : 1;
+    const double way = a.integer("corrects_root") ? lr / first * m / (std::sqrt(v) / root + a.real("epsilon"))
+                                                  : lr * root / first * m / (std::sqrt(v) + a.real("epsilon"));
+    out[0].data[i] = (in[0]->data[i] * keptBefore - way) * keptAfter;
     out[1].data[i] = m;
     out[2].data[i] = v;
   }
+}
+
+void evaluateAdagrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const UpdateCall<1> update{call.attributes, in, out};
+  const double rate = update.rate / (1 + update.count * call.attributes.real("rate_decay"));
+  for (size_t i = 0; i < update.size(); ++i) {
+    const double g = update.gradient(i), squares = in[1]->data[i] + g * g;
+    out[0].data[i] = in[0]->data[i] - rate * g / (std::sqrt(squares) + call.attributes.real("epsilon"));
+    out[1].data[i] = squares;
+  }
+}
+
+void evaluateMomentum(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const UpdateCall<1> update{call.attributes, in, out};
+  const Attributes &a = call.attributes;
+  const double momentum = a.real("momentum"), beta = update.count > 0 ? a.real("beta") : 1;
+  for (size_t i = 0; i < update.size(); ++i) {
+    const double g = update.gradient(i), velocity = momentum * in[1]->data[i] + beta * g;
+    out[0].data[i] = in[0]->data[i] - update.rate * (a.integer("nesterov") ? g + momentum * velocity : velocity);
+    out[1].data[i] = velocity;
+  }
+}
+
+void evaluateSgd(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  const UpdateCall<0> update{call.attributes, in, out};
+  for (size_t i = 0; i < update.size(); ++i)
+    out[0].data[i] = in[0]->data[i] - update.rate * update.gradient(i);
 }
 
 llvm::Expected<Types> inferLossScale(const OpCall &call) {
@@ -72,13 +123,25 @@ const OpDef kOps[] = {
      .evaluate = evaluateAccumulate,
      .kernel = KernelId::Accumulate,
      .inPlace = {0, -1, -1}},
-    {.name = "adamw", .infer = inferAdamW, .evaluate = evaluateAdamW, .kernel = KernelId::AdamW, .inPlace = {0, 1, 2}},
+    {.name = "adagrad",
+     .infer = inferUpdate<1>,
+     .evaluate = evaluateAdagrad,
+     .kernel = KernelId::Adagrad,
+     .inPlace = {0, 1, -1}},
+    {.name = "adam", .infer = inferUpdate<2>, .evaluate = evaluateAdam, .kernel = KernelId::Adam, .inPlace = {0, 1, 2}},
+    {.name = "copy", .infer = inferSame, .evaluate = evaluateCopy, .kernel = KernelId::Copy},
     {.name = "grad_scale", .infer = inferGradScale, .evaluate = evaluateGradScale, .kernel = KernelId::GradScale},
     {.name = "loss_scale",
      .infer = inferLossScale,
      .evaluate = evaluateLossScale,
      .kernel = KernelId::LossScale,
      .inPlace = {0, -1, -1}},
+    {.name = "momentum",
+     .infer = inferUpdate<1>,
+     .evaluate = evaluateMomentum,
+     .kernel = KernelId::Momentum,
+     .inPlace = {0, 1, -1}},
+    {.name = "sgd", .infer = inferUpdate<0>, .evaluate = evaluateSgd, .kernel = KernelId::Sgd, .inPlace = {0, -1, -1}},
     {.name = "sum_squares", .infer = inferScalar, .evaluate = evaluateSumSquares, .kernel = KernelId::SumSquares},
 };
 

@@ -13,7 +13,7 @@ struct StateBuffer {
   std::string name, region;
   Type type;
   bool isZeroedEachStep = false;
-  std::vector<float> initial = {}; ///< where it does not begin as zeros
+  std::vector<uint8_t> initial = {}; ///< where it does not begin as zeros: all its bytes, or those of every element
 };
 
 /// A value that lies in a state: from `element` on, plus dp_rank times `dpStride` elements.
@@ -32,6 +32,7 @@ struct Section {
 struct BucketLayout {
   int64_t elements = 0, dpSlice = 0; ///< dpSlice: elements of one dp rank where gradients are sliced, else 0
   DType dtype = DType::F32;          ///< of the parameters
+  unsigned rule = 0;                 ///< of Updates: how all of them are updated
   unsigned parameters, gradients;    ///< states
   unsigned master;                   ///< the state that the optimizer updates: an f32 one, or the parameters themselves
 };

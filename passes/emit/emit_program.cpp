@@ -28,9 +28,10 @@ public:
     emitParameters();
     for (auto [i, state] : indexed(p_.states))
       if (!state.initial.empty()) {
-        plan::Constant &constant = *out_.add_constants();
-        *constant.mutable_tensor() = tensor(state.type, memory_.states[i]);
-        constant.set_data(state.initial.data(), state.initial.size() * sizeof(float));
+        plan::State &to = *out_.add_states();
+        to.set_name(state.name);
+        *to.mutable_tensor() = tensor(state.type, memory_.states[i]);
+        to.set_data(state.initial.data(), state.initial.size());
       }
     for (auto [i, state] : indexed(p_.states))
       if (state.isZeroedEachStep) *out_.add_zeroed_each_step() = tensor(state.type, memory_.states[i]);

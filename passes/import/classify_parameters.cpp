@@ -139,20 +139,11 @@ llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializer
                  "the summary of a compile without it lists their names");
 }
 
-} // namespace
-
-llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
-                               const ParameterOverrides &overrides) {
-  llvm::Regex train(overrides.train), freeze(overrides.freeze);
-  if (llvm::Error error = checkPattern(graph, initializers, "--train", train, overrides.train)) return error;
-  if (llvm::Error error = checkPattern(graph, initializers, "--freeze", freeze, overrides.freeze)) return error;
-  Roles roles(graph);
+llvm::Error take(Graph &graph, llvm::ArrayRef<ValueId> initializers,
+                 llvm::function_ref<bool(ValueId, const std::string &)> isTrained) {
   for (ValueId id : initializers) {
     const std::string &name = graph.value(id).name;
-    bool isTrained = roles.isTrainable(id);
-    if (!overrides.train.empty() && train.match(name)) isTrained = true;
-    if (!overrides.freeze.empty() && freeze.match(name)) isTrained = false;
-    if (isTrained)
+    if (isTrained(id, name))
       graph.parameters.push_back({id, {}});
     else if (!graph.value(id).contents)
       return problem("initializer '" + escaped(name) + "'", "it is no parameter, and its file holds no contents for it",
@@ -162,6 +153,28 @@ llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializer
   }
   if (graph.parameters.empty()) return problem("model", "it has no parameter to train", "name some with --train REGEX");
   return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
+                               const ParameterOverrides &overrides) {
+  llvm::Regex train(overrides.train), freeze(overrides.freeze);
+  if (llvm::Error error = checkPattern(graph, initializers, "--train", train, overrides.train)) return error;
+  if (llvm::Error error = checkPattern(graph, initializers, "--freeze", freeze, overrides.freeze)) return error;
+  Roles roles(graph);
+  std::vector<bool> trains(graph.numValues(), false);
+  for (ValueId id : initializers)
+    trains[id] = roles.isTrainable(id);
+  return take(graph, initializers, [&](ValueId id, const std::string &name) {
+    const bool isTrained = trains[id] || (!overrides.train.empty() && train.match(name));
+    return isTrained && (overrides.freeze.empty() || !freeze.match(name));
+  });
+}
+
+llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
+                           llvm::function_ref<bool(const std::string &)> isTrained) {
+  return take(graph, initializers, [&](ValueId, const std::string &name) { return isTrained(name); });
 }
 
 } // namespace autotp

@@ -20,4 +20,8 @@ struct ParameterOverrides {
 
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides);
 
+/// The same where a model's own training graph says what is trained.
+llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
+                           llvm::function_ref<bool(const std::string &)> isTrained);
+
 } // namespace autotp

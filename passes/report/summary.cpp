@@ -75,6 +75,26 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
   return all;
 }
 
+/// Each rule, with its numbers and how many parameters it updates.
+llvm::json::Object optimizerJson(const CompiledModel &compiled, const CompileOptions &options) {
+  llvm::json::Array rules;
+  for (auto [i, rule] : indexed(compiled.updates.rules)) {
+    llvm::json::Object numbers;
+    for (const auto &[name, value] : rule.attributes.all())
+      numbers[name] =
+          std::holds_alternative<double>(value) ? std::get<double>(value) : double(std::get<int64_t>(value));
+    int64_t parameters = 0;
+    for (const ParameterInfo &info : compiled.graph.parameters)
+      parameters += compiled.updates.parameters.lookup(compiled.graph.value(info.value).name).rule == i;
+    rules.push_back(
+        llvm::json::Object{{"update", rule.op}, {"numbers", std::move(numbers)}, {"parameters", parameters}});
+  }
+  return llvm::json::Object{
+      {"name", compiled.hasOwnOptimizer ? "the model's own" : nameOf(options.step.optimizer.kind)},
+      {"rules", std::move(rules)},
+      {"clip_grad_norm", compiled.updates.clipGradNorm}};
+}
+
 llvm::json::Array axesJson(const CompiledModel &compiled) {
   llvm::json::Array all;
   for (const AxisDecision &d : compiled.chosen.decisions) {
@@ -247,20 +267,22 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
         llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
   m.source = sourceOf(options, compiled.sha256);
-  const OptimizerOptions &o = options.step.optimizer;
   m.report = llvm::json::Object{{"model_sha256", compiled.sha256},
-                                {"optimizer", llvm::json::Object{{"name", "adamw"},
-                                                                 {"beta1", o.beta1},
-                                                                 {"beta2", o.beta2},
-                                                                 {"eps", o.epsilon},
-                                                                 {"weight_decay", o.weightDecay},
-                                                                 {"clip_grad_norm", o.clipGradNorm}}},
+                                {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
                                 {"memory_by_tp_coordinate", std::move(memory)}};
   return m;
+}
+
+static std::string optimizerText(const CompiledModel &compiled, const CompileOptions &options) {
+  if (!compiled.hasOwnOptimizer) return nameOf(options.step.optimizer.kind).str();
+  std::string text = "the model's own: ";
+  for (auto [i, rule] : indexed(compiled.updates.rules))
+    text += (i ? ", " : "") + rule.op;
+  return text;
 }
 
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
@@ -286,6 +308,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
        << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
+  os << "optimizer   " << optimizerText(compiled, options) << "\n";
   if (options.recompute != Recompute::None)
     os << "recompute   " << recomputeText(options.recompute, compiled.recomputed) << "\n";
   printAxes(compiled, os);

@@ -1,9 +1,12 @@
 #include "passes/train/build_steps.h"
 
 #include "compiler/ops/op_def.h"
+#include "passes/train/inline_schedule.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/Twine.h"
+
+#include <map>
 
 namespace autotp {
 namespace {
@@ -18,6 +21,11 @@ Integers everyCoordinate(int n) {
   for (int c = 0; c < n; ++c)
     all.push_back(c);
   return all;
+}
+
+std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values) {
+  const auto *begin = reinterpret_cast<const uint8_t *>(values.data());
+  return {begin, begin + values.size() * sizeof(float)};
 }
 
 /// Half-open element ranges of a bucket, merged.
@@ -35,8 +43,9 @@ struct Segments {
 
 class StepBuilder {
 public:
-  StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const StepOptions &options)
-      : global_(global), local_(std::move(local)), objective_(objective), o_(options),
+  StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
+              const StepOptions &options)
+      : global_(global), local_(std::move(local)), objective_(objective), updates_(updates), o_(options),
         slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
     p_.microStep.name = "micro_step";
     p_.optimizerStep.name = "optimizer_step";
@@ -50,7 +59,7 @@ public:
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
     if (isScaled_) {
       scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
-      p_.states.back().initial = {float(o_.lossScale.initial), 0, 0};
+      p_.states.back().initial = bytesOf({float(o_.lossScale.initial), 0, 0});
       p_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
     }
     buildMicroStep();
@@ -75,29 +84,32 @@ private:
     };
     std::vector<LocalParameter> order = local_.parameters;
     llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
-    std::vector<int64_t> used;
-    std::vector<DType> dtypes;
+    std::vector<BucketLayout> buckets;
+    std::map<std::pair<DType, unsigned>, unsigned> open; // of each dtype and rule the bucket that is being filled
     for (const LocalParameter &parameter : order) {
-      int64_t elements = g.type(parameter.local).elements();
-      DType dtype = g.type(parameter.local).dtype;
-      bool isFull = used.empty() || (used.back() > 0 && (used.back() + elements) * 4 > o_.bucketBytes);
-      if (isFull || dtypes.back() != dtype) {
-        used.push_back(0);
-        dtypes.push_back(dtype);
+      const int64_t elements = g.type(parameter.local).elements();
+      const DType dtype = g.type(parameter.local).dtype;
+      const unsigned rule = updates_.parameters.lookup(global_.value(parameter.global).name).rule;
+      auto [at, isNew] = open.try_emplace({dtype, rule}, unsigned(buckets.size()));
+      const int64_t used = isNew ? 0 : buckets[at->second].elements;
+      if (isNew || (used > 0 && (used + elements) * 4 > o_.bucketBytes)) {
+        at->second = unsigned(buckets.size());
+        buckets.emplace_back().dtype = dtype;
+        buckets.back().rule = rule;
       }
-      p_.parameters.push_back({parameter, unsigned(used.size() - 1), used.back()});
-      used.back() += elements;
+      BucketLayout &bucket = buckets[at->second];
+      p_.parameters.push_back({parameter, at->second, bucket.elements});
+      bucket.elements += elements;
     }
-    for (auto [b, elements] : indexed(used))
-      addBucket(unsigned(b), elements, dtypes[b]);
+    for (auto [b, bucket] : indexed(buckets))
+      addBucket(unsigned(b), bucket);
   }
 
-  void addBucket(unsigned b, int64_t used, DType dtype) {
-    int64_t unit = o_.dp * kSliceAlignment;
-    BucketLayout bucket;
-    bucket.elements = (used + unit - 1) / unit * unit;
+  void addBucket(unsigned b, BucketLayout bucket) {
+    const int64_t unit = o_.dp * kSliceAlignment;
+    const DType dtype = bucket.dtype;
+    bucket.elements = (bucket.elements + unit - 1) / unit * unit;
     bucket.dpSlice = slicesStates_ ? bucket.elements / o_.dp : 0;
-    bucket.dtype = dtype;
     bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", Type{dtype, {bucket.elements}});
     Type accumulator{DType::F32, {slicesGradients_ ? bucket.elements / o_.dp : bucket.elements}};
     bucket.gradients = addState("gradients." + llvm::Twine(b), "gradients", accumulator, o_.gradAccum > 1);
@@ -208,7 +220,7 @@ private:
     }
     squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
     ValueId divisor = lossAndDivisor(s, b);
-    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", o_.optimizer.clipGradNorm}});
+    auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
     ValueId scale = scaled[0];
     if (isScaled_) {
@@ -219,8 +231,34 @@ private:
       scale = decided[1];
       step = decided[2];
     }
+    b.origin = "schedule";
+    const llvm::StringMap<ValueId> scalars = scheduleScalars(s, b, lr, step);
     for (unsigned i = 0; i < p_.buckets.size(); ++i)
-      updateBucket(s, b, i, gradients[i], scale, lr, step);
+      updateBucket(s, b, i, gradients[i], scale, scalars);
+    keepScheduleStates(s, b, scalars, scale);
+    if (updates_.hasOwnRate()) s.graph.outputs.push_back({"learning_rate", scalars.lookup(updates_.rules[0].rate)});
+  }
+
+  /// By the names of the schedule's outputs.
+  llvm::StringMap<ValueId> scheduleScalars(Section &s, Builder &b, ValueId lr, ValueId step) {
+    return inlineSchedule(updates_.schedule, b, [&](const Value &source) {
+      if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
+      const unsigned home = addState("schedule." + source.name, "optimizer states", source.type);
+      p_.states[home].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
+      scheduleStates_.push_back({source.name, home, this->source(s, home, source.type)});
+      return scheduleStates_.back().value;
+    });
+  }
+
+  /// Last of all, since updates may read what they held before.
+  void keepScheduleStates(Section &s, Builder &b, const llvm::StringMap<ValueId> &scalars, ValueId scale) {
+    b.origin = "schedule";
+    for (const ScheduleState &state : scheduleStates_) {
+      ValueId next = scalars.lookup(Updates::nextName(state.name));
+      if (next == state.value) continue;
+      if (isScaled_) next = b.make("where", {b.make("is_nan", {scale}), state.value, next}); // a step that is skipped
+      store(s, b.make("copy", {next}), {state.home});
+    }
   }
 
   /// The sum over dp, in the accumulator's own memory.
@@ -252,29 +290,31 @@ private:
     return divisor;
   }
 
-  void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale, ValueId lr, ValueId step) {
+  void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale,
+                    const llvm::StringMap<ValueId> &scalars) {
     BucketLayout &bucket = p_.buckets[i];
-    int64_t elements = slicesStates_ ? bucket.dpSlice : bucket.elements;
-    Type type{DType::F32, {elements}};
-    unsigned m = addState("adam_m." + llvm::Twine(i), "optimizer states", type),
-             v = addState("adam_v." + llvm::Twine(i), "optimizer states", type);
+    const UpdateRule &rule = updates_.rules[bucket.rule];
+    const Type type{DType::F32, {slicesStates_ ? bucket.dpSlice : bucket.elements}};
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
     bool hasMaster = bucket.master != bucket.parameters; // which is this rank's slice alone
     int64_t stride = hasMaster ? 0 : bucket.dpSlice;
-    ValueId parameters = source(s, bucket.master, type, stride);
-    const OptimizerOptions &o = o_.optimizer;
+    llvm::SmallVector<ValueId, 7> operands = {source(s, bucket.master, type, stride)};
+    llvm::SmallVector<Home, 3> homes = {{bucket.master, 0, stride}};
+    for (auto [k, initial] : indexed(rule.initial)) {
+      homes.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
+      if (initial != 0) p_.states.back().initial = bytesOf(initial);
+      operands.push_back(source(s, homes.back().state, type));
+    }
+    operands.append({gradient, scale, scalars.lookup(rule.rate), scalars.lookup(rule.count)});
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
-      if (!o.decaysAll && global_.type(p.local.global).shape.size() < 2) return {};
+      if (!updates_.parameters.lookup(global_.value(p.local.global).name).decays) return {};
       return {{0, p_.microStep.graph.type(p.local.local).elements()}};
     });
-    for (auto [name, value] :
-         {std::pair("beta1", o.beta1), {"beta2", o.beta2}, {"epsilon", o.epsilon}, {"weight_decay", o.weightDecay}})
+    for (const auto &[name, value] : rule.attributes.all())
       attributes.set(name, value);
-    auto updated = b.makeMany("adamw", {parameters, source(s, m, type), source(s, v, type), gradient, scale, lr, step},
-                              attributes);
-    store(s, updated[0], {bucket.master, 0, stride});
-    store(s, updated[1], {m});
-    store(s, updated[2], {v});
+    auto updated = b.makeMany(rule.op, operands, attributes);
+    for (auto [k, home] : indexed(homes))
+      store(s, updated[k], home);
     ValueId own = updated[0];
     if (hasMaster) {
       own = b.makeTyped("cast", {own}, Type{bucket.dtype, type.shape});
@@ -297,20 +337,29 @@ private:
     return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", p_.buckets[bucket].dpSlice}};
   }
 
+  /// A scalar that the schedule keeps from step to step.
+  struct ScheduleState {
+    std::string name;
+    unsigned home;
+    ValueId value; ///< before the step
+  };
+
   const Graph &global_;
   LocalProgram local_;
   const Objective &objective_;
+  const Updates &updates_;
   StepOptions o_;
   bool slicesGradients_, slicesStates_, isScaled_ = false;
   RankProgram p_;
   unsigned lossState_ = 0, countState_ = 0, scaleState_ = 0;
+  std::vector<ScheduleState> scheduleStates_;
 };
 
 } // namespace
 
-RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective,
+RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
                        const StepOptions &options) {
-  return StepBuilder(global, std::move(local), objective, options).run();
+  return StepBuilder(global, std::move(local), objective, updates, options).run();
 }
 
 } // namespace autotp

@@ -2,20 +2,16 @@
 /// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices over dp.
 /// Before:  return loss_sum, count, gradient of every parameter
 /// After:   micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first)
-///          optimizer_step: sum over dp, norm, scale, adamw on each bucket's slice, all-gather of the parameters
-/// Buckets are filled in the order in which backward makes the gradients ready; each is flat f32, padded so that dp
-/// divides it; the padding counts neither in the norm nor in the decay.
+///          optimizer_step: sum over dp, norm, scale, update of each bucket's slice, all-gather of the parameters
+/// Buckets are filled in the order in which backward makes the gradients ready; each is flat f32, of parameters of one
+/// dtype that one rule updates, padded so that dp divides it; the padding counts neither in the norm nor in the decay.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
 #include "passes/train/differentiate.h"
+#include "passes/train/optimizer_options.h"
 
 namespace autotp {
-
-struct OptimizerOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, clipGradNorm = 0;
-  bool decaysAll = false; ///< else parameters of rank 2 and more
-};
 
 /// Of f16, as torch's GradScaler has it: doubled after so many good steps, halved by each that overflows.
 struct LossScaleOptions {
@@ -30,6 +26,7 @@ struct StepOptions {
   LossScaleOptions lossScale;
 };
 
-RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective, const StepOptions &options);
+RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
+                       const StepOptions &options);
 
 } // namespace autotp

@@ -78,4 +78,19 @@ llvm::Error checkLossScale(const KernelCall &call) {
   return llvm::Error::success();
 }
 
+llvm::Error checkUpdate(const KernelCall &call, size_t states) {
+  const auto &in = call.args.operands;
+  if (llvm::Error error = expectCounts(call, states + 5, states + 5, states + 1)) return error;
+  for (size_t k = 0; k < in.size(); ++k) {
+    const bool isScalar = k >= states + 2;
+    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
+    if (llvm::Error error = expectElements(call, in[k], isScalar ? 1 : in[0].elements(),
+                                           isScalar ? "scale, lr or count" : "an operand"))
+      return error;
+  }
+  for (size_t k = 0; k <= states; ++k)
+    if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
+  return llvm::Error::success();
+}
+
 } // namespace autotp

@@ -58,6 +58,8 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   self->zeroWhatOutlivesAStep();
   for (const plan::Constant &constant : program.constants())
     self->device_->upload(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
+  for (const plan::State &state : program.states())
+    self->initialise(state);
   for (const plan::Group &group : program.groups()) {
     std::vector<int> ranks;
     for (uint32_t c : group.coordinates())
@@ -73,6 +75,14 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
     for (const plan::Step &step : section.steps())
       if (llvm::Error error = self->prepare(step, self->sections_[section.name()].steps)) return error;
   return self;
+}
+
+void Executor::initialise(const plan::State &state) {
+  const std::span<std::byte> to = bytes(state.tensor());
+  std::string all;
+  for (all.reserve(to.size()); all.size() < to.size();)
+    all += state.data();
+  device_->upload(to.data(), all.data(), all.size());
 }
 
 /// Optimizer states start at 0, and so does the padding of buckets, which no kernel writes. Activations and workspace

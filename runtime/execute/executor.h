@@ -77,6 +77,7 @@ private:
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
   TensorArg argument(const plan::TensorRef &tensor) const;
   void zeroWhatOutlivesAStep();
+  void initialise(const plan::State &state);
   /// Step by step; null where all went well, else the step that failed, and how.
   const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);

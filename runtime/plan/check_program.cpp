@@ -52,6 +52,8 @@ public:
       if (constant.data().size() != uint64_t(elementsOf(constant.tensor())) * sizeOf(DType(constant.tensor().dtype())))
         return problem("constant", "its bytes do not fit its shape");
     }
+    for (const auto &state : p_.states())
+      if (llvm::Error error = checkState(state)) return error;
     for (const auto &section : p_.sections())
       for (const auto &step : section.steps())
         if (llvm::Error error = checkStep(step)) return error;
@@ -80,6 +82,13 @@ private:
     if (DType(bucket.master().dtype()) == DType::F32 && elementsOf(bucket.master()) == own)
       return llvm::Error::success();
     return problem("master weights", "they do not fit their bucket", "compile the plan again");
+  }
+
+  llvm::Error checkState(const plan::State &state) {
+    if (llvm::Error error = checkTensor(state.tensor(), "state " + state.name())) return error;
+    const uint64_t size = sizeOf(DType(state.tensor().dtype())), all = uint64_t(elementsOf(state.tensor())) * size;
+    if (all > 0 && (state.data().size() == size || state.data().size() == all)) return llvm::Error::success();
+    return problem("state '" + escaped(state.name()) + "'", "its bytes do not fit its shape", "compile the plan again");
   }
 
   /// All dp ranks of a coordinate run this program, so each of them is a member where one is.

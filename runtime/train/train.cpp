@@ -45,6 +45,13 @@ struct Job {
 /// Ranks of a host share its GPUs where there are more ranks.
 int gpuOf(int rankOnHost) { return rankOnHost % std::max(1, countGpus()); }
 
+/// Whether learning rates come from the model's own training graph.
+bool hasOwnRate(const plan::Program &program) {
+  for (const plan::Output &output : program.outputs())
+    if (output.name() == "learning_rate") return true;
+  return false;
+}
+
 /// One rank, on its own thread.
 class Rank {
 public:
@@ -145,6 +152,7 @@ private:
       if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
+    if (hasOwnRate(executor_->program())) lr = double(executor_->scalar("learning_rate"));
     if (comm_.rank() == 0)
       report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     return llvm::Error::success();
@@ -216,6 +224,8 @@ llvm::Error open(Job &job, const Communicator *process) {
     if (!program) return program.takeError();
     job.programs.push_back(std::move(*program));
   }
+  if (o.lr && hasOwnRate(job.programs[0]))
+    return problem("--lr", "the plan's learning rate is that of the model's own training graph", "leave it out");
   std::vector<const plan::Program *> byTp; // ranks 0 to tp - 1: dp rank 0
   for (int64_t c = 0; c < job.manifest.tp; ++c)
     byTp.push_back(&job.programs[size_t(job.manifest.ranks[size_t(c)].program)]);

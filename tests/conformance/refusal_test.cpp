@@ -55,9 +55,12 @@ TEST(Refusals, Shapes) {
   expectRefused({KernelId::CrossEntropy, {a, integers({2}, {0, 1})}, {filled({}, 0), filled({}, 0), flat}}, "elements");
   expectRefused({KernelId::CrossEntropyGrad, {a, integers({2}, {0, 1}), filled({2}, 0), filled({}, 0)}, {flat}},
                 "elements");
-  expectRefused({KernelId::AdamW, {a, a, a, flat, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}}, "elements");
+  expectRefused({KernelId::Adam, {a, a, a, flat, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}}, "elements");
+  expectRefused({KernelId::Sgd, {a, a, filled({}, 1), filled({}, 1)}, {a}}, "operands");
+  expectRefused({KernelId::Adagrad, {a, a, flat, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a}}, "elements");
+  expectRefused({KernelId::Momentum, {a, a, a, filled({}, 1), filled({}, 1), filled({}, 1)}, {a, a}}, "in place only");
   expectRefused(
-      {KernelId::AdamW, {a, a, a, a, filled({0}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}, {}, 0, {0, 1, 2}},
+      {KernelId::Adam, {a, a, a, a, filled({0}, 1), filled({}, 1), filled({}, 1)}, {a, a, a}, {}, 0, {0, 1, 2}},
       "elements");
 }
 

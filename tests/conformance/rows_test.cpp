@@ -271,10 +271,10 @@ TEST(Rows, LossScale) {
 
 TEST(Rows, AdamWSkipsAStepWhoseScaleIsNoNumber) {
   Value p = randomValue({5000}, 1), g = filled({5000}, INFINITY);
-  expectCase({KernelId::AdamW,
+  expectCase({KernelId::Adam,
               {p, p, p, g, filled({}, NAN), filled({}, 0.01), filled({}, 3)},
               {p, p, p},
-              attributes({{"beta1", 0.9}, {"beta2", 0.95}, {"epsilon", 1e-8}, {"weight_decay", 0.1}}),
+              attributes({{"beta1", 0.9}, {"beta2", 0.95}, {"epsilon", 1e-8}, {"decay_before", 0.1}}),
               0,
               {0, 1, 2}});
 }
@@ -304,35 +304,110 @@ TEST(Rows, SegmentsOfSlices) {
   }
 }
 
-TEST(Rows, AdamWIsTorchs) {
+/// One call of an update on a dp rank's slice: what each element begins with, and what `rule` makes of it.
+struct UpdateCase {
+  KernelId kernel;
+  KernelAttributes attributes; ///< but for the segments
+  size_t states;
+  double count;
+  /// (parameter, states, gradient, learning rate, whether the element decays): changes the first two, in double.
+  std::function<void(double &, std::vector<double> &, double, double, bool)> rule;
+};
+
+void expectUpdate(const UpdateCase &c) {
   const int64_t n = 70000;
-  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0.1, lr = 0.01, scale = 0.5, step = 3;
+  const double scale = 0.5, lr = 0.01;
   for (int dpRank : {0, 1}) {
-    Value p = randomValue({n}, 1), m = randomValue({n}, 2), v = randomValue({n}, 3, 0, 1), g = randomValue({n}, 4),
-          p1 = p, m1 = m, v1 = v;
+    std::vector<Value> operands = {randomValue({n}, 1)};
+    for (size_t k = 0; k < c.states; ++k)
+      operands.push_back(randomValue({n}, int(2 + k), 0, 1));
+    std::vector<Value> results = operands;
+    Value g = randomValue({n}, 9);
+    std::vector<double> states(c.states);
     for (size_t i = 0; i < size_t(n); ++i) {
-      const double grad = g.v[i] * scale;
-      m1.v[i] = beta1 * m.v[i] + (1 - beta1) * grad;
-      v1.v[i] = beta2 * v.v[i] + (1 - beta2) * grad * grad;
-      if (inSegments(dpRank * n + int64_t(i))) p1.v[i] *= 1 - lr * decay;
-      p1.v[i] -=
-          lr * (m1.v[i] / (1 - std::pow(beta1, step))) / (std::sqrt(v1.v[i] / (1 - std::pow(beta2, step))) + epsilon);
+      for (size_t k = 0; k < c.states; ++k)
+        states[k] = operands[k + 1].v[i];
+      c.rule(results[0].v[i], states, g.v[i] * scale, lr, inSegments(dpRank * n + int64_t(i)));
+      for (size_t k = 0; k < c.states; ++k)
+        results[k + 1].v[i] = states[k];
     }
-    KernelAttributes a = attributes({{"beta1", beta1},
-                                     {"beta2", beta2},
-                                     {"epsilon", epsilon},
-                                     {"weight_decay", decay},
-                                     {"begins", kBegins},
-                                     {"ends", kEnds},
-                                     {"dp_slice", n}});
-    expectCase({KernelId::AdamW,
-                {p, m, v, g, filled({}, scale), filled({}, lr), filled({}, step)},
-                {p1, m1, v1},
-                a,
-                1e-5,
-                {0, 1, 2},
-                dpRank});
+    for (const Value &operand : {g, filled({}, scale), filled({}, lr), filled({}, c.count)})
+      operands.push_back(operand);
+    KernelAttributes a = c.attributes;
+    a.set("begins", kBegins);
+    a.set("ends", kEnds);
+    a.set("dp_slice", n);
+    std::vector<int> inPlace;
+    for (size_t k = 0; k <= c.states; ++k)
+      inPlace.push_back(int(k));
+    expectCase({c.kernel, operands, results, a, 1e-5, inPlace, dpRank});
   }
+}
+
+TEST(Rows, AdamWIsTorchs) {
+  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-3, decay = 0.1, t = 3;
+  expectUpdate({KernelId::Adam,
+                attributes({{"beta1", beta1},
+                            {"beta2", beta2},
+                            {"corrects_root", int64_t(1)},
+                            {"decay_before", decay},
+                            {"epsilon", epsilon}}),
+                2, t, [=](double &p, std::vector<double> &s, double g, double lr, bool decays) {
+                  s = {beta1 * s[0] + (1 - beta1) * g, beta2 * s[1] + (1 - beta2) * g * g};
+                  if (decays) p *= 1 - lr * decay;
+                  p -= lr * (s[0] / (1 - std::pow(beta1, t))) / (std::sqrt(s[1] / (1 - std::pow(beta2, t))) + epsilon);
+                }});
+}
+
+/// ONNX's Adam, with onnxruntime's decay besides: epsilon joins the uncorrected root.
+TEST(Rows, AdamWhoseEpsilonJoinsTheUncorrectedRoot) {
+  const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-2, l2 = 0.3, after = 0.2, shrink = 0.05, t = 3;
+  for (double count : {t, 0.0})
+    expectUpdate({KernelId::Adam,
+                  attributes({{"beta1", beta1},
+                              {"beta2", beta2},
+                              {"epsilon", epsilon},
+                              {"l2", l2},
+                              {"decay_after", after},
+                              {"shrink_after", shrink}}),
+                  2, count, [=](double &p, std::vector<double> &s, double g, double lr, bool decays) {
+                    if (decays) g += l2 * p;
+                    s = {beta1 * s[0] + (1 - beta1) * g, beta2 * s[1] + (1 - beta2) * g * g};
+                    const double rate =
+                        count > 0 ? lr * std::sqrt(1 - std::pow(beta2, count)) / (1 - std::pow(beta1, count)) : lr;
+                    p -= rate * s[0] / (std::sqrt(s[1]) + epsilon);
+                    if (decays) p = p * (1 - lr * after) * (1 - shrink);
+                  }});
+}
+
+TEST(Rows, Adagrad) {
+  const double epsilon = 1e-3, l2 = 0.3, decay = 0.1, count = 4;
+  expectUpdate({KernelId::Adagrad, attributes({{"epsilon", epsilon}, {"l2", l2}, {"rate_decay", decay}}), 1, count,
+                [=](double &p, std::vector<double> &s, double g, double lr, bool decays) {
+                  if (decays) g += l2 * p;
+                  s[0] += g * g;
+                  p -= lr / (1 + count * decay) * g / (std::sqrt(s[0]) + epsilon);
+                }});
+}
+
+TEST(Rows, Momentum) {
+  const double momentum = 0.9, beta = 0.6, l2 = 0.3;
+  for (bool isNesterov : {false, true})
+    for (double count : {0.0, 2.0})
+      expectUpdate({KernelId::Momentum,
+                    attributes({{"momentum", momentum}, {"beta", beta}, {"l2", l2}, {"nesterov", int64_t(isNesterov)}}),
+                    1, count, [=](double &p, std::vector<double> &s, double g, double lr, bool decays) {
+                      if (decays) g += l2 * p;
+                      s[0] = momentum * s[0] + (count > 0 ? beta : 1) * g;
+                      p -= lr * (isNesterov ? g + momentum * s[0] : s[0]);
+                    }});
+}
+
+TEST(Rows, Sgd) {
+  expectUpdate({KernelId::Sgd, attributes({{"l2", 0.3}}), 0, 1,
+                [](double &p, std::vector<double> &, double g, double lr, bool decays) {
+                  p -= lr * (g + (decays ? 0.3 * p : 0));
+                }});
 }
 
 } // namespace

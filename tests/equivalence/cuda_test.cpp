@@ -144,6 +144,7 @@ TEST(OnEightGpus, FullMatrixEqualsPyTorch) {
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OnCuda, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          fixtureTestName);
+INSTANTIATE_TEST_SUITE_P(OwnTrainingGraphs, OnCuda, testing::ValuesIn(kOwnTrainingFixtures), fixtureTestName);
 
 } // namespace
 } // namespace autotp::test

@@ -214,13 +214,12 @@ Expected readExpected(const std::string &name) {
   Expected expected;
   for (const llvm::json::Value &loss : *object.getArray("losses_fp64"))
     expected.losses.push_back(*loss.getAsNumber());
-  expected.optimizer = {*o.getNumber("lr"),
-                        *o.getNumber("beta1"),
-                        *o.getNumber("beta2"),
-                        *o.getNumber("eps"),
-                        *o.getNumber("weight_decay"),
-                        o.getNumber("clip_global_norm").getValueOr(0),
-                        false};
+  if (auto ownRate = o.getNumber("R")) // the model's own training graph says the rest
+    expected.optimizer.lr = *ownRate;
+  else
+    expected.optimizer = {*o.getNumber("lr"),           *o.getNumber("beta1"),
+                          *o.getNumber("beta2"),        *o.getNumber("eps"),
+                          *o.getNumber("weight_decay"), o.getNumber("clip_global_norm").getValueOr(0)};
   expected.globalBatch = *object.getInteger("global_batch");
   expected.steps = *object.getInteger("steps");
   expected.gradientNorm = *object.getArray("grad_norms_fp64")->front().getAsNumber();

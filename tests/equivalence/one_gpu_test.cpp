@@ -1,5 +1,6 @@
 // Training on one GPU, that several ranks share: on an emulated one, and by scripts/cuda_check.sh on a real one.
 #include "tests/equivalence/on_gpus.h"
+#include "tests/equivalence/run_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -38,6 +39,12 @@ TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
   const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
   EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
   EXPECT_EQ(run.weights, before.weights);
+}
+
+TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {
+  for (const char *fixture :
+       {kOwnTrainingFixtures[0], kOwnTrainingFixtures[1], kArtifactFixtures[0], kArtifactFixtures[1]})
+    expectPyTorchsNumbers(fixture, {{1, 1, 0, 1}, {2, 2, 2, 1}});
 }
 
 /// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.

@@ -19,6 +19,12 @@ constexpr const char *kFixtures[] = {"mlp",        "llama",      "llama-ts", "ll
                                      "llama-op23", "llama-hf23", "qwen3",    "bert-mlm",
                                      "gpt2",       "nanogpt"};
 
+/// Models that bring their own training graph.
+constexpr const char *kOwnTrainingFixtures[] = {"training-info-mlp", "training-info-mlp-momentum"};
+
+/// onnxruntime-training's artifacts: folders, not files.
+constexpr const char *kArtifactFixtures[] = {"ort-artifacts-mlp", "ort-artifacts-llama"};
+
 /// A parameter as a test's name.
 inline std::string fixtureTestName(const testing::TestParamInfo<const char *> &info) {
   std::string name = info.param;
@@ -29,7 +35,8 @@ inline std::string fixtureTestName(const testing::TestParamInfo<const char *> &i
 /// Every axis that divides parameters is sharded, and workspace is planned for one thread.
 inline CompileOptions fixtureOptions(const std::string &fixture) {
   CompileOptions options;
-  options.model = folderOf(fixture) + "/model.onnx";
+  const bool isFolder = llvm::is_contained(kArtifactFixtures, llvm::StringRef(fixture));
+  options.model = folderOf(fixture) + (isFolder ? "" : "/model.onnx");
   options.import.microBatch = 2;
   options.import.shapes["seq"] = 32;
   options.shard = ShardMode::All;

@@ -19,6 +19,13 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--shape seq=9999999999999999999999", "--shape"},
                                {"--input x", "--input"},
                                {"--lr fast", "--lr"},
+                               {"--lr -1", "--lr"},
+                               {"--beta2 1", "--beta2"},
+                               {"--optimizer lion", "'lion' is none"},
+                               {"--optimizer sgd --beta1 0.5", "--beta1: sgd has no such option"},
+                               {"--optimizer adam --momentum 0.5", "--momentum: adam has no such option"},
+                               {"--momentum 0.5", "--momentum: adamw has no such option"},
+                               {"--optimizer momentum --nesterov --dampening 0.5", "--nesterov"},
                                {"--weights some", "--weights"},
                                {"--print-after nothing", "nothing"},
                                {"--loss some", "--loss"},
@@ -36,6 +43,20 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(2, "autotp-plan", "positional");
   fails(2, "autotp-plan look plan", "show|memory");
   fails(2, "autotp-plan diff plan", "diff PLAN OTHER");
+}
+
+TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
+  const std::string compile = "autotp-compile @/training-info-mlp/model.onnx -o {}/plan ";
+  for (const char *flag : {"--optimizer adam", "--lr 0.1", "--decay all", "--clip-grad-norm 1", "--loss-output logits",
+                           "--loss cross-entropy", "--train W1", "--freeze W1"})
+    fails(1, compile + flag, std::string(flag).substr(0, std::string(flag).find(' ')) +
+                                 ": the model brings its own training graph, which says this already");
+  folder.write("ds.json", R"({"optimizer": {"type": "SGD"}})");
+  fails(1, compile + "--ds-config {}/ds.json", "'optimizer' of --ds-config: the model brings its own training graph");
+  fails(2, "autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --optimizer adam",
+        "--optimizer: the configuration's optimizer is sgd");
+  ASSERT_EQ(run(compile).code, 0);
+  fails(1, "autotp-run {}/plan --lr 0.1", "--lr: the plan's learning rate is that of the model's own training graph");
 }
 
 TEST_F(Commands, ModelsThatCannotBeUsed) {

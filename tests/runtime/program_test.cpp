@@ -96,6 +96,7 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"cover too small", [](P &p) { p.mutable_parameters(0)->mutable_covers(0)->set_begins(0, 5); }},
       {"cover unpaired", [](P &p) { p.mutable_parameters(0)->mutable_covers(0)->add_begins(1); }},
       {"bucket", [](P &p) { p.mutable_parameters(0)->set_bucket(1); }},
+      {"state", [](P &p) { setTensor(p.add_states()->mutable_tensor(), 0, {3}); }},
       {"constant", [](P &p) { setTensor(p.add_constants()->mutable_tensor(), 0, {3}); }},
       {"accumulator", [](P &p) { setTensor(p.add_zeroed_each_step(), 256, {1}); }},
   };

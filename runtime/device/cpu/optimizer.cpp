@@ -1,6 +1,7 @@
-/// \file What runs on flat f32 buckets: accumulation, norm, and AdamW in one pass.
+/// \file What runs on flat f32 buckets: accumulation, norm, and updates in one pass.
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
+#include "runtime/device/updates.h"
 
 #include <cmath>
 
@@ -96,54 +97,50 @@ Prepared prepareGradScale(Call call) {
   });
 }
 
-struct Adam {
-  float *p, *m, *v;
-  const float *g;
+/// What an update reads and writes; only the first of the states are there where it has fewer.
+struct Updated {
+  float *parameters, *states[2];
+  const float *gradients;
 };
 
-/// torch's AdamW: decay first, epsilon outside the corrected root.
-void update(Adam t, int64_t begin, int64_t end, float scale, float beta1, float beta2, float keep, float stepSize,
-            float rootCorrection, float epsilon) {
+/// Through locals: stores to what references name would keep the compiler from using vectors.
+template <typename Step, int kStates>
+void updateElements(const Step step, Updated t, int64_t begin, int64_t end, float scale) {
+  float *parameters = t.parameters, *first = t.states[0], *second = t.states[1];
+  const float *gradients = t.gradients;
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    const float g = t.g[i] * scale;
-    const float m = beta1 * t.m[i] + (1.0f - beta1) * g, v = beta2 * t.v[i] + (1.0f - beta2) * g * g;
-    t.m[i] = m;
-    t.v[i] = v;
-    t.p[i] = t.p[i] * keep - stepSize * m / (std::sqrt(v) * rootCorrection + epsilon);
+    float p = parameters[i], s[2] = {0, 0};
+    if constexpr (kStates >= 1) s[0] = first[i];
+    if constexpr (kStates >= 2) s[1] = second[i];
+    if constexpr (kStates == 2) step(p, gradients[i] * scale, s[0], s[1]);
+    if constexpr (kStates == 1) step(p, gradients[i] * scale, s[0]);
+    if constexpr (kStates == 0) step(p, gradients[i] * scale);
+    parameters[i] = p;
+    if constexpr (kStates >= 1) first[i] = s[0];
+    if constexpr (kStates >= 2) second[i] = s[1];
   }
 }
 
-Prepared prepareAdamW(Call call) {
-  if (llvm::Error error = expectCounts(call, 7, 7, 3)) return error;
+template <typename Update> Prepared prepareUpdate(Call call) {
+  constexpr int kStates = Update::kStates;
+  if (llvm::Error error = checkUpdate(call, kStates)) return error;
   const auto &in = call.args.operands;
-  int64_t n = in[0].elements();
-  for (size_t k : {0u, 1u, 2u, 3u}) {
-    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
-    if (llvm::Error error = expectElements(call, in[k], n, "an operand")) return error;
-  }
-  for (size_t k : {4u, 5u, 6u}) {
-    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
-    if (llvm::Error error = expectElements(call, in[k], 1, "scale, lr or step")) return error;
-  }
-  for (size_t k : {0u, 1u, 2u})
-    if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
-  const KernelAttributes &a = call.args.attributes;
-  return ready(
-      [ranges = rangesOf(call, n), t = Adam{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(), in[3].as<float>()},
-       scale = in[4].as<float>(), lr = in[5].as<float>(), step = in[6].as<float>(), beta1 = a.real("beta1"),
-       beta2 = a.real("beta2"), epsilon = a.real("epsilon"), decay = a.real("weight_decay"), threads = call.threads] {
-        if (*scale != *scale) return Status::Ok; // the step is skipped
-        const double rate = double(*lr), stepSize = rate / (1 - std::pow(beta1, double(*step))),
-                     root = 1 / std::sqrt(1 - std::pow(beta2, double(*step)));
-        for (const Range &range : ranges)
-          parallelFor(threads, range.end - range.begin, 4, [&](int64_t begin, int64_t end, int) {
-            const float keep = float(range.isIn ? 1 - rate * decay : 1.0);
-            update(t, range.begin + begin, range.begin + end, *scale, float(beta1), float(beta2), keep, float(stepSize),
-                   float(root), float(epsilon));
-          });
-        return Status::Ok;
+  Updated t{in[0].as<float>(), {}, in[kStates + 1].as<float>()};
+  for (int k = 0; k < kStates; ++k)
+    t.states[k] = in[size_t(k) + 1].as<float>();
+  return ready([ranges = rangesOf(call, in[0].elements()), t, scale = in[kStates + 2].as<float>(),
+                lr = in[kStates + 3].as<float>(), count = in[kStates + 4].as<float>(),
+                update = Update(call.args.attributes), threads = call.threads] {
+    if (*scale != *scale) return Status::Ok; // the step is skipped
+    for (const Range &range : ranges) {
+      const typename Update::Step step = update.step(double(*lr), double(*count), range.isIn);
+      parallelFor(threads, range.end - range.begin, 4, [&](int64_t begin, int64_t end, int) {
+        updateElements<typename Update::Step, kStates>(step, t, range.begin + begin, range.begin + end, *scale);
       });
+    }
+    return Status::Ok;
+  });
 }
 
 Prepared prepareLossScale(Call call) {
@@ -169,8 +166,11 @@ Prepared prepareLossScale(Call call) {
 constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
                                {KernelId::SumSquares, prepareSumSquares},
                                {KernelId::GradScale, prepareGradScale},
-                               {KernelId::AdamW, prepareAdamW},
-                               {KernelId::LossScale, prepareLossScale}};
+                               {KernelId::Adam, prepareUpdate<AdamUpdate>},
+                               {KernelId::LossScale, prepareLossScale},
+                               {KernelId::Adagrad, prepareUpdate<AdagradUpdate>},
+                               {KernelId::Momentum, prepareUpdate<MomentumUpdate>},
+                               {KernelId::Sgd, prepareUpdate<SgdUpdate>}};
 
 } // namespace
 

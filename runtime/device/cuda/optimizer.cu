@@ -1,6 +1,7 @@
-/// \file What runs on flat f32 buckets: accumulation, norm, and AdamW (Loshchilov and Hutter 2019) in one launch.
+/// \file What runs on flat f32 buckets: accumulation, norm, and updates in one launch.
 #include "runtime/device/cuda/elementwise.cuh"
 #include "runtime/device/cuda/row_kernels.cuh"
+#include "runtime/device/updates.h"
 #include "runtime/plan/cuda_workspace.h"
 
 namespace autotp::cuda {
@@ -139,69 +140,69 @@ Prepared prepareGradScale(const Call &call) {
   });
 }
 
-struct Adam {
-  float *p, *m, *v;
-  const float *g, *scale, *lr, *step;
-  double beta1, beta2, epsilon, decay;
+/// What an update reads and writes; only the first of the states are there where it has fewer.
+template <typename Update> struct Updated {
+  float *parameters, *states[2];
+  const float *gradients, *scale, *lr, *count;
+  Update update;
   int64_t n;
 };
 
-constexpr int64_t kAdamTile = 4096; ///< elements of a block
+constexpr int64_t kUpdateTile = 4096; ///< elements of a block
 
-/// torch's rule: decay first, epsilon outside the corrected root.
-template <int V> __global__ void adamKernel(Adam t, Segments decaying) {
-  __shared__ float stepSize, rootCorrection, keeping;
-  if (threadIdx.x == 0) { // powers in double, once a block
-    const double rate = double(*t.lr), step = double(*t.step);
-    stepSize = float(rate / (1 - pow(t.beta1, step)));
-    rootCorrection = float(1 / sqrt(1 - pow(t.beta2, step)));
-    keeping = float(1 - rate * t.decay);
-  }
+template <typename Update, int V> __global__ void updateKernel(Updated<Update> t, Segments decaying) {
+  constexpr int kStates = Update::kStates;
+  __shared__ typename Update::Step steps[2]; // of elements that do not decay, and that do
+  if (threadIdx.x < 2)                       // powers in double, once a block
+    steps[threadIdx.x] = t.update.step(double(*t.lr), double(*t.count), threadIdx.x == 1);
   __syncthreads();
   if (*t.scale != *t.scale) return; // the step is skipped
-  const float scale = *t.scale, beta1 = float(t.beta1), beta2 = float(t.beta2), epsilon = float(t.epsilon);
-  const int64_t begin = int64_t(blockIdx.x) * kAdamTile, end = min(begin + kAdamTile, t.n);
+  const float scale = *t.scale;
+  const int64_t begin = int64_t(blockIdx.x) * kUpdateTile, end = min(begin + kUpdateTile, t.n);
   const int64_t first = decaying.before(begin);
   const bool isUniform = first == decaying.before(end - 1); // the whole tile decays, or none of it: the usual case
   for (int64_t i = begin + int64_t(threadIdx.x) * V; i < end; i += int64_t(kThreads) * V) {
-    auto p = packAt<V>(t.p, i), m = packAt<V>(t.m, i), v = packAt<V>(t.v, i);
-    const auto g = packAt<V>(t.g, i);
+    auto p = packAt<V>(t.parameters, i);
+    const auto g = packAt<V>(t.gradients, i);
+    Pack<float, V> s[2] = {};
+    for (int j = 0; j < kStates; ++j)
+      s[j] = packAt<V>(t.states[j], i);
     for (int k = 0; k < V; ++k) {
-      const bool decays = isUniform ? first % 2 == 1 : decaying.hold(i + k);
-      const float slope = g.at[k] * scale;
-      m.at[k] = beta1 * m.at[k] + (1.0f - beta1) * slope;
-      v.at[k] = beta2 * v.at[k] + (1.0f - beta2) * slope * slope;
-      p.at[k] = p.at[k] * (decays ? keeping : 1.0f) - stepSize * m.at[k] / (sqrtf(v.at[k]) * rootCorrection + epsilon);
+      const typename Update::Step &step = steps[(isUniform ? first % 2 == 1 : decaying.hold(i + k)) ? 1 : 0];
+      if constexpr (kStates == 2) step(p.at[k], g.at[k] * scale, s[0].at[k], s[1].at[k]);
+      if constexpr (kStates == 1) step(p.at[k], g.at[k] * scale, s[0].at[k]);
+      if constexpr (kStates == 0) step(p.at[k], g.at[k] * scale);
     }
-    setPack<V>(t.p, i, p);
-    setPack<V>(t.m, i, m);
-    setPack<V>(t.v, i, v);
+    setPack<V>(t.parameters, i, p);
+    for (int j = 0; j < kStates; ++j)
+      setPack<V>(t.states[j], i, s[j]);
   }
 }
 
-Prepared prepareAdamW(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 7, 7, 3)) return taken(error);
+template <typename Update> Prepared prepareUpdate(const Call &call) {
+  constexpr int kStates = Update::kStates;
+  if (llvm::Error error = checkUpdate(call, kStates)) return taken(error);
   const auto &in = call.args.operands;
-  const int64_t n = in[0].elements();
-  for (size_t k = 0; k < 7; ++k) {
-    if (llvm::Error error = expectF32(call, {&in[k]})) return taken(error);
-    if (llvm::Error error = expectElements(call, in[k], k < 4 ? n : 1, k < 4 ? "an operand" : "scale, lr or step"))
-      return taken(error);
-  }
-  for (size_t k : {0u, 1u, 2u})
-    if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
-  const int64_t tiles = (n + kAdamTile - 1) / kAdamTile;
+  const int64_t n = in[0].elements(), tiles = (n + kUpdateTile - 1) / kUpdateTile;
   if (tiles > kMostBlocks) return mistake(call, "has more elements than a grid has blocks for");
   llvm::Expected<Segments> segments = segmentsOf(call, n);
   if (!segments) return segments.takeError();
-  const KernelAttributes &a = call.args.attributes;
-  const Adam t{in[0].as<float>(), in[1].as<float>(), in[2].as<float>(),      in[3].as<float>(),
-               in[4].as<float>(), in[5].as<float>(), in[6].as<float>(),      a.real("beta1"),
-               a.real("beta2"),   a.real("epsilon"), a.real("weight_decay"), n};
+  Updated<Update> t{in[0].as<float>(),
+                    {},
+                    in[kStates + 1].as<float>(),
+                    in[kStates + 2].as<float>(),
+                    in[kStates + 3].as<float>(),
+                    in[kStates + 4].as<float>(),
+                    Update(call.args.attributes),
+                    n};
+  for (int k = 0; k < kStates; ++k)
+    t.states[k] = in[size_t(k) + 1].as<float>();
   const LaunchShape shape{dim3(unsigned(tiles)), dim3(kThreads)};
-  const bool fits = fourFit(n, {t.p, t.m, t.v, t.g});
+  bool fits = fourFit(n, {t.parameters, t.gradients});
+  for (int k = 0; k < kStates; ++k)
+    fits = fits && fourFit(n, {t.states[k]});
   return ready([=, segments = *segments, stream = call.stream()] {
-    return launch(fits ? adamKernel<4> : adamKernel<1>, shape, stream, t, segments);
+    return launch(fits ? updateKernel<Update, 4> : updateKernel<Update, 1>, shape, stream, t, segments);
   });
 }
 
@@ -234,8 +235,11 @@ Prepared prepareLossScale(const Call &call) {
 constexpr KernelRow kRows[] = {{KernelId::Accumulate, prepareAccumulate},
                                {KernelId::SumSquares, prepareSumSquares},
                                {KernelId::GradScale, prepareGradScale},
-                               {KernelId::AdamW, prepareAdamW},
-                               {KernelId::LossScale, prepareLossScale}};
+                               {KernelId::Adam, prepareUpdate<AdamUpdate>},
+                               {KernelId::LossScale, prepareLossScale},
+                               {KernelId::Adagrad, prepareUpdate<AdagradUpdate>},
+                               {KernelId::Momentum, prepareUpdate<MomentumUpdate>},
+                               {KernelId::Sgd, prepareUpdate<SgdUpdate>}};
 
 } // namespace
 

@@ -58,7 +58,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
         break;
       }
   llvm::Expected<Certificate> certificate =
-      certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step));
+      certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step, compiled.updates));
   ASSERT_FALSE(bool(certificate));
   const std::string said = describe(certificate.takeError());
   for (const char *part : {"tp coordinate 0, micro_step, step 'all_reduce", "(from ", "a pending sum"})

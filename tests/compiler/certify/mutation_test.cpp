@@ -15,11 +15,23 @@ struct Subject {
   const char *fixture;
   int tp, dp, zero, gradAccum;
   bool sequenceParallel = false;
+  OptimizerKind optimizer = OptimizerKind::AdamW;
 };
-/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence.
+/// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, those of
+/// training graphs, and a backward that the model brings.
 constexpr Subject kSubjects[] = {
-    {"llama", 2, 2, 2, 2}, {"gpt2", 2, 2, 1, 1},    {"llama", 8, 1, 2, 1},
-    {"mlp", 3, 2, 0, 2},   {"nanogpt", 3, 2, 2, 1}, {"gpt2", 4, 1, 2, 1, /*sequenceParallel=*/true},
+    {"llama", 2, 2, 2, 2},
+    {"gpt2", 2, 2, 1, 1},
+    {"llama", 8, 1, 2, 1},
+    {"mlp", 3, 2, 0, 2},
+    {"nanogpt", 3, 2, 2, 1},
+    {"gpt2", 4, 1, 2, 1, /*sequenceParallel=*/true},
+    {"mlp", 2, 2, 2, 1, false, OptimizerKind::Momentum},
+    {"mlp", 2, 2, 1, 1, false, OptimizerKind::Adagrad},
+    {"mlp", 2, 1, 0, 1, false, OptimizerKind::Sgd},
+    {"training-info-mlp", 2, 2, 2, 1},
+    {"training-info-mlp-momentum", 2, 2, 1, 1},
+    {"ort-artifacts-llama", 2, 2, 2, 1},
 };
 
 struct Sound {
@@ -38,6 +50,9 @@ Sound soundPlanOf(const Subject &subject) {
   step.gradAccum = subject.gradAccum;
   step.bucketBytes = 100 << 10;
   sound.options.sequenceParallel = subject.sequenceParallel;
+  step.optimizer = defaultsOf(subject.optimizer);
+  step.optimizer.weightDecay = 0.1;
+  step.optimizer.dampening = step.optimizer.lrDecay = step.optimizer.initialAccumulator = 0.5;
   step.optimizer.clipGradNorm = 0.1; // below the norms here, so that a wrong norm shows
   sound.compiled = llvm::cantFail(compile(sound.options));
   sound.trained = trainTwice(sound.compiled.emitted, subject.tp, subject.dp, subject.gradAccum);
@@ -54,7 +69,7 @@ std::vector<const plan::Program *> pointers(const Programs &programs) {
 /// What the certificate says; empty: proven.
 std::string refusal(const Sound &sound, const Programs &programs) {
   llvm::Expected<Certificate> certificate =
-      certify(sound.compiled.graph, pointers(programs), certifyOptions(sound.options.step));
+      certify(sound.compiled.graph, pointers(programs), certifyOptions(sound.options.step, sound.compiled.updates));
   return certificate ? "" : describe(certificate.takeError());
 }
 

@@ -4,6 +4,8 @@
 namespace autotp::test {
 namespace {
 
+const std::vector<KernelId> kUpdates = {KernelId::Adam, KernelId::Adagrad, KernelId::Momentum, KernelId::Sgd};
+
 /// On all coordinates alike: another number of them divides the gradients, or the loss.
 bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
   const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
@@ -24,7 +26,9 @@ bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
 /// {begins, ends} of a norm or of a decay: one segment less, or one end moved.
 bool wrongSegment(Programs &programs, Random &random, std::string &where) {
   Place at;
-  if (!pick(programs, random, isKernelOf({KernelId::SumSquares, KernelId::AdamW}), at)) return false;
+  std::vector<KernelId> withSegments = kUpdates;
+  withSegments.push_back(KernelId::SumSquares);
+  if (!pick(programs, random, isKernelOf(withSegments), at)) return false;
   plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
   auto *begins = attributeOf(call, "begins")->mutable_integers()->mutable_values(),
        *ends = attributeOf(call, "ends")->mutable_integers()->mutable_values();
@@ -49,19 +53,70 @@ bool wrongSegment(Programs &programs, Random &random, std::string &where) {
 /// The states of another bucket, or the gradient of another, where it is as long.
 bool wrongState(Programs &programs, Random &random, std::string &where) {
   Place at;
-  if (!pick(programs, random, isKernelOf({KernelId::AdamW}), at)) return false;
+  if (!pick(programs, random, isKernelOf(kUpdates), at)) return false;
   plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
-  const int k = int(below(random, 4));
+  const int k = int(below(random, size_t(call.results_size()) + 1));
   for (const plan::Step &other : sectionAt(programs, at).steps()) {
     if (!other.has_kernel() || other.kernel().kernel() != call.kernel()) continue;
     const plan::TensorRef &ref = other.kernel().operands(k);
     if (isSamePlace(ref, call.operands(k)) || !isSameType(ref, call.operands(k))) continue;
     where = textOf(programs, at) + " operand " + std::to_string(k);
     moveTo(*call.mutable_operands(k), ref);
-    if (k < 3) moveTo(*call.mutable_results(k), ref);
+    if (k < call.results_size()) moveTo(*call.mutable_results(k), ref);
     return true;
   }
   return false;
+}
+
+/// A number of an update's rule: half of it, or the other choice.
+bool otherRule(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isKernelOf(kUpdates), at)) return false;
+  plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
+  std::vector<plan::Attribute *> numbers;
+  for (plan::Attribute &attribute : *call.mutable_attributes())
+    if (!attribute.has_integers() && attribute.name() != "dp_slice") numbers.push_back(&attribute);
+  plan::Attribute &number = *numbers[below(random, numbers.size())];
+  where = textOf(programs, at) + " " + number.name();
+  if (number.value_case() == plan::Attribute::kInteger)
+    number.set_integer(1 - number.integer());
+  else
+    number.set_real(number.real() == 0 ? 0.25 : number.real() / 2);
+  return true;
+}
+
+/// The learning rate for the count, or the other way; or the scale for one of them.
+bool wrongScalar(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isKernelOf(kUpdates), at)) return false;
+  plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
+  const int first = call.operands_size() - 3, k = first + int(below(random, 3)), other = first + int(below(random, 3));
+  if (k == other) return false;
+  where = textOf(programs, at) + " operand " + std::to_string(k);
+  moveTo(*call.mutable_operands(k), call.operands(other));
+  return true;
+}
+
+/// What a state begins with.
+bool wrongBeginning(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  if (program.states_size() == 0) return false;
+  const int i = int(below(random, size_t(program.states_size())));
+  plan::State &state = *program.mutable_states(i);
+  where = "state " + state.name();
+  if (random() % 2) {
+    program.mutable_states()->DeleteSubrange(i, 1);
+    return true;
+  }
+  const bool isFloating = isFloat(DType(state.tensor().dtype()));
+  const float half = 0.5f;
+  if (isFloating)
+    state.set_data(std::string(reinterpret_cast<const char *>(&half), sizeof(half)) == state.data()
+                       ? std::string(sizeof(half), '\0')
+                       : std::string(reinterpret_cast<const char *>(&half), sizeof(half)));
+  else
+    state.mutable_data()->front() ^= 4;
+  return true;
 }
 
 bool coverOffByOne(Programs &programs, Random &random, std::string &where) {
@@ -218,6 +273,9 @@ std::vector<MutationKind> stateMutations() {
       {"wrong divisor", wrongDivisor},
       {"wrong segment", wrongSegment},
       {"wrong state", wrongState},
+      {"other rule", otherRule},
+      {"wrong scalar", wrongScalar},
+      {"wrong beginning", wrongBeginning},
       {"cover off by one", coverOffByOne},
       {"parameters exchanged", swapParameters},
       {"sums kept", keepSums},

@@ -214,6 +214,8 @@ TEST(ImportRows, EveryOperatorByValue) {
   for (const char *other : {"NegativeLogLikelihoodLoss", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
                             "ReduceMin", "ReduceSumSquare"})
     rows.erase(other);
+  for (const char *other : {"SimplifiedLayerNormalization", "SoftmaxCrossEntropyLossGrad", "SplitTraining"})
+    rows.erase(other); // training_operators_test.cpp
   EXPECT_EQ(tested, rows);
 }
 

@@ -147,18 +147,50 @@ TEST(Optimizer, Values) {
   scale.attributes.set("max_norm", 0.0);
   expectValues(scale, {0.5}, 0);
   // The first step of Adam moves by lr, whatever the gradient; only element 0 decays.
-  OpCase adam{"adamw",
+  OpCase adam{"adam",
               {given({2}, {1, 1}), given({2}, {0, 0}), given({2}, {0, 0}), given({2}, {8, -2}), given({}, {0.5}),
                given({}, {0.1}), given({}, {1})},
               {{"beta1", 0.9},
                {"beta2", 0.99},
                {"epsilon", 0.0},
-               {"weight_decay", 0.5},
+               {"corrects_root", int64_t(1)},
+               {"decay_before", 0.5},
                {"begins", list({0})},
                {"ends", list({1})}}};
   expectValues(adam, {0.85, 1.1}, 0);
   expectValues(adam, {0.4, -0.1}, 1);
   expectValues(adam, {0.16, 0.01}, 2);
+  // Uncorrected at a count of 0: m = 0.4, sqrt(v) = 0.4; what decays after it is all there is.
+  adam.operands[6] = given({}, {0});
+  adam.attributes = {{"beta1", 0.9},        {"beta2", 0.99},       {"epsilon", 0.0},   {"decay_after", 0.5},
+                     {"shrink_after", 0.5}, {"begins", list({0})}, {"ends", list({1})}};
+  expectValues(adam, {0.9 * 0.95 * 0.5, 1.1}, 0);
+}
+
+TEST(Optimizer, OtherUpdates) {
+  const std::vector<Operand> operands = {given({2}, {1, 1}), given({2}, {3, 0}), given({2}, {8, -2}),
+                                         given({}, {0.5}),   given({}, {0.1}),   given({}, {2})};
+  const Attributes segment = {{"begins", list({0})}, {"ends", list({1})}};
+  auto with = [&](std::initializer_list<std::pair<std::string, Attributes::Value>> numbers) {
+    Attributes all = segment;
+    for (const auto &[name, value] : numbers)
+      all.set(name, value);
+    return all;
+  };
+  OpCase adagrad{"adagrad", operands, with({{"epsilon", 1.0}, {"l2", 1.0}, {"rate_decay", 0.5}})};
+  expectValues(adagrad, {1 - 0.05 * 5 / (std::sqrt(28.0) + 1), 1 + 0.05 / 2}, 0); // g = 4 + 1, and -1
+  expectValues(adagrad, {28, 1}, 1);
+  OpCase momentum{"momentum", operands, with({{"beta", 0.5}, {"l2", 1.0}, {"momentum", 0.9}})};
+  expectValues(momentum, {1 - 0.1 * 5.2, 1 + 0.1 * 0.5}, 0);
+  expectValues(momentum, {5.2, -0.5}, 1);
+  momentum.attributes.set("nesterov", int64_t(1));
+  expectValues(momentum, {1 - 0.1 * (5 + 0.9 * 5.2), 1 + 0.1 * (1 + 0.9 * 0.5)}, 0);
+  momentum.operands[5] = given({}, {0}); // the first update takes all of the gradient
+  expectValues(momentum, {7.7, -1}, 1);
+  OpCase sgd{"sgd",
+             {given({2}, {1, 1}), given({2}, {8, -2}), given({}, {0.5}), given({}, {0.1}), given({}, {2})},
+             with({{"l2", 1.0}})};
+  expectValues(sgd, {0.5, 1.1}, 0);
 }
 
 } // namespace

@@ -149,6 +149,38 @@ TEST(DeepSpeedConfig, TheTutorialsExample) {
   EXPECT_FALSE(options.dtype); // as the model's own
 }
 
+OptimizerOptions optimizerOf(const std::string &json) {
+  CompileOptions options;
+  EXPECT_EQ(readConfig("{\"optimizer\": " + json + "}", options), "");
+  EXPECT_EQ(options.optimizerSaidBy, std::vector<std::string>{kConfiguredOptimizer});
+  return options.step.optimizer;
+}
+
+TEST(DeepSpeedConfig, Optimizers) {
+  const OptimizerOptions adam = optimizerOf(R"({"type": "Adam", "params": {"lr": 0.5, "torch_adam": true}})");
+  EXPECT_EQ(adam.kind, OptimizerKind::AdamW); // its adam_w_mode is true where it says nothing
+  EXPECT_EQ(adam.lr, 0.5);
+  EXPECT_EQ(adam.beta2, 0.999);
+  EXPECT_EQ(adam.weightDecay, 0);
+  const OptimizerOptions coupled =
+      optimizerOf(R"({"type": "Adam", "params": {"adam_w_mode": false, "weight_decay": 0.25}})");
+  EXPECT_EQ(coupled.kind, OptimizerKind::Adam);
+  EXPECT_EQ(coupled.weightDecay, 0.25);
+  EXPECT_EQ(optimizerOf(R"({"type": "SGD", "params": {"lr": 0.5}})").kind, OptimizerKind::Sgd);
+  const OptimizerOptions momentum =
+      optimizerOf(R"({"type": "SGD", "params": {"momentum": 0.5, "dampening": 0.25, "nesterov": false}})");
+  EXPECT_EQ(momentum.kind, OptimizerKind::Momentum);
+  EXPECT_EQ(momentum.momentum, 0.5);
+  EXPECT_EQ(momentum.dampening, 0.25);
+  const OptimizerOptions adagrad = optimizerOf(
+      R"({"type": "Adagrad", "params": {"lr_decay": 0.5, "initial_accumulator_value": 0.25, "eps": 0.125}})");
+  EXPECT_EQ(adagrad.kind, OptimizerKind::Adagrad);
+  EXPECT_EQ(adagrad.lr, 1e-2);
+  EXPECT_EQ(adagrad.lrDecay, 0.5);
+  EXPECT_EQ(adagrad.initialAccumulator, 0.25);
+  EXPECT_EQ(adagrad.epsilon, 0.125);
+}
+
 TEST(DeepSpeedConfig, Precision) {
   CompileOptions bf16;
   EXPECT_EQ(readConfig(R"({"bf16": {"enabled": true}, "fp16": {"enabled": "auto"}})", bf16), "");
@@ -169,7 +201,13 @@ TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
         {R"({"zero_optimization": {"stage": 3}})", "'zero_optimization.stage' is out of range"},
         {R"({"zero_optimization": {"offload_optimizer": {}}})",
          "'zero_optimization.offload_optimizer' is not honoured"},
-        {R"({"optimizer": {"type": "Lion"}})", "'optimizer.type' is not AdamW"},
+        {R"({"optimizer": {"type": "Lion"}})", "'optimizer.type' is not AdamW, Adam, SGD or Adagrad"},
+        {R"({"optimizer": {"type": "SGD", "params": {"betas": [0.9, 0.99]}}})",
+         "'optimizer.params.betas' is not honoured"},
+        {R"({"optimizer": {"type": "AdamW", "params": {"adam_w_mode": true}}})",
+         "'optimizer.params.adam_w_mode' is not honoured"},
+        {R"({"optimizer": {"type": "SGD", "params": {"nesterov": 1}}})",
+         "'optimizer.params.nesterov' is neither true nor false"},
         {R"({"scheduler": {"type": "WarmupLR"}})", "'scheduler' is not honoured"},
         {R"({"bf16": true})", "'bf16' is no object"},
         {R"({"bf16": {"enabled": true}, "fp16": {"enabled": true}})", "'fp16.enabled' is true, and bf16"},

@@ -1,0 +1,112 @@
+/// \file How one element of a parameter is updated: one text for every device, kernels.def has the formulas.
+/// An Update holds a call's attributes; step() makes the numbers of one step ready, in double, of elements that decay
+/// or do not; these then change a parameter and its states, given its gradient, in f32.
+#pragma once
+
+#include "runtime/device/device.h"
+
+#include <cmath>
+
+#ifdef __CUDACC__
+#define AUTOTP_DEVICE __host__ __device__
+#else
+#define AUTOTP_DEVICE
+#endif
+
+namespace autotp {
+
+/// Kingma and Ba 2015; its decays: Loshchilov and Hutter 2019.
+struct AdamUpdate {
+  static constexpr int kStates = 2;
+  double beta1, beta2, epsilon, l2, decayBefore, decayAfter, shrinkAfter;
+  bool correctsRoot;
+
+  explicit AdamUpdate(const KernelAttributes &a)
+      : beta1(a.real("beta1")), beta2(a.real("beta2")), epsilon(a.real("epsilon")), l2(a.real("l2")),
+        decayBefore(a.real("decay_before")), decayAfter(a.real("decay_after")), shrinkAfter(a.real("shrink_after")),
+        correctsRoot(a.integer("corrects_root") != 0) {}
+
+  struct Step {
+    float beta1, beta2, epsilon, l2, keepBefore, keepAfter, size, root;
+    AUTOTP_DEVICE void operator()(float &p, float g, float &m, float &v) const {
+      g += l2 * p;
+      m = beta1 * m + (1.0f - beta1) * g;
+      v = beta2 * v + (1.0f - beta2) * g * g;
+      p = (p * keepBefore - size * m / (sqrtf(v) * root + epsilon)) * keepAfter;
+    }
+  };
+
+  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+    const double first = count > 0 ? 1 - pow(beta1, count) : 1, second = count > 0 ? sqrt(1 - pow(beta2, count)) : 1;
+    return {float(beta1),
+            float(beta2),
+            float(epsilon),
+            float(decays ? l2 : 0),
+            float(decays ? 1 - rate * decayBefore : 1),
+            float(decays ? (1 - rate * decayAfter) * (1 - shrinkAfter) : 1),
+            float(correctsRoot ? rate / first : rate * second / first),
+            float(correctsRoot ? 1 / second : 1)};
+  }
+};
+
+/// Duchi, Hazan and Singer 2011.
+struct AdagradUpdate {
+  static constexpr int kStates = 1;
+  double epsilon, l2, rateDecay;
+
+  explicit AdagradUpdate(const KernelAttributes &a)
+      : epsilon(a.real("epsilon")), l2(a.real("l2")), rateDecay(a.real("rate_decay")) {}
+
+  struct Step {
+    float epsilon, l2, rate;
+    AUTOTP_DEVICE void operator()(float &p, float g, float &squares) const {
+      g += l2 * p;
+      squares += g * g;
+      p -= rate * g / (sqrtf(squares) + epsilon);
+    }
+  };
+
+  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+    return {float(epsilon), float(decays ? l2 : 0), float(rate / (1 + count * rateDecay))};
+  }
+};
+
+/// Polyak 1964; Nesterov's: Sutskever, Martens, Dahl and Hinton 2013.
+struct MomentumUpdate {
+  static constexpr int kStates = 1;
+  double momentum, beta, l2;
+  bool isNesterov;
+
+  explicit MomentumUpdate(const KernelAttributes &a)
+      : momentum(a.real("momentum")), beta(a.real("beta")), l2(a.real("l2")), isNesterov(a.integer("nesterov") != 0) {}
+
+  struct Step {
+    float momentum, beta, l2, ofGradient, ofVelocity; ///< the last two are how far the parameter goes
+    AUTOTP_DEVICE void operator()(float &p, float g, float &velocity) const {
+      g += l2 * p;
+      velocity = momentum * velocity + beta * g;
+      p -= ofGradient * g + ofVelocity * velocity;
+    }
+  };
+
+  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+    return {float(momentum), float(count > 0 ? beta : 1), float(decays ? l2 : 0), float(isNesterov ? rate : 0),
+            float(isNesterov ? rate * momentum : rate)};
+  }
+};
+
+struct SgdUpdate {
+  static constexpr int kStates = 0;
+  double l2;
+
+  explicit SgdUpdate(const KernelAttributes &a) : l2(a.real("l2")) {}
+
+  struct Step {
+    float l2, rate;
+    AUTOTP_DEVICE void operator()(float &p, float g) const { p -= rate * (g + l2 * p); }
+  };
+
+  AUTOTP_DEVICE Step step(double rate, double, bool decays) const { return {float(decays ? l2 : 0), float(rate)}; }
+};
+
+} // namespace autotp
