@@ -18,7 +18,7 @@ static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)")
                        cl::cat(category));
 static cl::opt<int> dp("dp", cl::desc("ranks of data parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
                        cl::cat(category));
-static cl::opt<int> zero("zero", cl::desc("ZeRO stage 0, 1 or 2 (default 2)"), cl::value_desc("N"), cl::init(2),
+static cl::opt<int> zero("zero", cl::desc("ZeRO stage 0, 1, 2 or 3 (default 2)"), cl::value_desc("N"), cl::init(2),
                          cl::cat(category));
 static cl::opt<int64_t> microBatch("micro-batch",
                                    cl::desc("samples of one dp rank and micro-step, for a dynamic batch (default 1)"),
@@ -145,7 +145,7 @@ static Error readOptimizer(autotp::CompileOptions &o) {
 static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   if (tp < 1 || dp < 1 || tp > 4096 || dp > 4096 || gradAccum < 1 || microBatch < 0 || bucketMb < 1)
     return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
-  if (zero < 0 || zero > 2) return problem("--zero", "the stage is 0, 1 or 2");
+  if (zero < 0 || zero > 3) return problem("--zero", "the stage is 0, 1, 2 or 3");
   if (shard != "auto" && shard != "all") return problem("--shard", "'" + shard + "' is neither auto nor all");
   for (const std::string &pass : {std::string(printAfter), std::string(stopAfter)})
     if (!pass.empty() && pass != "all" && !is_contained(autotp::passNames(), pass))

@@ -28,13 +28,13 @@ static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat
 /// Addresses shift with every change, so a diff leaves them out.
 static bool printsAddresses = true;
 
-static std::string tensorText(const plan::TensorRef &t) {
+static std::string tensorText(const plan::TensorRef &t, bool hasPlace = true) {
   std::string text;
   raw_string_ostream os(text);
   os << nameOf(DType(t.dtype())) << "[";
   interleave(t.shape(), os, ",");
   os << "]";
-  if (!printsAddresses) return os.str();
+  if (!printsAddresses || !hasPlace) return os.str();
   os << "@" << t.offset();
   if (t.dp_stride()) os << "+dp*" << t.dp_stride();
   return os.str();
@@ -89,8 +89,13 @@ static Expected<LoadedPlan> load(const std::string &folder) {
 static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
   const plan::Program &program = plan.programs[size_t(plan.manifest.ranks[size_t(rank)].program)];
   std::vector<std::string> lines;
-  for (const plan::Parameter &p : program.parameters())
-    lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor()));
+  for (const plan::Parameter &p : program.parameters()) {
+    const plan::Bucket &bucket = program.buckets(int(p.bucket()));
+    const bool isSliced = elementsOf(bucket.parameters()) != bucket.elements();
+    lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor(), !isSliced));
+    if (isSliced && printsAddresses)
+      lines.back() += formatv(", from element {0} of slices {1}", p.bucket_begin(), tensorText(bucket.parameters()));
+  }
   for (const plan::Section &section : program.sections()) {
     lines.push_back(section.name() + ":");
     for (const plan::Step &step : section.steps())

@@ -89,7 +89,7 @@ llvm::Error readZero(const Value *value, CompileOptions &o) {
   if (!value->getAsObject()) return problem("--ds-config", "'zero_optimization' is no object");
   Keys keys(*value->getAsObject(), "zero_optimization.");
   int64_t elements = 0;
-  if (llvm::Error error = keys.number("stage", o.step.zero, 0, 2)) return error;
+  if (llvm::Error error = keys.number("stage", o.step.zero, 0, 3)) return error;
   if (llvm::Error error = keys.number("reduce_bucket_size", elements, 1, kMost)) return error;
   if (elements) o.step.bucketBytes = elements * 4;
   for (llvm::StringRef inherent : {"overlap_comm", "reduce_scatter", "contiguous_gradients"})

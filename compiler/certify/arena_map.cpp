@@ -3,28 +3,28 @@
 namespace autotp {
 
 bool ArenaMap::read(const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const {
-  const uint64_t end = range.offset + range.bytes;
-  auto at = held_.upper_bound(range.offset);
-  if (at != held_.begin() && std::prev(at)->second.end > range.offset) --at;
-  uint64_t byte = range.offset;
+  for (int64_t rank = 0; rank < range.ranks; ++rank)
+    if (!readOn(rank, range, pieces, why)) return false;
+  return true;
+}
+
+bool ArenaMap::readOn(int64_t rank, const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const {
+  const uint64_t begin = range.offsetOn(rank), end = begin + range.bytes;
+  auto at = held_.upper_bound(begin);
+  if (at != held_.begin() && std::prev(at)->second.end > begin) --at;
+  uint64_t byte = begin;
   for (; byte < end; ++at) {
     if (at == held_.end() || at->first > byte) {
       why = "bytes from " + std::to_string(byte) + " hold nothing that was written for it";
       return false;
     }
     const Held &held = at->second;
-    if (held.slices.isSliced() &&
-        (held.slices.offset != range.offset || held.slices.bytes != range.bytes || held.slices.ranks != range.ranks)) {
+    if (held.slices.isSliced() && !range.isWithin(held.slices)) {
       why = "bytes from " + std::to_string(byte) + " are right on one dp rank only";
       return false;
     }
-    const uint64_t next = std::min(end, held.end), from = held.from + (byte - at->first);
-    const bool follows =
-        !pieces.empty() && pieces.back().content == held.content && pieces.back().offset + pieces.back().bytes == from;
-    if (follows)
-      pieces.back().bytes += next - byte;
-    else
-      pieces.push_back({held.content, from, next - byte});
+    const uint64_t next = std::min(end, held.end);
+    append(pieces, {held.content, held.from + (byte - at->first), next - byte});
     byte = next;
   }
   return true;
@@ -49,13 +49,22 @@ void ArenaMap::forget(uint64_t offset, uint64_t bytes) {
 }
 
 void ArenaMap::write(const ByteRange &range, llvm::ArrayRef<Piece> pieces) {
-  forget(range.offset, range.bytes);
-  uint64_t at = range.offset;
-  for (const Piece &piece : pieces) {
-    if (piece.bytes == 0) continue;
-    held_[at] = {at + piece.bytes, piece.content, piece.offset, range.isSliced() ? range : ByteRange{}};
-    at += piece.bytes;
-  }
+  for (int64_t rank = 0; rank < range.ranks; ++rank)
+    forget(range.offsetOn(rank), range.bytes);
+  int64_t rank = 0;
+  uint64_t at = range.offset, left = range.bytes;
+  for (const Piece &piece : pieces)
+    for (uint64_t done = 0; done < piece.bytes;) {
+      if (left == 0) {
+        at = range.offsetOn(++rank);
+        left = range.bytes;
+      }
+      const uint64_t bytes = std::min(left, piece.bytes - done);
+      held_[at] = {at + bytes, piece.content, piece.offset + done, range.isSliced() ? range : ByteRange{}};
+      at += bytes;
+      left -= bytes;
+      done += bytes;
+    }
 }
 
 } // namespace autotp

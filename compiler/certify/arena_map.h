@@ -8,23 +8,32 @@
 
 namespace autotp {
 
-/// Bytes [offset, offset + bytes) of the arena; on each dp rank r of `ranks` only the r-th of equal slices of it.
+/// Bytes [offset, offset + bytes) of the arena, further on by `stride` on each next dp rank of `ranks`.
 struct ByteRange {
   uint64_t offset = 0, bytes = 0;
-  int64_t ranks = 1; ///< 1: all of it on every rank
+  int64_t ranks = 1; ///< 1: the same on every rank
+  uint64_t stride = 0;
   bool isSliced() const { return ranks > 1; }
+  uint64_t offsetOn(int64_t rank) const { return offset + uint64_t(rank) * stride; }
+  uint64_t allBytes() const { return bytes * uint64_t(ranks); }
+  /// Whether each rank's bytes lie within those of `other`.
+  bool isWithin(const ByteRange &other) const {
+    return ranks == other.ranks && stride == other.stride && offset >= other.offset &&
+           offset + bytes <= other.offset + other.bytes;
+  }
 };
 
 class ArenaMap {
 public:
-  /// The contents of a range, in order. Fails where a byte holds nothing, or nothing on the rank that reads it.
+  /// The contents of a range, in order, one rank's after the other's. Fails where a byte holds nothing, or nothing on the rank that reads it.
   bool read(const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const;
-  /// `pieces` fill the range. What a sliced write leaves on other ranks is forgotten.
+  /// `pieces` fill the range, one rank's after the other's. What a sliced write leaves on other ranks is forgotten.
   void write(const ByteRange &range, llvm::ArrayRef<Piece> pieces);
   /// Nobody knows what these bytes hold.
   void forget(uint64_t offset, uint64_t bytes);
 
 private:
+  bool readOn(int64_t rank, const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const;
   struct Held {
     uint64_t end;
     const Content *content;

@@ -9,9 +9,10 @@
 /// - a pending sum is reduced over a group whose members have each summand exactly once, before anything that is not
 /// linear
 ///   reads it; nothing is reduced twice;
-/// - every element of every parameter is updated once on each rank that holds it (by one dp rank, where states are
-/// sliced,
-///   and gathered from there), from its own gradient and states, by the rule, rate and count that were asked for;
+/// - every element of every parameter is updated once on each rank that holds it (by one dp rank, or one of all ranks,
+/// where
+///   states are sliced, and gathered from there, before it is read where parameters are sliced too), from its own
+///   gradient and states, by the rule, rate and count that were asked for;
 ///   gradients are summed over micro-steps and dp; the norm counts every element once; the divisor is the count of the
 ///   whole batch;
 /// - bytes are read only while they hold what was written for it: nothing stale, nothing unwritten, nothing overlapped;

@@ -71,7 +71,7 @@ llvm::Error notWhole(const std::string &why) {
   return problem("", "its group does not make a whole: " + why, "compile the plan again");
 }
 
-llvm::Error allReduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
+llvm::Error allReduceOverTp(Proof &proof, llvm::ArrayRef<Member> members) {
   Contents contents;
   for (const Member &member : members) {
     llvm::Expected<const Content *> content = member.coordinate->tensor(member.step->collective().operand());
@@ -81,14 +81,11 @@ llvm::Error allReduce(Proof &proof, llvm::ArrayRef<Member> members, const plan::
   if (llvm::all_of(contents, [](const Content *content) { return !content; })) return llvm::Error::success();
   if (llvm::is_contained(contents, nullptr)) return problem("", "some of its members have nothing to reduce");
   const plan::CollectiveKind kind = members[0].step->collective().kind();
-  const bool overDp = group.axis() == plan::WORLD && proof.options.dp > 1;
   std::string why;
   const Content *result = nullptr;
   if (contents[0]->kind == Content::Kind::Squares && kind == plan::ALL_REDUCE_SUM &&
       int64_t(members.size()) == proof.options.tp)
-    result = reducedSquares(proof, contents, overDp, why);
-  else if (overDp)
-    why = "only the norm is reduced over all ranks";
+    result = reducedSquares(proof, contents, /*overDp=*/false, why);
   else
     result = reduced(proof, contents, kind == plan::ALL_REDUCE_MAX ? Pending::Max : Pending::Sum, why);
   if (!result) return notWhole(why);
@@ -137,24 +134,113 @@ llvm::Error gather(llvm::ArrayRef<Member> members) {
   return llvm::Error::success();
 }
 
+using Flats = std::vector<Coordinate::Flat>;
+
+/// Of whole images the sum over all members and, as each member has it for its own part of the batch, over dp.
+llvm::Expected<std::vector<Piece>> sumOf(Proof &proof, const Flats &flats) {
+  uint64_t end = 0;
+  for (const Piece &piece : flats[0].image)
+    end += piece.bytes;
+  std::vector<Piece> sum;
+  for (uint64_t at = 0, next = end; at < end; at = next, next = end) {
+    for (const Coordinate::Flat &flat : flats) { // up to where some member's piece ends
+      if (flat.isSliced) return problem("", "it adds slices of different elements");
+      uint64_t pieceEnd = 0;
+      for (const Piece &piece : flat.image)
+        if ((pieceEnd += piece.bytes) > at) break;
+      if (pieceEnd <= at) return problem("", "its members have different numbers of elements");
+      next = std::min(next, pieceEnd);
+    }
+    Contents contents;
+    for (const Coordinate::Flat &flat : flats) {
+      contents.push_back(proof.together(Coordinate::sub(flat.image, at, next - at)));
+      if (!contents.back()) return problem("", "what a member adds is no box of one value");
+    }
+    std::string why;
+    const Content *whole = reduced(proof, contents, Pending::Sum, why);
+    if (!whole) return notWhole(why);
+    if (proof.options.dp > 1) whole = proof.after(whole, Proof::Step::SumOverDp);
+    if (!whole) return problem("", "it sums over dp what is summed already");
+    append(sum, {whole, 0, next - at});
+  }
+  return sum;
+}
+
+/// All ranks' slices, in the order of the ranks: rank is dp_rank * tp + tp_rank.
+llvm::Expected<std::vector<Piece>> inRankOrder(Proof &proof, llvm::ArrayRef<Member> members, const Flats &flats) {
+  std::vector<Piece> all;
+  for (int64_t rank = 0; rank < proof.options.dp; ++rank)
+    for (auto [t, flat] : indexed(flats)) {
+      if (!flat.isSliced && proof.options.dp > 1) return problem("", "it gathers what every dp rank has whole");
+      for (const Piece &piece : members[t].coordinate->ofRank(flat, rank))
+        append(all, piece);
+    }
+  return all;
+}
+
+/// Each rank's slice of an image, as a coordinate has it that stands for its dp ranks.
+Coordinate::Flat slicesOf(const Proof &proof, llvm::ArrayRef<Piece> image, int64_t coordinate) {
+  uint64_t bytes = 0;
+  for (const Piece &piece : image)
+    bytes += piece.bytes;
+  bytes /= uint64_t(proof.options.tp * proof.options.dp);
+  Coordinate::Flat own{{}, proof.options.dp > 1};
+  for (int64_t rank = 0; rank < proof.options.dp; ++rank)
+    for (const Piece &piece : Coordinate::sub(image, uint64_t(rank * proof.options.tp + coordinate) * bytes, bytes))
+      append(own.image, piece);
+  return own;
+}
+
+llvm::Error overAllRanks(Proof &proof, llvm::ArrayRef<Member> members) {
+  const plan::CollectiveKind kind = members[0].step->collective().kind();
+  Flats flats;
+  Contents scalars;
+  for (const Member &member : members) {
+    llvm::Expected<Coordinate::Flat> flat = member.coordinate->flat(member.step->collective().operand());
+    if (!flat) return flat.takeError();
+    const bool isSquares = flat->image.size() == 1 && flat->image[0].content->kind == Content::Kind::Squares;
+    if (isSquares) scalars.push_back(flat->image[0].content);
+    flats.push_back(std::move(*flat));
+  }
+  std::vector<Piece> result;
+  if (kind == plan::ALL_REDUCE_SUM && scalars.size() == members.size()) {
+    std::string why;
+    const Content *norm = reducedSquares(proof, scalars, proof.options.dp > 1, why);
+    if (!norm) return notWhole(why);
+    result.push_back({norm, 0, norm->bytes});
+  } else if (kind == plan::ALL_GATHER || kind == plan::ALL_REDUCE_SUM || kind == plan::REDUCE_SCATTER_SUM) {
+    auto made = kind == plan::ALL_GATHER ? inRankOrder(proof, members, flats) : sumOf(proof, flats);
+    if (!made) return made.takeError();
+    result = std::move(*made);
+  } else {
+    return problem("", "no rule knows what it leaves");
+  }
+  for (auto [t, member] : indexed(members)) {
+    const Coordinate::Flat whole{result, false};
+    const plan::TensorRef &ref = member.step->collective().result();
+    if (llvm::Error error = member.coordinate->writeFlat(
+            ref, kind == plan::REDUCE_SCATTER_SUM ? slicesOf(proof, result, int64_t(t)) : whole))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error execute(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
+  const plan::CollectiveKind kind = members[0].step->collective().kind();
+  if (group.axis() == plan::WORLD)
+    return isAll(group, proof.options.tp * proof.options.dp) ? overAllRanks(proof, members)
+                                                             : problem("", "its group is not all ranks in order");
+  if (size_t(group.coordinates_size()) != members.size()) return problem("", "its group has a member twice");
+  if (kind == plan::ALL_GATHER) return gather(members);
+  if (kind == plan::REDUCE_SCATTER_SUM) return reduceScatter(proof, members);
+  return kind <= plan::ALL_REDUCE_MAX ? allReduceOverTp(proof, members) : problem("", "no rule knows what it leaves");
+}
+
 } // namespace
 
 llvm::Error executeCollective(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
-  const Member &first = members[0];
-  llvm::Error error = llvm::Error::success();
-  if (group.axis() == plan::WORLD && !isAll(group, proof.options.tp * proof.options.dp))
-    error = llvm::joinErrors(std::move(error), problem("", "its group is not all ranks in order"));
-  else if (group.axis() == plan::TP && size_t(group.coordinates_size()) != members.size())
-    error = llvm::joinErrors(std::move(error), problem("", "its group has a member twice"));
-  else if (first.step->collective().kind() == plan::ALL_GATHER && group.axis() == plan::TP)
-    error = llvm::joinErrors(std::move(error), gather(members));
-  else if (first.step->collective().kind() == plan::REDUCE_SCATTER_SUM && group.axis() == plan::TP)
-    error = llvm::joinErrors(std::move(error), reduceScatter(proof, members));
-  else if (first.step->collective().kind() <= plan::ALL_REDUCE_MAX)
-    error = llvm::joinErrors(std::move(error), allReduce(proof, members, group));
-  else
-    error = llvm::joinErrors(std::move(error), problem("", "no rule knows what it leaves"));
-  return error ? first.coordinate->at(*first.step, std::move(error)) : llvm::Error::success();
+  llvm::Error error = execute(proof, members, group);
+  return error ? members[0].coordinate->at(*members[0].step, std::move(error)) : llvm::Error::success();
 }
 
 /// All dp ranks run this program, so the members hold the same, each for its own part of the batch.

@@ -4,6 +4,15 @@
 
 namespace autotp {
 
+void append(std::vector<Piece> &pieces, const Piece &next) {
+  const bool follows = !pieces.empty() && pieces.back().content == next.content &&
+                       pieces.back().offset + pieces.back().bytes == next.offset;
+  if (follows)
+    pieces.back().bytes += next.bytes;
+  else if (next.bytes)
+    pieces.push_back(next);
+}
+
 std::string describe(const Content &c, const GlobalValues &values, const IndexLists &lists) {
   switch (c.kind) {
   case Content::Kind::Value: {

@@ -26,6 +26,9 @@ struct Piece {
   uint64_t offset, bytes;
 };
 
+/// Adds a piece at the end: where it follows on the last one, that one grows.
+void append(std::vector<Piece> &pieces, const Piece &next);
+
 /// Contents never change. Which fields count depends on the kind.
 struct Content {
   enum class Kind : uint8_t {
@@ -34,7 +37,7 @@ struct Content {
     Sums,     ///< what earlier micro-steps of this step have accumulated; 0 before the first
     State,    ///< optimizer states, as the step before left them
     NewState, ///< after the update
-    Sliced,   ///< the dp_rank-th of equal parts of `image`
+    Sliced,   ///< the dp_rank-th of equal parts of `image`, which is what the dp ranks have together
     Squares,  ///< a sum of squares of gradients
     Scale,
     Norm,   ///< of grad_scale

@@ -21,12 +21,13 @@ int64_t outerElements(const plan::TensorRef &ref, int64_t axis) {
   return n;
 }
 
+/// On some dp rank.
 bool overlap(const ByteRange &a, const ByteRange &b) {
-  return a.bytes && b.bytes && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+  for (int64_t rank = 0; rank < std::max(a.ranks, b.ranks) && a.bytes && b.bytes; ++rank)
+    if (a.offsetOn(rank) < b.offsetOn(rank) + b.bytes && b.offsetOn(rank) < a.offsetOn(rank) + a.bytes) return true;
+  return false;
 }
-bool isSame(const ByteRange &a, const ByteRange &b) {
-  return a.offset == b.offset && a.bytes == b.bytes && a.ranks == b.ranks;
-}
+bool isSame(const ByteRange &a, const ByteRange &b) { return a.bytes == b.bytes && a.isWithin(b); }
 
 } // namespace
 
@@ -38,11 +39,11 @@ llvm::Error Coordinate::at(const plan::Step &step, llvm::Error error) const {
 }
 
 std::optional<ByteRange> Coordinate::rangeOf(const plan::TensorRef &ref) const {
-  ByteRange range{ref.offset(), bytesOf(ref), 1};
+  ByteRange range{ref.offset(), bytesOf(ref), 1, 0};
   if (ref.dp_stride() == 0 || proof_.options.dp == 1 || range.bytes == 0) return range;
-  if (ref.dp_stride() != range.bytes) return std::nullopt;
+  if (ref.dp_stride() < range.bytes) return std::nullopt;
   range.ranks = proof_.options.dp;
-  range.bytes *= uint64_t(range.ranks);
+  range.stride = ref.dp_stride();
   return range;
 }
 
@@ -70,44 +71,7 @@ llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
 }
 
 void Coordinate::write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> held) {
-  arena_.write({ref.offset(), bytesOf(ref), 1}, held);
-}
-
-llvm::Expected<Coordinate::Flat> Coordinate::flat(const plan::TensorRef &ref) {
-  std::optional<ByteRange> range = rangeOf(ref);
-  if (!range) return problem("", "the slices of the dp ranks do not lie side by side");
-  Flat held;
-  std::string why;
-  if (!arena_.read(*range, held.image, why)) return problem("", why);
-  held.isSliced = range->isSliced();
-  if (held.image.size() == 1 && held.image[0].content->kind == Content::Kind::Sliced &&
-      held.image[0].bytes == held.image[0].content->bytes && !held.isSliced) {
-    held.isSliced = true;
-    held.image = std::vector<Piece>(held.image[0].content->image);
-  }
-  return held;
-}
-
-llvm::Error Coordinate::writeFlat(const plan::TensorRef &ref, const Flat &flat) {
-  std::optional<ByteRange> range = rangeOf(ref);
-  uint64_t bytes = 0;
-  for (const Piece &piece : flat.image)
-    bytes += piece.bytes;
-  const uint64_t wanted = bytesOf(ref) * (flat.isSliced ? uint64_t(proof_.options.dp) : 1);
-  if (!range || bytes != wanted || (range->isSliced() && !flat.isSliced))
-    return problem("", "its result is not as large as what it computes");
-  if (!flat.isSliced || range->isSliced()) {
-    arena_.write(*range, flat.image);
-    return llvm::Error::success();
-  }
-  Content slice;
-  slice.kind = Content::Kind::Sliced;
-  slice.dtype = DType(ref.dtype());
-  slice.bytes = bytesOf(ref);
-  slice.image = flat.image;
-  const Content *held = proof_.store.add(std::move(slice));
-  arena_.write(*range, Piece{held, 0, held->bytes});
-  return llvm::Error::success();
+  arena_.write({ref.offset(), bytesOf(ref), 1, 0}, held);
 }
 
 /// Where a kernel may have a result in an operand's memory, both of which overlap.
@@ -131,7 +95,7 @@ bool Coordinate::mayShare(const plan::KernelCall &call, int j, int k) const {
 /// A member's own part of what is scattered or gathered may lie at its place there.
 llvm::Error Coordinate::checkOverlap(const plan::Collective &c) const {
   std::optional<ByteRange> in = rangeOf(c.operand()), out = rangeOf(c.result());
-  if (!in || !out) return problem("", "the slices of the dp ranks do not lie side by side");
+  if (!in || !out) return problem("", "the slices of the dp ranks lie over each other");
   const bool gathers = c.kind() == plan::ALL_GATHER, scatters = c.kind() == plan::REDUCE_SCATTER_SUM;
   if (c.counts_size() && (gathers || scatters))
     for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates()))
@@ -146,8 +110,15 @@ llvm::Error Coordinate::checkOverlap(const plan::Collective &c) const {
 
 /// Where a member's part begins in the whole.
 uint64_t Coordinate::placeInGroup(const plan::Collective &c, const ByteRange &whole, const ByteRange &part) const {
-  if (part.isSliced()) return part.bytes == whole.bytes ? whole.offset : ~uint64_t(0);
-  if (program_.groups(int(c.group())).axis() != plan::TP) return ~uint64_t(0);
+  const plan::MeshAxis axis = program_.groups(int(c.group())).axis();
+  const uint64_t dp = uint64_t(proof_.options.dp), tp = uint64_t(proof_.options.tp);
+  if (axis == plan::DP)
+    return part.isSliced() && part.stride == part.bytes && part.bytes * dp == whole.bytes ? whole.offset : ~uint64_t(0);
+  if (axis == plan::WORLD) // a rank is dp_rank * tp + tp_rank
+    return part.bytes * tp * dp == whole.bytes && (dp == 1 || part.stride == tp * part.bytes)
+               ? whole.offset + uint64_t(number_) * part.bytes
+               : ~uint64_t(0);
+  if (part.isSliced()) return ~uint64_t(0);
   uint64_t at = whole.offset;
   for (auto [i, member] : indexed(program_.groups(int(c.group())).coordinates())) {
     if (member == uint32_t(number_)) return at;
@@ -159,10 +130,10 @@ uint64_t Coordinate::placeInGroup(const plan::Collective &c, const ByteRange &wh
 llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
   if (step.has_collective()) return checkOverlap(step.collective());
   const plan::KernelCall &call = step.kernel();
-  const ByteRange workspace{call.workspace_offset(), call.workspace_bytes(), 1};
+  const ByteRange workspace{call.workspace_offset(), call.workspace_bytes(), 1, 0};
   for (int j = 0; j < call.results_size(); ++j) {
     std::optional<ByteRange> result = rangeOf(call.results(j));
-    if (!result) return problem("", "the slices of the dp ranks do not lie side by side");
+    if (!result) return problem("", "the slices of the dp ranks lie over each other");
     if (overlap(*result, workspace)) return problem("", "a result lies in its workspace");
     for (int other = 0; other < j; ++other)
       if (overlap(*result, *rangeOf(call.results(other)))) return problem("", "two of its results overlap");
@@ -281,6 +252,7 @@ llvm::Error Coordinate::moveBytes(const plan::KernelCall &call, int64_t axis) {
   const plan::TensorRef &result = call.results(0);
   uint64_t bytes = 0, before = 0;
   for (const plan::TensorRef &ref : call.operands()) {
+    if (KernelId(call.kernel()) == KernelId::Slice) joinGradients(ref);
     llvm::Expected<std::vector<Piece>> held = pieces(ref);
     if (!held) return held.takeError();
     moved.insert(moved.end(), held->begin(), held->end());

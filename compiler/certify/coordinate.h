@@ -29,7 +29,11 @@ public:
     std::vector<Piece> image;
     bool isSliced = false;
   };
-  // For the rules of collectives over tp. Errors name the step.
+  /// What one dp rank has of it.
+  std::vector<Piece> ofRank(const Flat &flat, int64_t rank) const;
+  // For the rules of collectives over tp and over all ranks. Errors name the step.
+  llvm::Expected<Flat> flat(const plan::TensorRef &ref);
+  llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
   llvm::Expected<const Content *> tensor(const plan::TensorRef &ref); ///< null: no elements
   llvm::Expected<std::vector<Piece>> pieces(const plan::TensorRef &ref);
   void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
@@ -40,15 +44,23 @@ public:
 
 private:
   std::optional<ByteRange> rangeOf(const plan::TensorRef &ref) const;
-  llvm::Expected<Flat> flat(const plan::TensorRef &ref);
-  llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
   llvm::Error checkOverlaps(const plan::Step &step) const;
   llvm::Error checkOverlap(const plan::Collective &collective) const;
   uint64_t placeInGroup(const plan::Collective &collective, const ByteRange &whole, const ByteRange &part) const;
   bool mayShare(const plan::KernelCall &call, int result, int operand) const;
 
   std::optional<Lists> coversOf(const plan::Parameter &parameter);
-  llvm::Error placeParameter(const plan::Parameter &parameter);
+  llvm::Expected<const Content *> initial(const plan::Parameter &parameter);
+  llvm::Error placeBucket(int number);
+  /// A run of a flat image, and which elements of its bucket it is.
+  struct Window {
+    int64_t inImage, inBucket, elements;
+  };
+  std::vector<Window> windowsOf(const plan::Bucket &bucket, const plan::TensorRef &ref) const;
+  bool isGradientIn(const Flat &flat, const plan::TensorRef &ref, const plan::Parameter &parameter, std::string &why);
+  void joinGradients(const plan::TensorRef &ref);
+  bool joinBucket(int number, uint64_t begin);
+  llvm::Expected<const Content *> inBucket(const plan::Parameter &parameter, const plan::TensorRef &ref);
   llvm::Error placeInput(const plan::Input &input);
   llvm::Error placeStates();
   llvm::Error checkStates();
@@ -64,15 +76,14 @@ private:
   bool isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) const;
   llvm::Error accumulate(const plan::KernelCall &call);
   llvm::Error sumSquares(const plan::KernelCall &call);
-  llvm::Error countGradients(const plan::TensorRef &bucket, const Flat &gradients, llvm::ArrayRef<Interval> segments,
-                             Content &squares);
+  llvm::Error countGradients(const plan::KernelCall &call, const Flat &gradients, Content &squares);
   llvm::Error addSquares(const plan::KernelCall &call);
   llvm::Error gradScale(const plan::KernelCall &call);
   llvm::Error meanLoss(const plan::KernelCall &call);
   llvm::Error scheduleCall(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
   llvm::Error update(const plan::KernelCall &call);
   llvm::Error checkRule(const plan::KernelCall &call, const UpdateRule &rule);
-  llvm::Error updateState(const plan::KernelCall &call, int k, float initial);
+  llvm::Error updateState(const plan::KernelCall &call, int k, std::optional<float> initial);
   llvm::Error updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
                           std::vector<Piece> &updated, const UpdateRule *&rule);
   llvm::Expected<Piece> updatedPiece(const Piece &parameter, const Piece &gradient);

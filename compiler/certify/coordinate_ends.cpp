@@ -18,6 +18,8 @@ uint64_t bytesOf(const plan::TensorRef &ref) {
 /// The runtime leaves these as they are when it loads a program, and sets everything else to 0.
 bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
 
+bool isSlice(const plan::Bucket &bucket, const plan::TensorRef &ref) { return elementsOf(ref) != bucket.elements(); }
+
 } // namespace
 
 llvm::Error Coordinate::begin() {
@@ -32,8 +34,9 @@ llvm::Error Coordinate::begin() {
   for (const plan::Parameter &parameter : program_.parameters()) {
     if (!known.insert(parameter.name()).second)
       return problem("parameter '" + escaped(parameter.name()) + "'", "the program has it twice");
-    if (llvm::Error error = placeParameter(parameter)) return error;
   }
+  for (int bucket = 0; bucket < program_.buckets_size(); ++bucket)
+    if (llvm::Error error = placeBucket(bucket)) return error;
   for (const auto &row : proof_.parameters)
     if (!known.count(row.first().str()))
       return problem("parameter '" + escaped(row.first()) + "'", "the program has no part of it");
@@ -73,11 +76,12 @@ std::optional<Lists> Coordinate::coversOf(const plan::Parameter &parameter) {
   return covers;
 }
 
-llvm::Error Coordinate::placeParameter(const plan::Parameter &parameter) {
+/// What memory holds of a parameter when a step begins; null where its tensor has no elements.
+llvm::Expected<const Content *> Coordinate::initial(const plan::Parameter &parameter) {
   auto row = proof_.parameters.find(parameter.name());
   std::optional<Lists> covers = coversOf(parameter);
   if (row == proof_.parameters.end() || !covers || DType(parameter.tensor().dtype()) != row->second.type.dtype ||
-      !llvm::equal(parameter.global_shape(), row->second.type.shape) || parameter.tensor().dp_stride())
+      !llvm::equal(parameter.global_shape(), row->second.type.shape))
     return problem("parameter '" + escaped(parameter.name()) + "'", "it is not the graph's");
   Content content;
   content.dtype = row->second.type.dtype;
@@ -88,10 +92,33 @@ llvm::Error Coordinate::placeParameter(const plan::Parameter &parameter) {
     const Moves::Hint hint{row->second.type.shape[d], list};
     if (!proof_.lists.isWhole(list, hint.size) && !llvm::is_contained(hints_, hint)) hints_.push_back(hint);
   }
-  if (content.bytes == 0) return llvm::Error::success();
-  const Content *held = proof_.store.add(std::move(content));
-  write(parameter.tensor(), Piece{held, 0, held->bytes});
-  return llvm::Error::success();
+  return content.bytes == 0 ? nullptr : proof_.parameterContent(std::move(content));
+}
+
+/// A bucket's parameters, one after the other, with what the step before left between them.
+llvm::Error Coordinate::placeBucket(int number) {
+  const plan::TensorRef &ref = program_.buckets(number).parameters();
+  Content padding;
+  padding.kind = Content::Kind::State;
+  padding.dtype = DType(ref.dtype());
+  padding.bytes = uint64_t(program_.buckets(number).elements()) * sizeOf(padding.dtype);
+  const Content *all = proof_.store.add(std::move(padding));
+  Flat flat{{Piece{all, 0, all->bytes}}, isSlice(program_.buckets(number), ref)};
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    if (parameter.bucket() != uint32_t(number)) continue;
+    llvm::Expected<const Content *> content = initial(parameter);
+    if (!content) return content.takeError();
+    if (!*content) continue;
+    const uint64_t begin = parameter.bucket_begin() * sizeOf(DType(ref.dtype())), end = begin + (*content)->bytes;
+    std::vector<Piece> next = sub(flat.image, 0, begin), after = sub(flat.image, end, all->bytes - end);
+    const std::vector<Piece> free = sub(flat.image, begin, (*content)->bytes);
+    if (free.size() != 1 || free[0].content != all)
+      return problem("parameter '" + escaped(parameter.name()) + "'", "it lies over another one in its bucket");
+    next.push_back({*content, 0, (*content)->bytes});
+    next.insert(next.end(), after.begin(), after.end());
+    flat.image = std::move(next);
+  }
+  return writeFlat(ref, flat);
 }
 
 llvm::Error Coordinate::placeInput(const plan::Input &input) {
@@ -180,30 +207,39 @@ llvm::Error Coordinate::finish() {
   return llvm::Error::success();
 }
 
+/// The elements of a parameter in one of its bucket's tensors, in which all dp ranks together have the whole bucket.
+llvm::Expected<const Content *> Coordinate::inBucket(const plan::Parameter &parameter, const plan::TensorRef &ref) {
+  const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
+  llvm::Expected<Flat> held = flat(ref);
+  if (!held) return held.takeError();
+  const uint64_t size = sizeOf(DType(ref.dtype()));
+  uint64_t bytes = 0;
+  for (const Piece &piece : held->image)
+    bytes += piece.bytes;
+  if (bytes != uint64_t(bucket.elements()) * size || held->isSliced != isSlice(bucket, ref))
+    return problem("", "its bucket is not all there");
+  std::vector<Piece> own =
+      sub(held->image, parameter.bucket_begin() * size, uint64_t(elementsOf(parameter.tensor())) * size);
+  const Content *content = proof_.together(own);
+  if (!content) return problem("", "its place in the bucket holds no part of one value");
+  return content;
+}
+
 llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
   if (bytesOf(parameter.tensor()) == 0) return llvm::Error::success();
   const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
+  const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
   const std::string name = "parameter '" + escaped(parameter.name()) + "': ";
-  llvm::Expected<const Content *> held = tensor(parameter.tensor());
+  llvm::Expected<const Content *> held = inBucket(parameter, bucket.parameters());
   if (!held) return placed(name, held.takeError());
   std::optional<Lists> covers = coversOf(parameter);
-  if (!*held || (*held)->kind != Content::Kind::Value || (*held)->root != row.root || (*held)->lists != *covers ||
+  if ((*held)->kind != Content::Kind::Value || (*held)->root != row.root || (*held)->lists != *covers ||
       !(*held)->isUpdated)
     return problem("", name + "its memory holds " + describe(**held, proof_.values, proof_.lists) +
                            ", not its updated elements");
-  const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
   llvm::Expected<Flat> gradients = flat(bucket.accumulator());
-  if (!gradients) return placed(name, gradients.takeError());
-  const uint64_t size = sizeOf(DType(bucket.accumulator().dtype()));
-  uint64_t bytes = 0;
-  for (const Piece &piece : gradients->image)
-    bytes += piece.bytes;
-  std::vector<Piece> own = sub(gradients->image, parameter.bucket_begin() * size, uint64_t((*held)->bytes));
-  std::string why = "it lies elsewhere";
-  const bool fits = bytes == uint64_t(bucket.elements()) * size &&
-                    gradients->isSliced == (bucket.dp_slice() != 0 && proof_.options.dp > 1);
-  const Content *gradient = proof_.together(own);
-  if (!fits || !gradient || !proof_.isGradient(*gradient, row, *covers, why))
+  if (!gradients) return placed(name + "its gradient", gradients.takeError());
+  if (std::string why; !isGradientIn(*gradients, bucket.accumulator(), parameter, why))
     return problem("", name + "its gradient is not where the program says: " + why);
   return llvm::Error::success();
 }

@@ -35,6 +35,13 @@ const Content *Proof::after(const Content *content, Step step) {
   return after_[{content, unsigned(step)}] = store.add(std::move(next));
 }
 
+const Content *Proof::parameterContent(Content content) {
+  auto [at, isNew] = parameterContents_.try_emplace(
+      std::move(ByteKey().add(content.root).addList(llvm::ArrayRef<ListId>(content.lists))), nullptr);
+  if (isNew) at->second = store.add(std::move(content));
+  return at->second;
+}
+
 const Content *Proof::settled(const Content *content) {
   if (!content || content->kind != Content::Kind::Value || content->pending == Pending::None) return content;
   std::string why;

@@ -42,11 +42,14 @@ struct Proof {
   bool isStepSum(const Content &content, const GlobalOperand &value);
   /// Whether a content is this part of the gradient of `parameter`, ready for the update.
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
+  /// The same content for the same elements of a parameter on all coordinates, which share what each updates a part of.
+  const Content *parameterContent(Content content);
   /// Pieces one after the other as one content; null where they are no box of one value.
   const Content *together(llvm::ArrayRef<Piece> pieces);
 
 private:
   llvm::DenseMap<std::pair<const Content *, unsigned>, const Content *> after_;
+  ByteMap<const Content *> parameterContents_; ///< by root and lists
 };
 
 } // namespace autotp

@@ -22,9 +22,12 @@ std::optional<std::vector<Interval>> segmentsOf(const plan::KernelCall &call) {
   return all;
 }
 
-bool saysSlice(const plan::KernelCall &call, bool isSliced, const plan::TensorRef &ref) {
+/// {dp_slice}: how far on each next dp rank's slice begins. Nothing where ranks that have the same would differ.
+std::optional<int64_t> strideOf(const plan::KernelCall &call, bool isSliced, int64_t dp) {
   const plan::Attribute *slice = attributeOf(call, "dp_slice");
-  return slice && slice->integer() == (isSliced ? elementsOf(ref) : 0);
+  if (!slice || slice->value_case() != plan::Attribute::kInteger || (!isSliced && dp > 1 && slice->integer() != 0))
+    return std::nullopt;
+  return slice->integer();
 }
 
 bool isReal(const plan::KernelCall &call, llvm::StringRef name, double wanted) {
@@ -56,50 +59,89 @@ llvm::Error Coordinate::accumulate(const plan::KernelCall &call) {
 llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
   llvm::Expected<Flat> gradients = flat(call.operands(0));
   if (!gradients) return gradients.takeError();
-  std::optional<std::vector<Interval>> segments = segmentsOf(call);
-  if (!segments || !saysSlice(call, gradients->isSliced, call.operands(0)))
-    return problem("", "its segments are not sorted, or its slice is not its operand's");
   Content squares;
   squares.kind = Content::Kind::Squares;
   squares.bytes = sizeOf(DType::F32);
   squares.isSliced = gradients->isSliced;
-  if (llvm::Error error = countGradients(call.operands(0), *gradients, *segments, squares)) return error;
+  if (llvm::Error error = countGradients(call, *gradients, squares)) return error;
   write(call.results(0), Piece{proof_.store.add(std::move(squares)), 0, sizeOf(DType::F32)});
   return llvm::Error::success();
 }
 
-/// Which elements of which gradients the segments of a bucket are.
-llvm::Error Coordinate::countGradients(const plan::TensorRef &bucket, const Flat &gradients,
-                                       llvm::ArrayRef<Interval> segments, Content &squares) {
-  const uint64_t size = sizeOf(DType(bucket.dtype()));
+namespace {
+/// Boxes of a tensor of these sizes that together are a run of its elements, in order.
+void boxesOf(IndexLists &lists, llvm::ArrayRef<int64_t> sizes, Interval run, Lists before, std::vector<Lists> &boxes) {
+  if (sizes.empty()) {
+    boxes.push_back(before);
+    return;
+  }
+  const int64_t inner = elementsOf(sizes.drop_front());
+  auto add = [&](Interval rows, Interval within) {
+    if (rows.begin >= rows.end || within.begin >= within.end) return;
+    Lists next = before;
+    next.push_back(lists.of({rows}));
+    boxesOf(lists, sizes.drop_front(), within, next, boxes);
+  };
+  const int64_t first = (run.begin + inner - 1) / inner, last = run.end / inner; // whole rows
+  if (first > last) return add({last, first}, {run.begin - last * inner, run.end - last * inner});
+  add({first - 1, first}, {run.begin - (first - 1) * inner, run.begin < first * inner ? inner : 0});
+  add({first, last}, {0, inner});
+  add({last, last + 1}, {0, run.end - last * inner});
+}
+
+/// The parts of a window that lie in segments, which count from `shift` before its own elements.
+llvm::SmallVector<Interval, 2> within(llvm::ArrayRef<Interval> segments, Interval window, int64_t shift) {
+  llvm::SmallVector<Interval, 2> parts;
+  for (auto next = llvm::partition_point(segments, [&](const Interval &i) { return i.end <= window.begin + shift; });
+       next != segments.end() && next->begin < window.end + shift; ++next)
+    parts.push_back({std::max(next->begin - shift, window.begin), std::min(next->end - shift, window.end)});
+  return parts;
+}
+} // namespace
+
+/// Which elements of which gradients a rank's segments are.
+llvm::Error Coordinate::countGradients(const plan::KernelCall &call, const Flat &gradients, Content &squares) {
+  const plan::TensorRef &ref = call.operands(0);
+  std::optional<std::vector<Interval>> segments = segmentsOf(call);
+  std::optional<int64_t> stride = strideOf(call, gradients.isSliced, proof_.options.dp);
+  if (!segments || !stride) return problem("", "its segments are not sorted, or its slice is not its operand's");
+  const int64_t held = elementsOf(ref), ranks = gradients.isSliced ? proof_.options.dp : 1;
   int64_t counted = 0, wanted = 0;
-  for (const Interval &segment : segments)
-    wanted += segment.end - segment.begin;
+  for (int64_t rank = 0; rank < ranks; ++rank)
+    for (const Interval &part : within(*segments, {0, held}, rank * *stride))
+      wanted += part.end - part.begin;
   for (const plan::Parameter &parameter : program_.parameters()) {
-    const plan::TensorRef &place = program_.buckets(int(parameter.bucket())).accumulator();
-    if (place.offset() != bucket.offset() || place.dp_stride() != bucket.dp_stride()) continue;
+    const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
+    const plan::TensorRef &place = bucket.accumulator();
+    if (place.offset() != ref.offset() || place.dp_stride() != ref.dp_stride() || elementsOf(place) != held) continue;
     const int64_t begin = int64_t(parameter.bucket_begin()), end = begin + elementsOf(parameter.tensor());
-    llvm::SmallVector<Interval, 2> own;
-    for (auto next = llvm::partition_point(segments, [&](const Interval &i) { return i.end <= begin; });
-         next != segments.end() && next->begin < end; ++next)
-      own.push_back({std::max(next->begin, begin) - begin, std::min(next->end, end) - begin});
-    std::vector<Piece> held = sub(gradients.image, uint64_t(begin) * size, uint64_t(end - begin) * size);
+    llvm::SmallVector<Interval, 2> own; // of the parameter's elements
+    for (const Window &window : windowsOf(bucket, ref))
+      for (int64_t at = 0; at < window.elements; at += held) { // a rank's part of it
+        const int64_t rank = (window.inImage + at) / held, first = window.inBucket + at;
+        const Interval both{std::max(begin, first), std::min(end, first + held)};
+        if (both.begin >= both.end) continue;
+        for (const Interval &part : within(*segments, both, rank * *stride - first))
+          if (!own.empty() && own.back().end == part.begin - begin)
+            own.back().end = part.end - begin;
+          else
+            own.push_back({part.begin - begin, part.end - begin});
+      }
     if (own.empty()) continue;
-    const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
-    std::optional<Lists> covers = coversOf(parameter);
-    const Content *gradient = proof_.together(held);
-    std::string why = "it is no part of it";
-    if (!gradient || !covers || !proof_.isGradient(*gradient, row, *covers, why))
+    std::string why;
+    if (!isGradientIn(gradients, ref, parameter, why))
       return problem("", "it counts what is not the gradient of '" + escaped(parameter.name()) + "': " + why);
-    const ListId elements = proof_.lists.of(own);
-    counted += proof_.lists.length(elements);
-    auto positions = proof_.lists.refold(end - begin, elements, proof_.lists.lengths(*covers), {});
-    if (!positions)
-      return problem("",
-                     "which elements of the gradient of '" + escaped(parameter.name()) + "' it counts does not follow");
-    for (auto [d, list] : indexed(*covers))
-      list = proof_.lists.select(list, (*positions)[d]);
-    squares.counted.push_back({row.root, std::move(*covers)});
+    const Lists covers = *coversOf(parameter);
+    std::vector<Lists> boxes;
+    for (const Interval &run : own) {
+      counted += run.end - run.begin;
+      boxesOf(proof_.lists, proof_.lists.lengths(covers), run, {}, boxes);
+    }
+    for (Lists &box : boxes) {
+      for (auto [d, list] : indexed(box))
+        list = proof_.lists.select(covers[d], list);
+      squares.counted.push_back({proof_.parameters.find(parameter.name())->second.root, std::move(box)});
+    }
   }
   return counted == wanted ? llvm::Error::success() : problem("", "it counts elements that are no parameter's");
 }
@@ -181,16 +223,18 @@ llvm::Error Coordinate::update(const plan::KernelCall &call) {
   if (!parameters) return parameters.takeError();
   llvm::Expected<Flat> gradients = flat(call.operands(gradientAt));
   if (!gradients) return gradients.takeError();
-  if (parameters->isSliced != gradients->isSliced || !saysSlice(call, parameters->isSliced, call.operands(0)) ||
+  if (parameters->isSliced != gradients->isSliced ||
       elementsOf(call.operands(0)) != elementsOf(call.operands(gradientAt)))
     return problem("", "its parameters and gradients are not the same slices");
   Flat updated{{}, parameters->isSliced};
   const UpdateRule *rule = nullptr;
   if (llvm::Error error = updateImage(call, *parameters, *gradients, updated.image, rule)) return error;
-  if (!rule) return problem("", "it updates no parameter");
-  if (llvm::Error error = checkRule(call, *rule)) return error;
-  for (int k = 1; k <= states; ++k)
-    if (llvm::Error error = updateState(call, k, rule->initial[size_t(k) - 1])) return error;
+  if (rule) // else a rank's slice is all padding, which nobody reads
+    if (llvm::Error error = checkRule(call, *rule)) return error;
+  for (int k = 1; k <= states; ++k) {
+    const std::optional<float> initial = rule ? std::optional<float>(rule->initial[size_t(k) - 1]) : std::nullopt;
+    if (llvm::Error error = updateState(call, k, initial)) return error;
+  }
   return writeFlat(call.results(0), updated);
 }
 
@@ -220,8 +264,8 @@ llvm::Error Coordinate::checkRule(const plan::KernelCall &call, const UpdateRule
   return llvm::Error::success();
 }
 
-/// State `k` is this update's own, and began as the rule says.
-llvm::Error Coordinate::updateState(const plan::KernelCall &call, int k, float initial) {
+/// State `k` is this update's own, and began as the rule says, if one does.
+llvm::Error Coordinate::updateState(const plan::KernelCall &call, int k, std::optional<float> initial) {
   const plan::TensorRef &ref = call.operands(k);
   llvm::Expected<Flat> state = flat(ref);
   if (!state) return state.takeError();
@@ -240,11 +284,12 @@ llvm::Error Coordinate::updateState(const plan::KernelCall &call, int k, float i
     std::memcpy(&begins, given->data().data(), sizeof(float));
     isFound = true;
   }
-  if (begins != initial) return problem("", "operand " + std::to_string(k) + " does not begin as the rule says");
+  if (initial && begins != *initial)
+    return problem("", "operand " + std::to_string(k) + " does not begin as the rule says");
   Content next;
   next.kind = Content::Kind::NewState;
   std::optional<ByteRange> range = rangeOf(call.results(k));
-  next.bytes = range->bytes;
+  next.bytes = range->allBytes();
   const Content *left = proof_.store.add(std::move(next));
   arena_.write(*range, Piece{left, 0, left->bytes});
   kept_.push_back({*range, left});
@@ -254,29 +299,31 @@ llvm::Error Coordinate::updateState(const plan::KernelCall &call, int k, float i
 llvm::Error Coordinate::updateImage(const plan::KernelCall &call, const Flat &parameters, const Flat &gradients,
                                     std::vector<Piece> &updated, const UpdateRule *&rule) {
   std::optional<std::vector<Interval>> decays = segmentsOf(call);
-  if (!decays) return problem("", "the segments that decay are not sorted");
-  const uint64_t base = rangeOf(call.operands(0))->offset;
+  std::optional<int64_t> stride = strideOf(call, parameters.isSliced, proof_.options.dp);
+  if (!decays || !stride) return problem("", "the segments that decay are not sorted, or not its slice's");
+  const ByteRange range = *rangeOf(call.operands(0));
   uint64_t at = 0, gradientAt = 0;
   size_t g = 0;
   for (const Piece &whole : parameters.image)
     for (uint64_t done = 0; done < whole.bytes;) {
       if (g == gradients.image.size()) return problem("", "it has fewer gradients than parameters");
       const Piece &gradient = gradients.image[g];
-      const uint64_t bytes = std::min(whole.bytes - done, gradient.bytes - gradientAt);
+      const uint64_t rank = at / range.bytes, onRank = at % range.bytes;
+      const uint64_t bytes = std::min({whole.bytes - done, gradient.bytes - gradientAt, range.bytes - onRank});
       Piece own{whole.content, whole.offset + done, bytes};
       llvm::Expected<Piece> next = updatedPiece(own, {gradient.content, gradient.offset + gradientAt, bytes});
       if (!next) return next.takeError();
-      const int64_t begin = int64_t(at / sizeof(float)), end = int64_t((at + bytes) / sizeof(float));
-      if (llvm::Error error = checkDecay(*decays, own, begin, end)) return error;
+      const int64_t begin = int64_t(rank) * *stride + int64_t(onRank / sizeof(float));
+      if (llvm::Error error = checkDecay(*decays, own, begin, begin + int64_t(bytes / sizeof(float)))) return error;
       if (const Proof::Parameter *row = proof_.parameterOf.lookup(own.content->root);
           own.content->kind == Content::Kind::Value && row) {
         const UpdateRule *wanted = &proof_.options.updates->rules[row->update.rule];
         if (rule && rule != wanted) return problem("", "it updates parameters of different rules alike");
         rule = wanted;
       }
-      if (next->content->kind == Content::Kind::State)
-        kept_.push_back({{base + at, bytes, 1}, next->content}); // padding stays as it is
-      updated.push_back(*next);
+      if (next->content->kind == Content::Kind::State && parameters.isSliced == range.isSliced())
+        kept_.push_back({{range.offsetOn(int64_t(rank)) + onRank, bytes, 1, 0}, next->content}); // padding stays
+      append(updated, *next);
       at += bytes;
       done += bytes;
       gradientAt += bytes;
@@ -294,6 +341,9 @@ llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Pie
   if (!row || own.isUpdated)
     return problem("", "it updates " + describe(own, proof_.values, proof_.lists) + ", no parameter of this step");
   std::string why;
+  const bool isSamePart = parameter.offset == gradient.offset && own.bytes == gradient.content->bytes;
+  if (isSamePart && proof_.isGradient(*gradient.content, *row, own.lists, why))
+    return Piece{proof_.after(&own, Proof::Step::Update), parameter.offset, parameter.bytes};
   const Content *part = proof_.together(parameter), *added = proof_.together(gradient);
   if (!part || !added || !proof_.isGradient(*added, *row, part->lists, why))
     return problem(

@@ -65,7 +65,8 @@ struct OpDef {
   GradientFn gradient = nullptr;
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
-  std::array<int8_t, 2> operands = {-1, -1}; ///< fewest and most, where its kernel's row does not say one number
+  std::array<int8_t, 2> operands = {
+      -1, -1}; ///< fewest and most (INT8_MAX: any number), where its kernel's row does not say one number
   Precision precision = Precision::Follows;
   uint8_t fullOperands = 0;    ///< bits of operands that are f32 even where the operator runs in small floats
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last

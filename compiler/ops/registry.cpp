@@ -50,7 +50,7 @@ llvm::Error checkOperandCount(const OpDef &row, size_t operands) {
   int known = operandsOf(row.kernel), fewest = known < 0 ? row.operands[0] : known,
       most = known < 0 ? row.operands[1] : known;
   assert(fewest >= 0 && most >= fewest && "a row that does not say how many operands it has");
-  if (int64_t(operands) >= fewest && int64_t(operands) <= most) return llvm::Error::success();
+  if (int64_t(operands) >= fewest && (most == INT8_MAX || int64_t(operands) <= most)) return llvm::Error::success();
   return typeProblem("it has " + llvm::Twine(operands) + " operands, not " + llvm::Twine(fewest) +
                      (most == fewest     ? ""
                       : most == INT8_MAX ? " or more"

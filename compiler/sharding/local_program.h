@@ -23,13 +23,16 @@ struct LocalParameter {
   ValueId local, gradient; ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
   llvm::SmallVector<Cover, 6> covers; ///< one a dimension
   llvm::SmallVector<Interval, 2>
-      counted; ///< flat local elements that no earlier coordinate holds: they count in the norm
+      counted;               ///< flat local elements that no earlier coordinate holds: they count in the norm
+  bool isReplicated = false; ///< every coordinate holds all of it
+  bool isPending = false;    ///< the gradient is still pending over tp, too
 };
 
 struct LocalProgram {
   Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
   std::vector<LocalParameter> parameters;
   std::vector<ValueId> values; ///< by ValueId of the global graph: its part here; kNone where there is none
+  int coordinate = 0;          ///< on tp
 };
 
 /// Everything that decides a local program.

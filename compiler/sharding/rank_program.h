@@ -29,12 +29,31 @@ struct Section {
   llvm::DenseMap<ValueId, Home> homes;
 };
 
+/// Elements [begin + dp_rank * dpStride, + elements) of a bucket.
+struct BucketSlice {
+  int64_t begin = 0, elements = 0, dpStride = 0;
+  bool operator==(const BucketSlice &) const = default;
+};
+
+/// What the parameters of one bucket have in common.
+struct BucketKind {
+  DType dtype = DType::F32;
+  bool isReplicated = false; ///< whole on every tp coordinate, which all have this bucket
+  bool isPending = false;    ///< their gradients are still to be summed over tp, too
+  unsigned rule = 0;         ///< of Updates: how all of them are updated
+  bool operator==(const BucketKind &) const = default;
+};
+
 struct BucketLayout {
-  int64_t elements = 0, dpSlice = 0; ///< dpSlice: elements of one dp rank where gradients are sliced, else 0
-  DType dtype = DType::F32;          ///< of the parameters
-  unsigned rule = 0;                 ///< of Updates: how all of them are updated
-  unsigned parameters, gradients;    ///< states
-  unsigned master;                   ///< the state that the optimizer updates: an f32 one, or the parameters themselves
+  BucketSlice whole() const { return {0, elements, 0}; }
+
+  BucketKind kind;
+  int64_t elements = 0;                   ///< padding included
+  BucketSlice own;                        ///< what this rank updates
+  BucketSlice kept;                       ///< of the parameters: in their state
+  BucketSlice accumulated;                ///< of the gradients: in their state
+  unsigned parameters = 0, gradients = 0; ///< states
+  unsigned master = 0; ///< the state that the optimizer updates: an f32 one of `own`, or the parameters themselves
 };
 
 struct PlacedParameter {

@@ -208,21 +208,20 @@ private:
     for (const BucketLayout &bucket : p_.buckets) {
       plan::Bucket &to = *out_.add_buckets();
       *to.mutable_accumulator() = accumulator(bucket);
+      *to.mutable_parameters() = tensor(p_.states[bucket.parameters].type, memory_.states[bucket.parameters]);
       if (bucket.master != bucket.parameters)
         *to.mutable_master() = tensor(p_.states[bucket.master].type, memory_.states[bucket.master]);
       to.set_elements(bucket.elements);
-      to.set_dp_slice(bucket.dpSlice);
     }
   }
 
   /// Where the reduced gradient lies when optimizer_step has run.
   plan::TensorRef accumulator(const BucketLayout &bucket) const {
-    const StateBuffer &state = p_.states[bucket.gradients];
-    bool isSliceOfWhole = bucket.dpSlice && state.type.elements() == bucket.elements;
-    Type type = state.type;
-    if (bucket.dpSlice) type.shape = {bucket.dpSlice};
-    return tensor(type, {memory_.states[bucket.gradients].offset,
-                         isSliceOfWhole ? uint64_t(bucket.dpSlice) * sizeOf(DType::F32) : 0});
+    const uint64_t size = sizeOf(DType::F32);
+    return tensor(
+        Type{DType::F32, {bucket.own.elements}},
+        {memory_.states[bucket.gradients].offset + uint64_t(bucket.own.begin - bucket.accumulated.begin) * size,
+         uint64_t(bucket.own.dpStride - bucket.accumulated.dpStride) * size});
   }
 
   const Graph &global_;

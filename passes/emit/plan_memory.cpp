@@ -166,12 +166,13 @@ private:
       touch(output.value, unsigned(order_.size()));
   }
 
-  /// An operand of a reduction over dp lives until the next one, or to the end.
+  /// An operand of a reduction over dp or all ranks lives until the next one, or to the end.
   void holdWhatIsReduced() {
     ValueId held = kNone;
     for (const auto &[at, id] : indexed(order_)) {
       const Node &node = g_.node(id);
-      if (!opOf(node).isCollective || node.attributes.text("axis") != "dp") continue;
+      if (!opOf(node).isCollective || node.attributes.text("axis") == "tp") continue;
+      if (buffers_[placeOf(node.operands[0]).buffer].isFixed) continue; // a state: it lives anyway
       if (held != kNone) touch(held, unsigned(at));
       held = node.operands[0];
     }

@@ -44,6 +44,7 @@ public:
     // A coordinate that adds nothing to a sum may need nothing of what went into it, yet the others wait for its part.
     program_.graph.removeDead([](const Node &node) { return opOf(node).isCollective; });
     program_.values = local_;
+    program_.coordinate = coordinate_;
     if (errors_) return std::move(errors_);
     return std::move(program_);
   }
@@ -52,13 +53,15 @@ private:
   void addParameter(const ParameterInfo &info) {
     ValueId id = info.value;
     Type type = g_.type(id);
-    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), {}};
+    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), {}, false, false};
     type.shape = shapeOf(parameter.covers);
     bool isWhole = type == g_.type(id);
     parameter.local = local_[id] =
         program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
     program_.graph.parameters.push_back({parameter.local, info.aliases});
     llvm::SmallVector<Covers, 8> earlier = heldByAll(id);
+    const Covers whole = wholeCovers(g_.type(id).shape);
+    parameter.isReplicated = llvm::all_of(earlier, [&](const Covers &held) { return held == whole; });
     earlier.truncate(size_t(coordinate_));
     parameter.counted = flatFirstHeld(parameter.covers, earlier);
     program_.parameters.push_back(std::move(parameter));
@@ -337,7 +340,10 @@ private:
         return parameter ? heldOf(parameter->global, c) : wholeCovers(g_.type(output.value).shape);
       };
       ValueId local = part(output.value, wanted, true);
-      if (parameter) parameter->gradient = local;
+      if (parameter) {
+        parameter->gradient = local;
+        parameter->isPending = isPending(output.value);
+      }
       out.outputs.push_back({output.name, local});
     }
   }

@@ -4,6 +4,7 @@
 #include "passes/plan_source.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -217,6 +218,19 @@ std::string recomputeText(Recompute what, unsigned values) {
                                       : "nothing: no layer was found";
 }
 
+/// Where parameters lie in slices over dp.
+void printGathered(const CompiledModel &compiled, llvm::raw_ostream &os) {
+  int64_t buckets = 0, largest = 0;
+  for (const plan::Bucket &bucket : compiled.emitted[0].buckets()) {
+    if (elementsOf(bucket.parameters()) == bucket.elements()) continue;
+    ++buckets;
+    largest = std::max(largest, bucket.elements() * int64_t(sizeOf(DType(bucket.parameters().dtype()))));
+  }
+  if (buckets)
+    os << "parameters  in slices over dp; " << buckets << " buckets of up to " << bytesText(uint64_t(largest))
+       << " are gathered before their use, among the activations\n";
+}
+
 /// Coordinates that need the same are one line.
 void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::vector<std::string> texts;
@@ -317,6 +331,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "imbalance   the busiest tp coordinate works " << llvm::format("%.2f", busiest) << " times the mean\n";
   for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
+  printGathered(compiled, os);
   printMemory(compiled, os);
 }
 

@@ -1,10 +1,12 @@
 #include "passes/shard/place_reductions.h"
 
+#include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/op_def.h"
 #include "passes/shard/minimum_cut.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace autotp {
 namespace {
@@ -34,7 +36,7 @@ class Network {
 public:
   Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp, const SequenceRegion *region)
       : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), region_(region), cut_(2 * graph.numValues() + 2),
-        mayBePartial_(graph.numValues(), false) {}
+        mayBePartial_(graph.numValues(), false), rides_(gradientsOfWhole()) {}
 
   Reductions solve() {
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
@@ -49,7 +51,7 @@ public:
       for (const auto &[j, result] : indexed(graph_.node(id).results)) {
         if (!mayBePartial_[result] || !onSourceSide[in(result)]) continue;
         reductions.isPartial[result] = isPending(id, unsigned(j), reductions);
-        reductions.isReduced[result] = reductions.isPartial[result] && !onSourceSide[out(result)];
+        reductions.isReduced[result] = reductions.isPartial[result] && !onSourceSide[out(result)] && !rides_[result];
       }
     return reductions;
   }
@@ -62,6 +64,20 @@ private:
 
   bool isInRegion(NodeId id) const { return region_ && region_->nodes[id]; }
   const Assignment &of(NodeId id) const { return isInRegion(id) ? region_->assignment : assignment_; }
+
+  /// By value: gradients, and nothing else, of parameters that every coordinate holds whole. Their buckets reduce them.
+  std::vector<bool> gradientsOfWhole() const {
+    std::vector<bool> rides(graph_.numValues(), false);
+    llvm::StringSet<> wholes;
+    for (const ParameterInfo &info : graph_.parameters)
+      if (assignedLeaves(axes_.arena, axes_.values[info.value], assignment_).empty())
+        wholes.insert(gradientName(graph_.value(info.value).name));
+    for (const Output &output : graph_.outputs)
+      if (wholes.contains(output.name) && graph_.value(output.value).uses.empty()) rides[output.value] = true;
+    for (const Output &output : graph_.outputs)
+      if (!wholes.contains(output.name)) rides[output.value] = false;
+    return rides;
+  }
 
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
@@ -119,7 +135,7 @@ private:
   int tp_;
   const SequenceRegion *region_;
   MinimumCut cut_;
-  std::vector<bool> mayBePartial_;
+  std::vector<bool> mayBePartial_, rides_;
 };
 
 } // namespace

@@ -5,7 +5,7 @@
 /// An exact minimum vertex cut over the joint forward and backward graph (Ford and Fulkerson 1956; Dinic 1970):
 /// vertices are values that can be Partial, with the bytes that reducing them sends; the source is the operators that
 /// create the sum, the sink the uses that cannot take it. Among equal cuts the one nearest to the source. A value is
-/// reduced once, for all its users.
+/// reduced once, for all its users; the gradient of a parameter that is whole on tp stays pending, for its bucket.
 #pragma once
 
 #include "compiler/sharding/local_program.h"

@@ -1,20 +1,17 @@
 #include "passes/train/build_steps.h"
 
 #include "compiler/ops/op_def.h"
+#include "passes/train/fill_buckets.h"
+#include "passes/train/gather_buckets.h"
 #include "passes/train/inline_schedule.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/Twine.h"
 
-#include <map>
-
 namespace autotp {
 namespace {
 
 using Integers = llvm::SmallVector<int64_t, 6>;
-
-/// A dp slice begins on a cache line.
-constexpr int64_t kSliceAlignment = 16;
 
 Integers everyCoordinate(int n) {
   Integers all;
@@ -45,16 +42,15 @@ class StepBuilder {
 public:
   StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
               const StepOptions &options)
-      : global_(global), local_(std::move(local)), objective_(objective), updates_(updates), o_(options),
-        slicesGradients_(o_.zero >= 2 && o_.dp > 1), slicesStates_(o_.zero >= 1 && o_.dp > 1) {
+      : global_(global), local_(std::move(local)), objective_(objective), updates_(updates), o_(options) {
     p_.microStep.name = "micro_step";
     p_.optimizerStep.name = "optimizer_step";
   }
 
   RankProgram run() {
     isScaled_ = objective_.lossScale != kNone;
+    placeBuckets();
     p_.microStep.graph = std::move(local_.graph);
-    fillBuckets();
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
     if (isScaled_) {
@@ -73,58 +69,38 @@ private:
     return unsigned(p_.states.size() - 1);
   }
 
-  /// Parameters in the order in which their gradients are ready, into buckets of about bucketBytes.
-  void fillBuckets() {
-    const Graph &g = p_.microStep.graph;
-    std::vector<unsigned> position(g.numNodes(), 0);
-    for (auto [i, id] : indexed(g.order()))
-      position[id] = unsigned(i);
-    auto readyAt = [&](const LocalParameter &p) {
-      return g.value(p.gradient).producer == kNone ? 0 : position[g.value(p.gradient).producer];
-    };
-    std::vector<LocalParameter> order = local_.parameters;
-    llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
-    std::vector<BucketLayout> buckets;
-    std::map<std::pair<DType, unsigned>, unsigned> open; // of each dtype and rule the bucket that is being filled
-    for (const LocalParameter &parameter : order) {
-      const int64_t elements = g.type(parameter.local).elements();
-      const DType dtype = g.type(parameter.local).dtype;
-      const unsigned rule = updates_.parameters.lookup(global_.value(parameter.global).name).rule;
-      auto [at, isNew] = open.try_emplace({dtype, rule}, unsigned(buckets.size()));
-      const int64_t used = isNew ? 0 : buckets[at->second].elements;
-      if (isNew || (used > 0 && (used + elements) * 4 > o_.bucketBytes)) {
-        at->second = unsigned(buckets.size());
-        buckets.emplace_back().dtype = dtype;
-        buckets.back().rule = rule;
-      }
-      BucketLayout &bucket = buckets[at->second];
-      p_.parameters.push_back({parameter, at->second, bucket.elements});
-      bucket.elements += elements;
+  void placeBuckets() {
+    FilledBuckets filled = fillBuckets(global_, local_, updates_, o_);
+    p_.parameters = std::move(filled.parameters);
+    p_.buckets = std::move(filled.buckets);
+    for (auto [b, bucket] : indexed(p_.buckets)) {
+      auto add = [&, b = b](const char *name, const char *region, DType type, const BucketSlice &held) {
+        return addState(name + llvm::Twine(".") + llvm::Twine(b), region, Type{type, {held.elements}});
+      };
+      const DType dtype = bucket.kind.dtype;
+      bucket.parameters = add("parameters", "parameters", dtype, bucket.kept);
+      bucket.gradients = add("gradients", "gradients", DType::F32, bucket.accumulated);
+      p_.states.back().isZeroedEachStep = o_.gradAccum > 1;
+      bucket.master =
+          dtype == DType::F32 ? bucket.parameters : add("master", "optimizer states", DType::F32, bucket.own);
     }
-    for (auto [b, bucket] : indexed(buckets))
-      addBucket(unsigned(b), bucket);
   }
 
-  void addBucket(unsigned b, BucketLayout bucket) {
-    const int64_t unit = o_.dp * kSliceAlignment;
-    const DType dtype = bucket.dtype;
-    bucket.elements = (bucket.elements + unit - 1) / unit * unit;
-    bucket.dpSlice = slicesStates_ ? bucket.elements / o_.dp : 0;
-    bucket.parameters = addState("parameters." + llvm::Twine(b), "parameters", Type{dtype, {bucket.elements}});
-    Type accumulator{DType::F32, {slicesGradients_ ? bucket.elements / o_.dp : bucket.elements}};
-    bucket.gradients = addState("gradients." + llvm::Twine(b), "gradients", accumulator, o_.gradAccum > 1);
-    Type own{DType::F32, {slicesStates_ ? bucket.dpSlice : bucket.elements}};
-    bucket.master =
-        dtype == DType::F32 ? bucket.parameters : addState("master." + llvm::Twine(b), "optimizer states", own);
-    p_.buckets.push_back(bucket);
+  /// Where a slice lies in a state that holds `held` of the bucket.
+  static Home homeIn(unsigned state, const BucketSlice &held, const BucketSlice &slice) {
+    return {state, slice.begin - held.begin, slice.dpStride - held.dpStride};
+  }
+  Home homeOfOwn(const BucketLayout &bucket, unsigned state) const {
+    return homeIn(state, state == bucket.parameters ? bucket.kept : bucket.own, bucket.own);
   }
 
   /// A source that reads a state, or a slice of it.
-  ValueId source(Section &section, unsigned state, Type type, int64_t dpStride = 0) {
-    ValueId value = section.graph.addState(p_.states[state].name, std::move(type));
-    section.homes[value] = {state, 0, dpStride};
+  ValueId source(Section &section, Home home, Type type) {
+    ValueId value = section.graph.addState(p_.states[home.state].name, std::move(type));
+    section.homes[value] = home;
     return value;
   }
+  ValueId source(Section &section, unsigned state) { return source(section, {state}, p_.states[state].type); }
 
   void store(Section &section, ValueId value, Home home) {
     section.homes[value] = home;
@@ -133,8 +109,7 @@ private:
 
   void buildMicroStep() {
     Section &s = p_.microStep;
-    for (const PlacedParameter &p : p_.parameters)
-      s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
+    placeParameters(s);
     ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
     s.graph.outputs.clear();
     for (PlacedParameter &p : p_.parameters)
@@ -145,7 +120,27 @@ private:
     for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
       Builder builder(s.graph);
       builder.origin = "loss";
-      store(s, builder.make("accumulate", {source(s, state, p_.states[state].type), value}), {state});
+      store(s, builder.make("accumulate", {source(s, state), value}), {state});
+    }
+  }
+
+  void placeParameters(Section &s) {
+    if (!slicesParameters(o_)) {
+      for (const PlacedParameter &p : p_.parameters)
+        s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
+      return;
+    }
+    std::vector<ValueId> slices;
+    llvm::SmallVector<BucketKind, 4> kinds;
+    for (const BucketLayout &bucket : p_.buckets) {
+      slices.push_back(source(s, bucket.parameters));
+      if (!llvm::is_contained(kinds, bucket.kind)) kinds.push_back(bucket.kind);
+    }
+    for (const BucketKind &kind : kinds) { // each has two buckets whole at a time: norms are read beside all others
+      std::vector<PlacedParameter> parameters;
+      llvm::copy_if(p_.parameters, std::back_inserter(parameters),
+                    [&](const PlacedParameter &p) { return p_.buckets[p.bucket].kind == kind; });
+      gatherBuckets(s.graph, parameters, slices, o_.dp);
     }
   }
 
@@ -188,20 +183,33 @@ private:
     }
     if (used < bucket.elements) parts.push_back(builder.full(Type{DType::F32, {bucket.elements - used}}, 0));
     ValueId flat = builder.make("concat", parts, {{"axis", int64_t(0)}});
-    if (slicesGradients_) flat = reduceScatter(builder, flat, bucket);
-    if (o_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients, s.graph.type(flat)), flat});
+    if (bucket.accumulated != bucket.whole()) flat = reduced(s, builder, flat, bucket, /*isAtHome=*/false);
+    if (o_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients), flat});
     store(s, flat, {bucket.gradients});
   }
 
-  ValueId reduceScatter(Builder &b, ValueId whole, const BucketLayout &bucket) {
-    return b.makeTyped("reduce_scatter", {whole}, Type{DType::F32, {bucket.elements / o_.dp}},
-                       {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}});
+  /// The sum of a whole bucket over dp, and over tp where that is pending: as much of it as this rank updates. At home the
+  /// sum has the memory of its operand, which is the bucket's state.
+  ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isAtHome) {
+    const int n = bucket.kind.isPending ? o_.tp * o_.dp : o_.dp;
+    const std::string axis = bucket.kind.isPending ? "world" : "dp";
+    ValueId sum = bucketOfRank;
+    BucketSlice held = bucket.whole();
+    if (bucket.own == held) {
+      sum = allReduce(b, sum, axis, n);
+    } else if (n > 1) {
+      held = bucket.kind.isPending ? bucket.own : sliceOverDp(bucket, o_.dp);
+      sum = b.makeTyped("reduce_scatter", {sum}, Type{DType::F32, {held.elements}},
+                        {{"axis", axis}, {"group", everyCoordinate(n)}});
+    }
+    if (isAtHome && sum != bucketOfRank) store(s, sum, homeIn(bucket.gradients, bucket.accumulated, held));
+    return held == bucket.own ? sum : b.slice(sum, 0, bucket.own.begin - held.begin, bucket.own.elements);
   }
 
-  ValueId allReduce(Builder &b, ValueId value, const char *axis, int n) {
+  ValueId allReduce(Builder &b, ValueId value, const std::string &axis, int n) {
     if (n == 1) return value;
     return b.make("all_reduce", {value},
-                  {{"axis", std::string(axis)}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
+                  {{"axis", axis}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
   }
 
   void buildOptimizerStep() {
@@ -215,16 +223,16 @@ private:
     for (unsigned i = 0; i < p_.buckets.size(); ++i) {
       gradients.push_back(reducedGradient(s, b, p_.buckets[i]));
       ValueId own = b.make("sum_squares", {gradients.back()},
-                           segments(i, [](const PlacedParameter &p) { return p.local.counted; }));
+                           segments(i, [&](const PlacedParameter &p) { return countedOf(p); }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
-    squares = slicesStates_ ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
+    squares = o_.zero >= 1 ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
     ValueId divisor = lossAndDivisor(s, b);
     auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
     ValueId scale = scaled[0];
     if (isScaled_) {
-      ValueId state = source(s, scaleState_, p_.states[scaleState_].type);
+      ValueId state = source(s, scaleState_);
       auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", o_.lossScale.window}});
       store(s, decided[0], {scaleState_});
       s.graph.outputs.push_back({"loss_scale", b.reshape(b.slice(decided[0], 0, 0, 1), {})});
@@ -245,7 +253,7 @@ private:
       if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
       const unsigned home = addState("schedule." + source.name, "optimizer states", source.type);
       p_.states[home].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
-      scheduleStates_.push_back({source.name, home, this->source(s, home, source.type)});
+      scheduleStates_.push_back({source.name, home, this->source(s, home)});
       return scheduleStates_.back().value;
     });
   }
@@ -261,19 +269,21 @@ private:
     }
   }
 
-  /// The sum over dp, in the accumulator's own memory.
   ValueId reducedGradient(Section &s, Builder &b, const BucketLayout &bucket) {
-    ValueId sum = source(s, bucket.gradients, p_.states[bucket.gradients].type);
-    if (slicesGradients_ || o_.dp == 1) return sum;
-    ValueId reduced = slicesStates_ ? reduceScatter(b, sum, bucket) : allReduce(b, sum, "dp", o_.dp);
-    store(s, reduced, {bucket.gradients, 0, bucket.dpSlice});
-    return reduced;
+    ValueId sum = source(s, bucket.gradients);
+    return bucket.accumulated == bucket.own && bucket.own != bucket.whole() ? sum : reduced(s, b, sum, bucket, true);
+  }
+
+  /// Of what one rank of a mesh updates no other rank has anything; else the first holder counts.
+  llvm::SmallVector<Interval, 2> countedOf(const PlacedParameter &p) const {
+    const BucketLayout &bucket = p_.buckets[p.bucket];
+    if (!bucket.kind.isReplicated || bucket.own == bucket.whole()) return p.local.counted;
+    return {{0, p_.microStep.graph.type(p.local.local).elements()}};
   }
 
   /// The divisor is what gradients are multiplied by and were summed over: the count, and the loss scale.
   ValueId lossAndDivisor(Section &s, Builder &b) {
-    ValueId sums[2] = {source(s, lossState_, p_.states[lossState_].type),
-                       source(s, countState_, p_.states[countState_].type)};
+    ValueId sums[2] = {source(s, lossState_), source(s, countState_)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
     both = allReduce(b, both, "dp", o_.dp);
@@ -283,7 +293,7 @@ private:
     ValueId divisor = sums[1];
     if (isScaled_) {
       Type scalar{DType::F32, {}};
-      ValueId scale = b.make("mul", {source(s, scaleState_, scalar), b.full(scalar, objective_.scaleShare)});
+      ValueId scale = b.make("mul", {source(s, {scaleState_}, scalar), b.full(scalar, objective_.scaleShare)});
       divisor = b.make("mul", {divisor, scale});
     }
     s.graph.outputs.push_back({"grad_divisor", divisor});
@@ -293,17 +303,16 @@ private:
   void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale,
                     const llvm::StringMap<ValueId> &scalars) {
     BucketLayout &bucket = p_.buckets[i];
-    const UpdateRule &rule = updates_.rules[bucket.rule];
-    const Type type{DType::F32, {slicesStates_ ? bucket.dpSlice : bucket.elements}};
+    const UpdateRule &rule = updates_.rules[bucket.kind.rule];
+    const Type type{DType::F32, {bucket.own.elements}};
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
-    bool hasMaster = bucket.master != bucket.parameters; // which is this rank's slice alone
-    int64_t stride = hasMaster ? 0 : bucket.dpSlice;
-    llvm::SmallVector<ValueId, 7> operands = {source(s, bucket.master, type, stride)};
-    llvm::SmallVector<Home, 3> homes = {{bucket.master, 0, stride}};
+    bool hasMaster = bucket.master != bucket.parameters;
+    llvm::SmallVector<Home, 3> homes = {homeOfOwn(bucket, bucket.master)};
+    llvm::SmallVector<ValueId, 7> operands = {source(s, homes[0], type)};
     for (auto [k, initial] : indexed(rule.initial)) {
       homes.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
       if (initial != 0) p_.states.back().initial = bytesOf(initial);
-      operands.push_back(source(s, homes.back().state, type));
+      operands.push_back(source(s, homes.back(), type));
     }
     operands.append({gradient, scale, scalars.lookup(rule.rate), scalars.lookup(rule.count)});
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
@@ -317,24 +326,38 @@ private:
       store(s, updated[k], home);
     ValueId own = updated[0];
     if (hasMaster) {
-      own = b.makeTyped("cast", {own}, Type{bucket.dtype, type.shape});
-      store(s, own, {bucket.parameters, 0, bucket.dpSlice});
+      own = b.makeTyped("cast", {own}, Type{bucket.kind.dtype, type.shape});
+      store(s, own, homeOfOwn(bucket, bucket.parameters));
     }
-    if (!slicesStates_) return;
-    ValueId whole = source(s, bucket.parameters, Type{bucket.dtype, {bucket.elements}});
-    Attributes group = {{"axis", std::string("dp")}, {"group", everyCoordinate(o_.dp)}};
-    store(s, b.makeTyped("all_gather_into", {own, whole}, s.graph.type(whole), group), {bucket.parameters});
+    gatherUpdated(s, b, own, bucket);
+  }
+
+  /// From what each rank updates to what it keeps: over all ranks, dp, or the tp coordinates that share a dp rank's slice.
+  void gatherUpdated(Section &s, Builder &b, ValueId own, const BucketLayout &bucket) {
+    if (bucket.own == bucket.kept) return;
+    const bool isWhole = bucket.kept == bucket.whole(), isShared = bucket.kind.isReplicated;
+    const int n = !isShared ? o_.dp : isWhole ? o_.tp * o_.dp : o_.tp;
+    ValueId kept = source(s, bucket.parameters);
+    Attributes group = {{"axis", std::string(!isShared ? "dp"
+                                             : isWhole ? "world"
+                                                       : "tp")},
+                        {"group", everyCoordinate(n)}};
+    store(s, b.makeTyped("all_gather_into", {own, kept}, s.graph.type(kept), group), {bucket.parameters});
   }
 
   using Intervals = llvm::SmallVector<Interval, 2>;
-  /// {begins, ends, dp_slice} of those elements of the bucket's parameters that `elementsOf` names.
+  /// {begins, ends, dp_slice} of those elements of the bucket's parameters that `elementsOf` names, counted from where the
+  /// slice of dp rank 0 begins; dp_slice: how far on that of each next dp rank does.
   Attributes segments(unsigned bucket, llvm::function_ref<Intervals(const PlacedParameter &)> elementsOf) const {
     Segments segments;
+    const BucketSlice &own = p_.buckets[bucket].own;
     for (const PlacedParameter &p : p_.parameters)
       if (p.bucket == bucket)
-        for (const Interval &interval : elementsOf(p))
-          segments.add(p.begin + interval.begin, p.begin + interval.end);
-    return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", p_.buckets[bucket].dpSlice}};
+        for (const Interval &interval : elementsOf(p)) {
+          const int64_t begin = p.begin + interval.begin - own.begin, end = p.begin + interval.end - own.begin;
+          if (end > 0) segments.add(std::max<int64_t>(0, begin), end);
+        }
+    return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", own.dpStride}};
   }
 
   /// A scalar that the schedule keeps from step to step.
@@ -349,7 +372,7 @@ private:
   const Objective &objective_;
   const Updates &updates_;
   StepOptions o_;
-  bool slicesGradients_, slicesStates_, isScaled_ = false;
+  bool isScaled_ = false;
   RankProgram p_;
   unsigned lossState_ = 0, countState_ = 0, scaleState_ = 0;
   std::vector<ScheduleState> scheduleStates_;

@@ -1,10 +1,12 @@
 /// \file From one coordinate's local gradients to its two programs: micro_step accumulates, optimizer_step reduces over
-/// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices over dp.
+/// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices: see fill_buckets.h.
 /// Before:  return loss_sum, count, gradient of every parameter
-/// After:   micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first)
+/// After:   micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first; stage 3:
+///                          parameters gathered by bucket before their use, see gather_buckets.h)
 ///          optimizer_step: sum over dp, norm, scale, update of each bucket's slice, all-gather of the parameters
-/// Buckets are filled in the order in which backward makes the gradients ready; each is flat f32, of parameters of one
-/// dtype that one rule updates, padded so that dp divides it; the padding counts neither in the norm nor in the decay.
+///                          (stage 3: none over dp)
+/// Where gradients are pending over tp, too, what is over dp here is over all ranks. Buckets are flat f32; their padding
+/// counts neither in the norm nor in the decay.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"

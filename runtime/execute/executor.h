@@ -3,7 +3,7 @@
 
 #include "runtime/comm/communicator.h"
 #include "runtime/device/device.h"
-#include "runtime/plan/check_program.h"
+#include "runtime/plan/held_elements.h"
 
 #include <map>
 #include <optional>
@@ -47,6 +47,7 @@ public:
   size_t arenaBytes() const { return arena_.size(); } ///< as allocated
   int64_t tpRank() const { return tpRank_; }
   int64_t dpRank() const { return dpRank_; }
+  MeshPlace place() const { return {tp_, dp_, tpRank_, dpRank_}; }
   Device &device() { return *device_; }
 
 private:

@@ -7,7 +7,6 @@
 #include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -21,25 +20,22 @@ std::vector<uint16_t> narrowed(llvm::ArrayRef<float> values, DType dtype) {
   return small;
 }
 
-/// This rank's part of the master weights of a parameter.
-void uploadMaster(Executor &executor, const plan::Parameter &parameter, const plan::Bucket &bucket,
-                  llvm::ArrayRef<float> values) {
-  const int64_t slice = bucket.dp_slice(), first = slice * executor.dpRank(), begin = int64_t(parameter.bucket_begin());
-  const int64_t last = first + elementsOf(bucket.master());
-  const int64_t from = std::max(begin, first), to = std::min(begin + int64_t(values.size()), last);
-  if (from >= to) return;
-  plan::TensorRef part = bucket.master();
-  part.set_offset(part.offset() + uint64_t(from - first) * sizeof(float));
-  part.clear_shape();
-  part.add_shape(to - from);
-  executor.upload(part, values.data() + (from - begin));
+/// Writes what this rank holds of a parameter in one of its bucket's tensors.
+template <typename T>
+void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
+                llvm::ArrayRef<T> values) {
+  const int64_t begin = int64_t(parameter.bucket_begin());
+  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
+                                     begin + int64_t(values.size()), executor.place());
+  if (part.begin < part.end) executor.upload(part.tensor, values.data() + (part.begin - begin));
 }
 
 void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::ArrayRef<float> values) {
   const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
-  if (!bucket.has_master()) return executor.upload(parameter.tensor(), values.data());
-  executor.upload(parameter.tensor(), narrowed(values, DType(parameter.tensor().dtype())).data());
-  uploadMaster(executor, parameter, bucket, values);
+  const DType dtype = DType(bucket.parameters().dtype());
+  if (dtype == DType::F32) return uploadPart(executor, parameter, bucket.parameters(), values);
+  uploadPart<uint16_t>(executor, parameter, bucket.parameters(), narrowed(values, dtype));
+  uploadPart(executor, parameter, bucket.master(), values);
 }
 
 } // namespace

@@ -75,13 +75,20 @@ private:
   }
 
   llvm::Error checkBucket(const plan::Bucket &bucket) {
-    if (llvm::Error error = checkTensor(bucket.accumulator(), "bucket")) return error;
-    if (!bucket.has_master()) return llvm::Error::success();
-    if (llvm::Error error = checkTensor(bucket.master(), "master weights")) return error;
-    int64_t own = bucket.dp_slice() ? bucket.dp_slice() : bucket.elements();
-    if (DType(bucket.master().dtype()) == DType::F32 && elementsOf(bucket.master()) == own)
-      return llvm::Error::success();
-    return problem("master weights", "they do not fit their bucket", "compile the plan again");
+    if (llvm::Error error = checkFlat(bucket, bucket.accumulator(), "accumulator")) return error;
+    if (llvm::Error error = checkFlat(bucket, bucket.parameters(), "parameters")) return error;
+    return bucket.has_master() ? checkFlat(bucket, bucket.master(), "master weights") : llvm::Error::success();
+  }
+
+  /// All of a bucket, or a slice of it.
+  llvm::Error checkFlat(const plan::Bucket &bucket, const plan::TensorRef &tensor, const std::string &what) {
+    if (llvm::Error error = checkTensor(tensor, "a bucket's " + what)) return error;
+    const int64_t elements = elementsOf(tensor);
+    const bool isOfParameters = &tensor == &bucket.parameters();
+    for (int64_t slices : {int64_t(1), dp_, tp_ * dp_})
+      if (elements * slices == bucket.elements() && (isOfParameters || DType(tensor.dtype()) == DType::F32))
+        return llvm::Error::success();
+    return problem("a bucket's " + what, "they do not fit their bucket", "compile the plan again");
   }
 
   llvm::Error checkState(const plan::State &state) {
@@ -123,9 +130,23 @@ private:
       }
       fits = fits && held == parameter.tensor().shape(d);
     }
-    return fits ? llvm::Error::success()
-                : problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape",
-                          "compile the plan again");
+    if (!fits)
+      return problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape",
+                     "compile the plan again");
+    return isAtItsPlace(parameter, p_.buckets(int(parameter.bucket())))
+               ? llvm::Error::success()
+               : problem("parameter '" + escaped(parameter.name()) + "'", "it does not lie in its bucket",
+                         "compile the plan again");
+  }
+
+  static bool isAtItsPlace(const plan::Parameter &parameter, const plan::Bucket &bucket) {
+    const plan::TensorRef &tensor = parameter.tensor(), &all = bucket.parameters();
+    const uint64_t begin = parameter.bucket_begin(), elements = uint64_t(bucket.elements());
+    if (tensor.dtype() != all.dtype() || tensor.dp_stride() || bucket.elements() < 0 || begin > elements ||
+        uint64_t(elementsOf(tensor)) > elements - begin)
+      return false;
+    const bool isWhole = elementsOf(all) == bucket.elements();
+    return tensor.offset() == (isWhole ? all.offset() + begin * sizeOf(DType(all.dtype())) : 0);
   }
 
   llvm::Error checkStep(const plan::Step &step) {

@@ -1,8 +1,10 @@
-/// \file The elements of a parameter that one rank holds.
+/// \file The elements of a parameter that one rank holds, and which of a bucket's.
 #pragma once
 
 #include "runtime/plan/check_program.h"
+#include "runtime/plan/dtype.h"
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,34 @@ template <typename F> void forEachHeld(const plan::Parameter &parameter, F f) {
     }
     f(e, global, std::span<const int64_t>(index));
   }
+}
+
+/// A rank of a mesh.
+struct MeshPlace {
+  int64_t tp, dp, tpRank, dpRank;
+};
+
+/// Elements [begin, end) of a bucket, and where they lie.
+struct BucketPart {
+  int64_t begin, end;
+  plan::TensorRef tensor;
+  int64_t slices; ///< in so many its tensor's elements lie: 1, one a dp rank, or one a rank
+};
+
+/// What a rank has of elements [begin, end) of a bucket, in one of the bucket's tensors: all, or what lies in its slice.
+/// Where that is nothing, begin is end.
+inline BucketPart bucketPart(const plan::Bucket &bucket, const plan::TensorRef &flat, int64_t begin, int64_t end,
+                             const MeshPlace &place) {
+  const int64_t held = elementsOf(flat), slices = held ? bucket.elements() / held : 1;
+  const int64_t slice = slices == 1 ? 0 : slices == place.dp ? place.dpRank : place.dpRank * place.tp + place.tpRank;
+  const int64_t first = slice * held;
+  BucketPart part{std::max(begin, first), std::min(end, first + held), flat, slices};
+  part.end = std::max(part.end, part.begin);
+  part.tensor.clear_shape();
+  part.tensor.add_shape(part.end - part.begin);
+  if (part.begin < part.end)
+    part.tensor.set_offset(flat.offset() + uint64_t(part.begin - first) * sizeOf(DType(flat.dtype())));
+  return part;
 }
 
 } // namespace autotp

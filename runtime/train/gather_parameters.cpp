@@ -46,18 +46,20 @@ private:
 void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
             std::vector<float> &whole) {
   const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
-  const bool isFlat = what == Gathered::Gradients || bucket.has_master(); // by the bucket's elements
   const plan::TensorRef &source = what == Gathered::Gradients ? bucket.accumulator()
-                                  : isFlat                    ? bucket.master()
-                                                              : parameter.tensor();
-  std::vector<float> from(size_t(elementsOf(source)));
-  own.download(source, from.data());
+                                  : bucket.has_master()       ? bucket.master()
+                                                              : bucket.parameters();
+  const int64_t begin = int64_t(parameter.bucket_begin());
+  const BucketPart part = bucketPart(bucket, source, begin, begin + elementsOf(parameter.tensor()), own.place());
+  if (part.begin >= part.end || (part.slices == 1 && own.dpRank() != 0)) return; // dp rank 0 has all of it, too
+  const bool isAlone = part.slices > own.place().dp;                             // no coordinate has what this one has
+  std::vector<float> from(size_t(part.end - part.begin));
+  own.download(part.tensor, from.data());
   const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("grad_divisor") : 1.0f;
-  const int64_t slice = isFlat ? bucket.dp_slice() : 0; // 0: the same on all dp ranks
   forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t> index) {
-    int64_t at = int64_t(parameter.bucket_begin()) + local;
-    if (own.dpRank() != (slice ? at / slice : 0) || earlier.hold(index)) return;
-    whole[size_t(global)] = scale * from[size_t(!isFlat ? local : slice ? at % slice : at)];
+    const int64_t at = begin + local;
+    if (at < part.begin || at >= part.end || (!isAlone && earlier.hold(index))) return;
+    whole[size_t(global)] = scale * from[size_t(at - part.begin)];
   });
 }
 

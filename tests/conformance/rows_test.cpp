@@ -287,21 +287,22 @@ bool inSegments(int64_t at) {
   return false;
 }
 
+/// Slices of dp ranks that follow each other, and with those of other tp coordinates between them.
 TEST(Rows, SegmentsOfSlices) {
-  const int64_t slice = 70000;
-  for (int dpRank : {0, 1}) {
-    Value x = randomValue({slice}, 1);
-    double squares = 0;
-    for (int64_t i = 0; i < slice; ++i)
-      if (inSegments(dpRank * slice + i)) squares += x.v[size_t(i)] * x.v[size_t(i)];
-    expectCase({KernelId::SumSquares,
-                {x},
-                {filled({}, squares)},
-                attributes({{"begins", kBegins}, {"ends", kEnds}, {"dp_slice", slice}}),
-                1e-6,
-                {},
-                dpRank});
-  }
+  for (auto [slice, stride] : {std::pair<int64_t, int64_t>{70000, 70000}, {30000, 60000}})
+    for (int dpRank : {0, 1}) {
+      Value x = randomValue({slice}, 1);
+      double squares = 0;
+      for (int64_t i = 0; i < slice; ++i)
+        if (inSegments(dpRank * stride + i)) squares += x.v[size_t(i)] * x.v[size_t(i)];
+      expectCase({KernelId::SumSquares,
+                  {x},
+                  {filled({}, squares)},
+                  attributes({{"begins", kBegins}, {"ends", kEnds}, {"dp_slice", stride}}),
+                  1e-6,
+                  {},
+                  dpRank});
+    }
 }
 
 /// One call of an update on a dp rank's slice: what each element begins with, and what `rule` makes of it.
@@ -315,7 +316,7 @@ struct UpdateCase {
 };
 
 void expectUpdate(const UpdateCase &c) {
-  const int64_t n = 70000;
+  const int64_t n = 50000, stride = 70000; // elements of other ranks lie between
   const double scale = 0.5, lr = 0.01;
   for (int dpRank : {0, 1}) {
     std::vector<Value> operands = {randomValue({n}, 1)};
@@ -327,7 +328,7 @@ void expectUpdate(const UpdateCase &c) {
     for (size_t i = 0; i < size_t(n); ++i) {
       for (size_t k = 0; k < c.states; ++k)
         states[k] = operands[k + 1].v[i];
-      c.rule(results[0].v[i], states, g.v[i] * scale, lr, inSegments(dpRank * n + int64_t(i)));
+      c.rule(results[0].v[i], states, g.v[i] * scale, lr, inSegments(dpRank * stride + int64_t(i)));
       for (size_t k = 0; k < c.states; ++k)
         results[k + 1].v[i] = states[k];
     }
@@ -336,7 +337,7 @@ void expectUpdate(const UpdateCase &c) {
     KernelAttributes a = c.attributes;
     a.set("begins", kBegins);
     a.set("ends", kEnds);
-    a.set("dp_slice", n);
+    a.set("dp_slice", stride);
     std::vector<int> inPlace;
     for (size_t k = 0; k <= c.states; ++k)
       inPlace.push_back(int(k));

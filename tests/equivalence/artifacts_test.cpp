@@ -20,7 +20,7 @@ TEST_P(Artifacts, AllMeshesEqualWhatIsRecorded) {
   std::vector<Mesh> meshes = {{3, 1, 0, 1}, {8, 1, 1, 1}};
   for (int tp : {1, 2, 4})
     for (int dp : {1, 2, 4})
-      for (int zero : {0, 1, 2})
+      for (int zero : {0, 1, 2, 3})
         for (int accum : {1, 2})
           if (tp * dp <= 8 && expected.globalBatch % (dp * accum) == 0) meshes.push_back({tp, dp, zero, accum});
   for (const Mesh &mesh : meshes) {

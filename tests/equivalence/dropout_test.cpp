@@ -73,7 +73,7 @@ TEST_P(Dropout, IsTheSameOnEveryMesh) {
       EXPECT_NEAR(run->losses[i] / whole->losses[i], 1, i ? 2e-4 : 2e-6) << mesh.text() << " step " << i + 1;
   };
   for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{4, 1, 0, 1}, Mesh{3, 1, 0, 1}, Mesh{1, 2, 2, 1}, Mesh{1, 4, 1, 1},
-                           Mesh{1, 1, 0, 2}, Mesh{1, 1, 0, 4}, Mesh{1, 2, 2, 2}, Mesh{2, 2, 2, 1}})
+                           Mesh{1, 1, 0, 2}, Mesh{1, 1, 0, 4}, Mesh{1, 2, 2, 2}, Mesh{2, 2, 2, 1}, Mesh{2, 2, 3, 1}})
     expectSame(mesh, {.model = model.path()});
   if (std::string(GetParam()) != "mlp") expectSame({2, 2, 2, 1}, {.sequenceParallel = true, .model = model.path()});
   expectSame({2, 2, 2, 1}, {.recognise = false, .recompute = Recompute::Layer, .model = model.path()});

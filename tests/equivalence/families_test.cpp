@@ -29,7 +29,8 @@ class Families : public testing::TestWithParam<Family> {};
 TEST_P(Families, EqualPyTorch) {
   std::string folder = std::string("models/") + GetParam().name;
   Expected expected = readExpected(folder);
-  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 1, 1, 1}, Mesh{4, 2, 2, 2}, Mesh{3, 1, 0, 1}}) {
+  for (const Mesh &mesh :
+       {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{2, 2, 3, 1}, Mesh{4, 1, 1, 1}, Mesh{4, 2, 2, 2}, Mesh{3, 1, 0, 1}}) {
     llvm::Expected<Trained> run = train(folder, expected, mesh);
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
     if (mesh.tp <= 2)
@@ -44,7 +45,7 @@ class FamiliesInParts : public Families {};
 TEST_P(FamiliesInParts, EqualPyTorch) {
   std::string folder = std::string("models/") + GetParam().name;
   Expected expected = readExpected(folder);
-  for (const Mesh &mesh : {Mesh{2, 2, 2, 1}, Mesh{3, 1, 0, 1}, Mesh{4, 2, 1, 2}}) {
+  for (const Mesh &mesh : {Mesh{2, 2, 2, 1}, Mesh{3, 1, 0, 1}, Mesh{3, 2, 3, 1}, Mesh{4, 2, 1, 2}}) {
     llvm::Expected<Trained> run = train(folder, expected, mesh, {.sequenceParallel = true});
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
     for (const std::string &broken : compare(expected, *run))
@@ -84,7 +85,7 @@ TEST(FullMatrix, EqualsPyTorch) {
     int runs = 0;
     for (int tp : {1, 2, 4})
       for (int dp : {1, 2})
-        for (int zero : {0, 1, 2})
+        for (int zero : {0, 1, 2, 3})
           for (bool sequenceParallel : {false, true}) {
             if (sequenceParallel && (tp == 1 || !hasSequence(model))) continue;
             Mesh mesh{tp, dp, zero, 1};

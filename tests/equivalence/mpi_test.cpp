@@ -22,7 +22,7 @@ class UnderMpirun : public testing::TestWithParam<const char *> {};
 
 TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
   Expected expected = readExpected(GetParam());
-  for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{1, 2, 1, 2}, Mesh{3, 1, 0, 1}}) {
+  for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{2, 2, 3, 1}, Mesh{1, 2, 1, 2}, Mesh{3, 1, 0, 1}}) {
     RunAs processes{.launcher = AUTOTP_MPIEXEC + std::string(" ") + std::to_string(mesh.tp * mesh.dp)};
     Trained threads = llvm::cantFail(train(GetParam(), expected, mesh)),
             mpi = llvm::cantFail(train(GetParam(), expected, mesh, processes));

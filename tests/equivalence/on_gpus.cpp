@@ -32,7 +32,7 @@ void expectPyTorchsNumbersOnAllMeshes() {
   std::vector<Mesh> meshes;
   for (int tp : {1, 2, 4})
     for (int dp : {1, 2})
-      for (int zero : {0, 1, 2})
+      for (int zero : {0, 1, 2, 3})
         meshes.push_back({tp, dp, zero, 1});
   for (const char *fixture : {"mlp", "llama", "llama-ts", "gpt2", "nanogpt"})
     expectPyTorchsNumbers(fixture, meshes);

@@ -18,7 +18,7 @@ std::vector<Mesh> meshes() {
   std::vector<Mesh> all;
   for (int tp : {1, 2, 4})
     for (int dp : {1, 2})
-      for (int zero : {0, 1, 2})
+      for (int zero : {0, 1, 2, 3})
         all.push_back({tp, dp, zero, zero == 1 ? 2 : 1});
   return all;
 }

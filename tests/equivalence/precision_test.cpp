@@ -84,8 +84,8 @@ TEST(Precision, FiftyStepsFollowF32) {
 TEST(Precision, EveryStageAndAccumulation) {
   Expected expected = readExpected(kFixture);
   for (DType dtype : {DType::BF16, DType::F16})
-    for (const Mesh &mesh :
-         {Mesh{1, 2, 0, 2}, Mesh{1, 2, 1, 1}, Mesh{1, 2, 2, 2}, Mesh{4, 1, 2, 1}, Mesh{3, 2, 2, 1}}) {
+    for (const Mesh &mesh : {Mesh{1, 2, 0, 2}, Mesh{1, 2, 1, 1}, Mesh{1, 2, 2, 2}, Mesh{4, 1, 2, 1}, Mesh{3, 2, 2, 1},
+                             Mesh{2, 2, 3, 2}, Mesh{1, 4, 3, 1}}) {
       const Trained run = trained(dtype, mesh, 5, "");
       ASSERT_EQ(run.losses.size(), 5u);
       for (size_t i = 0; i < 5; ++i)

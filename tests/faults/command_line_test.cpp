@@ -11,7 +11,7 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--tp x", "--tp"},
                                {"--tp 99999999999", "--tp"},
                                {"--micro-batch -1", "--micro-batch"},
-                               {"--zero 3", "--zero"},
+                               {"--zero 4", "--zero"},
                                {"--shard some", "--shard"},
                                {"--decay none", "--decay"},
                                {"--shape seq", "--shape"},

@@ -59,7 +59,7 @@ TEST_F(Plans, BytesFlipped) {
 TEST_F(Plans, ManifestsEditedByHand) {
   const std::string good = read("manifest.json");
   for (auto [from, to, culprit] : std::vector<std::tuple<std::string, std::string, std::string>>{
-           {"\"format_version\": 3", "\"format_version\": 1", "another format version"},
+           {"\"format_version\": 4", "\"format_version\": 1", "another format version"},
            {"\"tp\": 2", "\"tp\": 3", "manifest.json"},
            {"\"tp\": 2", "\"tp\": \"2\"", "tp"},
            {"\"tp\": 2", "\"tq\": 2", "tp"},
@@ -78,6 +78,15 @@ TEST_F(Plans, ManifestsEditedByHand) {
     fails(1, train, culprit);
     fails(1, "autotp-plan memory {}/plan", culprit);
   }
+}
+
+/// At ZeRO 3 a parameter has no place of its own between the steps.
+TEST_F(Plans, ShownWhereParametersLie) {
+  succeeds("autotp-compile @/mlp/model.onnx --dp 2 --zero 3 --micro-batch 2 -o {}/sliced");
+  const std::string shown = run("autotp-plan show {}/sliced").out;
+  EXPECT_NE(shown.find("parameter fc1.bias f32[128], from element "), std::string::npos) << shown;
+  EXPECT_NE(shown.find(" of slices f32["), std::string::npos) << shown;
+  EXPECT_EQ(run("autotp-plan show {}/plan").out.find(", from element "), std::string::npos);
 }
 
 TEST_F(Plans, ForADeviceThatIsNotHere) {

@@ -34,8 +34,9 @@ void expectGolden(const std::string &name, const std::string &text) {
   EXPECT_EQ((*file)->getBuffer().str(), text) << "UPDATE_GOLDEN=1 rewrites " << path;
 }
 
-std::string summaryOf(const std::string &fixture, int tp, int dp) {
+std::string summaryOf(const std::string &fixture, int tp, int dp, int zero = 2) {
   CompileOptions options = optionsFor(fixture, tp, dp);
+  options.step.zero = zero;
   CompiledModel compiled = llvm::cantFail(compile(options));
   options.model = fixture;
   std::string text;
@@ -67,6 +68,7 @@ std::string axesOf(const std::string &fixture) {
 class Golden : public testing::TestWithParam<const char *> {};
 
 TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
+TEST(Sliced, Summary) { expectGolden("llama.tp2_dp2_zero3.txt", summaryOf("llama", 2, 2, 3)); }
 /// Sizes that tp does not divide: what each coordinate holds, and how uneven the work is.
 TEST(Uneven, Summary) { expectGolden("llama.tp3.txt", summaryOf("llama", 3, 1)); }
 
@@ -76,16 +78,21 @@ TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised
 INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llama-ts", "gpt2", "nanogpt"),
                          test::fixtureTestName);
 
-/// Collectives over tp of one micro-step with sequence parallelism, by kind; those of a few elements apart.
+/// Collectives over tp of one micro-step with sequence parallelism, by kind; those of a few elements apart, and those of
+/// whole buckets: over all ranks, where gradients are pending over tp.
 std::string sequenceCounts(const std::string &model) {
   CompileOptions options = optionsFor("llama", 2, 1);
   options.model = std::string(AUTOTP_SOURCE_DIR) + "/" + model + "/model.onnx";
   options.import.shapes["seq"] = options.import.shapes["source"] = options.import.shapes["target"] = 16;
   options.sequenceParallel = true;
   CompiledModel compiled = llvm::cantFail(compile(options));
-  int gathers = 0, scatters = 0, reductions = 0, small = 0;
+  int gathers = 0, scatters = 0, reductions = 0, small = 0, buckets = 0;
   for (const plan::Step &step : compiled.emitted[0].sections(0).steps()) {
     if (!step.has_collective()) continue;
+    if (compiled.emitted[0].groups(int(step.collective().group())).axis() == plan::WORLD) {
+      ++buckets;
+      continue;
+    }
     plan::CollectiveKind kind = step.collective().kind();
     int64_t elements = 1;
     for (int64_t size : step.collective().operand().shape())
@@ -96,8 +103,9 @@ std::string sequenceCounts(const std::string &model) {
     reductions += isReduction && elements >= 1024;
     small += isReduction && elements < 1024;
   }
-  return llvm::formatv("{0}: {1} reduce_scatter, {2} all_gather, {3} all_reduce, {4} all_reduce below 1024 elements\n",
-                       model, scatters, gathers, reductions, small)
+  return llvm::formatv("{0}: {1} reduce_scatter, {2} all_gather, {3} all_reduce, {4} all_reduce below 1024 elements, "
+                       "{5} of a bucket\n",
+                       model, scatters, gathers, reductions, small, buckets)
       .str();
 }
 

@@ -15,6 +15,7 @@ namespace {
 void setTensor(plan::TensorRef *t, uint64_t offset, std::vector<int64_t> shape) {
   t->set_offset(offset);
   t->set_dtype(uint32_t(DType::F32));
+  t->clear_shape();
   for (int64_t d : shape)
     t->add_shape(d);
 }
@@ -28,13 +29,17 @@ plan::Program sampleProgram() {
   group->set_axis(plan::DP);
   group->add_coordinates(0);
   group->add_coordinates(1);
-  setTensor(p.add_buckets()->mutable_accumulator(), 0, {8});
+  plan::Bucket *bucket = p.add_buckets();
+  setTensor(bucket->mutable_accumulator(), 0, {4});
+  setTensor(bucket->mutable_parameters(), 112, {8});
+  bucket->set_elements(8);
   plan::Parameter *parameter = p.add_parameters();
   parameter->set_name("w");
   parameter->add_global_shape(8);
   parameter->add_covers()->add_begins(4);
   parameter->mutable_covers(0)->add_ends(8);
   setTensor(parameter->mutable_tensor(), 128, {4});
+  parameter->set_bucket_begin(4);
   setTensor(p.add_inputs()->mutable_tensor(), 0, {2});
   plan::Section *section = p.add_sections();
   section->set_name("micro_step");
@@ -97,6 +102,13 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"cover unpaired", [](P &p) { p.mutable_parameters(0)->mutable_covers(0)->add_begins(1); }},
       {"bucket", [](P &p) { p.mutable_parameters(0)->set_bucket(1); }},
       {"state", [](P &p) { setTensor(p.add_states()->mutable_tensor(), 0, {3}); }},
+      {"beside its bucket", [](P &p) { p.mutable_parameters(0)->mutable_tensor()->set_offset(132); }},
+      {"beyond its bucket", [](P &p) { p.mutable_parameters(0)->set_bucket_begin(5); }},
+      {"before its bucket", [](P &p) { p.mutable_parameters(0)->set_bucket_begin(~0ull); }},
+      {"a place in a slice", [](P &p) { setTensor(p.mutable_buckets(0)->mutable_parameters(), 112, {4}); }},
+      {"slice", [](P &p) { setTensor(p.mutable_buckets(0)->mutable_accumulator(), 0, {2}); }},
+      {"negative bucket", [](P &p) { p.mutable_buckets(0)->set_elements(-8); }},
+      {"parameters", [](P &p) { p.mutable_buckets(0)->clear_parameters(); }},
       {"constant", [](P &p) { setTensor(p.add_constants()->mutable_tensor(), 0, {3}); }},
       {"accumulator", [](P &p) { setTensor(p.add_zeroed_each_step(), 256, {1}); }},
   };

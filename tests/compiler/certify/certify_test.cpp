@@ -13,7 +13,7 @@ class Certify : public testing::TestWithParam<const char *> {};
 TEST_P(Certify, EveryMeshIsProven) {
   for (int tp : {1, 2, 3, 4, 8})
     for (int dp : {1, 2, 3})
-      for (int zero : {0, 1, 2})
+      for (int zero : {0, 1, 2, 3})
         for (bool recognise : {true, false}) {
           CompileOptions options = fixtureOptions(GetParam());
           options.recognise = recognise;
@@ -36,14 +36,21 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, Certify,
 
 TEST(CertifySequenceParallel, EveryMeshIsProven) {
   for (const char *fixture : {"llama", "gpt2", "bert-mlm", "qwen3"})
-    for (int tp : {2, 3, 4, 8}) {
-      CompileOptions options = fixtureOptions(fixture);
-      options.sequenceParallel = true;
-      options.step.tp = tp;
-      llvm::Expected<CompiledModel> compiled = compile(options);
-      ASSERT_TRUE(bool(compiled)) << fixture << " tp " << tp << ": " << describe(compiled.takeError());
-      EXPECT_TRUE(compiled->certificate);
-    }
+    for (int tp : {2, 3, 4, 8})
+      for (int dp : {1, 2})
+        for (int zero : {0, 1, 2, 3})
+          for (int gradAccum : {1, 2}) {
+            CompileOptions options = fixtureOptions(fixture);
+            options.sequenceParallel = true;
+            options.step.tp = tp;
+            options.step.dp = dp;
+            options.step.zero = zero;
+            options.step.gradAccum = gradAccum;
+            llvm::Expected<CompiledModel> compiled = compile(options);
+            ASSERT_TRUE(bool(compiled)) << fixture << " tp " << tp << " dp " << dp << " zero " << zero << ": "
+                                        << describe(compiled.takeError());
+            EXPECT_TRUE(compiled->certificate);
+          }
 }
 
 TEST(CertifyErrors, NameTheStepAndWhatIsThere) {

@@ -157,6 +157,96 @@ bool memberTwice(Programs &programs, Random &random, std::string &where) {
   return true;
 }
 
+/// Gradients are summed, or parameters gathered, over dp where it should be all ranks, or the reverse; sizes fit.
+bool dpForAllRanks(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  auto axisOf = [&](const Place &place) {
+    return programs[place.program].groups(int(stepAt(programs, place).collective().group())).axis();
+  };
+  if (!pick(programs, random, isCollective, at) || axisOf(at) == plan::TP) return false;
+  const plan::Collective model = stepAt(programs, at).collective();
+  if (elementsOf(model.operand()) < 4) return false; // the loss, the norm
+  where = textOf(programs, at);
+  const bool wasDp = axisOf(at) == plan::DP;
+  const uint32_t tp = uint32_t(programs.size());
+  std::vector<Place> places;
+  for (size_t p = 0; p < programs.size(); ++p) // over dp each coordinate has its own: the one at the same step
+    if (wasDp) places.push_back({p, at.section, at.step});
+  if (!wasDp) places = everywhere(programs, at);
+  for (const Place &place : places) {
+    if (place.step >= sectionAt(programs, place).steps_size() || !isCollective(stepAt(programs, place))) return false;
+    const plan::Group old = programs[place.program].groups(int(stepAt(programs, place).collective().group()));
+    plan::Group group;
+    group.set_axis(wasDp ? plan::WORLD : plan::DP);
+    const uint32_t members = uint32_t(old.coordinates_size());
+    for (uint32_t c = 0; c < (wasDp ? members * tp : members / tp); ++c)
+      group.add_coordinates(c);
+    const uint32_t number = groupOf(programs[place.program], group);
+    plan::Collective &c = *stepAt(programs, place).mutable_collective();
+    c.set_group(number);
+    const bool isLess = (c.kind() == plan::ALL_GATHER) == wasDp; // of the operand, else of the result
+    if (c.kind() <= plan::ALL_REDUCE_MAX) continue;
+    plan::TensorRef &ref = isLess ? *c.mutable_operand() : *c.mutable_result();
+    ref.set_shape(0, ref.shape(0) / tp);
+  }
+  return true;
+}
+
+bool isGather(const plan::Step &step) { return step.has_collective() && step.collective().kind() == plan::ALL_GATHER; }
+
+/// What another one gathers, where it is as much.
+bool gatherOfAnother(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isGather, at)) return false;
+  plan::TensorRef &operand = *stepAt(programs, at).mutable_collective()->mutable_operand();
+  for (const plan::Step &other : sectionAt(programs, at).steps()) {
+    if (!isGather(other)) continue;
+    const plan::TensorRef &ref = other.collective().operand();
+    if (isSamePlace(ref, operand) || !isSameType(ref, operand)) continue;
+    where = textOf(programs, at);
+    moveTo(operand, ref);
+    return true;
+  }
+  return false;
+}
+
+/// What is gathered lies a few elements beside it.
+bool gatherBeside(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isGather, at)) return false;
+  where = textOf(programs, at);
+  plan::TensorRef &operand = *stepAt(programs, at).mutable_collective()->mutable_operand();
+  operand.set_offset(operand.offset() + (operand.offset() && random() % 2 ? -4 : 4) * (1 + below(random, 16)));
+  return true;
+}
+
+/// From one section into the other: a step early, or before what is gathered is updated.
+bool gatherInOtherSection(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isGather, at)) return false;
+  where = textOf(programs, at);
+  for (const Place &place : everywhere(programs, at)) {
+    const plan::Step step = stepAt(programs, place);
+    erase(programs, place);
+    const Place to{place.program, 1 - place.section, 0};
+    insertBefore(programs, {to.program, to.section, random() % 2 ? 0 : sectionAt(programs, to).steps_size()}, step);
+  }
+  return true;
+}
+
+/// Before or after another step of its section.
+bool gatherAtAnotherTime(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  if (!pick(programs, random, isGather, at)) return false;
+  where = textOf(programs, at);
+  const plan::Step step = stepAt(programs, at);
+  if (programs[at.program].groups(int(step.collective().group())).axis() != plan::DP) return false;
+  erase(programs, at);
+  insertBefore(programs, {at.program, at.section, int(below(random, size_t(sectionAt(programs, at).steps_size())))},
+               step);
+  return true;
+}
+
 bool dropWait(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(
@@ -171,10 +261,19 @@ bool dropWait(Programs &programs, Random &random, std::string &where) {
 
 std::vector<MutationKind> collectiveMutations() {
   return {
-      {"dropped collective", dropCollective},           {"collective that only copies", replaceCollectiveByCopy},
-      {"doubled all-reduce", doubleCollective},         {"wrong group", wrongGroup},
-      {"sum and maximum exchanged", wrongReduction},    {"collectives in another order", swapCollectives},
-      {"members in another order", swapGatheredParts},  {"member twice", memberTwice},
+      {"dropped collective", dropCollective},
+      {"collective that only copies", replaceCollectiveByCopy},
+      {"doubled all-reduce", doubleCollective},
+      {"wrong group", wrongGroup},
+      {"sum and maximum exchanged", wrongReduction},
+      {"collectives in another order", swapCollectives},
+      {"members in another order", swapGatheredParts},
+      {"member twice", memberTwice},
+      {"dp for all ranks", dpForAllRanks},
+      {"gather of another bucket", gatherOfAnother},
+      {"gather beside its part", gatherBeside},
+      {"gather in another section", gatherInOtherSection},
+      {"gather at another time", gatherAtAnotherTime},
       {"dropped wait", dropWait, /*keepsEvents=*/true},
   };
 }

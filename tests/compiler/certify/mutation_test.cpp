@@ -6,6 +6,7 @@
 #include "tests/compiler/certify/trained_plan.h"
 #include "tests/equivalence/run_fixture.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 
 namespace autotp::test {
@@ -32,6 +33,11 @@ constexpr Subject kSubjects[] = {
     {"training-info-mlp", 2, 2, 2, 1},
     {"training-info-mlp-momentum", 2, 2, 1, 1},
     {"ort-artifacts-llama", 2, 2, 2, 1},
+    {"llama", 2, 2, 3, 2},
+    {"nanogpt", 2, 2, 3, 1},
+    {"gpt2", 2, 2, 0, 1, /*sequenceParallel=*/true},
+    {"qwen3", 2, 2, 2, 1},
+    {"bert-mlm", 2, 2, 1, 2},
 };
 
 struct Sound {
@@ -84,6 +90,24 @@ bool canRun(const Sound &sound, const Programs &programs) {
   const bool isSound = !error;
   llvm::consumeError(std::move(error));
   return isSound;
+}
+
+/// Every rank that holds an element ends with the same bits of it.
+TEST(TrainedPlans, ReplicasStayBitwiseEqual) {
+  for (const Subject &subject : kSubjects) {
+    const Sound sound = soundPlanOf(subject);
+    ASSERT_EQ(sound.trained.failure, "");
+    std::map<std::pair<std::string, int64_t>, float> first;
+    int64_t compared = 0;
+    for (const auto &rank : sound.trained.parameters)
+      for (const auto &[name, elements] : rank)
+        for (const auto &[element, value] : elements) {
+          auto [at, isNew] = first.try_emplace({name, element}, value);
+          EXPECT_EQ(std::memcmp(&at->second, &value, sizeof value), 0) << subject.fixture << " " << name;
+          compared += !isNew;
+        }
+    EXPECT_GT(compared, 0) << subject.fixture;
+  }
 }
 
 struct Counts {

@@ -143,8 +143,14 @@ bool swapParameters(Programs &programs, Random &random, std::string &where) {
   plan::Parameter &a = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
   for (plan::Parameter &b : *program.mutable_parameters())
     if (&a != &b && isSameType(a.tensor(), b.tensor()) && llvm::equal(a.global_shape(), b.global_shape())) {
-      where = "tensors of " + a.name() + " and " + b.name();
-      std::swap(*a.mutable_tensor(), *b.mutable_tensor());
+      where = "places of " + a.name() + " and " + b.name();
+      const plan::Parameter old = a;
+      *a.mutable_tensor() = b.tensor();
+      a.set_bucket(b.bucket());
+      a.set_bucket_begin(b.bucket_begin());
+      *b.mutable_tensor() = old.tensor();
+      b.set_bucket(old.bucket());
+      b.set_bucket_begin(old.bucket_begin());
       return true;
     }
   return false;

@@ -1,5 +1,5 @@
-#include "runtime/device/cpu/device.h"
 #include "tests/compiler/certify/trained_plan.h"
+#include "runtime/device/cpu/device.h"
 
 #include "runtime/base/error.h"
 #include "runtime/execute/executor.h"
@@ -48,10 +48,16 @@ llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_
     trained.losses[rank].push_back(executor->scalar("loss"));
   }
   for (const plan::Parameter &parameter : program.parameters()) {
-    std::vector<float> local(size_t(elementsOf(parameter.tensor())));
-    executor->download(parameter.tensor(), local.data());
+    const plan::Bucket &bucket = program.buckets(int(parameter.bucket()));
+    const int64_t begin = int64_t(parameter.bucket_begin());
+    const BucketPart part =
+        bucketPart(bucket, bucket.parameters(), begin, begin + elementsOf(parameter.tensor()), executor->place());
+    std::vector<float> own(size_t(part.end - part.begin));
+    executor->download(part.tensor, own.data());
     TrainedPlan::Elements &held = trained.parameters[rank][parameter.name()];
-    forEachHeld(parameter, [&](int64_t e, int64_t global, auto) { held[global] = local[size_t(e)]; });
+    forEachHeld(parameter, [&](int64_t e, int64_t global, auto) {
+      if (begin + e >= part.begin && begin + e < part.end) held[global] = own[size_t(begin + e - part.begin)];
+    });
   }
   if (!comm.barrier()) return problem("another rank", "it has failed");
   return llvm::Error::success();

@@ -66,7 +66,7 @@ TEST(Verify, WrongNumberOfOperands) {
 /// Every row says how many: the check asserts otherwise.
 TEST(Verify, EveryRowKnowsItsNumberOfOperands) {
   for (const OpDef *row : allOps())
-    EXPECT_TRUE(bool(llvm::Error(checkOperandCount(*row, 1000)))) << row->name;
+    EXPECT_EQ(bool(llvm::Error(checkOperandCount(*row, 1000))), row->operands[1] != INT8_MAX) << row->name;
 }
 
 TEST(Verify, WrongNumberOfResults) {

@@ -198,7 +198,7 @@ TEST(DeepSpeedConfig, Precision) {
 TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
   for (auto [json, what] :
        {std::pair(R"({"train_batch_size": 7, "train_micro_batch_size_per_gpu": 2})", "'train_batch_size' is 7, but"),
-        {R"({"zero_optimization": {"stage": 3}})", "'zero_optimization.stage' is out of range"},
+        {R"({"zero_optimization": {"stage": 4}})", "'zero_optimization.stage' is out of range"},
         {R"({"zero_optimization": {"offload_optimizer": {}}})",
          "'zero_optimization.offload_optimizer' is not honoured"},
         {R"({"optimizer": {"type": "Lion"}})", "'optimizer.type' is not AdamW, Adam, SGD or Adagrad"},
