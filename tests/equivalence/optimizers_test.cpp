@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/data/npz.h"
+#include "runtime/device/cpu/device.h"
 
 #include <gtest/gtest.h>
 
@@ -244,6 +245,36 @@ TEST_P(OwnTrainingGraphs, TrainInSmallFloats) {
     for (size_t step = 0; step < expected.losses.size(); ++step)
       EXPECT_NEAR(run.losses[step], expected.losses[step], 0.02 * expected.losses[step]) << nameOf(dtype).str();
   }
+}
+
+/// The update count after one step in f16 that began with this loss scale.
+int64_t countAfterAStep(double lossScale) {
+  CompileOptions options = fixtureOptions("training-info-mlp-momentum");
+  options.dtype = DType::F16;
+  options.step.lossScale.initial = lossScale;
+  const CompiledModel compiled = llvm::cantFail(compile(options));
+  auto comms = makeLocalCommunicators(1);
+  auto executor =
+      llvm::cantFail(Executor::create(compiled.emitted[0], 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1))));
+  initialiseWeights(*executor, 3);
+  for (const plan::Input &input : compiled.emitted[0].inputs()) {
+    if (DType(input.tensor().dtype()) != DType::F32) continue; // labels are all 0
+    const std::vector<float> ones(size_t(elementsOf(input.tensor())), 1);
+    executor->upload(input.tensor(), ones.data());
+  }
+  llvm::cantFail(runStep(*executor, 1));
+  for (const plan::State &state : compiled.emitted[0].states())
+    if (state.name() == "schedule.T") {
+      int64_t count = -1;
+      executor->download(state.tensor(), &count);
+      return count;
+    }
+  return -1;
+}
+
+TEST(OwnTrainingGraphs, AStepThatIsSkippedIsNotCounted) {
+  EXPECT_EQ(countAfterAStep(1024), 1);
+  EXPECT_EQ(countAfterAStep(0x1p40), 0); // overflows
 }
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, OwnTrainingGraphs, testing::ValuesIn(kOwnTrainingFixtures), fixtureTestName);
