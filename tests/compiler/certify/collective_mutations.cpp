@@ -274,7 +274,7 @@ std::vector<MutationKind> collectiveMutations() {
       {"gather beside its part", gatherBeside},
       {"gather in another section", gatherInOtherSection},
       {"gather at another time", gatherAtAnotherTime},
-      {"dropped wait", dropWait, /*keepsEvents=*/true},
+      {"dropped wait", dropWait, /*mayCrash=*/false, /*keepsEvents=*/true},
   };
 }
 

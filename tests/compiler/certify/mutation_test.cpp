@@ -127,7 +127,7 @@ public:
     ++counts.tried;
     const std::string said = refusal(sound, programs);
     counts.caught += !said.empty();
-    if (!said.empty() && !runsCaught_) return;
+    if (!said.empty() && (!runsCaught_ || kind.mayCrash)) return;
     const std::string harm = harmOf(sound, programs);
     if (!said.empty()) counts.caughtHarmful += !harm.empty();
     if (!said.empty()) return;

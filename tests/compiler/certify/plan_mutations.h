@@ -15,6 +15,7 @@ using Programs = std::vector<plan::Program>; ///< by tp coordinate
 struct MutationKind {
   const char *name;
   bool (*apply)(Programs &programs, std::mt19937 &random, std::string &where);
+  bool mayCrash = false;    ///< not run where it is caught: a library keeps addresses in its workspace
   bool keepsEvents = false; ///< else the queues are ordered anew, so that no event gives the fault away
 };
 std::vector<MutationKind> collectiveMutations();

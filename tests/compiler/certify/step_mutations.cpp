@@ -244,7 +244,7 @@ std::vector<MutationKind> stepMutations() {
       {"stale operand", staleOperand},
       {"overlapping result", overlappingResult},
       {"address off by one", offByOneAddress},
-      {"workspace over data", workspaceOverData},
+      {"workspace over data", workspaceOverData, /*mayCrash=*/true},
       {"attribute off by one", offByOneAttribute},
       {"slice or lookup off by one", wrongOffset},
       {"wrong number", wrongReal},
