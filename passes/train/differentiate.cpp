@@ -171,8 +171,8 @@ llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
   graph.outputs = {{"loss_sum", loss.sum}, {"count", loss.count}};
   std::vector<ParameterInfo> trained;
   for (ParameterInfo &parameter : graph.parameters) {
+    ValueId gradient = backward.gradientOf(parameter.value); // may add nodes: values move
     const Value &value = graph.value(parameter.value);
-    ValueId gradient = backward.gradientOf(parameter.value);
     if (gradient != kNone) {
       graph.outputs.push_back({gradientName(value.name), gradient});
       trained.push_back(std::move(parameter));
