@@ -191,6 +191,21 @@ llvm::Expected<IndexTerms> IndexText::instantiate(AxisArena &arena, Shapes opera
   return terms;
 }
 
+IndexTerms emptyTerms(size_t operands) {
+  IndexTerms terms;
+  terms.ins.resize(operands);
+  terms.outs.resize(1);
+  terms.contracted.resize(1);
+  return terms;
+}
+
+IndexTerms::Axes freshAxes(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
+  IndexTerms::Axes axes;
+  for (int64_t size : shape)
+    axes.push_back(arena.leaf(size));
+  return axes;
+}
+
 IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands,
                            IndexText::Shapes results) {
   auto parsed = IndexText::parse(text);

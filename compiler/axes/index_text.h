@@ -17,6 +17,11 @@ struct IndexTerms {
   int cutDim = -1;
 };
 
+/// Of an operator with so many operands and one result, to be filled by an axis rule.
+IndexTerms emptyTerms(size_t operands);
+/// An axis of its own for each dimension; a dimension of size 1 has none.
+IndexTerms::Axes freshAxes(AxisArena &arena, llvm::ArrayRef<int64_t> shape);
+
 class IndexText {
 public:
   using Shapes = llvm::ArrayRef<llvm::ArrayRef<int64_t>>;

@@ -101,6 +101,16 @@ NodeId Graph::addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm
   return id;
 }
 
+NodeId Graph::addCopy(const Graph &from, NodeId node, llvm::ArrayRef<ValueId> operands, NodeId before) {
+  const Node copied = from.node(node);
+  llvm::SmallVector<Type, 2> types;
+  for (ValueId result : copied.results)
+    types.push_back(from.type(result));
+  const NodeId made = addNode(copied.op, operands, types, copied.attributes, copied.origin, before);
+  nodes_[made].backward = copied.backward;
+  return made;
+}
+
 void Graph::erase(NodeId id) {
   Node &node = nodes_[id];
   assert(!node.erased && "erased twice");

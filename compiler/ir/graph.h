@@ -103,6 +103,8 @@ public:
   /// Adds a node before `before` (kNone: at the end). Types are given: makeNode() of compiler/ops infers them.
   NodeId addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> resultTypes,
                  Attributes attributes, llvm::StringRef origin, NodeId before = kNone);
+  /// Adds a node of `from`, which may be this graph, with other operands.
+  NodeId addCopy(const Graph &from, NodeId node, llvm::ArrayRef<ValueId> operands, NodeId before = kNone);
   /// Its results must be unused.
   void erase(NodeId node);
   void replaceAllUses(ValueId from, ValueId to);

@@ -177,23 +177,8 @@ void concatGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
 }
 
 // Axis rules. A dimension of size 1 has no axis.
-llvm::SmallVector<AxisId, 6> freshAxes(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
-  llvm::SmallVector<AxisId, 6> axes;
-  for (int64_t size : shape)
-    axes.push_back(arena.leaf(size));
-  return axes;
-}
-
-IndexTerms termsOf(size_t operands) {
-  IndexTerms terms;
-  terms.ins.resize(operands);
-  terms.outs.resize(1);
-  terms.contracted.resize(1);
-  return terms;
-}
-
 IndexTerms reshapeAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(1);
+  IndexTerms terms = emptyTerms(1);
   ReshapeTerms refined = refineReshape(arena, call.operands[0].shape, call.results[0].shape);
   terms.ins[0].assign(refined.from.begin(), refined.from.end());
   terms.outs[0].assign(refined.to.begin(), refined.to.end());
@@ -203,7 +188,7 @@ IndexTerms reshapeAxes(AxisArena &arena, const OpCall &call) {
 }
 
 IndexTerms expandAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(1);
+  IndexTerms terms = emptyTerms(1);
   const Shape &from = call.operands[0].shape, &to = call.results[0].shape;
   for (int64_t size : to)
     terms.outs[0].push_back(arena.leaf(size));
@@ -213,7 +198,7 @@ IndexTerms expandAxes(AxisArena &arena, const OpCall &call) {
 }
 
 IndexTerms transposeAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(1);
+  IndexTerms terms = emptyTerms(1);
   terms.ins[0] = freshAxes(arena, call.operands[0].shape);
   for (int64_t p : call.attributes.integers("perm"))
     terms.outs[0].push_back(terms.ins[0][p]);
@@ -221,7 +206,7 @@ IndexTerms transposeAxes(AxisArena &arena, const OpCall &call) {
 }
 
 IndexTerms sliceAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(1);
+  IndexTerms terms = emptyTerms(1);
   int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"),
           step = call.attributes.integer("step", 1);
   terms.ins[0] = terms.outs[0] = freshAxes(arena, call.operands[0].shape);
@@ -249,7 +234,7 @@ IndexTerms sliceAxes(AxisArena &arena, const OpCall &call) {
 }
 
 IndexTerms concatAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(call.operands.size());
+  IndexTerms terms = emptyTerms(call.operands.size());
   int64_t axis = call.attributes.integer("axis");
   llvm::SmallVector<AxisId, 6> shared = freshAxes(arena, call.operands[0].shape);
   llvm::SmallVector<AxisId, 4> segments;
@@ -266,7 +251,7 @@ IndexTerms concatAxes(AxisArena &arena, const OpCall &call) {
 }
 
 IndexTerms fullAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms = termsOf(0);
+  IndexTerms terms = emptyTerms(0);
   terms.outs[0] = freshAxes(arena, call.results[0].shape);
   return terms;
 }

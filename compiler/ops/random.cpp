@@ -23,13 +23,8 @@ llvm::Expected<Types> inferDropout(const OpCall &call) {
 }
 
 IndexTerms dropoutAxes(AxisArena &arena, const OpCall &call) {
-  IndexTerms terms;
-  terms.ins.resize(call.operands.size());
-  terms.outs.resize(1);
-  terms.contracted.resize(1);
-  for (int64_t size : call.operands[0].shape)
-    terms.ins[0].push_back(size == 1 ? kNoAxis : arena.leaf(size));
-  terms.outs[0] = terms.ins[0];
+  IndexTerms terms = emptyTerms(call.operands.size());
+  terms.ins[0] = terms.outs[0] = freshAxes(arena, call.operands[0].shape);
   for (size_t k = 1; k < call.operands.size(); ++k) {
     const AxisId whole = arena.leaf(call.operands[k].shape.back());
     if (k > 1) terms.ins[k].push_back(terms.ins[0][k - 2]);

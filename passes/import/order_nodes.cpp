@@ -45,21 +45,17 @@ private:
       for (ValueId operand : llvm::reverse(node->operands))
         if (values_[operand] == kNone) pending.push_back(operand);
       if (pending.size() > before) continue;
-      copy(*node);
+      copy(from_.value(id).producer);
       pending.pop_back();
     }
   }
 
-  void copy(const Node &node) {
+  void copy(NodeId id) {
     llvm::SmallVector<ValueId, 4> operands;
-    llvm::SmallVector<Type, 2> types;
-    for (ValueId operand : node.operands)
+    for (ValueId operand : from_.node(id).operands)
       operands.push_back(values_[operand]);
-    for (ValueId result : node.results)
-      types.push_back(from_.type(result));
-    NodeId made = to_.addNode(node.op, operands, types, node.attributes, node.origin);
-    to_.node(made).backward = node.backward;
-    for (const auto &[j, result] : indexed(node.results))
+    const NodeId made = to_.addCopy(from_, id, operands);
+    for (const auto &[j, result] : indexed(from_.node(id).results))
       values_[result] = to_.node(made).results[j];
   }
 

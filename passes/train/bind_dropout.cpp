@@ -44,7 +44,7 @@ public:
   }
 
 private:
-  /// The first dimension of inputs, where they agree on it and more than one sample is here.
+  /// The first dimension of an input; inputs share it. None where one sample is here.
   void findSamples() {
     for (ValueId input : g_.sources(ValueKind::Input))
       if (!axes_.values[input].empty() && axes_.values[input][0] != kNoAxis)

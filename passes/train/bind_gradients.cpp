@@ -2,7 +2,6 @@
 
 #include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/op_def.h"
-#include "runtime/base/error.h"
 
 namespace autotp {
 namespace {
@@ -40,45 +39,18 @@ bool seedTheSum(Graph &graph, ValueId count, const Node *mean) {
 llvm::Expected<Objective> bindGradients(Graph &graph) {
   Objective objective{LossKind::Mean};
   const ValueId loss = graph.output("loss");
-  ValueId sum = loss, count = kNone;
-  const Node *mean = graph.producer(loss);
-  if (mean && mean->is("div")) {
-    const Node *entropy = graph.producer(mean->operands[0]);
-    const bool isMean = entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] &&
-                        entropy->results[1] == mean->operands[1];
-    const ValueId ofLabels = mean->operands[1], ofLosses = mean->operands[0];
-    if (isMean && seedTheSum(graph, ofLabels, mean)) {
-      objective.kind = LossKind::CrossEntropySum;
-      sum = ofLosses;
-      count = ofLabels;
-    }
-  }
-  if (count == kNone) {
-    Builder b(graph);
-    b.origin = "loss";
-    count = b.full(graph.type(loss), 1);
-  }
-  std::vector<Output> outputs = {{"loss_sum", sum}, {"count", count}};
-  std::vector<ParameterInfo> trained;
-  for (ParameterInfo &parameter : graph.parameters) {
-    const std::string name = graph.value(parameter.value).name;
-    auto gradient = llvm::find_if(graph.outputs, [&](const Output &o) { return o.name == gradientName(name); });
-    if (gradient != graph.outputs.end()) {
-      outputs.push_back(*gradient);
-      trained.push_back(std::move(parameter));
-      continue;
-    }
-    objective.untrained.push_back(name);
-    if (!graph.value(parameter.value).contents)
-      return problem("parameter '" + escaped(name) + "'",
-                     "the model brings no gradient of it, and its file holds no contents for it",
-                     "export the model without it, or with its contents");
-    graph.setKind(parameter.value, ValueKind::Constant);
-  }
-  if (trained.empty()) return problem("model", "it brings no gradient of a parameter");
-  graph.outputs = std::move(outputs);
-  graph.parameters = std::move(trained);
-  graph.removeDead();
+  std::optional<CrossEntropyMean> mean = crossEntropyMean(graph, loss);
+  if (mean && !seedTheSum(graph, mean->count, graph.producer(loss))) mean.reset();
+  if (mean) objective.kind = LossKind::CrossEntropySum;
+  const ValueId sum = mean ? mean->sum : loss, count = mean ? mean->count : countOfOne(graph, loss);
+  auto gradientOf = [outputs = graph.outputs, &graph](ValueId parameter) {
+    const std::string wanted = gradientName(graph.value(parameter).name);
+    const auto at = llvm::find_if(outputs, [&](const Output &output) { return output.name == wanted; });
+    return at == outputs.end() ? kNone : at->value;
+  };
+  if (llvm::Error error = bindOutputs(graph, objective, sum, count, gradientOf, "the model brings no gradient of it",
+                                      "it brings no gradient of a parameter"))
+    return error;
   return objective;
 }
 

@@ -1,6 +1,5 @@
 #include "passes/train/differentiate.h"
 
-#include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 
@@ -11,27 +10,6 @@ namespace {
 
 /// What arrives at a value from one of its uses.
 using Contributions = llvm::SmallVector<ValueId, 2>;
-
-struct Loss {
-  LossKind kind;
-  ValueId sum, count;
-  int64_t labels = 1; ///< that the sum is over
-};
-
-/// loss = div(loss_sum, count) of one cross_entropy.
-Loss findLoss(Graph &graph, ValueId loss) {
-  const Node *mean = graph.producer(loss);
-  if (mean && mean->is("div")) {
-    const Node *entropy = graph.producer(mean->operands[0]);
-    if (entropy && entropy->is("cross_entropy") && entropy->results[0] == mean->operands[0] &&
-        entropy->results[1] == mean->operands[1])
-      return {LossKind::CrossEntropySum, mean->operands[0], mean->operands[1],
-              graph.type(entropy->operands[1]).elements()};
-  }
-  Builder b(graph);
-  b.origin = "loss";
-  return {LossKind::Mean, loss, b.full(graph.type(loss), 1.0)};
-}
 
 /// Values through which the loss depends on a parameter.
 std::vector<bool> dependsOnParameters(const Graph &graph) {
@@ -159,35 +137,21 @@ private:
 } // namespace
 
 llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
-  Loss loss = findLoss(graph, graph.output("loss"));
-  Objective objective{loss.kind};
+  const ValueId loss = graph.output("loss");
+  const std::optional<CrossEntropyMean> mean = crossEntropyMean(graph, loss);
+  Objective objective{mean ? LossKind::CrossEntropySum : LossKind::Mean};
+  const ValueId sum = mean ? mean->sum : loss, count = mean ? mean->count : countOfOne(graph, loss);
   if (isScaled) {
-    objective.lossScale = graph.addState("loss_scale", graph.type(loss.sum));
-    for (; loss.labels > 1; loss.labels = (loss.labels + 1) / 2)
+    objective.lossScale = graph.addState("loss_scale", graph.type(sum));
+    for (int64_t labels = mean ? graph.type(mean->labels).elements() : 1; labels > 1; labels = (labels + 1) / 2)
       objective.scaleShare /= 2;
   }
   Backward backward(graph, dependsOnParameters(graph));
-  if (llvm::Error error = backward.run(loss.sum, objective)) return error;
-  graph.outputs = {{"loss_sum", loss.sum}, {"count", loss.count}};
-  std::vector<ParameterInfo> trained;
-  for (ParameterInfo &parameter : graph.parameters) {
-    ValueId gradient = backward.gradientOf(parameter.value); // may add nodes: values move
-    const Value &value = graph.value(parameter.value);
-    if (gradient != kNone) {
-      graph.outputs.push_back({gradientName(value.name), gradient});
-      trained.push_back(std::move(parameter));
-      continue;
-    }
-    objective.untrained.push_back(value.name);
-    if (!value.contents)
-      return problem("parameter '" + escaped(value.name) + "'",
-                     "the loss does not depend on it, and its file holds no contents for it",
-                     "export the model without it, or with its contents");
-    graph.setKind(parameter.value, ValueKind::Constant);
-  }
-  if (trained.empty()) return problem("model", "the loss depends on no parameter");
-  graph.parameters = std::move(trained);
-  graph.removeDead();
+  if (llvm::Error error = backward.run(sum, objective)) return error;
+  if (llvm::Error error = bindOutputs(
+          graph, objective, sum, count, [&](ValueId parameter) { return backward.gradientOf(parameter); },
+          "the loss does not depend on it", "the loss depends on no parameter"))
+    return error;
   return objective;
 }
 

@@ -8,20 +8,9 @@
 /// gradient; no parameter that has one.
 #pragma once
 
-#include "compiler/ir/graph.h"
-
-#include "llvm/Support/Error.h"
+#include "passes/train/objective.h"
 
 namespace autotp {
-
-enum class LossKind : uint8_t { CrossEntropySum, Mean };
-
-struct Objective {
-  LossKind kind;
-  ValueId lossScale = kNone; ///< a state: what the gradients are multiplied by, times `scaleShare`
-  double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
-  std::vector<std::string> untrained = {}; ///< initializers that became constants
-};
 
 /// `isScaled`: gradients are of the loss times a state, for f16.
 llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);

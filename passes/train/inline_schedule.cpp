@@ -17,12 +17,9 @@ llvm::StringMap<ValueId> inlineSchedule(const Graph &schedule, Builder &b,
   for (NodeId id : schedule.order()) {
     const Node &node = schedule.node(id);
     llvm::SmallVector<ValueId, 4> operands;
-    llvm::SmallVector<Type, 2> types;
     for (ValueId operand : node.operands)
       operands.push_back(copies.lookup(operand));
-    for (ValueId result : node.results)
-      types.push_back(schedule.type(result));
-    const NodeId copy = b.graph.addNode(node.op, operands, types, node.attributes, node.origin, b.before);
+    const NodeId copy = b.graph.addCopy(schedule, id, operands, b.before);
     for (auto [j, result] : indexed(node.results))
       copies[result] = b.graph.node(copy).results[j];
   }

@@ -104,8 +104,10 @@ private:
       if (living > 0 && least <= most / 2 && living >= 2 * least) { // the cut is behind us: a layer ends there
         for (ValueId v : livingAfter(begin, cut)) {
           isKept_[v] = true;
-          if (unsigned last = lastForwardUse(v); last > i) dying[last] -= bytesOf(v);
-          if (lastForwardUse(v) > i) living -= bytesOf(v);
+          if (const unsigned last = lastForwardUse(v); last > i) { // it is counted among what lives on
+            dying[last] -= bytesOf(v);
+            living -= bytesOf(v);
+          }
         }
         begin = cut + 1;
         lastCut_ = cut;
@@ -145,16 +147,12 @@ private:
   ValueId copyOf(ValueId value, NodeId before) {
     if (auto at = copies_.find(value); at != copies_.end()) return at->second;
     for (NodeId id : nodesToCopy(value)) {
-      const Node node = g_.node(id);
       llvm::SmallVector<ValueId, 4> operands;
-      for (ValueId operand : node.operands)
+      for (ValueId operand : g_.node(id).operands)
         operands.push_back(copies_.count(operand) ? copies_.lookup(operand) : operand);
-      llvm::SmallVector<Type, 2> types;
-      for (ValueId result : node.results)
-        types.push_back(g_.type(result));
-      const NodeId copy = g_.addNode(node.op, operands, types, node.attributes, node.origin, before);
+      const NodeId copy = g_.addCopy(g_, id, operands, before);
       g_.node(copy).backward = true;
-      for (auto [i, result] : indexed(node.results))
+      for (auto [i, result] : indexed(g_.node(id).results))
         copies_[result] = g_.node(copy).results[i];
     }
     return copies_.lookup(value);

@@ -2,24 +2,20 @@
 /// whoever asks for them, on any device.
 #pragma once
 
+#include "runtime/base/host_device.h"
+
 #include <cmath>
 #include <cstdint>
-
-#ifdef __CUDACC__
-#define AUTOTP_EVERYWHERE __host__ __device__
-#else
-#define AUTOTP_EVERYWHERE
-#endif
 
 namespace autotp {
 
 struct PhiloxWords {
   uint32_t c0, c1, c2, c3;
   bool operator==(const PhiloxWords &) const = default;
-  AUTOTP_EVERYWHERE uint32_t operator[](int i) const { return i < 2 ? (i == 0 ? c0 : c1) : (i == 2 ? c2 : c3); }
+  AUTOTP_HOST_DEVICE uint32_t operator[](int i) const { return i < 2 ? (i == 0 ? c0 : c1) : (i == 2 ? c2 : c3); }
 };
 
-AUTOTP_EVERYWHERE inline PhiloxWords philox(uint64_t key, uint64_t counterLow, uint64_t counterHigh) {
+AUTOTP_HOST_DEVICE inline PhiloxWords philox(uint64_t key, uint64_t counterLow, uint64_t counterHigh) {
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
   PhiloxWords c = {uint32_t(counterLow), uint32_t(counterLow >> 32), uint32_t(counterHigh),
                    uint32_t(counterHigh >> 32)};
@@ -43,7 +39,7 @@ inline double philoxNormal(uint64_t key, uint64_t stream, uint64_t index) {
 /// samples; `index`: within the sample.
 struct DropoutKey {
   uint32_t seed, ordinal, step;
-  AUTOTP_EVERYWHERE uint32_t bits(uint32_t row, uint64_t index) const {
+  AUTOTP_HOST_DEVICE uint32_t bits(uint32_t row, uint64_t index) const {
     return philox(uint64_t(ordinal) << 32 | seed, uint64_t(row) << 32 | step, index >> 2)[int(index & 3)];
   }
 };

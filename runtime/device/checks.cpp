@@ -65,32 +65,4 @@ llvm::Error unsupported(const KernelCall &call, DType dtype) {
   return mistake(call, "is not available for " + nameOf(dtype) + " on the " + call.device + " device");
 }
 
-llvm::Error checkLossScale(const KernelCall &call) {
-  if (llvm::Error error = expectCounts(call, 4, 4, 3)) return error;
-  for (const auto *list : {&call.args.operands, &call.args.results})
-    for (const TensorArg &tensor : *list) {
-      const bool isState = &tensor == list->data();
-      if (llvm::Error error = expectF32(call, {&tensor})) return error;
-      if (llvm::Error error = expectElements(call, tensor, isState ? 3 : 1, isState ? "the state" : "a scalar"))
-        return error;
-    }
-  if (call.args.results[0].data != call.args.operands[0].data) return mistake(call, "its state is in place only");
-  return llvm::Error::success();
-}
-
-llvm::Error checkUpdate(const KernelCall &call, size_t states) {
-  const auto &in = call.args.operands;
-  if (llvm::Error error = expectCounts(call, states + 5, states + 5, states + 1)) return error;
-  for (size_t k = 0; k < in.size(); ++k) {
-    const bool isScalar = k >= states + 2;
-    if (llvm::Error error = expectF32(call, {&in[k]})) return error;
-    if (llvm::Error error = expectElements(call, in[k], isScalar ? 1 : in[0].elements(),
-                                           isScalar ? "scale, lr or count" : "an operand"))
-      return error;
-  }
-  for (size_t k = 0; k <= states; ++k)
-    if (call.args.results[k].data != in[k].data) return mistake(call, "it works in place only");
-  return llvm::Error::success();
-}
-
 } // namespace autotp

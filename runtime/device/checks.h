@@ -26,9 +26,6 @@ llvm::Error expectF32(const KernelCall &call, std::initializer_list<const Tensor
 llvm::Error expectElements(const KernelCall &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name);
 llvm::Error expectRank(const KernelCall &call, const TensorArg &tensor, size_t rank, llvm::StringRef name);
 llvm::Error expectWorkspace(const KernelCall &call, uint64_t bytes);
-llvm::Error checkLossScale(const KernelCall &call);
-/// Of an update with so many states: all f32, in place, scalars where they should be.
-llvm::Error checkUpdate(const KernelCall &call, size_t states);
 constexpr float kLargestLossScale = 16777216; ///< 2^24
 /// The error for a dtype that this kernel lacks on this device.
 llvm::Error unsupported(const KernelCall &call, DType dtype);

@@ -3,15 +3,10 @@
 /// or do not; these then change a parameter and its states, given its gradient, in f32.
 #pragma once
 
+#include "runtime/base/host_device.h"
 #include "runtime/device/device.h"
 
 #include <cmath>
-
-#ifdef __CUDACC__
-#define AUTOTP_DEVICE __host__ __device__
-#else
-#define AUTOTP_DEVICE
-#endif
 
 namespace autotp {
 
@@ -28,7 +23,7 @@ struct AdamUpdate {
 
   struct Step {
     float beta1, beta2, epsilon, l2, keepBefore, keepAfter, size, root;
-    AUTOTP_DEVICE void operator()(float &p, float g, float &m, float &v) const {
+    AUTOTP_HOST_DEVICE void operator()(float &p, float g, float &m, float &v) const {
       g += l2 * p;
       m = beta1 * m + (1.0f - beta1) * g;
       v = beta2 * v + (1.0f - beta2) * g * g;
@@ -36,7 +31,7 @@ struct AdamUpdate {
     }
   };
 
-  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+  AUTOTP_HOST_DEVICE Step step(double rate, double count, bool decays) const {
     const double first = count > 0 ? 1 - pow(beta1, count) : 1, second = count > 0 ? sqrt(1 - pow(beta2, count)) : 1;
     return {float(beta1),
             float(beta2),
@@ -59,14 +54,14 @@ struct AdagradUpdate {
 
   struct Step {
     float epsilon, l2, rate;
-    AUTOTP_DEVICE void operator()(float &p, float g, float &squares) const {
+    AUTOTP_HOST_DEVICE void operator()(float &p, float g, float &squares) const {
       g += l2 * p;
       squares += g * g;
       p -= rate * g / (sqrtf(squares) + epsilon);
     }
   };
 
-  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+  AUTOTP_HOST_DEVICE Step step(double rate, double count, bool decays) const {
     return {float(epsilon), float(decays ? l2 : 0), float(rate / (1 + count * rateDecay))};
   }
 };
@@ -82,14 +77,14 @@ struct MomentumUpdate {
 
   struct Step {
     float momentum, beta, l2, ofGradient, ofVelocity; ///< the last two are how far the parameter goes
-    AUTOTP_DEVICE void operator()(float &p, float g, float &velocity) const {
+    AUTOTP_HOST_DEVICE void operator()(float &p, float g, float &velocity) const {
       g += l2 * p;
       velocity = momentum * velocity + beta * g;
       p -= ofGradient * g + ofVelocity * velocity;
     }
   };
 
-  AUTOTP_DEVICE Step step(double rate, double count, bool decays) const {
+  AUTOTP_HOST_DEVICE Step step(double rate, double count, bool decays) const {
     return {float(momentum), float(count > 0 ? beta : 1), float(decays ? l2 : 0), float(isNesterov ? rate : 0),
             float(isNesterov ? rate * momentum : rate)};
   }
@@ -103,10 +98,10 @@ struct SgdUpdate {
 
   struct Step {
     float l2, rate;
-    AUTOTP_DEVICE void operator()(float &p, float g) const { p -= rate * (g + l2 * p); }
+    AUTOTP_HOST_DEVICE void operator()(float &p, float g) const { p -= rate * (g + l2 * p); }
   };
 
-  AUTOTP_DEVICE Step step(double rate, double, bool decays) const { return {float(decays ? l2 : 0), float(rate)}; }
+  AUTOTP_HOST_DEVICE Step step(double rate, double, bool decays) const { return {float(decays ? l2 : 0), float(rate)}; }
 };
 
 } // namespace autotp

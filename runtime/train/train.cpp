@@ -88,6 +88,8 @@ private:
     for (size_t i = 0; i < m_.inputs.size(); ++i)
       if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // else nothing in the program needs it
         feeds_.push_back({i, input->tensor(), std::vector<std::byte>(executor_->bytes(input->tensor()).size())});
+    for (const plan::Input &input : program.inputs())
+      if (input.kind() == plan::RANDOM_COUNTER) randomCounter_ = &input.tensor();
     if (llvm::Error error = joinWorld()) return error;
     if (m_.weightsKind == "copy") {
       const Manifest::File &file = m_.weights[size_t(executor_->tpRank())];
@@ -125,9 +127,9 @@ private:
           return error;
       executor_->upload(feed.tensor, feed.rows.data());
     }
-    if (const plan::Input *counter = executor_->input("random_counter")) {
+    if (randomCounter_) {
       const int64_t seedStepRow[3] = {job_.options.seed.value_or(m_.weightsSeed), step, first % globalBatch};
-      executor_->upload(counter->tensor(), seedStepRow);
+      executor_->upload(*randomCounter_, seedStepRow);
     }
     return llvm::Error::success();
   }
@@ -185,6 +187,7 @@ private:
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Group> world_;
   std::vector<Feed> feeds_;
+  const plan::TensorRef *randomCounter_ = nullptr; ///< where the program has dropout
 };
 
 /// Before any work: a GPU for each rank of this process, with room for all that share it.

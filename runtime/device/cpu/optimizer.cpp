@@ -35,11 +35,7 @@ std::vector<Range> rangesOf(const Call &call, int64_t n) {
 }
 
 Prepared prepareAccumulate(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return error;
   const auto &in = call.args.operands;
-  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &call.args.results[0]})) return error;
-  if (llvm::Error error = expectElements(call, in[1], in[0].elements(), "x")) return error;
-  if (llvm::Error error = expectElements(call, call.args.results[0], in[0].elements(), "the result")) return error;
   return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(),
                 to = call.args.results[0].as<float>(), threads = call.threads] {
     parallelFor(threads, n, 1, [&](int64_t begin, int64_t end, int) {
@@ -53,9 +49,7 @@ Prepared prepareAccumulate(Call call) {
 
 /// In blocks of a fixed size, so that the sum does not depend on the number of threads.
 Prepared prepareSumSquares(Call call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return error;
   const TensorArg &x = call.args.operands[0];
-  if (llvm::Error error = expectF32(call, {&x, &call.args.results[0]})) return error;
   constexpr int64_t kBlock = 65536;
   std::vector<Range> blocks;
   for (const Range &range : rangesOf(call, x.elements()))
@@ -81,12 +75,8 @@ Prepared prepareSumSquares(Call call) {
 }
 
 Prepared prepareGradScale(Call call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 2)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &out[0], &out[1]})) return error;
-  for (const TensorArg *t : {&in[0], &in[1], &out[0], &out[1]})
-    if (llvm::Error error = expectElements(call, *t, 1, "an operand or result")) return error;
   return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(),
                 norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm")] {
     if (*count == 0) return Status::NoValidLabels;
@@ -124,7 +114,6 @@ void updateElements(const Step step, Updated t, int64_t begin, int64_t end, floa
 
 template <typename Update> Prepared prepareUpdate(Call call) {
   constexpr int kStates = Update::kStates;
-  if (llvm::Error error = checkUpdate(call, kStates)) return error;
   const auto &in = call.args.operands;
   Updated t{in[0].as<float>(), {}, in[kStates + 1].as<float>()};
   for (int k = 0; k < kStates; ++k)
@@ -144,7 +133,6 @@ template <typename Update> Prepared prepareUpdate(Call call) {
 }
 
 Prepared prepareLossScale(Call call) {
-  if (llvm::Error error = checkLossScale(call)) return error;
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),

@@ -57,11 +57,7 @@ struct SumOp : Elementwise<2, float> {
 };
 
 Prepared prepareAccumulate(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 1)) return taken(error);
   const TensorArg &sum = call.args.operands[0], &x = call.args.operands[1], &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&sum, &x, &y})) return taken(error);
-  if (llvm::Error error = expectElements(call, x, sum.elements(), "x")) return taken(error);
-  if (llvm::Error error = expectElements(call, y, sum.elements(), "the result")) return taken(error);
   RowShape shape{};
   shape.inner = shape.count = y.elements();
   shape.innerStride[0] = shape.innerStride[1] = 1;
@@ -96,10 +92,7 @@ __global__ void joinSquaresKernel(const double *sums, int64_t tiles, float *to) 
 }
 
 Prepared prepareSumSquares(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 1, 1, 1)) return taken(error);
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x, &y})) return taken(error);
-  if (llvm::Error error = expectElements(call, y, 1, "the result")) return taken(error);
   const int64_t n = x.elements(), tiles = (n + kCudaSquaresTile - 1) / kCudaSquaresTile;
   if (llvm::Error error = expectWorkspace(call, cudaSumSquaresBytes(n))) return taken(error);
   if (tiles > kMostBlocks) return mistake(call, "has more elements than a grid has blocks for");
@@ -127,12 +120,8 @@ __global__ void gradScaleKernel(const float *squares, const float *count, float 
 }
 
 Prepared prepareGradScale(const Call &call) {
-  if (llvm::Error error = expectCounts(call, 2, 2, 2)) return taken(error);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  if (llvm::Error error = expectF32(call, {&in[0], &in[1], &out[0], &out[1]})) return taken(error);
-  for (const TensorArg *t : {&in[0], &in[1], &out[0], &out[1]})
-    if (llvm::Error error = expectElements(call, *t, 1, "an operand or result")) return taken(error);
   return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(),
                 norm = out[1].as<float>(), limit = call.args.attributes.real("max_norm"),
                 noLabels = failing(call, Status::NoValidLabels), stream = call.stream()] {
@@ -181,7 +170,6 @@ template <typename Update, int V> __global__ void updateKernel(Updated<Update> t
 
 template <typename Update> Prepared prepareUpdate(const Call &call) {
   constexpr int kStates = Update::kStates;
-  if (llvm::Error error = checkUpdate(call, kStates)) return taken(error);
   const auto &in = call.args.operands;
   const int64_t n = in[0].elements(), tiles = (n + kUpdateTile - 1) / kUpdateTile;
   if (tiles > kMostBlocks) return mistake(call, "has more elements than a grid has blocks for");
@@ -222,7 +210,6 @@ __global__ void lossScaleKernel(const float *scale, const float *norm, const flo
 }
 
 Prepared prepareLossScale(const Call &call) {
-  if (llvm::Error error = checkLossScale(call)) return taken(error);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),

@@ -1,22 +1,14 @@
 /// \file What a dropout's positions are: where its elements lie in a sample, and which sample.
 #include "passes/train/bind_dropout.h"
 
-#include "compiler/ir/parse.h"
-#include "compiler/ops/op_def.h"
 #include "compiler/ops/verify.h"
 #include "runtime/base/error.h"
+#include "tests/passes/train/parsed_graph.h"
 
 #include "gtest/gtest.h"
 
 namespace autotp {
 namespace {
-
-Graph parsed(llvm::StringRef text) {
-  return llvm::cantFail(parse(text, [](llvm::StringRef name) {
-    const OpDef *row = findOp(name);
-    return row ? llvm::StringRef(row->name) : llvm::StringRef();
-  }));
-}
 
 /// Of each dropout, in order: "ordinal per_sample: rows/indices of each dimension".
 std::vector<std::string> keysOf(const Graph &graph) {

@@ -1,25 +1,15 @@
 /// \file Gradients that a model brings: of a mean that is recognised they become those of the sum.
 #include "passes/train/bind_gradients.h"
 
-#include "compiler/ir/parse.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "runtime/base/error.h"
+#include "tests/passes/train/parsed_graph.h"
 
 #include "gtest/gtest.h"
 
 namespace autotp {
 namespace {
-
-Graph parsed(const std::string &text) {
-  Graph graph = llvm::cantFail(parse(text, [](llvm::StringRef name) {
-    const OpDef *row = findOp(name);
-    return row ? llvm::StringRef(row->name) : llvm::StringRef();
-  }));
-  for (ValueId id : graph.sources(ValueKind::Parameter))
-    graph.parameters.push_back({id, {}});
-  return graph;
-}
 
 /// logits = x w; the gradient of w by onnxruntime's way, from `seed` on; `loss` and `count` as a test has them.
 std::string model(const std::string &loss, const std::string &outputs) {

@@ -2,27 +2,17 @@
 #include "passes/train/lower_precision.h"
 
 #include "compiler/ir/gradient_outputs.h"
-#include "compiler/ir/parse.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "passes/import/canonicalise.h"
 #include "passes/train/differentiate.h"
 #include "runtime/base/error.h"
+#include "tests/passes/train/parsed_graph.h"
 
 #include "gtest/gtest.h"
 
 namespace autotp {
 namespace {
-
-Graph parsed(llvm::StringRef text) {
-  Graph graph = llvm::cantFail(parse(text, [](llvm::StringRef name) {
-    const OpDef *row = findOp(name);
-    return row ? llvm::StringRef(row->name) : llvm::StringRef();
-  }));
-  for (ValueId id : graph.sources(ValueKind::Parameter))
-    graph.parameters.push_back({id, {}});
-  return graph;
-}
 
 /// What a node computes in: the dtype of its first result.
 std::string dtypeOf(const Graph &graph, llvm::StringRef op) {

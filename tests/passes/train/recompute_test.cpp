@@ -1,11 +1,11 @@
 /// \file Which values of the forward are computed again, and where.
 #include "passes/train/recompute.h"
 
-#include "compiler/ir/parse.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "passes/train/differentiate.h"
 #include "runtime/base/error.h"
+#include "tests/passes/train/parsed_graph.h"
 
 #include "gtest/gtest.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 /// Forward and backward of two layers: a wide tanh between two products, added to what went in.
 Graph twoLayers() {
-  Graph graph = llvm::cantFail(parse(R"(graph {
+  Graph graph = parsed(R"(graph {
   input %x0 : f32[4,8]
   parameter %w : f32[8,8]
   parameter %up1 : f32[8,64]
@@ -34,13 +34,7 @@ Graph twoLayers() {
   %loss = reduce_sum(%s) {axes=[0,1], keepdims=0} : f32[]
   return loss=%loss
 }
-)",
-                                     [](llvm::StringRef name) {
-                                       const OpDef *row = findOp(name);
-                                       return row ? llvm::StringRef(row->name) : llvm::StringRef();
-                                     }));
-  for (ValueId id : graph.sources(ValueKind::Parameter))
-    graph.parameters.push_back({id, {}});
+)");
   llvm::cantFail(differentiate(graph, false));
   return graph;
 }

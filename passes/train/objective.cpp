@@ -1,0 +1,50 @@
+#include "passes/train/objective.h"
+
+#include "compiler/ir/gradient_outputs.h"
+#include "compiler/ops/op_def.h"
+#include "runtime/base/error.h"
+
+namespace autotp {
+
+std::optional<CrossEntropyMean> crossEntropyMean(const Graph &graph, ValueId loss) {
+  const Node *mean = graph.producer(loss);
+  if (!mean || !mean->is("div")) return std::nullopt;
+  const Node *entropy = graph.producer(mean->operands[0]);
+  if (!entropy || !entropy->is("cross_entropy") || entropy->results[0] != mean->operands[0] ||
+      entropy->results[1] != mean->operands[1])
+    return std::nullopt;
+  return CrossEntropyMean{mean->operands[0], mean->operands[1], entropy->operands[1]};
+}
+
+ValueId countOfOne(Graph &graph, ValueId loss) {
+  Builder b(graph);
+  b.origin = "loss";
+  return b.full(graph.type(loss), 1);
+}
+
+llvm::Error bindOutputs(Graph &graph, Objective &objective, ValueId sum, ValueId count,
+                        llvm::function_ref<ValueId(ValueId parameter)> gradientOf, llvm::StringRef whyNone,
+                        llvm::StringRef noneAtAll) {
+  std::vector<Output> outputs = {{"loss_sum", sum}, {"count", count}};
+  std::vector<ParameterInfo> trained;
+  for (ParameterInfo &parameter : graph.parameters) {
+    const std::string name = graph.value(parameter.value).name;
+    if (const ValueId gradient = gradientOf(parameter.value); gradient != kNone) {
+      outputs.push_back({gradientName(name), gradient});
+      trained.push_back(std::move(parameter));
+      continue;
+    }
+    objective.untrained.push_back(name);
+    if (!graph.value(parameter.value).contents)
+      return problem("parameter '" + escaped(name) + "'", (whyNone + ", and its file holds no contents for it").str(),
+                     "export the model without it, or with its contents");
+    graph.setKind(parameter.value, ValueKind::Constant);
+  }
+  if (trained.empty()) return problem("model", noneAtAll.str());
+  graph.outputs = std::move(outputs);
+  graph.parameters = std::move(trained);
+  graph.removeDead();
+  return llvm::Error::success();
+}
+
+} // namespace autotp

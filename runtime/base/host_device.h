@@ -1,0 +1,8 @@
+/// \file Marks functions that kernels call, too: the same text on the host and on a GPU.
+#pragma once
+
+#ifdef __CUDACC__
+#define AUTOTP_HOST_DEVICE __host__ __device__
+#else
+#define AUTOTP_HOST_DEVICE
+#endif
