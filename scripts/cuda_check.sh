@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Checks the cuda device on a real GPU, on a machine with the CUDA Toolkit but no network and no development packages.
 #
-#   scripts/cuda_check.sh pack [ARCHITECTURES]   on Debian 12 with nvcc: builds the programs into build/cuda-bundle/
+#   scripts/cuda_check.sh pack [ARCHITECTURES]   on Debian 12 with nvcc: builds the programs into build/cuda-bundle.tar.gz
 #                                                (default 90; "80;90" for both; under 60 MiB)
-#   scripts/cuda_check.sh run [--json FILE]      on the GPU's machine, from a tree into which build/cuda-bundle/ was
-#                                                copied: conformance, equivalence to PyTorch's recorded numbers,
+#   scripts/cuda_check.sh run [--json FILE]      on the GPU's machine, from a tree into which that file was copied, at the
+#                                                same place: conformance, equivalence to PyTorch's recorded numbers,
 #                                                compute-sanitizer, benchmarks; under 9 minutes
 #
 # The bundle holds stripped programs and every library they need except the driver's and cuBLASLt: that is the
@@ -34,7 +34,8 @@ pack() {
       case "$library" in *libcublas* | *libcuda.so*) ;; *) cp -Lu "$library" "$bundle/lib/" ;; esac
     done
   done
-  echo "$bundle: $(du -sm "$bundle" | cut -f1) MiB, for compute capability ${1:-90}; copy it to the same place there"
+  tar -czf "$bundle.tar.gz" -C "${bundle%/*}" "${bundle##*/}"
+  echo "$bundle.tar.gz: $(du -sm "$bundle.tar.gz" | cut -f1) MiB, for compute capability ${1:-90}; copy it to the same place there"
 }
 
 verdict() { # NAME STATUS [WHY]: 0 is a pass
@@ -127,11 +128,12 @@ run() {
     echo "FAIL: this machine has no NVIDIA GPU (no /dev/nvidia0)"
     exit 1
   fi
-  if [ ! -f "$bundle/bin/cuda_kernels" ]; then
-    echo "FAIL: $bundle is missing: make it with 'scripts/cuda_check.sh pack' and copy it here"
+  if [ ! -f "$bundle.tar.gz" ]; then
+    echo "FAIL: $bundle.tar.gz is missing: make it with 'scripts/cuda_check.sh pack' and copy it here"
     exit 1
   fi
   mkdir -p "$work"
+  tar -xzf "$bundle.tar.gz" -C "${bundle%/*}"
   choose_start
   gpu_tests conformance conformance_gpu_test 60
   gpu_tests equivalence equivalence_gpu_test 80
