@@ -40,6 +40,13 @@ llvm::Expected<Types> inferAttention(const OpCall &call) {
 }
 
 llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
+  llvm::SmallVector<Type, 4> forward(call.operands.begin(), call.operands.begin() + 3);
+  if (call.operands.size() > 6) forward.push_back(call.operands[6]);
+  llvm::Expected<Types> results = inferAttention({forward, call.attributes, {}});
+  if (!results) return results.takeError();
+  if (llvm::Error error = checkShape(call, 3, "result", (*results)[0].shape)) return error;
+  if (llvm::Error error = checkShape(call, 4, "log-sum-exp", (*results)[1].shape)) return error;
+  if (llvm::Error error = checkShape(call, 5, "arriving gradient", (*results)[0].shape)) return error;
   return Types{call.operands[0], call.operands[1], call.operands[2]};
 }
 

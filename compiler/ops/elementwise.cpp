@@ -129,13 +129,17 @@ llvm::Expected<Types> inferWhere(const OpCall &call) {
 }
 
 /// Operands of one shape: the fused gradients, made by us alone.
-llvm::Expected<Types> inferSwiglu(const OpCall &call) {
-  if (!(call.operands[0] == call.operands[1]))
-    return typeProblem("its gate is " + llvm::Twine(call.operands[0].text()) + " and its other operand " +
-                       call.operands[1].text());
-  return Types{call.operands[0]};
+llvm::Expected<Types> inferCast(const OpCall &call) {
+  llvm::Expected<Types> results = inferStated(call);
+  if (!results) return results;
+  if (llvm::Error error = checkShape(call, 0, "operand", (*results)[0].shape)) return error;
+  return results;
 }
-llvm::Expected<Types> inferSwigluGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1]}; }
+
+llvm::Expected<Types> inferSwigluGrad(const OpCall &call) {
+  if (llvm::Error error = checkAlike(call.operands)) return std::move(error);
+  return Types{call.operands[0], call.operands[1]};
+}
 
 // Gradients. `x(b, n, i)` is operand i, `y(b, n)` the result.
 ValueId x(Builder &b, NodeId n, unsigned i = 0) { return b.graph.node(n).operands[i]; }
@@ -259,6 +263,16 @@ OpDef inF32(OpDef row) {
   row.precision = Precision::Full;
   return row;
 }
+/// Of one operand, from it and the arriving gradient.
+OpDef gradientOf(const char *name, EvaluateFn evaluate, KernelId kernel) {
+  return {.name = name,
+          .axes = kTwo,
+          .linearity = Linearity::Last,
+          .infer = inferAlike,
+          .evaluate = evaluate,
+          .kernel = kernel,
+          .mayReuse = true};
+}
 OpDef compare(const char *name, EvaluateFn evaluate, KernelId kernel) {
   return {.name = name, .axes = kTwo, .infer = inferCompare, .evaluate = evaluate, .kernel = kernel};
 }
@@ -288,7 +302,7 @@ const OpDef kOps[] = {
     {.name = "cast",
      .axes = kOne,
      .linearity = Linearity::Each,
-     .infer = inferStated,
+     .infer = inferCast,
      .evaluate = evaluateCast,
      .gradient = castGradient,
      .kernel = KernelId::Cast},
@@ -312,12 +326,12 @@ const OpDef kOps[] = {
      .evaluate = evaluateWhere,
      .gradient = whereGradient,
      .kernel = KernelId::Where},
-    binary("relu_grad", evaluateBinary<reluGrad>, nullptr, KernelId::ReluGrad, Linearity::Last),
-    binary("silu_grad", evaluateBinary<siluGradAt>, nullptr, KernelId::SiluGrad, Linearity::Last),
-    binary("gelu_grad", evaluateGeluGrad, nullptr, KernelId::GeluGrad, Linearity::Last),
+    gradientOf("relu_grad", evaluateBinary<reluGrad>, KernelId::ReluGrad),
+    gradientOf("silu_grad", evaluateBinary<siluGradAt>, KernelId::SiluGrad),
+    gradientOf("gelu_grad", evaluateGeluGrad, KernelId::GeluGrad),
     {.name = "swiglu",
      .axes = kTwo,
-     .infer = inferSwiglu,
+     .infer = inferAlike,
      .evaluate = evaluateSwiglu,
      .gradient = swigluGradient,
      .kernel = KernelId::Swiglu,

@@ -20,6 +20,11 @@ llvm::ArrayRef<OpDef> collectiveOps();
 
 /// Types of an operator that keeps its first operand's type.
 llvm::Expected<Types> inferSame(const OpCall &call);
+/// The same, where all operands must have one type.
+llvm::Expected<Types> inferAlike(const OpCall &call);
+/// An error where operand `k`, named `what`, has another shape.
+llvm::Error checkShape(const OpCall &call, unsigned k, llvm::StringRef what, llvm::ArrayRef<int64_t> shape);
+llvm::Error checkAlike(llvm::ArrayRef<Type> operands);
 /// Types of an operator whose result type the caller states.
 llvm::Expected<Types> inferStated(const OpCall &call);
 llvm::Error typeProblem(const llvm::Twine &what);

@@ -16,6 +16,16 @@ llvm::Expected<Types> inferGather(const OpCall &call) {
   return Types{type};
 }
 
+llvm::Expected<Types> inferScatterAdd(const OpCall &call) {
+  llvm::Expected<Types> table = inferStated(call);
+  if (!table) return table;
+  if ((*table)[0].shape.empty()) return typeProblem("its table has no dimension");
+  Shape rows = call.operands[0].shape;
+  rows.append((*table)[0].shape.begin() + 1, (*table)[0].shape.end());
+  if (llvm::Error error = checkShape(call, 1, "arriving gradient", rows)) return error;
+  return table;
+}
+
 int64_t rowElements(llvm::ArrayRef<int64_t> table) { return elementsOf(table.drop_front()); }
 
 void evaluateGather(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
@@ -109,7 +119,7 @@ const OpDef kOps[] = {
     {.name = "scatter_add",
      .axisRule = scatterAddAxes,
      .linearity = Linearity::Last,
-     .infer = inferStated,
+     .infer = inferScatterAdd,
      .evaluate = evaluateScatterAdd,
      .kernel = KernelId::ScatterAdd,
      .precision = Precision::Full},

@@ -10,12 +10,24 @@ namespace {
 
 DType sumDType(const Type &logits) { return logits.dtype == DType::F64 ? DType::F64 : DType::F32; }
 
+llvm::Error checkLogits(const OpCall &call) {
+  if (call.operands[0].shape.size() == 2 && call.operands[1].shape == Shape{call.operands[0].shape[0]})
+    return llvm::Error::success();
+  return typeProblem("it needs logits [rows, classes] and labels [rows], not " + llvm::Twine(call.operands[0].text()) +
+                     " and " + call.operands[1].text());
+}
+
 llvm::Expected<Types> inferCrossEntropy(const OpCall &call) {
-  if (call.operands[0].shape.size() != 2 || call.operands[1].shape != Shape{call.operands[0].shape[0]})
-    return typeProblem("it needs logits [rows, classes] and labels [rows], not " +
-                       llvm::Twine(call.operands[0].text()) + " and " + call.operands[1].text());
+  if (llvm::Error error = checkLogits(call)) return error;
   DType sum = sumDType(call.operands[0]);
   return Types{Type{sum, {}}, Type{sum, {}}, Type{sum, {call.operands[0].shape[0]}}};
+}
+
+llvm::Expected<Types> inferCrossEntropyGrad(const OpCall &call) {
+  if (llvm::Error error = checkLogits(call)) return error;
+  if (llvm::Error error = checkShape(call, 2, "log-sum-exp", call.operands[1].shape)) return error;
+  if (llvm::Error error = checkShape(call, 3, "arriving gradient", {})) return error;
+  return inferSame(call);
 }
 
 llvm::Expected<Types> inferLocal(const OpCall &call) {
@@ -121,7 +133,7 @@ const OpDef kOps[] = {
     {.name = "cross_entropy_grad",
      .axisRule = crossEntropyGradAxes,
      .linearity = Linearity::Last,
-     .infer = inferSame,
+     .infer = inferCrossEntropyGrad,
      .evaluate = evaluateGrad,
      .flops = perLogit,
      .kernel = KernelId::CrossEntropyGrad,

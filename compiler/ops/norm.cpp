@@ -28,9 +28,19 @@ llvm::Expected<Types> inferRmsNorm(const OpCall &call) {
   return Types{call.operands[0], statisticsOf(call.operands[0])};
 }
 llvm::Expected<Types> inferLayerNormGrad(const OpCall &call) {
+  if (llvm::Error error = checkRows(call, 1)) return error;
+  const Shape statistics = statisticsOf(call.operands[0]).shape;
+  if (llvm::Error error = checkShape(call, 2, "mean", statistics)) return error;
+  if (llvm::Error error = checkShape(call, 3, "rstd", statistics)) return error;
+  if (llvm::Error error = checkShape(call, 4, "arriving gradient", call.operands[0].shape)) return error;
   return Types{call.operands[0], call.operands[1], call.operands[1]};
 }
-llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) { return Types{call.operands[0], call.operands[1]}; }
+llvm::Expected<Types> inferRmsNormGrad(const OpCall &call) {
+  if (llvm::Error error = checkRows(call, 1)) return error;
+  if (llvm::Error error = checkShape(call, 2, "rstd", statisticsOf(call.operands[0]).shape)) return error;
+  if (llvm::Error error = checkShape(call, 3, "arriving gradient", call.operands[0].shape)) return error;
+  return Types{call.operands[0], call.operands[1]};
+}
 
 struct Rows {
   int64_t rows, width;
@@ -190,7 +200,7 @@ const OpDef kOps[] = {
     {.name = "softmax_grad",
      .axes = "r... c!, r... c! -> r... c!",
      .linearity = Linearity::Last,
-     .infer = inferSame,
+     .infer = inferAlike,
      .evaluate = evaluateSoftmaxGrad,
      .flops = perElement,
      .kernel = KernelId::SoftmaxGrad,

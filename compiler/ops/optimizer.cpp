@@ -119,7 +119,7 @@ void evaluateLossScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
 
 const OpDef kOps[] = {
     {.name = "accumulate",
-     .infer = inferSame,
+     .infer = inferAlike,
      .evaluate = evaluateAccumulate,
      .kernel = KernelId::Accumulate,
      .inPlace = {0, -1, -1}},

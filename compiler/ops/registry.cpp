@@ -93,6 +93,26 @@ llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()
 
 llvm::Expected<Types> inferSame(const OpCall &call) { return Types{call.operands[0]}; }
 
+llvm::Error checkShape(const OpCall &call, unsigned k, llvm::StringRef what, llvm::ArrayRef<int64_t> shape) {
+  const Type &type = call.operands[k];
+  if (llvm::ArrayRef<int64_t>(type.shape) == shape) return llvm::Error::success();
+  return typeProblem("its " + what + " is " + type.text() + ", not " +
+                     Type{type.dtype, Shape(shape.begin(), shape.end())}.text());
+}
+
+llvm::Error checkAlike(llvm::ArrayRef<Type> operands) {
+  for (const Type &operand : operands)
+    if (!(operand == operands[0]))
+      return typeProblem("its operands are " + llvm::Twine(operands[0].text()) + " and " + operand.text() +
+                         ", which must be alike");
+  return llvm::Error::success();
+}
+
+llvm::Expected<Types> inferAlike(const OpCall &call) {
+  if (llvm::Error error = checkAlike(call.operands)) return std::move(error);
+  return inferSame(call);
+}
+
 llvm::Expected<Types> inferStated(const OpCall &call) {
   if (call.results.empty()) return typeProblem("its result type must be stated");
   return Types(call.results.begin(), call.results.end());

@@ -4,13 +4,9 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
-
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/raw_ostream.h"
+#include "tests/golden/expect_golden.h"
 
 #include <gtest/gtest.h>
-
-#include <cstdlib>
 
 namespace autotp::test {
 namespace {
@@ -109,17 +105,7 @@ std::string page() {
   return text;
 }
 
-TEST(DevicesPage, SaysWhatTheDevicesDo) {
-  const std::string path = AUTOTP_SOURCE_DIR "/docs/devices.md", text = page();
-  if (std::getenv("UPDATE_GOLDEN")) {
-    std::error_code code;
-    llvm::raw_fd_ostream(path, code) << text;
-    ASSERT_FALSE(code) << code.message();
-  }
-  auto file = llvm::MemoryBuffer::getFile(path);
-  ASSERT_TRUE(bool(file)) << path << " is missing: run with UPDATE_GOLDEN=1";
-  EXPECT_EQ((*file)->getBuffer().str(), text) << "UPDATE_GOLDEN=1 rewrites " << path;
-}
+TEST(DevicesPage, SaysWhatTheDevicesDo) { expectGolden("docs/devices.md", page()); }
 
 } // namespace
 } // namespace autotp::test

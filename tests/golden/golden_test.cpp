@@ -3,12 +3,11 @@
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
+#include "tests/golden/expect_golden.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MemoryBuffer.h"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -23,15 +22,7 @@ CompileOptions optionsFor(const std::string &fixture, int tp, int dp) {
 }
 
 void expectGolden(const std::string &name, const std::string &text) {
-  std::string path = std::string(AUTOTP_SOURCE_DIR) + "/tests/golden/" + name;
-  if (std::getenv("UPDATE_GOLDEN")) {
-    std::error_code code;
-    llvm::raw_fd_ostream(path, code) << text;
-    ASSERT_FALSE(code) << code.message();
-  }
-  auto file = llvm::MemoryBuffer::getFile(path);
-  ASSERT_TRUE(bool(file)) << path << " is missing: run with UPDATE_GOLDEN=1";
-  EXPECT_EQ((*file)->getBuffer().str(), text) << "UPDATE_GOLDEN=1 rewrites " << path;
+  test::expectGolden("tests/golden/" + name, text);
 }
 
 std::string summaryOf(const std::string &fixture, int tp, int dp, int zero = 2) {

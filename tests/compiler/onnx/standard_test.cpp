@@ -3,12 +3,12 @@
 #include "compiler/onnx/import_table.h"
 #include "compiler/ops/evaluate.h"
 #include "tests/compiler/onnx/model_file.h"
+#include "tests/golden/expect_golden.h"
 
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <map>
 
 namespace autotp {
@@ -99,14 +99,7 @@ TEST(Standard, ExamplesHaveTheStandardsValues) {
       refused += name + (fed ? " fed: " : ": ") + line.split(": ").second.split(": ").second.str() + "\n";
     }
   EXPECT_GT(right, 1000);
-  std::string path = kFolder + "refused.txt";
-  if (std::getenv("UPDATE_GOLDEN")) {
-    std::error_code code;
-    llvm::raw_fd_ostream(path, code) << refused;
-  }
-  auto file = llvm::MemoryBuffer::getFile(path);
-  ASSERT_TRUE(bool(file)) << path;
-  EXPECT_EQ((*file)->getBuffer().str(), refused) << "UPDATE_GOLDEN=1 rewrites " << path;
+  expectGolden("tests/compiler/onnx/standard/refused.txt", refused);
 }
 
 } // namespace

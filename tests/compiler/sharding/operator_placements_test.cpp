@@ -1,45 +1,12 @@
 // Every operator and its gradient under every assignment of one or two leaf axes, against the whole operator.
-#include "tests/compiler/ops/op_case.h"
-#include "tests/compiler/sharding/sharded_run.h"
+#include "passes/shard/place_reductions.h"
+#include "runtime/base/indexed.h"
+#include "tests/compiler/sharding/operator_example.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
 namespace autotp::test {
 namespace {
-
-/// An example of an operator, with the gradients of its operands, over parameters and fed integers.
-struct Example {
-  std::string name;
-  Graph graph;
-  Sources sources;
-};
-
-Example exampleOf(const optest::OpCase &c, unsigned seed) {
-  optest::BuiltCase built(c);
-  Example example{c.op, {}, {}};
-  Graph &g = example.graph;
-  llvm::SmallVector<ValueId, 4> operands;
-  for (size_t k = 0; k < c.operands.size(); ++k) {
-    const Type &type = c.operands[k].type;
-    ValueId id = isFloat(type.dtype) ? g.addParameter("x", type) : g.addInput("i", type);
-    if (isFloat(type.dtype)) g.parameters.push_back({id, {}});
-    example.sources[id] = built.values[built.operands[k]];
-    operands.push_back(id);
-  }
-  Builder b(g);
-  auto results = llvm::cantFail(
-      b.tryMake(c.op, operands, c.attributes, c.stated ? llvm::ArrayRef<Type>(*c.stated) : llvm::ArrayRef<Type>()));
-  llvm::SmallVector<ValueId, 4> arriving(results.size(), kNone), leaving(operands.size(), kNone);
-  arriving[0] = g.addParameter("dy", g.type(results[0]));
-  g.parameters.push_back({arriving[0], {}});
-  example.sources[arriving[0]] = randomSources(g, seed)[arriving[0]];
-  findOp(c.op)->gradient(b, g.value(results[0]).producer, arriving, leaving);
-  for (ValueId result : results)
-    g.outputs.push_back({g.value(result).name, result});
-  for (ValueId gradient : leaving)
-    if (gradient != kNone) g.outputs.push_back({"d" + g.value(gradient).name, gradient});
-  return example;
-}
 
 /// A grid of tiles over the plane of two leaves that multiply.
 std::pair<std::vector<Interval>, std::vector<Interval>> randomGrid(int64_t a, int64_t b, int tp, std::mt19937 &random) {
@@ -99,6 +66,80 @@ TEST(OperatorPlacements, EveryAssignmentOfOneAndTwoLeaves) {
     checkAll(example, random, totals);
   }
   EXPECT_GT(totals.runs, 1500) << "few assignments were tried";
+}
+
+/// A call whose operands in `pending` are sums that two coordinates have still to add: tp lies on their first dimension.
+struct PendingCall {
+  PendingCall(const OperatorCall &call, unsigned pending, std::mt19937 &random) {
+    Builder b(graph);
+    llvm::SmallVector<ValueId, 4> operands, addends;
+    for (const auto &[k, operand] : indexed(call.operands)) {
+      bool isPending = pending >> k & 1;
+      Type type = operand.type;
+      if (isPending) type.shape.insert(type.shape.begin(), 2);
+      ValueId id = isFloat(type.dtype) ? graph.addParameter("x", type) : graph.addInput("i", type);
+      if (isFloat(type.dtype)) graph.parameters.push_back({id, {}});
+      sources[id] = Array(type);
+      std::vector<double> &data = sources[id].data;
+      for (size_t i = 0, n = operand.data.size(); i < n; ++i) {
+        double other = isPending ? double(random() % 2001) / 1000 - 1 : 0;
+        data[i] = operand.data[i] - other;
+        if (isPending) data[n + i] = other;
+      }
+      llvm::SmallVector<int64_t, 6> first = {0};
+      if (isPending) addends.push_back(id);
+      operands.push_back(isPending ? b.make("reduce_sum", {id}, {{"axes", first}, {"keepdims", int64_t(0)}}) : id);
+    }
+    auto results = llvm::cantFail(b.tryMake(call.op, operands, call.attributes, call.results));
+    node = graph.value(results[0]).producer;
+    for (ValueId result : results)
+      graph.outputs.push_back({graph.value(result).name, result});
+    axes = findAxes(graph);
+    for (ValueId addend : addends)
+      assignment.assign(axes.arena.find(axes.values[addend][0]), evenIntervals(2, 2));
+    reductions.isPartial.assign(graph.numValues(), false);
+    reductions.isReduced.assign(graph.numValues(), false);
+    for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+      for (ValueId result : graph.node(id).results)
+        reductions.isPartial[result] = true;
+  }
+
+  bool passes(unsigned pending) const {
+    unsigned n = 0;
+    for (unsigned k = 0; k < graph.node(node).operands.size(); ++k)
+      for (unsigned j = 0; pending >> k & 1 && j < graph.node(node).results.size(); ++j) {
+        if (!passesThrough(graph, axes, assignment, node, k, j)) return false;
+        n += j == 0;
+      }
+    return n < 2 || opOf(graph.node(node)).linearity == Linearity::Together;
+  }
+
+  Graph graph;
+  Sources sources;
+  NodeId node;
+  GraphAxes axes;
+  Assignment assignment;
+  Reductions reductions;
+};
+
+TEST(OperatorPlacements, EveryPendingOperandThatMayPass) {
+  std::mt19937 random(9);
+  std::set<std::string> passed;
+  for (const OperatorCall &call : operatorCalls())
+    for (unsigned pending = 1; pending < 1u << call.operands.size(); ++pending) {
+      bool areFloats = true;
+      for (const auto &[k, operand] : indexed(call.operands))
+        areFloats &= !(pending >> k & 1) || isFloat(operand.type.dtype);
+      if (!areFloats) continue;
+      PendingCall example(call, pending, random);
+      if (!example.passes(pending)) continue;
+      passed.insert(call.op);
+      std::vector<Array> whole = llvm::cantFail(evaluateGraph(example.graph, example.sources));
+      Sharding sharding{example.graph, example.axes, example.assignment, 2, example.reductions};
+      EXPECT_EQ(firstDifference(sharding, example.sources, whole), "") << call.text() << " pending " << pending;
+    }
+  for (const OpDef *row : allOps())
+    if (row->linearity != Linearity::None) EXPECT_TRUE(passed.count(row->name)) << row->name << " lets nothing pass";
 }
 
 /// The elements of `array` whose index along dimension `dim` is `at`.
