@@ -8,15 +8,34 @@ endfunction()
 
 set(AUTOTP_TEST_ROOT ${CMAKE_SOURCE_DIR} CACHE STRING "where test programs look for the tree; '.' for those that run elsewhere")
 
-# autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry. A test
-# suite called FullMatrix is left to a named command.
+# autotp_test_objects(name SOURCES a.cpp ... LIBS targets ...): what several test programs share, compiled once.
+function(autotp_test_objects name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} OBJECT ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_LIBS} GTest::gtest)
+  target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+endfunction()
+
+# autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry, built by
+# the targets tests_<label> too. A test suite called FullMatrix is left to a named command.
 function(autotp_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  foreach(label ${ARG_LABELS})
+    autotp_built_for(${label} ${name})
+  endforeach()
   add_test(NAME ${name} COMMAND ${name} --gtest_filter=-*FullMatrix*)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()
+
+# autotp_built_for(label targets...): a ctest entry of that label runs these.
+function(autotp_built_for label)
+  if(NOT TARGET tests_${label})
+    add_custom_target(tests_${label})
+  endif()
+  add_dependencies(tests_${label} ${ARGN})
 endfunction()
 
 # autotp_under_mpi(test): a test that starts mpirun may do so as root and with more ranks than cores.
