@@ -61,9 +61,15 @@ constexpr PassEntry kPipeline[] = {
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
     {"classify-parameters",
      [](Graph &g, State &s) {
-       if (!s.imported.updates) return classifyParameters(g, s.imported.initializers, s.options.parameters);
-       return takeParameters(g, s.imported.initializers,
-                             [&](const std::string &name) { return s.imported.updates->parameters.count(name) != 0; });
+       llvm::Error error = s.imported.updates ? takeParameters(g, s.imported.initializers,
+                                                               [&](const std::string &name) {
+                                                                 return s.imported.updates->parameters.count(name) != 0;
+                                                               })
+                                              : classifyParameters(g, s.imported.initializers, s.options.parameters);
+       for (ValueId id : s.imported.initializers)
+         if (const Value &value = g.value(id); value.kind == ValueKind::Constant && !value.uses.empty())
+           s.compiled.frozen.push_back(value.name + " " + value.type.text());
+       return error;
      }},
     // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
     {"raise-precision",

@@ -226,6 +226,9 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
   llvm::SmallVector<ValueId, 4> operands;
   for (const std::string &operand : node.input()) {
     auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.find(operand);
+    if (llvm::StringRef maker = scope.withheldBy(operand); !value && !maker.empty())
+      return problem("node '" + escaped(maker) + "'",
+                     "its result '" + escaped(operand) + "' is not supported, and '" + escaped(name) + "' needs it");
     if (!value)
       return problem("node '" + escaped(name) + "'",
                      "its operand '" + escaped(operand) + "' is defined after it, or nowhere");
@@ -239,8 +242,10 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
   if (!results) return results.takeError();
   for (auto [j, result] : indexed(node.output())) {
     if (result.empty()) continue;
-    if (j >= results->size() || (*results)[j] == kNone)
-      return problem("node '" + escaped(name) + "'", "its result '" + escaped(result) + "' is not supported");
+    if (j >= results->size() || (*results)[j] == kNone) {
+      scope.withheld[result] = name;
+      continue;
+    }
     if (llvm::Error error = scope.define(result, (*results)[j])) return error;
   }
   return llvm::Error::success();

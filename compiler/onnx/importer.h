@@ -28,6 +28,14 @@ struct Scope {
     if (name.empty() || values.try_emplace(name, value).second) return llvm::Error::success();
     return problem("value '" + escaped(name) + "'", "it is defined twice");
   }
+
+  llvm::StringMap<std::string> withheld = {}; ///< results that an operator's import does not give, and of which node
+  /// "" where `name` is none of those.
+  llvm::StringRef withheldBy(llvm::StringRef name) const {
+    for (const Scope *scope = this; scope; scope = scope->outer)
+      if (auto at = scope->withheld.find(name); at != scope->withheld.end()) return at->second;
+    return "";
+  }
 };
 
 /// Bytes of a file as a model; errors: none, or a truncated one. `proto` is filled.

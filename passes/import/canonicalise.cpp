@@ -1,6 +1,7 @@
 #include "passes/import/canonicalise.h"
 
 #include "compiler/ops/evaluate.h"
+#include "runtime/base/digest.h"
 
 #include <map>
 #include <tuple>
@@ -111,12 +112,15 @@ private:
   }
 
   void shareEqual(NodeId id) {
+    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
+      if (ValueId operand = g_.node(id).operands[k]; firstEqual(operand) != operand)
+        g_.setOperand(id, k, firstEqual(operand));
     const Node &node = g_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
     if (node.is("cast") && node.backward) os << "again"; // lower-gradients would rather cast twice than keep an f32
     for (ValueId operand : node.operands)
-      os << "," << constantKey(operand);
+      os << "," << operand;
     for (ValueId result : node.results)
       os << ":" << g_.type(result).text();
     for (const auto &[name, value] : node.attributes.all()) {
@@ -133,17 +137,23 @@ private:
       g_.replaceAllUses(node.results[j], first.results[j]);
   }
 
-  /// Scalars by their value, so that an exporter's many copies of one number do not hide equal nodes.
-  std::string constantKey(ValueId v) const {
-    if (std::optional<double> value = scalar(v)) {
-      std::string bytes(reinterpret_cast<const char *>(&*value), sizeof *value);
-      return "c" + g_.type(v).text() + bytes;
-    }
-    return std::to_string(v);
+  /// The first constant that equals it: an exporter's many copies of one number or table would hide equal nodes.
+  ValueId firstEqual(ValueId v) {
+    if (!isConstant(v)) return v;
+    auto [known, isNew] = firsts_.try_emplace(v, v);
+    if (!isNew) return known->second;
+    llvm::ArrayRef<uint8_t> bytes = g_.value(v).contents->bytes;
+    llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    constexpr size_t kShort = 32;
+    return known->second =
+               constants_.try_emplace({g_.type(v).text(), text.size() <= kShort ? text.str() : sha256Of(text)}, v)
+                   .first->second;
   }
 
   Graph &g_;
   std::map<std::string, NodeId> seen_;
+  llvm::DenseMap<ValueId, ValueId> firsts_;                          // looked up only
+  std::map<std::pair<std::string, std::string>, ValueId> constants_; // by type, and bytes or their digest
 };
 
 } // namespace

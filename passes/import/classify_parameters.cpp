@@ -10,8 +10,9 @@ namespace {
 
 class Roles {
 public:
-  Roles(const Graph &graph)
-      : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false) {
+  explicit Roles(const Graph &graph)
+      : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false),
+        trains_(graph.numValues(), false) {
     for (ValueId id : g_.sources(ValueKind::Input))
       dependsOnInput_[id] = true;
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) {
@@ -21,11 +22,13 @@ public:
         dependsOnInput_[result] = true;
       isEmbedding_[node.results[0]] = isEmbedding(node);
     }
+    const std::vector<NodeId> order = g_.order();
+    for (NodeId id : llvm::reverse(order)) // a value's uses stand behind it
+      for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
+        if (trains({id, k}, 0)) trains_[g_.node(id).operands[k]] = true;
   }
 
-  bool isTrainable(ValueId initializer) const {
-    return llvm::any_of(g_.value(initializer).uses, [&](Use use) { return trains(use, 0); });
-  }
+  bool isTrainable(ValueId initializer) const { return trains_[initializer] && !isScaleOfNone(initializer); }
 
 private:
   /// What a lookup of an initializer by the input gave, or a sum or a view of such.
@@ -41,27 +44,58 @@ private:
   }
 
   bool trains(Use use, int depth) const {
-    constexpr int kDeepest = 8;
     const Node &node = g_.node(use.node);
-    if (isView(node) && !dependsOnInput_[node.results[0]])
-      return depth < kDeepest &&
-             llvm::any_of(g_.value(node.results[0]).uses, [&](Use next) { return trains(next, depth + 1); });
+    const ValueId result = node.results[0];
     auto other = [&] { return node.operands[use.operand == 0 ? 1 : 0]; };
-    if (node.is("matmul")) return dependsOnInput_[other()];
+    if (node.is("gather") && dependsOnInput_[result])
+      return use.operand == 0 && !onlyScales(result, depth) && dependsOnInput_[node.operands[1]];
     if (node.is("gather"))
-      return use.operand == 0 && !onlyScales(node.results[0], depth) &&
-             (dependsOnInput_[node.operands[1]] || feedsEmbedding(node.results[0], depth) ||
-              isAdded(node.results[0], depth));
+      return use.operand == 0 && !onlyScales(result, depth) && (trains_[result] || isAdded(result, depth));
+    if (!dependsOnInput_[result]) return trains_[result] && isFormulaOfWeights(use);
+    if (becomesAngle(result, depth)) return false;
+    if (node.is("matmul")) return dependsOnInput_[other()];
     if (node.is("layer_norm") || node.is("rms_norm")) return use.operand > 0;
     if (node.is("add") && isEmbedding_[other()]) return true;
     if (node.is("add") && isTable(node.operands[use.operand]) && dependsOnInput_[other()])
-      return !feedsSoftmax(node.results[0], depth); // positions of patches; masks are added to scores
-    if (node.is("concat"))                          // a token of its own beside those of the input
-      return g_.type(node.operands[use.operand]).shape.size() > 1 && dependsOnInput_[node.results[0]];
+      return !feedsSoftmax(result, depth); // positions of patches; masks are added to scores
+    if (node.is("concat"))                 // a token of its own beside those of the input
+      return g_.type(node.operands[use.operand]).shape.size() > 1;
     if (node.is("mul") && isNormalised(other(), depth)) return true; // its scale, of any shape
     if (node.is("add") || node.is("sub") || node.is("mul"))
-      return dependsOnInput_[other()] && isVector(node.operands[use.operand], other());
+      return dependsOnInput_[other()] && isVector(node.operands[use.operand], result, depth);
+    if (node.is("where")) return use.operand > 0 && isVector(node.operands[use.operand], result, depth);
     return false;
+  }
+
+  /// Whether a formula without an input, whose result is trained, is one of this operand too: numbers are not, nor what
+  /// becomes an angle.
+  bool isFormulaOfWeights(Use use) const {
+    const Node &node = g_.node(use.node);
+    if (isView(node)) return true;
+    if (!isFloat(g_.type(node.results[0]).dtype) || node.is("sin") || node.is("cos")) return false;
+    const Type &type = g_.type(node.operands[use.operand]);
+    return isFloat(type.dtype) && type.elements() > 1;
+  }
+
+  /// Frequencies times positions.
+  bool becomesAngle(ValueId value, int depth) const {
+    return depth < 8 && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
+             const Node &node = g_.node(use.node);
+             return node.is("sin") || node.is("cos") ||
+                    ((isView(node) || node.is("concat") || node.is("mul")) && becomesAngle(node.results[0], depth + 1));
+           });
+  }
+
+  /// What an exporter gives norms that have no scale: one vector of ones for all of them.
+  bool isScaleOfNone(ValueId id) const {
+    const Value &value = g_.value(id);
+    auto isBare = [&](Use use) {
+      const Node &node = g_.node(use.node);
+      return node.is("layer_norm") && use.operand == 1 && g_.value(node.operands[2]).kind == ValueKind::Constant;
+    };
+    if (value.uses.size() < 2 || !llvm::all_of(value.uses, isBare) || !value.contents) return false;
+    const std::vector<double> ones = toArray(*value.contents).data;
+    return llvm::all_of(ones, [](double x) { return x == 1; });
   }
 
   /// Rows that a constant chooses and that are added to something computed: a bias by relative positions.
@@ -101,11 +135,6 @@ private:
     return llvm::count_if(g_.type(value).shape, [](int64_t size) { return size > 1; }) > 1;
   }
 
-  /// Rows that a constant chooses and that are added to embeddings: a position table.
-  bool feedsEmbedding(ValueId rows, int depth) const {
-    return depth < 8 && llvm::any_of(g_.value(rows).uses, [&](Use next) { return trains(next, depth + 1); });
-  }
-
   /// Factors that are spread over larger values, such as the cosines of positions over all heads: no embedding.
   bool onlyScales(ValueId rows, int depth) const {
     return depth < 8 && !g_.value(rows).uses.empty() && llvm::all_of(g_.value(rows).uses, [&](Use use) {
@@ -117,15 +146,19 @@ private:
            });
   }
 
-  /// One dimension that is not 1: the last one of `other`.
-  bool isVector(ValueId value, ValueId other) const {
-    const Shape &shape = g_.type(value).shape, &wide = g_.type(other).shape;
-    return !shape.empty() && !wide.empty() && shape.back() > 1 && shape.back() == wide.back() &&
-           elementsOf(shape) == shape.back();
+  /// One dimension that is not 1, and that `result` has too: the last one, or another of what no softmax takes.
+  bool isVector(ValueId value, ValueId result, int depth) const {
+    const Shape &shape = g_.type(value).shape, &wide = g_.type(result).shape;
+    for (size_t back = 1; back <= shape.size(); ++back)
+      if (int64_t size = shape[shape.size() - back]; size > 1)
+        return size == elementsOf(shape) && size == wide[wide.size() - back] &&
+               (back == 1 || !feedsSoftmax(result, depth));
+    return false;
   }
 
   const Graph &g_;
   std::vector<bool> dependsOnInput_, isEmbedding_;
+  std::vector<bool> trains_; ///< what a gradient would change for the better: by ValueId
 };
 
 llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializers, llvm::StringRef flag,
@@ -136,7 +169,7 @@ llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializer
   if (llvm::any_of(initializers, [&](ValueId v) { return regex.match(graph.value(v).name); }))
     return llvm::Error::success();
   return problem(flag, "'" + escaped(pattern) + "' matches no initializer",
-                 "the summary of a compile without it lists their names");
+                 "the manifest of a plan that is compiled without it lists their names");
 }
 
 llvm::Error take(Graph &graph, llvm::ArrayRef<ValueId> initializers,

@@ -1,10 +1,12 @@
 /// \file Tells parameters from an exporter's constants, by their role and never by their names.
 /// Before:  every float initializer of rank 1 and more is a parameter
 /// After:   those with a trainable role are, and are listed in Graph::parameters; the others are constants
-/// Trainable roles, looking through reshapes, transposes, casts and expands: an operand of a product whose other side
-/// depends on an input; a table of a lookup; scale or bias of a norm; a vector that multiplies, or is added to, the
-/// last dimension of a value that depends on an input; a table that is added to embeddings (what lookups and additions
-/// of them alone gave). Not trainable: masks that are added to scores, rotary tables, numbers in a formula.
+/// Trainable roles: an operand of a product whose other side depends on an input; a table of a lookup; scale or bias of a
+/// norm; a vector that multiplies, or is added to, a dimension of a value that depends on an input, or takes its place
+/// (where); a table that is added to embeddings (what lookups and additions of them alone gave); and what a formula
+/// without an input makes such an operand of: reshapes and casts, a sum of products, a norm.
+/// Not trainable: masks that are added to scores, frequencies and tables of rotations, single numbers, and the ones that
+/// an exporter gives all norms without a scale.
 /// --train and --freeze REGEX overrule it. Errors: a pattern that is no regular expression, or that matches nothing.
 #pragma once
 

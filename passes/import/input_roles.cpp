@@ -17,7 +17,7 @@ struct Found {
   bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
 };
 
-constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice"};
+constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice", "max", "min"};
 constexpr const char *kElementwise[] = {"add",   "sub",     "mul",           "neg", "equal", "less", "less_equal",
                                         "where", "greater", "greater_equal", "and", "or",    "not",  "matmul"};
 
@@ -30,7 +30,7 @@ class Follower {
 public:
   explicit Follower(const Graph &graph) : graph_(graph) {}
 
-  /// `isShifted`: a part was cut off on the way; `isMoved`: so far elements were only moved.
+  /// `isShifted`: a part was cut off on the way; `isMoved`: so far elements were only moved, or kept within bounds.
   void follow(ValueId value, bool isShifted, bool isMoved) {
     if (!seen_.insert({value, isShifted, isMoved}).second) return;
     for (Use use : graph_.value(value).uses) {
@@ -80,7 +80,7 @@ Found foundOf(const Graph &graph, ValueId input) {
 }
 
 /// Where several inputs look up a table, the tokens are those of the largest one; another whose table has a row for
-/// each place of the sequence holds positions. What a smaller one holds cannot be told.
+/// each place of the sequence holds positions. What a smaller one holds, such as the kinds of tokens, is data.
 void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::MutableArrayRef<Found> found) {
   int64_t largest = 0;
   for (const Found &one : found)
@@ -88,7 +88,7 @@ void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::
   for (size_t i = 0; i < found.size(); ++i) {
     if (found[i].role != "tokens" || found[i].limit == largest) continue;
     const Shape &shape = graph.type(inputs[i]).shape;
-    found[i].role = !shape.empty() && found[i].limit >= shape.back() ? "positions" : "";
+    found[i].role = !shape.empty() && found[i].limit >= shape.back() ? "positions" : "data";
   }
 }
 

@@ -16,7 +16,8 @@ struct InputRole {
 
 /// tokens: indices of a lookup (of the largest table, where there are several). labels, next-labels: the labels of a
 /// cross-entropy, shifted on the way or not. positions: indices of a smaller table with a row for each place of the
-/// sequence, or integers that reach a sine. ones: integers that reach the scores of a softmax. Floats are data.
+/// sequence, or integers that reach a sine. ones: integers that reach the scores of a softmax. Floats are
+/// data, and so are the indices of other tables, such as kinds of tokens.
 /// `given`: --input NAME=ROLE. Errors: an input whose role cannot be told, or a role that does not exist.
 llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm::StringMap<std::string> &given);
 

@@ -285,6 +285,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
                                 {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
+                                {"frozen", llvm::json::Array(compiled.frozen)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
                                 {"memory_by_tp_coordinate", std::move(memory)}};
@@ -299,6 +300,17 @@ static std::string optimizerText(const CompiledModel &compiled, const CompileOpt
   return text;
 }
 
+/// What the file holds and is not trained: numbers of a formula, masks, tables of positions; or by --freeze.
+static void printFrozen(llvm::ArrayRef<std::string> frozen, llvm::raw_ostream &os) {
+  constexpr size_t kShown = 4;
+  if (frozen.empty()) return;
+  os << "constant    ";
+  for (auto [i, initializer] : indexed(frozen.take_front(kShown)))
+    os << (i ? ", " : "") << escaped(initializer);
+  if (frozen.size() > kShown) os << " and " << frozen.size() - kShown << " more (manifest.json)";
+  os << ": not trained (--train REGEX trains " << (frozen.size() == 1 ? "it" : "them") << ")\n";
+}
+
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
@@ -310,6 +322,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "note        equal weights are trained apart: " << pair << "\n";
   for (const std::string &name : compiled.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
+  printFrozen(compiled.frozen, os);
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";

@@ -131,6 +131,16 @@ TEST_F(Hostile, OperandsAndAttributes) {
   refusesNode("its ratio or its training_mode", "Dropout", {"x", "", "w"});
 }
 
+/// A mask that training mode gives and nobody reads is no reason to refuse a model.
+TEST_F(Hostile, ResultsThatNoOperatorGives) {
+  file.node("Dropout", {"x"}, {"d", "mask"});
+  file.node("Neg", {"d"}, {"y"});
+  auto good = file.import({});
+  EXPECT_TRUE(bool(good)) << describe(good.takeError());
+  file.node("Not", {"mask"}, {"z"});
+  refuses("its result 'mask' is not supported, and ");
+}
+
 TEST_F(Hostile, ConstantsReadNothingElsewhere) {
   onnx::TensorProto outside = floats("", {1}, {});
   outside.set_data_location(onnx::TensorProto::EXTERNAL);

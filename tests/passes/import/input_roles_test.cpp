@@ -59,13 +59,19 @@ TEST(InputRoles, PositionsOfATableOrASine) {
             "tokens<50 positions ");
 }
 
+TEST(InputRoles, ASmallerTableHoldsKindsOfTokens) {
+  EXPECT_EQ(rolesOf("  parameter %kinds : f32[2,4]\n" + std::string(kEmbed) +
+                    "  %f = gather(%kinds, %other) : f32[2,6,4]\n  %y = add(%e, %f) : f32[2,6,4]\n  return y=%y\n"),
+            "tokens<50 data<2 ");
+}
+
 TEST(InputRoles, WhatCannotBeToldIsAnErrorUnlessItIsGiven) {
-  std::string types = "  parameter %kinds : f32[2,4]\n" + std::string(kEmbed) +
-                      "  %f = gather(%kinds, %other) : f32[2,6,4]\n  %y = add(%e, %f) : f32[2,6,4]\n  return y=%y\n";
-  EXPECT_NE(rolesOf(types).find("input 'other': what it means cannot be told"), std::string::npos) << rolesOf(types);
+  std::string scaled = std::string(kEmbed) + "  %m = cast(%other) : f32[2,6]\n  %r = reshape(%m) : f32[2,6,1]\n"
+                                             "  %y = mul(%e, %r) : f32[2,6,4]\n  return y=%y\n";
+  EXPECT_NE(rolesOf(scaled).find("input 'other': what it means cannot be told"), std::string::npos) << rolesOf(scaled);
   llvm::StringMap<std::string> given;
   given["other"] = "ones";
-  EXPECT_EQ(rolesOf(types, given), "tokens<50 ones<2 ");
+  EXPECT_EQ(rolesOf(scaled, given), "tokens<50 ones ");
 }
 
 TEST(InputRoles, LabelsWhoseShiftLiesInTheGraphOrNot) {
