@@ -65,7 +65,8 @@ constexpr PassEntry kPipeline[] = {
                                                                [&](const std::string &name) {
                                                                  return s.imported.updates->parameters.count(name) != 0;
                                                                })
-                                              : classifyParameters(g, s.imported.initializers, s.options.parameters);
+                                              : classifyParameters(g, s.imported.initializers, s.options.parameters,
+                                                                   s.imported.moduleNames);
        for (ValueId id : s.imported.initializers)
          if (const Value &value = g.value(id); value.kind == ValueKind::Constant && !value.uses.empty())
            s.compiled.frozen.push_back(value.name + " " + value.type.text());

@@ -69,10 +69,12 @@ static cl::opt<std::string> logits("logits", cl::desc("the logits, where several
 static cl::list<std::string>
     inputs("input", cl::desc("what an input means: tokens, labels, next-labels, ones, positions or data"),
            cl::value_desc("NAME=ROLE"), cl::cat(category));
-static cl::opt<std::string> trainPattern("train", cl::desc("initializers to train, besides those found by their role"),
-                                         cl::value_desc("REGEX"), cl::cat(category));
-static cl::opt<std::string> freezePattern("freeze", cl::desc("initializers not to train"), cl::value_desc("REGEX"),
-                                          cl::cat(category));
+static cl::opt<std::string> trainPattern(
+    "train",
+    cl::desc("initializers to train, besides those found by their role; by their names or those of their modules"),
+    cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string> freezePattern("freeze", cl::desc("initializers not to train, by the same names"),
+                                          cl::value_desc("REGEX"), cl::cat(category));
 static cl::opt<bool> noRetie("no-retie", cl::desc("leave tied weights apart that the exporter wrote twice"),
                              cl::cat(category));
 static cl::opt<bool>

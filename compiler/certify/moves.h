@@ -44,6 +44,11 @@ public:
 
   /// Whether a constant is these elements of a constant of the graph.
   bool isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
+  /// The indices of dimension `d` at which the whole constant has what `content` holds, `held` of them in ascending
+  /// order; of other dimensions it holds `lists`. Nothing where there are none. Where rows are equal, any will do: what
+  /// is claimed of them is true.
+  std::optional<ListId> partAlong(const Content &content, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
+                                  int64_t held);
   /// As the parts of a sum: what is not pending is one part, whole.
   std::vector<Part> partsOf(const Content &content) const;
   /// The same elements as a segment of the result of a concat of the graph. Null where operand `k` is another value.

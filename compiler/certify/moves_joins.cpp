@@ -225,46 +225,6 @@ const Content *Moves::asSegment(const Content &content, unsigned id, unsigned k)
   return store_.add(std::move(segment));
 }
 
-bool Moves::isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists) {
-  if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp) return false;
-  if (whole.kind == GlobalOperand::Kind::Fill) return content.data.empty() && content.fill == whole.fill;
-  if (whole.kind != GlobalOperand::Kind::Constant || content.data.empty() ||
-      llvm::any_of(lists, [&](ListId list) { return lists_.isFree(list); }))
-    return false;
-  ByteKey key;
-  key.add(content.data.data()).add(content.data.size()).add(whole.constant->bytes.data()).addList(lists);
-  auto [at, isNew] = compared_.try_emplace(std::move(key), false);
-  if (isNew) at->second = comparedFrom(content.data, *whole.constant, lists, 0, 0) == content.data.end();
-  return at->second;
-}
-
-/// Compares the elements `lists` of `whole` from dimension `d` on; returns where `bytes` goes on, or null.
-const char *Moves::comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
-                                int64_t at) {
-  const size_t size = sizeOf(whole.type.dtype);
-  const char *const wanted = reinterpret_cast<const char *>(whole.bytes.data());
-  if (d == lists.size())
-    return bytes.size() >= size && !std::memcmp(bytes.data(), wanted + at * int64_t(size), size) ? bytes.data() + size
-                                                                                                 : nullptr;
-  const char *const end = bytes.data() + bytes.size(), *next = bytes.data();
-  const int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(whole.type.shape).drop_front(d + 1));
-  bool isInnerWhole = true;
-  for (size_t e = d + 1; e < lists.size(); ++e)
-    isInnerWhole &= lists_.isWhole(lists[e], whole.type.shape[e]);
-  for (const Interval &own : lists_.intervals(lists[d])) {
-    if (isInnerWhole) {
-      const size_t n = size_t((own.end - own.begin) * inner) * size;
-      if (size_t(end - next) < n || std::memcmp(next, wanted + size_t(at + own.begin * inner) * size, n))
-        return nullptr;
-      next += n;
-      continue;
-    }
-    for (int64_t i = own.begin; i < own.end; ++i)
-      if (!(next = comparedFrom({next, end}, whole, lists, d + 1, at + i * inner))) return nullptr;
-  }
-  return next;
-}
-
 std::optional<ListId> Moves::hintFor(int64_t size, int64_t all, Interval segment, int64_t held) {
   for (const Hint &hint : hints_) {
     if (hint.size % size || lists_.length(hint.list) != hint.size / size * all) continue;

@@ -118,6 +118,7 @@ bool NodeAttempt::takeConstant(unsigned k) {
   if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp)
     return fail(textOf(k) + " is " + describe(content, values_, lists_) + ", not a constant of the graph");
   Lists held;
+  std::optional<size_t> open; // a dimension that no other operand has: found by what is there
   for (auto [d, dim] : indexed(indices_.ins[k])) {
     std::optional<ListId> list;
     const int64_t size = reads_[k].shape[d];
@@ -131,10 +132,18 @@ bool NodeAttempt::takeConstant(unsigned k) {
       list = lists_.whole(size);
     } else if (wanted.kind == GlobalOperand::Kind::Fill) {
       list = int(d) == indices_.cutDim ? hintFor(k, size) : lists_.free(size);
+    } else if (!open) {
+      open = d;
+      list = lists_.free(size);
     }
     if (!list || lists_.length(*list) != size)
       return fail(textOf(k) + ", a constant, is not the part that the others need");
     held.push_back(*list);
+  }
+  if (open) {
+    std::optional<ListId> part = moves_.partAlong(content, *wanted.constant, held, *open, reads_[k].shape[*open]);
+    if (!part) return fail(textOf(k) + " is no part of the graph's constant");
+    held[*open] = *part;
   }
   if (!bindDims(k, held)) return false;
   if (!moves_.isPartOf(content, wanted, held)) return fail(textOf(k) + " is another constant than the graph's");

@@ -161,16 +161,31 @@ private:
   std::vector<bool> trains_; ///< what a gradient would change for the better: by ValueId
 };
 
-llvm::Error checkPattern(const Graph &graph, llvm::ArrayRef<ValueId> initializers, llvm::StringRef flag,
-                         llvm::Regex &regex, llvm::StringRef pattern) {
-  if (pattern.empty()) return llvm::Error::success();
-  std::string why;
-  if (!regex.isValid(why)) return problem(flag, "'" + escaped(pattern) + "' is no regular expression: " + why);
-  if (llvm::any_of(initializers, [&](ValueId v) { return regex.match(graph.value(v).name); }))
-    return llvm::Error::success();
-  return problem(flag, "'" + escaped(pattern) + "' matches no initializer",
-                 "the manifest of a plan that is compiled without it lists their names");
-}
+/// A flag's regular expression over the names of initializers.
+class Pattern {
+public:
+  Pattern(llvm::StringRef flag, llvm::StringRef text, const llvm::StringMap<std::string> &moduleNames)
+      : flag_(flag), text_(text), regex_(text), moduleNames_(moduleNames) {}
+
+  bool matches(llvm::StringRef name) const {
+    return !text_.empty() && (regex_.match(name) || regex_.match(moduleNames_.lookup(name)));
+  }
+
+  llvm::Error check(const Graph &graph, llvm::ArrayRef<ValueId> initializers) {
+    std::string why;
+    if (text_.empty()) return llvm::Error::success();
+    if (!regex_.isValid(why)) return problem(flag_, "'" + escaped(text_) + "' is no regular expression: " + why);
+    if (llvm::any_of(initializers, [&](ValueId v) { return matches(graph.value(v).name); }))
+      return llvm::Error::success();
+    return problem(flag_, "'" + escaped(text_) + "' matches no initializer",
+                   "the manifest of a plan that is compiled without it lists their names");
+  }
+
+private:
+  llvm::StringRef flag_, text_;
+  llvm::Regex regex_;
+  const llvm::StringMap<std::string> &moduleNames_;
+};
 
 llvm::Error take(Graph &graph, llvm::ArrayRef<ValueId> initializers,
                  llvm::function_ref<bool(ValueId, const std::string &)> isTrained) {
@@ -190,18 +205,17 @@ llvm::Error take(Graph &graph, llvm::ArrayRef<ValueId> initializers,
 
 } // namespace
 
-llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
-                               const ParameterOverrides &overrides) {
-  llvm::Regex train(overrides.train), freeze(overrides.freeze);
-  if (llvm::Error error = checkPattern(graph, initializers, "--train", train, overrides.train)) return error;
-  if (llvm::Error error = checkPattern(graph, initializers, "--freeze", freeze, overrides.freeze)) return error;
+llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides,
+                               const llvm::StringMap<std::string> &moduleNames) {
+  Pattern train("--train", overrides.train, moduleNames), freeze("--freeze", overrides.freeze, moduleNames);
+  if (llvm::Error error = train.check(graph, initializers)) return error;
+  if (llvm::Error error = freeze.check(graph, initializers)) return error;
   Roles roles(graph);
   std::vector<bool> trains(graph.numValues(), false);
   for (ValueId id : initializers)
     trains[id] = roles.isTrainable(id);
   return take(graph, initializers, [&](ValueId id, const std::string &name) {
-    const bool isTrained = trains[id] || (!overrides.train.empty() && train.match(name));
-    return isTrained && (overrides.freeze.empty() || !freeze.match(name));
+    return (trains[id] || train.matches(name)) && !freeze.matches(name);
   });
 }
 

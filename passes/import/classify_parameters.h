@@ -12,15 +12,18 @@
 
 #include "compiler/ir/graph.h"
 
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 
 namespace autotp {
 
 struct ParameterOverrides {
-  std::string train, freeze; ///< regular expressions over initializer names; empty: none
+  std::string train, freeze; ///< regular expressions, found in names; empty: none
 };
 
-llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides);
+/// `moduleNames`: by initializer, the module's own name for it where the exporter renamed it; patterns match either.
+llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides,
+                               const llvm::StringMap<std::string> &moduleNames = {});
 
 /// The same where a model's own training graph says what is trained.
 llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,

@@ -1,26 +1,34 @@
 #include "passes/partition/bind_batch.h"
 
 #include "compiler/sharding/find_axes.h"
+#include "passes/partition/batch_growth.h"
 #include "passes/partition/localise.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
 namespace {
 
-llvm::Error refuse(int64_t batch, int64_t microBatch, const char *why) {
+llvm::Error refuse(int64_t batch, int64_t microBatch, const std::string &why) {
   return problem("--micro-batch " + std::to_string(microBatch),
                  "the model was exported with a static batch of " + std::to_string(batch) + ", " + why,
                  "export it with a dynamic batch, or leave --micro-batch out");
 }
 
-/// Whether some operator needs the axis whole, or a parameter has it.
-bool isNeededWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
+/// What keeps the axis as it is: an operator that needs all of it, or looks it up; a parameter that has it. "" if nothing
+/// does.
+std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   auto has = [&](AxisId term) { return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch); };
-  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
-    for (const auto &[axis, reason] : axes.nodes[id].terms.whole)
-      if (has(axis)) return true;
-  return llvm::any_of(graph.parameters,
-                      [&](const ParameterInfo &p) { return llvm::any_of(axes.values[p.value], has); });
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
+    const Node &node = graph.node(id);
+    const IndexTerms &terms = axes.nodes[id].terms;
+    if (has(terms.lookup) || has(terms.scatter)) return "which '" + escaped(node.origin) + "' looks up by its index";
+    for (const auto &[axis, reason] : terms.whole)
+      if (has(axis)) return "all of which '" + escaped(node.origin) + "' needs";
+  }
+  for (const ParameterInfo &p : graph.parameters)
+    if (llvm::any_of(axes.values[p.value], has))
+      return "which parameter '" + escaped(graph.value(p.value).name) + "' has";
+  return "";
 }
 
 } // namespace
@@ -40,7 +48,9 @@ llvm::Error bindBatch(Graph &graph, int64_t microBatch) {
   leaf = axes.arena.find(leaf);
   if (axes.arena.kind(leaf) != AxisArena::Kind::Leaf)
     return refuse(batch, microBatch, "whose elements the graph tells apart");
-  if (isNeededWhole(graph, axes, leaf)) return refuse(batch, microBatch, "which an operator needs whole");
+  if (std::string why = whyWhole(graph, axes, leaf); !why.empty()) return refuse(batch, microBatch, why);
+  if (const Node *node = shrinkMeans(graph, axes, leaf, double(microBatch) / double(batch)))
+    return refuse(batch, microBatch, "over which '" + escaped(node->origin) + "' sums without being a mean");
   Assignment assignment;
   assignment.assign(leaf, {Interval{0, microBatch}});
   Reductions none{std::vector<bool>(graph.numValues(), false), std::vector<bool>(graph.numValues(), false)};

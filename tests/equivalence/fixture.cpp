@@ -243,6 +243,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   for (const auto &[name, size] : expected.sizes)
     options.import.shapes[name] = size;
   options.recognise = runAs.recognise;
+  options.parameters.freeze = runAs.freeze;
   options.sequenceParallel = runAs.sequenceParallel;
   options.recompute = runAs.recompute;
   options.memory.device = runAs.device;

@@ -60,9 +60,10 @@ struct RunAs {
   std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
   std::optional<DType> dtype = {};
   LossScaleOptions lossScale = {};
-  std::string data = {};  ///< as --data, in place of the recorded batches
+  std::string data = {}; ///< as --data, in place of the recorded batches
   Recompute recompute = Recompute::None;
-  std::string model = {}; ///< a file in the place of the fixture's
+  std::string model = {};  ///< a file in the place of the fixture's
+  std::string freeze = {}; ///< as --freeze
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

@@ -119,6 +119,23 @@ TEST_P(Fixtures, WithoutRecognitionTheNumbersAreTheSame) {
   }
 }
 
+/// Frozen weights are constants: they are cut like parameters, and the rest trains as on one rank.
+TEST(Frozen, WeightsTrainNowhere) {
+  for (const auto &[fixture, freeze] : {std::pair("llama", "_proj"), std::pair("gpt2", "wte|c_attn")}) {
+    Expected expected = readExpected(fixture);
+    std::optional<Trained> alone;
+    for (const Mesh &mesh : {Mesh{1, 1, 2, 1}, Mesh{2, 2, 2, 1}, Mesh{3, 1, 3, 1}, Mesh{4, 2, 3, 2}}) {
+      llvm::Expected<Trained> run = train(fixture, expected, mesh, {.freeze = freeze});
+      ASSERT_TRUE(bool(run)) << fixture << " " << mesh.text() << ": " << describe(run.takeError());
+      EXPECT_LT(run->gradients.size(), expected.gradients.size());
+      if (!alone) alone = *run;
+      for (size_t i = 0; i < alone->losses.size() && run->losses.size() == alone->losses.size(); ++i)
+        EXPECT_NEAR(run->losses[i], alone->losses[i], 1e-6 * alone->losses[i]) << fixture << " " << mesh.text();
+      EXPECT_EQ(run->gradients.size(), alone->gradients.size());
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Equivalence, Sequences,
                          testing::ValuesIn(std::begin(kFixtures) + 1, std::end(kFixtures)), // all but the mlp
                          fixtureTestName);

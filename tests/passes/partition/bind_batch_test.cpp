@@ -1,0 +1,91 @@
+// A static batch made smaller: the loss of two halves is the loss of the whole.
+#include "passes/partition/bind_batch.h"
+
+#include "compiler/ir/parse.h"
+#include "compiler/ops/evaluate.h"
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace autotp {
+namespace {
+
+Graph graphOf(const std::string &lines) {
+  auto intern = [](llvm::StringRef name) {
+    const OpDef *row = findOp(name);
+    return row ? llvm::StringRef(row->name) : llvm::StringRef();
+  };
+  return llvm::cantFail(parse("graph {\n  input %x : f64[4,6]\n" + lines + "}\n", intern));
+}
+
+constexpr int64_t kBatch = 4;
+
+/// The mean of the losses of all micro-batches, bound to `microBatch` rows; or the refusal.
+llvm::Expected<double> lossOf(const std::string &lines, int64_t microBatch) {
+  Graph graph = graphOf(lines);
+  if (llvm::Error error = bindBatch(graph, microBatch)) return error;
+  std::mt19937 random(1);
+  Array x(Type{DType::F64, {kBatch, 6}});
+  for (double &v : x.data)
+    v = double(random() % 1000) / 1000;
+  double sum = 0;
+  for (int64_t row = 0; row < kBatch; row += microBatch) {
+    const ValueId input = graph.sources(ValueKind::Input)[0];
+    Array part(graph.type(input));
+    std::copy_n(x.data.begin() + row * 6, part.data.size(), part.data.begin());
+    Sources sources;
+    sources[input] = part;
+    auto values = evaluateGraph(graph, sources);
+    if (!values) return values.takeError();
+    sum += (*values)[graph.outputs[0].value].data[0];
+  }
+  return sum / double(kBatch / microBatch);
+}
+
+const std::string kSquares = "  %q = mul(%x, %x) : f64[4,6]\n";
+
+TEST(BindBatch, MeansStayMeans) {
+  const std::string all = kSquares + "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n",
+                    end = "  return loss=%l\n";
+  for (const std::string &mean :
+       {all + "  constant %c : f64[] = {0.041666666666666664}\n  %l = mul(%s, %c) : f64[]\n",
+        all + "  constant %c : f64[] = {24}\n  %l = div(%s, %c) : f64[]\n",
+        kSquares + "  constant %c : f64[] = {0.25}\n  %s = reduce_sum(%q) {axes=[0], keepdims=1} : f64[1,6]\n"
+                   "  %t = reshape(%s) : f64[6]\n  %m = mul(%c, %t) : f64[6]\n"
+                   "  %l = reduce_sum(%m) {axes=[0], keepdims=0} : f64[]\n",
+        kSquares + "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n"
+                   "  %n = reduce_sum(%x) {axes=[0,1], keepdims=0} : f64[]\n"
+                   "  constant %c : f64[] = {3}\n  %k = mul(%s, %c) : f64[]\n  constant %z : f64[] = {24}\n"
+                   "  %u = div(%n, %z) : f64[]\n  %v = div(%s, %z) : f64[]\n  %l = add(%u, %v) : f64[]\n"}) {
+    llvm::Expected<double> whole = lossOf(mean + end, 4);
+    ASSERT_TRUE(bool(whole)) << describe(whole.takeError());
+    for (int64_t microBatch : {1, 2}) {
+      llvm::Expected<double> bound = lossOf(mean + end, microBatch);
+      ASSERT_TRUE(bool(bound)) << describe(bound.takeError());
+      EXPECT_NEAR(*bound, *whole, 1e-12 * *whole) << mean;
+    }
+  }
+}
+
+TEST(BindBatch, RefusesWhatIsNoMeanAndWhatIsLookedUp) {
+  auto refusal = [](const std::string &lines) {
+    llvm::Expected<double> loss = lossOf(lines + "  return loss=%l\n", 2);
+    return loss ? std::string("none") : describe(loss.takeError());
+  };
+  EXPECT_NE(
+      refusal(kSquares + "  %l = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n").find("sums without being a mean"),
+      std::string::npos);
+  EXPECT_NE(refusal(kSquares + "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n  %e = exp(%s) : f64[]\n"
+                               "  constant %c : f64[] = {24}\n  %l = div(%e, %c) : f64[]\n")
+                .find("sums without being a mean"),
+            std::string::npos);
+  EXPECT_NE(refusal("  constant %at : i64[3] = {0, 2, 3}\n  %g = gather(%x, %at) : f64[3,6]\n"
+                    "  %l = reduce_sum(%g) {axes=[0,1], keepdims=0} : f64[]\n")
+                .find("looks up by its index"),
+            std::string::npos);
+}
+
+} // namespace
+} // namespace autotp
