@@ -250,8 +250,11 @@ std::vector<std::string> passNames() {
   return names;
 }
 
-CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates) {
-  return {step.tp, step.dp, step.gradAccum, &updates};
+CertifyOptions certifyOptions(const StepOptions &step, const CompiledModel &compiled) {
+  CertifyOptions options{step.tp, step.dp, step.gradAccum, &compiled.updates};
+  if (const Objective &o = compiled.objective; o.lossScale != kNone)
+    options.lossScale = {o.lossScale, o.scaleShare, step.lossScale.initial, step.lossScale.window};
+  return options;
 }
 
 static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &options) {
@@ -259,8 +262,7 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
   for (const plan::Program &program : compiled.emitted)
     byTp.push_back(&program);
   const auto begin = std::chrono::steady_clock::now();
-  llvm::Expected<Certificate> certificate =
-      certify(compiled.graph, byTp, certifyOptions(options.step, compiled.updates));
+  llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step, compiled));
   compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!certificate) return certificate.takeError();
   compiled.certificate = *certificate;
@@ -311,8 +313,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
     if (llvm::Error error = partitionAll(compiled, options)) return error;
-  // A plan in small floats has casts, master weights and a loss scale that the proof does not follow.
-  if (options.verify && !compiled.emitted.empty() && compiled.dtype == DType::F32)
+  if (options.verify && !compiled.emitted.empty())
     if (llvm::Error error = certifyAll(compiled, options)) return error;
   return compiled;
 }

@@ -61,7 +61,7 @@ struct CompiledModel {
 };
 
 /// What a plan of these options is proven to do.
-CertifyOptions certifyOptions(const StepOptions &step, const Updates &updates);
+CertifyOptions certifyOptions(const StepOptions &step, const CompiledModel &compiled);
 
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 

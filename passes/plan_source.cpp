@@ -31,6 +31,8 @@ llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
                             {"loss", kLosses[size_t(o.loss.made)]},
                             {"logits", o.loss.logits},
                             {"dtype", o.dtype ? nameOf(*o.dtype).str() : ""},
+                            {"loss_scale", o.step.lossScale.initial},
+                            {"loss_scale_window", o.step.lossScale.window},
                             {"optimizer", nameOf(update.kind).str()},
                             {"momentum", update.momentum},
                             {"dampening", update.dampening},
@@ -71,6 +73,7 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
   o.step.dp = int(manifest.dp);
   o.step.zero = int(manifest.zero);
   o.step.gradAccum = int(manifest.gradAccum);
+  o.step.lossScale = {real("loss_scale"), s.getInteger("loss_scale_window").getValueOr(0)};
   o.step.optimizer = {manifest.lr,
                       real("beta1"),
                       real("beta2"),
@@ -96,12 +99,10 @@ llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef
   if (!compiled) return compiled.takeError();
   if (manifest.source.getString("sha256") != llvm::StringRef(compiled->sha256))
     return problem(options->model, "it is not the model that the plan was made from", "name that one with --model");
-  if (compiled->dtype != DType::F32)
-    return problem("plan", "it is in " + nameOf(compiled->dtype).str() + ", which the proof does not follow");
   std::vector<const plan::Program *> byTp;
   for (int64_t c = 0; c < manifest.tp; ++c)
     byTp.push_back(&programs[size_t(manifest.ranks[size_t(c)].program)]);
-  return certify(compiled->graph, byTp, certifyOptions(options->step, compiled->updates));
+  return certify(compiled->graph, byTp, certifyOptions(options->step, *compiled));
 }
 
 } // namespace autotp

@@ -197,9 +197,6 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
   autotp::printSummary(*compiled, options, outs());
-  if (options.verify && compiled->dtype != autotp::DType::F32)
-    outs() << "certificate none: a plan in " << autotp::nameOf(compiled->dtype)
-           << " is not proven, only checked at load\n";
   if (compiled->certificate)
     outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled->certificate->steps,
                       compiled->certificate->programs, compiled->certifySeconds);

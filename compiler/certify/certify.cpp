@@ -102,6 +102,8 @@ llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const pla
     for (auto &coordinate : coordinates)
       if (llvm::Error error = coordinate->enter(coordinate->program().sections(section))) return error;
     if (llvm::Error error = SectionWalk(proof, coordinates, section).run()) return error;
+    for (auto &coordinate : coordinates)
+      if (llvm::Error error = coordinate->leave(coordinate->program().sections(section))) return error;
   }
   for (auto &coordinate : coordinates)
     if (llvm::Error error = coordinate->finish()) return error;

@@ -63,10 +63,6 @@ const Content *reducedSquares(Proof &proof, llvm::ArrayRef<const Content *> cont
   return proof.store.add(std::move(all));
 }
 
-uint64_t bytesOf(const plan::TensorRef &ref) {
-  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
-}
-
 llvm::Error notWhole(const std::string &why) {
   return problem("", "its group does not make a whole: " + why, "compile the plan again");
 }

@@ -35,12 +35,24 @@ std::string describe(const Content &c, const GlobalValues &values, const IndexLi
     return "a dp rank's slice of a bucket";
   case Content::Kind::Squares:
     return c.isComplete ? "the sum of squares of all gradients" : "a rank's sum of squares";
+  case Content::Kind::Divisor:
+    return "the count of the whole batch times the loss scale";
   case Content::Kind::Scale:
     return "the scale of gradients";
   case Content::Kind::Norm:
     return "the norm of gradients";
   case Content::Kind::Loss:
     return "the mean loss";
+  case Content::Kind::StepNumber:
+    return "the number of the step, skipped ones counted";
+  case Content::Kind::LossScale:
+    return "the loss scale of the next step";
+  case Content::Kind::StepCounts:
+    return "the counts of good and of skipped steps";
+  case Content::Kind::ScaleOrSkip:
+    return "the scale of gradients, or that the step is skipped";
+  case Content::Kind::IsSkipped:
+    return "whether the step is skipped";
   case Content::Kind::Scalar:
     return "a scalar of the schedule";
   }

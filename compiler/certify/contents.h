@@ -39,9 +39,15 @@ struct Content {
     NewState, ///< after the update
     Sliced,   ///< the dp_rank-th of equal parts of `image`, which is what the dp ranks have together
     Squares,  ///< a sum of squares of gradients
+    Divisor,  ///< the count of the whole batch, times the loss scale
     Scale,
-    Norm,   ///< of grad_scale
-    Loss,   ///< the mean loss of the step
+    Norm,        ///< of grad_scale
+    Loss,        ///< the mean loss of the step
+    StepNumber,  ///< as the runtime counts
+    LossScale,   ///< of the next step; this step's is a value of the graph
+    StepCounts,  ///< good steps since the loss scale moved, and skipped ones
+    ScaleOrSkip, ///< the scale of gradients, or NaN in a step that is skipped
+    IsSkipped,
     Scalar, ///< a value of the schedule of updates
   } kind = Kind::Value;
   DType dtype = DType::F32;
@@ -54,7 +60,7 @@ struct Content {
   std::vector<Part> parts;
   bool isAccumulated = false; ///< summed over the micro-steps of a step
   bool isSummedOverDp = false;
-  bool isUpdated = false; ///< a parameter after its update
+  bool isUpdated = false; ///< a parameter, or a scalar that a skipped step keeps, after its update
 
   // Constant
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout

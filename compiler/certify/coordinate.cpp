@@ -8,10 +8,6 @@
 namespace autotp {
 namespace {
 
-uint64_t bytesOf(const plan::TensorRef &ref) {
-  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
-}
-
 Sizes shapeOf(const plan::TensorRef &ref) { return {ref.shape().begin(), ref.shape().end()}; }
 
 int64_t outerElements(const plan::TensorRef &ref, int64_t axis) {
@@ -30,6 +26,10 @@ bool overlap(const ByteRange &a, const ByteRange &b) {
 bool isSame(const ByteRange &a, const ByteRange &b) { return a.bytes == b.bytes && a.isWithin(b); }
 
 } // namespace
+
+uint64_t bytesOf(const plan::TensorRef &ref) {
+  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
+}
 
 llvm::Error Coordinate::at(const plan::Step &step, llvm::Error error) const {
   return placed(llvm::formatv("tp coordinate {0}, {1}, step '{2}' (from {3})", number_, section_, escaped(step.name()),
@@ -53,7 +53,16 @@ llvm::Expected<std::vector<Piece>> Coordinate::pieces(const plan::TensorRef &ref
   std::vector<Piece> held;
   std::string why;
   if (!arena_.read(*range, held, why)) return problem("", why);
+  if (llvm::Error error = checkDType(ref, held)) return error;
   return held;
+}
+
+/// What is read as another dtype than it was computed in is another number.
+llvm::Error Coordinate::checkDType(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces) {
+  for (const Piece &piece : pieces)
+    if (piece.content->kind == Content::Kind::Value && piece.content->dtype != DType(ref.dtype()))
+      return problem("", "an operand holds bytes of another dtype");
+  return llvm::Error::success();
 }
 
 llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
@@ -182,6 +191,10 @@ llvm::Error Coordinate::executeKernel(const plan::KernelCall &call) {
     return sumSquares(call);
   case KernelId::GradScale:
     return gradScale(call);
+  case KernelId::LossScale:
+    return decideStep(call);
+  case KernelId::Cast:
+    return isMaster(call.operands(0)) ? roundMasters(call) : operatorCall(call);
   case KernelId::Adam:
   case KernelId::Adagrad:
   case KernelId::Momentum:
@@ -206,11 +219,7 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
     if (!content) return content.takeError();
     reads.push_back({*content, shapeOf(ref), DType(ref.dtype())});
   }
-  if (llvm::any_of(reads, [](const OperandRead &r) { return r.content && r.content->kind == Content::Kind::Scalar; }))
-    return scheduleCall(call, reads);
-  if (kernel == KernelId::Add && reads[0].content && reads[0].content->kind == Content::Kind::Squares)
-    return addSquares(call);
-  if (kernel == KernelId::Div && reads[0].content && reads[0].content->isAccumulated) return meanLoss(call);
+  if (ScalarRule rule = scalarRule(kernel, reads)) return (this->*rule)(call, reads);
   if (llvm::all_of(call.results(), [](const plan::TensorRef &ref) { return bytesOf(ref) == 0; }))
     return llvm::Error::success();
   std::string why;
@@ -229,6 +238,21 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
     write(ref, Piece{content, 0, bytesOf(ref)});
   }
   return llvm::Error::success();
+}
+
+/// Null where a call is none of them.
+Coordinate::ScalarRule Coordinate::scalarRule(KernelId kernel, llvm::ArrayRef<OperandRead> reads) {
+  const Content *first = reads.empty() ? nullptr : reads[0].content;
+  auto isScalar = [](const OperandRead &read) { return read.content && read.content->kind == Content::Kind::Scalar; };
+  if (first && first->kind == Content::Kind::IsSkipped && kernel == KernelId::Where)
+    return &Coordinate::keepWhereSkipped;
+  if (llvm::any_of(reads, isScalar)) return &Coordinate::scheduleCall;
+  if (!first) return nullptr;
+  if (first->kind == Content::Kind::Squares && kernel == KernelId::Add) return &Coordinate::addSquares;
+  if (first->kind == Content::Kind::ScaleOrSkip && kernel == KernelId::IsNan) return &Coordinate::askWhetherSkipped;
+  if (first->isAccumulated && kernel == KernelId::Div) return &Coordinate::meanLoss;
+  if (first->isAccumulated && kernel == KernelId::Mul) return &Coordinate::scaleDivisor;
+  return nullptr;
 }
 
 /// Operands and result are alike but for the dimension that is joined or cut.

@@ -6,6 +6,8 @@
 
 namespace autotp {
 
+uint64_t bytesOf(const plan::TensorRef &ref);
+
 /// Stands for all dp ranks of a coordinate.
 class Coordinate {
 public:
@@ -19,6 +21,8 @@ public:
   llvm::Error begin();
   /// The runtime writes a section's inputs before it runs it.
   llvm::Error enter(const plan::Section &section);
+  /// The next micro-step must find the parameters as this one did.
+  llvm::Error leave(const plan::Section &section);
   /// A kernel, or a collective over dp.
   llvm::Error execute(const plan::Step &step);
   /// What must hold when a step has ended: parameters updated and in place, constants and states kept, outputs.
@@ -50,17 +54,29 @@ private:
   bool mayShare(const plan::KernelCall &call, int result, int operand) const;
 
   std::optional<Lists> coversOf(const plan::Parameter &parameter);
-  llvm::Expected<const Content *> initial(const plan::Parameter &parameter);
-  llvm::Error placeBucket(int number);
+  llvm::Error checkDeclared(const plan::Parameter &parameter);
+  /// Which of its values a bucket's tensor holds.
+  using RootOf = RootId Proof::Parameter::*;
+  const Content *initial(const plan::Parameter &parameter, RootOf root);
+  llvm::Error placeBucket(int number, const plan::TensorRef &ref, RootOf root);
   /// A run of a flat image, and which elements of its bucket it is.
   struct Window {
     int64_t inImage, inBucket, elements;
   };
   std::vector<Window> windowsOf(const plan::Bucket &bucket, const plan::TensorRef &ref) const;
+  /// Elements [begin, end) of a parameter, where a flat tensor of its bucket has them.
+  struct Run {
+    int64_t begin, end;
+    std::vector<Piece> pieces;
+  };
+  std::optional<std::vector<Run>> runsOf(const Flat &flat, const plan::TensorRef &ref,
+                                         const plan::Parameter &parameter) const;
   bool isGradientIn(const Flat &flat, const plan::TensorRef &ref, const plan::Parameter &parameter, std::string &why);
+  void findSharedBuckets();
   void joinGradients(const plan::TensorRef &ref);
   bool joinBucket(int number, uint64_t begin);
-  llvm::Expected<const Content *> inBucket(const plan::Parameter &parameter, const plan::TensorRef &ref);
+  /// All that a flat tensor of a parameter's bucket has of its place is a part of this content.
+  llvm::Error checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref, const Content *wanted);
   llvm::Error placeInput(const plan::Input &input);
   llvm::Error placeStates();
   llvm::Error checkStates();
@@ -77,10 +93,14 @@ private:
   llvm::Error accumulate(const plan::KernelCall &call);
   llvm::Error sumSquares(const plan::KernelCall &call);
   llvm::Error countGradients(const plan::KernelCall &call, const Flat &gradients, Content &squares);
-  llvm::Error addSquares(const plan::KernelCall &call);
   llvm::Error gradScale(const plan::KernelCall &call);
-  llvm::Error meanLoss(const plan::KernelCall &call);
+  /// Of calls on scalars of a step that are no values of the graph.
+  using ScalarRule = llvm::Error (Coordinate::*)(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  static ScalarRule scalarRule(KernelId kernel, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error addSquares(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error meanLoss(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
   llvm::Error scheduleCall(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  void writeScalar(const plan::TensorRef &ref, Content content);
   llvm::Error update(const plan::KernelCall &call);
   llvm::Error checkRule(const plan::KernelCall &call, const UpdateRule &rule);
   llvm::Error updateState(const plan::KernelCall &call, int k, std::optional<float> initial);
@@ -88,6 +108,17 @@ private:
                           std::vector<Piece> &updated, const UpdateRule *&rule);
   llvm::Expected<Piece> updatedPiece(const Piece &parameter, const Piece &gradient);
   llvm::Error checkDecay(llvm::ArrayRef<Interval> decays, const Piece &piece, int64_t begin, int64_t end) const;
+  static llvm::Error checkDType(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
+  bool isMaster(const plan::TensorRef &ref) const;
+  llvm::Error roundMasters(const plan::KernelCall &call);
+
+  // The loss scale (loss_scale_rules.cpp).
+  llvm::Error placeLossScale(const plan::State &state);
+  llvm::Error scaleDivisor(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error decideStep(const plan::KernelCall &call);
+  llvm::Error askWhetherSkipped(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error keepWhereSkipped(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
+  llvm::Error checkLossScale();
 
   llvm::Error collectiveOverDp(const plan::Collective &collective);
 
@@ -99,6 +130,8 @@ private:
   std::vector<Moves::Hint> hints_;
   std::vector<std::pair<ByteRange, const Content *>> kept_;   ///< constants, states: what must be there at the end
   std::vector<std::pair<const plan::State *, bool>> initial_; ///< states of updates, and whether one was found for each
+  const plan::State *lossScale_ = nullptr;
+  std::vector<int> sharedBuckets_; ///< whose gradients all ranks update slices of
 };
 
 } // namespace autotp

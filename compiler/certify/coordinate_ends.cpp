@@ -11,14 +11,8 @@
 namespace autotp {
 namespace {
 
-uint64_t bytesOf(const plan::TensorRef &ref) {
-  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
-}
-
 /// The runtime leaves these as they are when it loads a program, and sets everything else to 0.
 bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
-
-bool isSlice(const plan::Bucket &bucket, const plan::TensorRef &ref) { return elementsOf(ref) != bucket.elements(); }
 
 } // namespace
 
@@ -30,13 +24,18 @@ llvm::Error Coordinate::begin() {
     state.bytes = region.bytes();
     arena_.write({region.offset(), region.bytes(), 1}, Piece{proof_.store.add(std::move(state)), 0, region.bytes()});
   }
+  findSharedBuckets();
   std::set<std::string> known;
   for (const plan::Parameter &parameter : program_.parameters()) {
     if (!known.insert(parameter.name()).second)
       return problem("parameter '" + escaped(parameter.name()) + "'", "the program has it twice");
+    if (llvm::Error error = checkDeclared(parameter)) return error;
   }
-  for (int bucket = 0; bucket < program_.buckets_size(); ++bucket)
-    if (llvm::Error error = placeBucket(bucket)) return error;
+  for (auto [b, bucket] : indexed(program_.buckets())) {
+    if (llvm::Error error = placeBucket(int(b), bucket.parameters(), &Proof::Parameter::root)) return error;
+    if (!bucket.has_master()) continue;
+    if (llvm::Error error = placeBucket(int(b), bucket.master(), &Proof::Parameter::master)) return error;
+  }
   for (const auto &row : proof_.parameters)
     if (!known.count(row.first().str()))
       return problem("parameter '" + escaped(row.first()) + "'", "the program has no part of it");
@@ -76,48 +75,57 @@ std::optional<Lists> Coordinate::coversOf(const plan::Parameter &parameter) {
   return covers;
 }
 
-/// What memory holds of a parameter when a step begins; null where its tensor has no elements.
-llvm::Expected<const Content *> Coordinate::initial(const plan::Parameter &parameter) {
+llvm::Error Coordinate::checkDeclared(const plan::Parameter &parameter) {
   auto row = proof_.parameters.find(parameter.name());
   std::optional<Lists> covers = coversOf(parameter);
   if (row == proof_.parameters.end() || !covers || DType(parameter.tensor().dtype()) != row->second.type.dtype ||
       !llvm::equal(parameter.global_shape(), row->second.type.shape))
     return problem("parameter '" + escaped(parameter.name()) + "'", "it is not the graph's");
-  Content content;
-  content.dtype = row->second.type.dtype;
-  content.root = row->second.root;
-  content.lists = std::move(*covers);
-  content.bytes = bytesOf(parameter.tensor());
-  for (auto [d, list] : indexed(content.lists)) {
+  const bool hasMaster = row->second.master != row->second.root;
+  if (hasMaster != program_.buckets(int(parameter.bucket())).has_master())
+    return problem("parameter '" + escaped(parameter.name()) + "'",
+                   hasMaster ? "it has no master weights in f32" : "it is f32, and has master weights");
+  for (auto [d, list] : indexed(*covers)) {
     const Moves::Hint hint{row->second.type.shape[d], list};
     if (!proof_.lists.isWhole(list, hint.size) && !llvm::is_contained(hints_, hint)) hints_.push_back(hint);
   }
-  return content.bytes == 0 ? nullptr : proof_.parameterContent(std::move(content));
+  return llvm::Error::success();
 }
 
-/// A bucket's parameters, one after the other, with what the step before left between them.
-llvm::Error Coordinate::placeBucket(int number) {
-  const plan::TensorRef &ref = program_.buckets(number).parameters();
+/// What memory holds of a parameter, or of its master weights, when a step begins.
+const Content *Coordinate::initial(const plan::Parameter &parameter, RootOf root) {
+  return proof_.parameterContent(proof_.parameters.find(parameter.name())->second.*root, *coversOf(parameter));
+}
+
+/// A bucket's parameters, or their master weights, one after the other, with what the step before left between them:
+/// as much of it as `ref` has.
+llvm::Error Coordinate::placeBucket(int number, const plan::TensorRef &ref, RootOf root) {
+  const plan::Bucket &bucket = program_.buckets(number);
+  const uint64_t size = sizeOf(DType(ref.dtype()));
   Content padding;
   padding.kind = Content::Kind::State;
   padding.dtype = DType(ref.dtype());
-  padding.bytes = uint64_t(program_.buckets(number).elements()) * sizeOf(padding.dtype);
+  padding.bytes = uint64_t(bucket.elements()) * size;
   const Content *all = proof_.store.add(std::move(padding));
-  Flat flat{{Piece{all, 0, all->bytes}}, isSlice(program_.buckets(number), ref)};
+  std::vector<Piece> whole = {{all, 0, all->bytes}};
   for (const plan::Parameter &parameter : program_.parameters()) {
-    if (parameter.bucket() != uint32_t(number)) continue;
-    llvm::Expected<const Content *> content = initial(parameter);
-    if (!content) return content.takeError();
-    if (!*content) continue;
-    const uint64_t begin = parameter.bucket_begin() * sizeOf(DType(ref.dtype())), end = begin + (*content)->bytes;
-    std::vector<Piece> next = sub(flat.image, 0, begin), after = sub(flat.image, end, all->bytes - end);
-    const std::vector<Piece> free = sub(flat.image, begin, (*content)->bytes);
-    if (free.size() != 1 || free[0].content != all)
-      return problem("parameter '" + escaped(parameter.name()) + "'", "it lies over another one in its bucket");
-    next.push_back({*content, 0, (*content)->bytes});
+    if (parameter.bucket() != uint32_t(number) || elementsOf(parameter.tensor()) == 0) continue;
+    const Content *content = initial(parameter, root);
+    const uint64_t begin = parameter.bucket_begin() * size, end = begin + content->bytes;
+    const std::vector<Piece> free = sub(whole, begin, content->bytes);
+    if (content->dtype != DType(ref.dtype()) || free.size() != 1 || free[0].content != all ||
+        free[0].bytes != content->bytes)
+      return problem("parameter '" + escaped(parameter.name()) + "'",
+                     "it lies over another one in its bucket, or is of another dtype");
+    std::vector<Piece> next = sub(whole, 0, begin), after = sub(whole, end, all->bytes - end);
+    next.push_back({content, 0, content->bytes});
     next.insert(next.end(), after.begin(), after.end());
-    flat.image = std::move(next);
+    whole = std::move(next);
   }
+  Flat flat{{}, elementsOf(ref) != bucket.elements() && proof_.options.dp > 1};
+  for (const Window &window : windowsOf(bucket, ref))
+    for (const Piece &piece : sub(whole, uint64_t(window.inBucket) * size, uint64_t(window.elements) * size))
+      append(flat.image, piece);
   return writeFlat(ref, flat);
 }
 
@@ -125,7 +133,9 @@ llvm::Error Coordinate::placeInput(const plan::Input &input) {
   Content content;
   content.dtype = DType(input.tensor().dtype());
   content.bytes = bytesOf(input.tensor());
-  if (input.kind() != plan::STEP && input.kind() != plan::LEARNING_RATE) {
+  if (input.kind() == plan::STEP && proof_.options.lossScale) {
+    content.kind = Content::Kind::StepNumber; // the schedule does not see it, see decideStep()
+  } else if (input.kind() != plan::STEP && input.kind() != plan::LEARNING_RATE) {
     const GlobalOperand *wanted = nullptr;
     const bool isFeed = input.kind() == plan::FEED;
     for (ValueId id : proof_.graph.sources(isFeed ? ValueKind::Input : ValueKind::State))
@@ -150,6 +160,10 @@ llvm::Error Coordinate::placeStates() {
   size_t placed = 0;
   for (const plan::State &state : program_.states()) {
     llvm::StringRef name = state.name();
+    if (name == "loss_scale" && proof_.options.lossScale) {
+      if (llvm::Error error = placeLossScale(state)) return error;
+      continue;
+    }
     if (!name.consume_front("schedule.")) {
       initial_.push_back({&state, false});
       continue;
@@ -168,6 +182,7 @@ llvm::Error Coordinate::placeStates() {
     write(ref, Piece{proof_.store.add(std::move(content)), 0, bytesOf(ref)});
     ++placed;
   }
+  if (proof_.options.lossScale && !lossScale_) return problem("program", "it lacks the loss scale");
   if (placed == proof_.options.updates->initial.size()) return llvm::Error::success();
   return problem("program", "it lacks a state of the schedule, or has it twice");
 }
@@ -180,10 +195,12 @@ llvm::Error Coordinate::checkStates() {
     if (!name.consume_front("schedule.")) continue;
     llvm::Expected<const Content *> held = tensor(state.tensor());
     if (!held) return held.takeError();
-    if (!proof_.schedule.holds(*held, proof_.schedule.next(*proof_.schedule.source(ValueKind::State, name))))
+    const ValueId before = *proof_.schedule.source(ValueKind::State, name), next = proof_.schedule.next(before);
+    const bool mayMove = !proof_.options.lossScale || next == before || (*held && (*held)->isUpdated);
+    if (!mayMove || !proof_.schedule.holds(*held, next))
       return problem("", "state '" + escaped(state.name()) + "' does not hold what the next step begins with");
   }
-  return llvm::Error::success();
+  return proof_.options.lossScale ? checkLossScale() : llvm::Error::success();
 }
 
 llvm::Error Coordinate::finish() {
@@ -207,40 +224,50 @@ llvm::Error Coordinate::finish() {
   return llvm::Error::success();
 }
 
-/// The elements of a parameter in one of its bucket's tensors, in which all dp ranks together have the whole bucket.
-llvm::Expected<const Content *> Coordinate::inBucket(const plan::Parameter &parameter, const plan::TensorRef &ref) {
-  const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
-  llvm::Expected<Flat> held = flat(ref);
-  if (!held) return held.takeError();
-  const uint64_t size = sizeOf(DType(ref.dtype()));
-  uint64_t bytes = 0;
-  for (const Piece &piece : held->image)
-    bytes += piece.bytes;
-  if (bytes != uint64_t(bucket.elements()) * size || held->isSliced != isSlice(bucket, ref))
-    return problem("", "its bucket is not all there");
-  std::vector<Piece> own =
-      sub(held->image, parameter.bucket_begin() * size, uint64_t(elementsOf(parameter.tensor())) * size);
-  const Content *content = proof_.together(own);
-  if (!content) return problem("", "its place in the bucket holds no part of one value");
-  return content;
+llvm::Error Coordinate::leave(const plan::Section &section) {
+  if (section.name() != "micro_step" || proof_.options.gradAccum == 1) return llvm::Error::success();
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    const plan::TensorRef &ref = program_.buckets(int(parameter.bucket())).parameters();
+    if (llvm::Error error = checkHolds(parameter, ref, initial(parameter, &Proof::Parameter::root)))
+      return placed("tp coordinate " + std::to_string(number_) + ", at the end of a micro-step, parameter '" +
+                        escaped(parameter.name()) + "'",
+                    std::move(error));
+  }
+  return llvm::Error::success();
 }
 
 llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
   if (bytesOf(parameter.tensor()) == 0) return llvm::Error::success();
-  const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
   const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
-  const std::string name = "parameter '" + escaped(parameter.name()) + "': ";
-  llvm::Expected<const Content *> held = inBucket(parameter, bucket.parameters());
-  if (!held) return placed(name, held.takeError());
-  std::optional<Lists> covers = coversOf(parameter);
-  if ((*held)->kind != Content::Kind::Value || (*held)->root != row.root || (*held)->lists != *covers ||
-      !(*held)->isUpdated)
-    return problem("", name + "its memory holds " + describe(**held, proof_.values, proof_.lists) +
-                           ", not its updated elements");
+  const std::string name = "parameter '" + escaped(parameter.name()) + "'";
+  for (auto [ref, root] :
+       {std::pair(&bucket.parameters(), &Proof::Parameter::root), {&bucket.master(), &Proof::Parameter::master}}) {
+    if (ref == &bucket.master() && !bucket.has_master()) continue;
+    const Content *updated = proof_.after(initial(parameter, root), Proof::Step::Update);
+    if (llvm::Error error = checkHolds(parameter, *ref, updated)) return placed(name, std::move(error));
+  }
   llvm::Expected<Flat> gradients = flat(bucket.accumulator());
-  if (!gradients) return placed(name + "its gradient", gradients.takeError());
+  if (!gradients) return placed(name + ", its gradient", gradients.takeError());
   if (std::string why; !isGradientIn(*gradients, bucket.accumulator(), parameter, why))
-    return problem("", name + "its gradient is not where the program says: " + why);
+    return problem(name, "its gradient is not where the program says: " + why);
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref,
+                                   const Content *wanted) {
+  llvm::Expected<Flat> held = flat(ref);
+  if (!held) return held.takeError();
+  std::optional<std::vector<Run>> runs = runsOf(*held, ref, parameter);
+  if (!runs) return problem("", "its bucket is not all there");
+  for (const Run &run : *runs) {
+    uint64_t at = uint64_t(run.begin) * sizeOf(DType(ref.dtype()));
+    for (const Piece &piece : run.pieces) {
+      if (piece.content != wanted || piece.offset != at)
+        return problem("", "its memory holds " + describe(*piece.content, proof_.values, proof_.lists) + ", not " +
+                               describe(*wanted, proof_.values, proof_.lists));
+      at += piece.bytes;
+    }
+  }
   return llvm::Error::success();
 }
 
@@ -250,7 +277,8 @@ llvm::Error Coordinate::checkOutput(const plan::Output &output) {
   const bool isRight =
       *held && (output.name() == "loss"           ? (*held)->kind == Content::Kind::Loss
                 : output.name() == "grad_norm"    ? (*held)->kind == Content::Kind::Norm
-                : output.name() == "grad_divisor" ? proof_.isStepSum(**held, proof_.count)
+                : output.name() == "grad_divisor" ? proof_.isDivisor(**held)
+                : output.name() == "loss_scale"   ? (*held)->kind == Content::Kind::LossScale
                 : output.name() == "learning_rate"
                     ? proof_.schedule.holds(*held, proof_.schedule.output(proof_.options.updates->rules[0].rate))
                     : false);

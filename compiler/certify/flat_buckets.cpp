@@ -13,10 +13,6 @@ int64_t slicesOf(const plan::Bucket &bucket, const plan::TensorRef &ref) {
   return held > 0 ? bucket.elements() / held : 1;
 }
 
-uint64_t bytesOf(const plan::TensorRef &ref) {
-  return uint64_t(std::max<int64_t>(0, elementsOf(ref))) * sizeOf(DType(ref.dtype()));
-}
-
 } // namespace
 
 std::vector<Piece> Coordinate::ofRank(const Flat &flat, int64_t rank) const {
@@ -37,6 +33,7 @@ llvm::Expected<Coordinate::Flat> Coordinate::flat(const plan::TensorRef &ref) {
   if (!arena_.read(*range, held.image, why)) return problem("", why);
   held.isSliced = range->isSliced();
   auto isSlice = [](const Piece &piece) { return piece.content->kind == Content::Kind::Sliced; };
+  if (llvm::Error error = checkDType(ref, held.image)) return error;
   if (held.isSliced || held.image.empty() || !llvm::all_of(held.image, isSlice)) return held;
   Flat together{{}, true};
   for (int64_t rank = 0; rank < proof_.options.dp; ++rank)
@@ -44,6 +41,7 @@ llvm::Expected<Coordinate::Flat> Coordinate::flat(const plan::TensorRef &ref) {
       for (const Piece &own :
            sub(piece.content->image, uint64_t(rank) * piece.content->bytes + piece.offset, piece.bytes))
         append(together.image, own);
+  if (llvm::Error error = checkDType(ref, together.image)) return error;
   return together;
 }
 
@@ -80,46 +78,69 @@ std::vector<Coordinate::Window> Coordinate::windowsOf(const plan::Bucket &bucket
   return windows;
 }
 
-/// Whether all that a flat tensor of a parameter's bucket has of its place is its gradient, ready for the update.
-bool Coordinate::isGradientIn(const Flat &flat, const plan::TensorRef &ref, const plan::Parameter &parameter,
-                              std::string &why) {
+/// Nothing where the tensor has another part of the bucket than its size says.
+std::optional<std::vector<Coordinate::Run>> Coordinate::runsOf(const Flat &flat, const plan::TensorRef &ref,
+                                                               const plan::Parameter &parameter) const {
   const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
-  const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
   const uint64_t size = sizeOf(DType(ref.dtype()));
-  std::optional<Lists> covers = coversOf(parameter);
   const int64_t begin = int64_t(parameter.bucket_begin()), end = begin + elementsOf(parameter.tensor());
-  why = "its bucket is not all there";
-  if (!covers || flat.isSliced != (slicesOf(bucket, ref) != 1 && proof_.options.dp > 1)) return false;
+  if (flat.isSliced != (slicesOf(bucket, ref) != 1 && proof_.options.dp > 1)) return std::nullopt;
+  std::vector<Run> runs;
   for (const Window &window : windowsOf(bucket, ref)) {
     const int64_t from = std::max(begin, window.inBucket), to = std::min(end, window.inBucket + window.elements);
     if (from >= to) continue;
-    std::vector<Piece> held =
-        sub(flat.image, uint64_t(window.inImage + from - window.inBucket) * size, uint64_t(to - from) * size);
+    const uint64_t bytes = uint64_t(to - from) * size;
+    runs.push_back(
+        {from - begin, to - begin, sub(flat.image, uint64_t(window.inImage + from - window.inBucket) * size, bytes)});
+    uint64_t held = 0;
+    for (const Piece &piece : runs.back().pieces)
+      held += piece.bytes;
+    if (held != bytes) return std::nullopt;
+  }
+  return runs;
+}
+
+/// Whether all that a flat tensor of a parameter's bucket has of its place is its gradient, ready for the update.
+bool Coordinate::isGradientIn(const Flat &flat, const plan::TensorRef &ref, const plan::Parameter &parameter,
+                              std::string &why) {
+  const Proof::Parameter &row = proof_.parameters.find(parameter.name())->second;
+  const uint64_t size = sizeOf(DType(ref.dtype())), all = uint64_t(elementsOf(parameter.tensor())) * size;
+  std::optional<Lists> covers = coversOf(parameter);
+  std::optional<std::vector<Run>> runs = runsOf(flat, ref, parameter);
+  why = "its bucket is not all there";
+  if (!covers || !runs) return false;
+  for (const Run &run : *runs) {
     why = "it lies elsewhere";
-    if (from == begin && to == end) {
-      const Content *gradient = proof_.together(held);
+    if (uint64_t(run.end - run.begin) * size == all) {
+      const Content *gradient = proof_.together(run.pieces);
       if (!gradient || !proof_.isGradient(*gradient, row, *covers, why)) return false;
       continue;
     }
-    uint64_t at = uint64_t(from - begin) * size; // a part of it is no box: it must be cut from all of the gradient
-    for (const Piece &piece : held) {
-      const bool isCut = piece.offset == at && piece.content->bytes == uint64_t(end - begin) * size;
+    uint64_t at = uint64_t(run.begin) * size; // a part of it is no box: it must be cut from all of the gradient
+    for (const Piece &piece : run.pieces) {
+      const bool isCut = piece.offset == at && piece.content->bytes == all;
       if (!(isCut || piece.content->isZero()) || !proof_.isGradient(*piece.content, row, *covers, why)) return false;
       at += piece.bytes;
     }
-    if (at != uint64_t(to - begin) * size) return false;
   }
   return true;
 }
 
+void Coordinate::findSharedBuckets() {
+  for (auto [number, bucket] : indexed(program_.buckets()))
+    if (const int64_t slices = slicesOf(bucket, bucket.accumulator()); slices != 1 && slices != proof_.options.dp)
+      sharedBuckets_.push_back(int(number));
+}
+
 /// Before slices are cut from a whole bucket that all ranks share, the parts of each gradient in it become one content.
 void Coordinate::joinGradients(const plan::TensorRef &ref) {
-  for (auto [number, bucket] : indexed(program_.buckets())) {
+  for (int number : sharedBuckets_) {
+    const plan::Bucket &bucket = program_.buckets(number);
     const int64_t held = elementsOf(ref), all = bucket.elements(), slices = slicesOf(bucket, bucket.accumulator());
-    if (DType(ref.dtype()) != DType::F32 || slices == 1 || slices == proof_.options.dp) continue;
+    if (DType(ref.dtype()) != DType::F32) return;
     const uint64_t before = uint64_t(number_ * held) * sizeOf(DType::F32); // at dp 1 a slice may lie in the whole
-    if (held == all && joinBucket(int(number), ref.offset())) return;
-    if (held * slices == all && before <= ref.offset() && joinBucket(int(number), ref.offset() - before)) return;
+    if (held == all && joinBucket(number, ref.offset())) return;
+    if (held * slices == all && before <= ref.offset() && joinBucket(number, ref.offset() - before)) return;
   }
 }
 
@@ -152,6 +173,45 @@ bool Coordinate::joinBucket(int number, uint64_t begin) {
     append(joined, padding);
   arena_.write(range, joined);
   return true;
+}
+
+/// Whether master weights lie there, or what is between them.
+bool Coordinate::isMaster(const plan::TensorRef &ref) const {
+  std::optional<ByteRange> range = rangeOf(ref);
+  std::vector<Piece> held;
+  std::string why;
+  auto isOne = [](const Piece &piece) {
+    return piece.content->isUpdated || piece.content->kind == Content::Kind::State;
+  };
+  return range && arena_.read(*range, held, why) && llvm::any_of(held, [&](const Piece &piece) {
+           return isOne(piece) ||
+                  (piece.content->kind == Content::Kind::Sliced && llvm::any_of(piece.content->image, isOne));
+         });
+}
+
+/// The graph's parameters follow from the updated master weights of their bucket.
+llvm::Error Coordinate::roundMasters(const plan::KernelCall &call) {
+  llvm::Expected<Flat> masters = flat(call.operands(0));
+  if (!masters) return masters.takeError();
+  const DType dtype = DType(call.results(0).dtype());
+  Flat parameters{{}, masters->isSliced};
+  for (const Piece &piece : masters->image) {
+    const uint64_t from = sizeOf(piece.content->dtype), to = sizeOf(dtype), bytes = piece.bytes / from * to;
+    if (piece.content->kind == Content::Kind::State) { // 0 stays 0
+      Content padding;
+      padding.kind = Content::Kind::State;
+      padding.dtype = dtype;
+      padding.bytes = bytes;
+      parameters.image.push_back({proof_.store.add(std::move(padding)), 0, bytes});
+      continue;
+    }
+    const Content *next = proof_.rounded(*piece.content, dtype);
+    if (!next || piece.offset % from || piece.bytes % from)
+      return problem("", "it rounds " + describe(*piece.content, proof_.values, proof_.lists) +
+                             ", no updated master weights of parameters in its dtype");
+    append(parameters.image, {next, piece.offset / from * to, bytes});
+  }
+  return writeFlat(call.results(0), parameters);
 }
 
 } // namespace autotp

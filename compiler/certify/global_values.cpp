@@ -121,6 +121,22 @@ GlobalOperand GlobalValues::whole(RootId root) {
   return operand;
 }
 
+RootId GlobalValues::addMaster(RootId parameter) {
+  return addRoot(Type{DType::F32, roots_[parameter].type.shape}, "the master weights of " + roots_[parameter].name);
+}
+
+GlobalOperand GlobalValues::inF32(const GlobalOperand &value) {
+  GlobalOperand wide = value;
+  wide.type.dtype = DType::F32;
+  if (value.type.dtype == DType::F32 || value.kind != GlobalOperand::Kind::Value) return wide;
+  GlobalNode cast;
+  cast.row = findOp("cast");
+  cast.attributes = &attributes_.emplace_back();
+  cast.operands = {value};
+  cast.resultTypes = {wide.type};
+  return whole(number(std::move(cast), roots_[views_[value.view].root].name + " in f32").results[0]);
+}
+
 void GlobalValues::visit(const Graph &graph, const Node &node) {
   const Type &type = graph.type(node.results[0]);
   GlobalOperand &result = values_[node.results[0]];

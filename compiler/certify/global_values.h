@@ -50,6 +50,10 @@ public:
   const View &view(ViewId id) const { return views_[id]; }
   const GlobalNode &node(unsigned id) const { return nodes_[id]; }
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
+  /// A value that no node of the graph reads, beside `parameter`: what is updated, in f32.
+  RootId addMaster(RootId parameter);
+  /// A value of the graph, or its cast.
+  GlobalOperand inF32(const GlobalOperand &value);
   /// All ways in which the graph looks at a root.
   llvm::ArrayRef<ViewId> viewsOf(RootId root) const { return roots_[root].views; }
 

@@ -8,14 +8,21 @@ Proof::Proof(const Graph &g, const CertifyOptions &o)
     : graph(g), options(o), values(g, lists), contributions(values, lists), moves(values, lists, contributions, store),
       nodes(values, lists, contributions, store, moves), schedule(*o.updates) {
   for (const auto &[parameter, gradient] : gradientOutputs(g)) {
+    const RootId root = values.view(values.value(parameter).view).root;
     Parameter &row = parameters[g.value(parameter).name];
-    row = {values.view(values.value(parameter).view).root, g.type(parameter), values.value(gradient),
-           o.updates->parameters.lookup(g.value(parameter).name)};
-    parameterOf[row.root] = &row;
+    row = {root, g.type(parameter).dtype == DType::F32 ? root : values.addMaster(root), g.type(parameter),
+           values.inF32(values.value(gradient)), o.updates->parameters.lookup(g.value(parameter).name)};
+    parameterOf[row.master] = &row;
   }
   for (const Output &output : g.outputs) {
     if (output.name == "loss_sum") lossSum = values.value(output.value);
     if (output.name == "count") count = values.value(output.value);
+  }
+  if (!o.lossScale) return;
+  for (unsigned reader : values.readers(KernelId::Mul, 0, values.view(values.value(o.lossScale->state).view).root)) {
+    const GlobalNode &node = values.node(reader);
+    const GlobalOperand &share = node.operands[1];
+    if (share.kind == GlobalOperand::Kind::Fill && share.fill == o.lossScale->share) gradientScale = node.results[0];
   }
 }
 
@@ -35,11 +42,21 @@ const Content *Proof::after(const Content *content, Step step) {
   return after_[{content, unsigned(step)}] = store.add(std::move(next));
 }
 
-const Content *Proof::parameterContent(Content content) {
-  auto [at, isNew] = parameterContents_.try_emplace(
-      std::move(ByteKey().add(content.root).addList(llvm::ArrayRef<ListId>(content.lists))), nullptr);
-  if (isNew) at->second = store.add(std::move(content));
-  return at->second;
+const Content *Proof::parameterContent(RootId root, llvm::ArrayRef<ListId> held) {
+  auto [at, isNew] = parameterContents_.try_emplace(std::move(ByteKey().add(root).addList(held)), nullptr);
+  if (!isNew) return at->second;
+  Content content;
+  content.dtype = values.root(root).type.dtype;
+  content.root = root;
+  content.lists = Lists(held.begin(), held.end());
+  content.bytes = uint64_t(lists.elements(held)) * sizeOf(content.dtype);
+  return at->second = store.add(std::move(content));
+}
+
+const Content *Proof::rounded(const Content &masters, DType dtype) {
+  const Parameter *row = masters.kind == Content::Kind::Value ? parameterOf.lookup(masters.root) : nullptr;
+  if (!row || !masters.isUpdated || row->type.dtype != dtype) return nullptr;
+  return after(parameterContent(row->root, masters.lists), Step::Update);
 }
 
 const Content *Proof::settled(const Content *content) {
@@ -74,6 +91,10 @@ bool Proof::isStepSum(const Content &content, const GlobalOperand &value) {
   return value.kind == GlobalOperand::Kind::Value && content.kind == Content::Kind::Value &&
          content.pending == Pending::None && content.root == values.view(value.view).root &&
          content.bytes == value.type.bytes();
+}
+
+bool Proof::isDivisor(const Content &content) {
+  return options.lossScale ? content.kind == Content::Kind::Divisor : isStepSum(content, count);
 }
 
 bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held,

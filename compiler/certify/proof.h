@@ -24,14 +24,16 @@ struct Proof {
   ScheduleRule schedule;
 
   struct Parameter {
-    RootId root;
+    RootId root;   ///< what the graph reads
+    RootId master; ///< what is updated; the same where that is f32
     Type type;
-    GlobalOperand gradient;
+    GlobalOperand gradient; ///< in f32
     Updates::Parameter update;
   };
   llvm::StringMap<Parameter> parameters;
-  llvm::DenseMap<RootId, const Parameter *> parameterOf; ///< by root
+  llvm::DenseMap<RootId, const Parameter *> parameterOf; ///< by master
   GlobalOperand lossSum, count;
+  std::optional<RootId> gradientScale; ///< what gradients are multiplied by, of f16
 
   enum class Step : uint8_t { Accumulate, SumOverDp, Update };
   /// The same content after a step that keeps its elements; null where it may not be done, or was done already.
@@ -42,8 +44,13 @@ struct Proof {
   bool isStepSum(const Content &content, const GlobalOperand &value);
   /// Whether a content is this part of the gradient of `parameter`, ready for the update.
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
-  /// The same content for the same elements of a parameter on all coordinates, which share what each updates a part of.
-  const Content *parameterContent(Content content);
+  /// What memory holds of these elements of a parameter, or of master weights, when a step begins: the same content on
+  /// all coordinates, which share what each updates a part of.
+  const Content *parameterContent(RootId root, llvm::ArrayRef<ListId> held);
+  /// The parameters that updated master weights are rounded to; null where they are none of that dtype.
+  const Content *rounded(const Content &masters, DType dtype);
+  /// Whether a content is what gradients were multiplied by and summed over.
+  bool isDivisor(const Content &content);
   /// Pieces one after the other as one content; null where they are no box of one value.
   const Content *together(llvm::ArrayRef<Piece> pieces);
 

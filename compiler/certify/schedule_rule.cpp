@@ -23,6 +23,12 @@ ValueId ScheduleRule::root(ValueId value) const {
   return value;
 }
 
+std::optional<ValueId> ScheduleRule::nextOf(const Content *before, const Content *after) const {
+  for (ValueId state : graph_.sources(ValueKind::State))
+    if (holds(before, state) && holds(after, next(state))) return root(next(state));
+  return std::nullopt;
+}
+
 bool ScheduleRule::holds(const Content *content, ValueId value) const {
   if (!content) return false;
   const Value &wanted = graph_.value(root(value));

@@ -18,6 +18,8 @@ public:
   ValueId output(llvm::StringRef name) const { return graph_.output(name); }
   const Type &type(ValueId value) const { return graph_.type(value); }
   const Tensor &initial(ValueId state) const;
+  /// The next value of the state that `before` holds, if `after` holds it.
+  std::optional<ValueId> nextOf(const Content *before, const Content *after) const;
   /// Whether a content is this value: computed, given, or the same constant.
   bool holds(const Content *content, ValueId value) const;
   /// The value that a call computes from what its operands hold; nothing where no node of the schedule does.

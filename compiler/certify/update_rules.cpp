@@ -61,10 +61,9 @@ llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
   if (!gradients) return gradients.takeError();
   Content squares;
   squares.kind = Content::Kind::Squares;
-  squares.bytes = sizeOf(DType::F32);
   squares.isSliced = gradients->isSliced;
   if (llvm::Error error = countGradients(call, *gradients, squares)) return error;
-  write(call.results(0), Piece{proof_.store.add(std::move(squares)), 0, sizeOf(DType::F32)});
+  writeScalar(call.results(0), std::move(squares));
   return llvm::Error::success();
 }
 
@@ -146,54 +145,54 @@ llvm::Error Coordinate::countGradients(const plan::KernelCall &call, const Flat 
   return counted == wanted ? llvm::Error::success() : problem("", "it counts elements that are no parameter's");
 }
 
-llvm::Error Coordinate::addSquares(const plan::KernelCall &call) {
+void Coordinate::writeScalar(const plan::TensorRef &ref, Content content) {
+  content.dtype = DType(ref.dtype());
+  content.bytes = bytesOf(ref);
+  write(ref, Piece{proof_.store.add(std::move(content)), 0, bytesOf(ref)});
+}
+
+llvm::Error Coordinate::addSquares(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {
   Content sum;
   sum.kind = Content::Kind::Squares;
-  sum.bytes = sizeOf(DType::F32);
   for (int k : {0, 1}) {
-    llvm::Expected<const Content *> content = tensor(call.operands(k));
-    if (!content) return content.takeError();
-    if (!*content || (*content)->kind != Content::Kind::Squares || (*content)->isComplete)
+    const Content *content = reads[size_t(k)].content;
+    if (!content || content->kind != Content::Kind::Squares || content->isComplete)
       return problem("", "it adds something else to a rank's sum of squares");
-    sum.addends[k] = *content;
+    sum.addends[k] = content;
   }
-  write(call.results(0), Piece{proof_.store.add(std::move(sum)), 0, sizeOf(DType::F32)});
+  writeScalar(call.results(0), std::move(sum));
   return llvm::Error::success();
 }
 
 llvm::Error Coordinate::gradScale(const plan::KernelCall &call) {
-  llvm::Expected<const Content *> squares = tensor(call.operands(0)), count = tensor(call.operands(1));
-  if (!squares) return llvm::joinErrors(squares.takeError(), count ? llvm::Error::success() : count.takeError());
-  if (!count) return count.takeError();
+  llvm::Expected<const Content *> squares = tensor(call.operands(0)), divisor = tensor(call.operands(1));
+  if (!squares) return llvm::joinErrors(squares.takeError(), divisor ? llvm::Error::success() : divisor.takeError());
+  if (!divisor) return divisor.takeError();
   std::string why = "it is " + (*squares ? describe(**squares, proof_.values, proof_.lists) : std::string("empty"));
   bool isNorm = *squares && (*squares)->kind == Content::Kind::Squares;
   if (isNorm && !(*squares)->isComplete)
     isNorm = proof_.options.tp == 1 && countEachOnce(proof_, *squares, /*overDp=*/false, why);
   if (!isNorm) return problem("", "its first operand is not the norm of all gradients: " + why);
-  if (!*count || !proof_.isStepSum(**count, proof_.count))
-    return problem("", "it does not divide by the count of the whole batch, but by " +
-                           (*count ? describe(**count, proof_.values, proof_.lists) : std::string("nothing")));
+  if (!*divisor || !proof_.isDivisor(**divisor))
+    return problem("", "it does not divide by the count of the whole batch (times the loss scale), but by " +
+                           (*divisor ? describe(**divisor, proof_.values, proof_.lists) : std::string("nothing")));
   if (!isReal(call, "max_norm", proof_.options.updates->clipGradNorm))
     return problem("", "it clips to another norm than was asked for");
   for (auto [j, kind] : {std::pair(0, Content::Kind::Scale), {1, Content::Kind::Norm}}) {
     Content scalar;
     scalar.kind = kind;
-    scalar.bytes = sizeOf(DType::F32);
-    write(call.results(j), Piece{proof_.store.add(std::move(scalar)), 0, sizeOf(DType::F32)});
+    writeScalar(call.results(j), std::move(scalar));
   }
   return llvm::Error::success();
 }
 
-llvm::Error Coordinate::meanLoss(const plan::KernelCall &call) {
-  llvm::Expected<const Content *> sum = tensor(call.operands(0)), count = tensor(call.operands(1));
-  if (!sum) return llvm::joinErrors(sum.takeError(), count ? llvm::Error::success() : count.takeError());
-  if (!count) return count.takeError();
-  if (!*sum || !*count || !proof_.isStepSum(**sum, proof_.lossSum) || !proof_.isStepSum(**count, proof_.count))
+llvm::Error Coordinate::meanLoss(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {
+  const Content *sum = reads[0].content, *count = reads[1].content;
+  if (!sum || !count || !proof_.isStepSum(*sum, proof_.lossSum) || !proof_.isStepSum(*count, proof_.count))
     return problem("", "it is not the sum of all losses over their count");
   Content loss;
   loss.kind = Content::Kind::Loss;
-  loss.bytes = sizeOf(DType::F32);
-  write(call.results(0), Piece{proof_.store.add(std::move(loss)), 0, sizeOf(DType::F32)});
+  writeScalar(call.results(0), std::move(loss));
   return llvm::Error::success();
 }
 
@@ -206,13 +205,11 @@ llvm::Error Coordinate::scheduleCall(const plan::KernelCall &call, llvm::ArrayRe
   const Type &type = proof_.schedule.type(*value);
   Content scalar;
   scalar.kind = Content::Kind::Scalar;
-  scalar.dtype = type.dtype;
-  scalar.bytes = type.bytes();
   scalar.scalar = *value;
   const plan::TensorRef &ref = call.results(0);
-  if (DType(ref.dtype()) != type.dtype || uint64_t(elementsOf(ref)) * sizeOf(type.dtype) != type.bytes())
+  if (DType(ref.dtype()) != type.dtype || bytesOf(ref) != type.bytes())
     return problem("", "its result is not as large as what it computes");
-  write(ref, Piece{proof_.store.add(std::move(scalar)), 0, type.bytes()});
+  writeScalar(ref, std::move(scalar));
   return llvm::Error::success();
 }
 
@@ -250,7 +247,7 @@ llvm::Error Coordinate::checkRule(const plan::KernelCall &call, const UpdateRule
     return problem("", "it updates at another rate than was asked for: " + why);
   llvm::Expected<const Content *> scale = tensor(call.operands(states + 2));
   if (!scale) return scale.takeError();
-  if (!*scale || (*scale)->kind != Content::Kind::Scale)
+  if (!*scale || (*scale)->kind != (proof_.options.lossScale ? Content::Kind::ScaleOrSkip : Content::Kind::Scale))
     return problem("", "what it scales gradients with is " +
                            (*scale ? describe(**scale, proof_.values, proof_.lists) : std::string("empty")));
   for (auto [k, name] : {std::pair(states + 3, &rule.rate), {states + 4, &rule.count}}) {

@@ -79,6 +79,21 @@ TEST_P(Dropout, IsTheSameOnEveryMesh) {
   expectSame({2, 2, 2, 1}, {.recognise = false, .recompute = Recompute::Layer, .model = model.path()});
 }
 
+TEST_P(Dropout, IsTheSameInSmallFloats) {
+  const ModelWithDropout model(GetParam());
+  Expected expected = readExpected(GetParam());
+  expected.steps = 3;
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    const RunAs runAs{.dtype = dtype, .lossScale = {1024, 2000}, .model = model.path()};
+    llvm::Expected<Trained> one = train(GetParam(), expected, {1, 1, 0, 1}, runAs),
+                            run = train(GetParam(), expected, {2, 2, 3, 2}, runAs);
+    ASSERT_TRUE(bool(one)) << describe(one.takeError());
+    ASSERT_TRUE(bool(run)) << describe(run.takeError());
+    for (size_t i = 0; i < one->losses.size(); ++i) // sums that are rounded in another order
+      EXPECT_NEAR(run->losses[i] / one->losses[i], 1, 5e-3) << nameOf(dtype).str() << " step " << i + 1;
+  }
+}
+
 TEST_P(Dropout, FollowsTheSeedAndTheStep) {
   const ModelWithDropout model(GetParam());
   Expected expected = readExpected(GetParam());

@@ -258,6 +258,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.step.optimizer = expected.optimizer;
   llvm::Expected<CompiledModel> compiled = compile(options);
   if (!compiled) return compiled.takeError();
+  if (!compiled->certificate) return problem("plan", "it was not proven");
   Manifest manifest = describe(*compiled, options);
   manifest.weightsKind = "copy";
   llvm::SmallString<128> folder;

@@ -1,5 +1,7 @@
 // Plans of the fixtures are proven on every mesh, and what a fault is said to be names its place.
 #include "passes/pipeline.h"
+#include "passes/plan_source.h"
+#include "passes/report/summary.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
 
@@ -7,6 +9,8 @@
 
 namespace autotp::test {
 namespace {
+
+bool hasSequence(llvm::StringRef fixture) { return !fixture.contains("mlp"); }
 
 class Certify : public testing::TestWithParam<const char *> {};
 
@@ -53,6 +57,56 @@ TEST(CertifySequenceParallel, EveryMeshIsProven) {
           }
 }
 
+/// Casts, master weights and, of f16, the loss scale.
+TEST(CertifySmallFloats, EveryMeshIsProven) {
+  for (const char *fixture : {"mlp", "llama", "gpt2", "bert-mlm", "qwen3", "training-info-mlp"})
+    for (DType dtype : {DType::BF16, DType::F16})
+      for (int tp : {1, 2, 3})
+        for (int dp : {1, 2})
+          for (int zero : {0, 1, 2, 3})
+            for (int variant : {0, 1}) {
+              CompileOptions options = fixtureOptions(fixture);
+              options.dtype = dtype;
+              options.step.tp = tp;
+              options.step.dp = dp;
+              options.step.zero = zero;
+              options.step.bucketBytes = 100 << 10;
+              options.step.gradAccum = 1 + (tp + zero + variant) % 2;
+              options.step.optimizer.clipGradNorm = variant;
+              options.sequenceParallel = variant == 1 && hasSequence(fixture);
+              options.recompute = variant == 1 ? Recompute::Layer : Recompute::None;
+              options.memory.device = variant == 1 ? DeviceKind::Cuda : DeviceKind::Cpu;
+              llvm::Expected<CompiledModel> compiled = compile(options);
+              ASSERT_TRUE(bool(compiled))
+                  << fixture << " " << nameOf(dtype).str() << " tp " << tp << " dp " << dp << " zero " << zero
+                  << " variant " << variant << ": " << describe(compiled.takeError());
+              ASSERT_TRUE(compiled->certificate);
+              EXPECT_EQ(compiled->certificate->programs, tp);
+            }
+}
+
+/// What autotp-plan verify does: the graph and all that was asked for are made again from the manifest.
+TEST(CertifyPlans, AreProvenFromTheirManifest) {
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+    CompileOptions options = fixtureOptions("llama");
+    options.dtype = dtype;
+    options.step.tp = options.step.dp = 2;
+    options.step.lossScale = {1024, 500};
+    CompiledModel compiled = llvm::cantFail(compile(options));
+    Manifest manifest = autotp::describe(compiled, options);
+    for (int64_t rank = 0; rank < 4; ++rank)
+      manifest.ranks.push_back({rank % 2, rank % 2, rank / 2});
+    llvm::Expected<Certificate> certificate = certifyPlan(manifest, compiled.emitted, "");
+    ASSERT_TRUE(bool(certificate)) << nameOf(dtype).str() << ": " << describe(certificate.takeError());
+    EXPECT_EQ(certificate->steps, compiled.certificate->steps);
+    if (dtype != DType::F16) continue;
+    manifest.source["loss_scale_window"] = 501;
+    certificate = certifyPlan(manifest, compiled.emitted, "");
+    ASSERT_FALSE(bool(certificate));
+    EXPECT_NE(describe(certificate.takeError()).find("moves the loss scale in another way"), std::string::npos);
+  }
+}
+
 TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
   CompileOptions options = fixtureOptions("mlp");
   options.step.tp = 2;
@@ -65,7 +119,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
         break;
       }
   llvm::Expected<Certificate> certificate =
-      certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step, compiled.updates));
+      certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step, compiled));
   ASSERT_FALSE(bool(certificate));
   const std::string said = describe(certificate.takeError());
   for (const char *part : {"tp coordinate 0, micro_step, step 'all_reduce", "(from ", "a pending sum"})

@@ -17,9 +17,13 @@ struct Subject {
   int tp, dp, zero, gradAccum;
   bool sequenceParallel = false;
   OptimizerKind optimizer = OptimizerKind::AdamW;
+  DType dtype = DType::F32;
+  double lossScale = 65536;
 };
+/// Gradients of the first step are infinite in f16, those of the second are not: one step is skipped.
+constexpr double kOverflowing = 0x1p17;
 /// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, those of
-/// training graphs, and a backward that the model brings.
+/// training graphs, and a backward that the model brings; small floats, and steps that are skipped.
 constexpr Subject kSubjects[] = {
     {"llama", 2, 2, 2, 2},
     {"gpt2", 2, 2, 1, 1},
@@ -38,6 +42,12 @@ constexpr Subject kSubjects[] = {
     {"gpt2", 2, 2, 0, 1, /*sequenceParallel=*/true},
     {"qwen3", 2, 2, 2, 1},
     {"bert-mlm", 2, 2, 1, 2},
+    {"llama", 2, 2, 2, 1, false, OptimizerKind::AdamW, DType::BF16},
+    {"mlp", 3, 2, 0, 2, false, OptimizerKind::Adagrad, DType::BF16},
+    {"gpt2", 2, 2, 3, 1, /*sequenceParallel=*/true, OptimizerKind::AdamW, DType::BF16},
+    {"llama", 2, 2, 1, 2, false, OptimizerKind::AdamW, DType::F16},
+    {"mlp", 2, 2, 3, 1, false, OptimizerKind::Momentum, DType::F16, kOverflowing},
+    {"training-info-mlp", 2, 2, 2, 1, false, OptimizerKind::AdamW, DType::F16, kOverflowing},
 };
 
 struct Sound {
@@ -45,23 +55,28 @@ struct Sound {
   CompileOptions options;
   CompiledModel compiled;
   TrainedPlan trained;
+  WholeParameters whole;
 };
 
 Sound soundPlanOf(const Subject &subject) {
-  Sound sound{subject, fixtureOptions(subject.fixture), {}, {}};
+  Sound sound{subject, fixtureOptions(subject.fixture), {}, {}, {}};
   StepOptions &step = sound.options.step;
   step.tp = subject.tp;
   step.dp = subject.dp;
   step.zero = subject.zero;
   step.gradAccum = subject.gradAccum;
   step.bucketBytes = 100 << 10;
+  step.lossScale.initial = subject.lossScale;
   sound.options.sequenceParallel = subject.sequenceParallel;
+  sound.options.dtype = subject.dtype;
   step.optimizer = defaultsOf(subject.optimizer);
   step.optimizer.weightDecay = 0.1;
   step.optimizer.dampening = step.optimizer.lrDecay = step.optimizer.initialAccumulator = 0.5;
-  step.optimizer.clipGradNorm = 0.1; // below the norms here, so that a wrong norm shows
+  // Below the norms here, so that a wrong norm shows; without, a wrong divisor does.
+  step.optimizer.clipGradNorm = subject.dtype == DType::F16 ? 0 : 0.1;
   sound.compiled = llvm::cantFail(compile(sound.options));
   sound.trained = trainTwice(sound.compiled.emitted, subject.tp, subject.dp, subject.gradAccum);
+  sound.whole = wholeOf(sound.trained);
   return sound;
 }
 
@@ -75,7 +90,7 @@ std::vector<const plan::Program *> pointers(const Programs &programs) {
 /// What the certificate says; empty: proven.
 std::string refusal(const Sound &sound, const Programs &programs) {
   llvm::Expected<Certificate> certificate =
-      certify(sound.compiled.graph, pointers(programs), certifyOptions(sound.options.step, sound.compiled.updates));
+      certify(sound.compiled.graph, pointers(programs), certifyOptions(sound.options.step, sound.compiled));
   return certificate ? "" : describe(certificate.takeError());
 }
 
@@ -100,10 +115,10 @@ TEST(TrainedPlans, ReplicasStayBitwiseEqual) {
     std::map<std::pair<std::string, int64_t>, float> first;
     int64_t compared = 0;
     for (const auto &rank : sound.trained.parameters)
-      for (const auto &[name, elements] : rank)
-        for (const auto &[element, value] : elements) {
-          auto [at, isNew] = first.try_emplace({name, element}, value);
-          EXPECT_EQ(std::memcmp(&at->second, &value, sizeof value), 0) << subject.fixture << " " << name;
+      for (const auto &[name, held] : rank)
+        for (size_t i = 0; i < held.elements.size(); ++i) {
+          auto [at, isNew] = first.try_emplace({name, held.elements[i]}, held.values[i]);
+          EXPECT_EQ(std::memcmp(&at->second, &held.values[i], sizeof(float)), 0) << subject.fixture << " " << name;
           compared += !isNew;
         }
     EXPECT_GT(compared, 0) << subject.fixture;
@@ -140,7 +155,7 @@ private:
   static std::string harmOf(const Sound &sound, const Programs &programs) {
     if (!canRun(sound, programs)) return "the loader refuses it";
     return differenceOf(trainTwice(programs, sound.subject.tp, sound.subject.dp, sound.subject.gradAccum),
-                        sound.trained);
+                        sound.trained, sound.whole);
   }
   bool runsCaught_;
 };
@@ -152,6 +167,7 @@ void mutate(unsigned rounds, bool runsCaught) {
     all.push_back(soundPlanOf(subject));
     ASSERT_EQ(all.back().trained.failure, "");
     ASSERT_EQ(refusal(all.back(), all.back().compiled.emitted), "");
+    if (subject.lossScale == kOverflowing) EXPECT_EQ(all.back().trained.lossScales[0], kOverflowing / 2);
   }
   Counts sum;
   Mutations mutations(runsCaught);

@@ -2,16 +2,29 @@
 #include "runtime/device/cpu/device.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/small_floats.h"
 #include "runtime/execute/executor.h"
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/held_elements.h"
 
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
 namespace autotp::test {
 namespace {
+
+std::vector<float> floatsOf(const std::vector<char> &bytes, DType dtype) {
+  std::vector<float> values(bytes.size() / sizeOf(dtype));
+  if (dtype == DType::F32) std::memcpy(values.data(), bytes.data(), bytes.size());
+  for (size_t i = 0; dtype != DType::F32 && i < values.size(); ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes.data() + i * sizeof bits, sizeof bits);
+    values[i] = dtype == DType::BF16 ? bf16ToFloat(bits) : float(halfToDouble(bits));
+  }
+  return values;
+}
 
 /// Rows that differ between steps, micro-steps and dp ranks.
 void feed(Executor &executor, int64_t seed) {
@@ -27,6 +40,23 @@ void feed(Executor &executor, int64_t seed) {
     const bool isFloating = isFloat(DType(input.tensor().dtype()));
     executor.upload(input.tensor(), isFloating ? static_cast<const void *>(numbers.data()) : tokens.data());
   }
+}
+
+/// What a rank has of a parameter in one of its bucket's tensors.
+TrainedPlan::Held heldIn(const Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat) {
+  const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
+  const int64_t begin = int64_t(parameter.bucket_begin());
+  const BucketPart part = bucketPart(bucket, flat, begin, begin + elementsOf(parameter.tensor()), executor.place());
+  const size_t elements = size_t(std::max<int64_t>(0, part.end - part.begin));
+  std::vector<char> bytes(elements * sizeOf(DType(flat.dtype())));
+  executor.download(part.tensor, bytes.data());
+  TrainedPlan::Held held;
+  held.elements.reserve(elements);
+  forEachHeld(parameter, [&](int64_t e, int64_t global, auto) {
+    if (begin + e >= part.begin && begin + e < part.end) held.elements.push_back(global);
+  });
+  held.values = floatsOf(bytes, DType(flat.dtype()));
+  return held;
 }
 
 llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_t gradAccum, Communicator &comm,
@@ -47,17 +77,12 @@ llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_
     if (llvm::Error error = executor->run("optimizer_step")) return error;
     trained.losses[rank].push_back(executor->scalar("loss"));
   }
+  trained.lossScales[rank] = executor->scalar("loss_scale");
   for (const plan::Parameter &parameter : program.parameters()) {
     const plan::Bucket &bucket = program.buckets(int(parameter.bucket()));
-    const int64_t begin = int64_t(parameter.bucket_begin());
-    const BucketPart part =
-        bucketPart(bucket, bucket.parameters(), begin, begin + elementsOf(parameter.tensor()), executor->place());
-    std::vector<float> own(size_t(part.end - part.begin));
-    executor->download(part.tensor, own.data());
-    TrainedPlan::Elements &held = trained.parameters[rank][parameter.name()];
-    forEachHeld(parameter, [&](int64_t e, int64_t global, auto) {
-      if (begin + e >= part.begin && begin + e < part.end) held[global] = own[size_t(begin + e - part.begin)];
-    });
+    trained.parameters[rank][parameter.name()] = heldIn(*executor, parameter, bucket.parameters());
+    if (bucket.has_master())
+      trained.parameters[rank][parameter.name() + ", master"] = heldIn(*executor, parameter, bucket.master());
   }
   if (!comm.barrier()) return problem("another rank", "it has failed");
   return llvm::Error::success();
@@ -69,6 +94,7 @@ TrainedPlan trainTwice(const Programs &programs, int64_t tp, int64_t dp, int64_t
   const size_t ranks = size_t(tp * dp);
   TrainedPlan trained;
   trained.losses.resize(ranks);
+  trained.lossScales.resize(ranks);
   trained.parameters.resize(ranks);
   auto comms = makeLocalCommunicators(int(ranks));
   std::vector<std::unique_ptr<Executor>> executors(ranks); // all outlive every thread
@@ -88,43 +114,55 @@ TrainedPlan trainTwice(const Programs &programs, int64_t tp, int64_t dp, int64_t
   return trained;
 }
 
-namespace {
-/// All ranks' elements together.
-std::map<std::string, TrainedPlan::Elements> wholeOf(const TrainedPlan &plan) {
-  std::map<std::string, TrainedPlan::Elements> whole;
+WholeParameters wholeOf(const TrainedPlan &plan) {
+  WholeParameters whole;
   for (const auto &rank : plan.parameters)
-    for (const auto &[name, elements] : rank)
-      whole[name].insert(elements.begin(), elements.end());
+    for (const auto &[name, held] : rank)
+      for (size_t i = 0; i < held.elements.size(); ++i) {
+        std::vector<float> &all = whole[name];
+        if (all.size() <= size_t(held.elements[i])) all.resize(size_t(held.elements[i]) + 1, NAN);
+        all[size_t(held.elements[i])] = held.values[i];
+      }
   return whole;
 }
 
-std::string differenceOf(const TrainedPlan::Elements &got, const TrainedPlan::Elements &wanted) {
+namespace {
+std::string differenceOf(const TrainedPlan::Held &got, const std::vector<float> &wanted) {
   double off = 0, size = 0;
-  for (const auto &[element, value] : got) {
-    const double right = wanted.at(element);
+  for (size_t i = 0; i < got.elements.size(); ++i) {
+    const double right = wanted.at(size_t(got.elements[i])), value = got.values[i];
     off += (value - right) * (value - right);
     size += right * right;
   }
   if (std::sqrt(off) <= 5e-4 * std::sqrt(size) + 1e-12) return "";
   return llvm::formatv("off by {0:e} of {1:e}", std::sqrt(off), std::sqrt(size)).str();
 }
+
+/// Whether some rank holds each element.
+bool isAllHeld(const TrainedPlan &plan, const std::string &name, size_t elements) {
+  std::vector<bool> isHeld(elements, false);
+  for (const auto &rank : plan.parameters)
+    if (auto at = rank.find(name); at != rank.end())
+      for (int64_t element : at->second.elements)
+        isHeld.at(size_t(element)) = true;
+  return llvm::all_of(isHeld, [](bool held) { return held; });
+}
 } // namespace
 
-std::string differenceOf(const TrainedPlan &plan, const TrainedPlan &sound) {
+std::string differenceOf(const TrainedPlan &plan, const TrainedPlan &sound, const WholeParameters &whole) {
   if (!plan.failure.empty()) return plan.failure;
-  const auto wanted = wholeOf(sound), all = wholeOf(plan);
   for (size_t r = 0; r < sound.losses.size(); ++r) {
     for (size_t s = 0; s < sound.losses[r].size(); ++s)
       if (!(std::fabs(plan.losses[r][s] / sound.losses[r][s] - 1) <= (s == 0 ? 1e-5 : 2e-4)))
         return llvm::formatv("loss of step {0} is {1}, not {2}", s + 1, plan.losses[r][s], sound.losses[r][s]).str();
-    for (const auto &[name, elements] : plan.parameters[r])
-      if (std::string difference = differenceOf(elements, wanted.at(name)); !difference.empty())
+    if (plan.lossScales[r] != sound.lossScales[r])
+      return llvm::formatv("the loss scale on rank {0} is {1}, not {2}", r, plan.lossScales[r], sound.lossScales[r]);
+    for (const auto &[name, held] : plan.parameters[r])
+      if (std::string difference = differenceOf(held, whole.at(name)); !difference.empty())
         return name + " on rank " + std::to_string(r) + " is " + difference;
   }
-  for (const auto &[name, elements] : wanted) {
-    auto at = all.find(name);
-    if (at == all.end() || at->second.size() != elements.size()) return "nobody holds some elements of " + name;
-  }
+  for (const auto &[name, elements] : whole)
+    if (!isAllHeld(plan, name, elements.size())) return "nobody holds some elements of " + name;
   return "";
 }
 
