@@ -40,6 +40,15 @@ TEST_P(Families, EqualPyTorch) {
   }
 }
 
+TEST_P(Families, FollowPyTorchInBf16) {
+  const std::string folder = std::string("models/") + GetParam().name;
+  const Expected expected = readExpected(folder);
+  llvm::Expected<Trained> run = train(folder, expected, {2, 2, 2, 1}, {.dtype = DType::BF16});
+  ASSERT_TRUE(bool(run)) << describe(run.takeError());
+  for (const std::string &broken : compare(expected, *run, nullptr, kBoundsOfBf16))
+    ADD_FAILURE() << broken;
+}
+
 class FamiliesInParts : public Families {};
 
 TEST_P(FamiliesInParts, EqualPyTorch) {
@@ -72,7 +81,38 @@ const Family kFamilies[] = {
     {"two_tower", {16, 16, 16, 16, 24}},      {"vit", {3, 4, 4, 10, 96, 96}},
 };
 
-/// Every model on every mesh, with and without sequence parallelism; the table of docs/correctness.md.
+struct MatrixRow {
+  int runs = 0;
+  Deviations f32, bf16; ///< from PyTorch
+  Deviations mesh;      ///< of bf16 from one rank's
+};
+
+/// Every mesh, with and without sequence parallelism, in f32 and in bf16.
+void runMatrix(const std::string &model, MatrixRow &row) {
+  Expected expected = readExpected(model);
+  std::optional<Trained> one; // in bf16
+  for (int tp : {1, 2, 4})
+    for (int dp : {1, 2})
+      for (int zero : {0, 1, 2, 3})
+        for (bool sequenceParallel : {false, true})
+          for (DType dtype : {DType::F32, DType::BF16}) {
+            if (sequenceParallel && (tp == 1 || !hasSequence(model))) continue;
+            const Mesh mesh{tp, dp, zero, 1};
+            const bool isF32 = dtype == DType::F32;
+            llvm::Expected<Trained> run =
+                train(model, expected, mesh, {.sequenceParallel = sequenceParallel, .dtype = dtype});
+            ASSERT_TRUE(bool(run)) << model << ", " << mesh.text() << ": " << describe(run.takeError());
+            std::vector<std::string> broken =
+                compare(expected, *run, isF32 ? &row.f32 : &row.bf16, isF32 ? Bounds() : kBoundsOfBf16);
+            if (!isF32 && !one) one = *run;
+            if (!isF32) llvm::append_range(broken, compare(*one, *run, row.mesh, kBoundsOfBf16));
+            for (const std::string &line : broken)
+              ADD_FAILURE() << model << ", " << mesh.text() << " " << nameOf(dtype).str() << ": " << line;
+            ++row.runs;
+          }
+}
+
+/// Every model; the table of docs/correctness.md.
 TEST(FullMatrix, EqualsPyTorch) {
   std::string table;
   std::vector<std::string> models = {"llama-op23", "llama-hf23", "llama-tied-logits",
@@ -80,23 +120,11 @@ TEST(FullMatrix, EqualsPyTorch) {
   for (const Family &family : kFamilies)
     models.push_back(std::string("models/") + family.name);
   for (const std::string &model : models) {
-    Expected expected = readExpected(model);
-    Deviations worst;
-    int runs = 0;
-    for (int tp : {1, 2, 4})
-      for (int dp : {1, 2})
-        for (int zero : {0, 1, 2, 3})
-          for (bool sequenceParallel : {false, true}) {
-            if (sequenceParallel && (tp == 1 || !hasSequence(model))) continue;
-            Mesh mesh{tp, dp, zero, 1};
-            llvm::Expected<Trained> run = train(model, expected, mesh, {.sequenceParallel = sequenceParallel});
-            ASSERT_TRUE(bool(run)) << model << ", " << mesh.text() << ": " << describe(run.takeError());
-            for (const std::string &broken : compare(expected, *run, &worst))
-              ADD_FAILURE() << model << ", " << mesh.text() << ": " << broken;
-            ++runs;
-          }
-    table += llvm::formatv("| {0} | {1} | {2:e} | {3:f2} | {4:f2} |\n", model, runs, worst.loss, worst.gradient,
-                           worst.weight)
+    MatrixRow row;
+    runMatrix(model, row);
+    table += llvm::formatv("| {0} | {1} | {2:e} | {3:f2} | {4:f2} | {5:e} | {6:f2} | {7:e} | {8:f2} |\n", model,
+                           row.runs, row.f32.loss, row.f32.gradient, row.f32.weight, row.bf16.loss, row.bf16.gradient,
+                           row.mesh.loss, row.mesh.gradient)
                  .str();
   }
   std::puts(table.c_str());

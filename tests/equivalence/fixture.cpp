@@ -70,6 +70,7 @@ double distance(const Measures &expected, const std::vector<double> &values) {
 struct Comparison {
   const Expected &expected;
   const Trained &run;
+  const Bounds &bounds;
   Deviations worst = {};
   std::vector<std::string> broken = {};
 
@@ -83,7 +84,7 @@ struct Comparison {
       double off = std::fabs(run.losses[i] / expected.losses[i] - 1);
       worst.loss = std::max(worst.loss, off);
       double share = 0;
-      check(share, off, i == 0 ? 1e-5 : 2e-4, "loss of step " + std::to_string(i + 1));
+      check(share, off, i == 0 ? bounds.firstLoss : bounds.laterLosses, "loss of step " + std::to_string(i + 1));
     }
   }
 
@@ -96,7 +97,9 @@ struct Comparison {
         continue;
       }
       check(worst.gradient, distance(truth.gradient, gradient->second),
-            1e-4 * truth.gradient.norm + 1e-7 * expected.gradientNorm, "gradient of " + name);
+            bounds.gradient * truth.gradient.norm + bounds.globalGradient * expected.gradientNorm,
+            "gradient of " + name);
+      if (!bounds.hasWeights) continue;
       check(worst.weight, distance(truth.weight, weight->second),
             5e-4 * truth.weight.norm +
                 2 * double(expected.steps) * expected.optimizer.lr * std::sqrt(double(truth.undetermined)),
@@ -113,8 +116,8 @@ struct Comparison {
       if (at == run.gradients.end() || at->second.size() != gradient.size())
         broken.push_back("gradient of " + name + " is missing");
       else
-        check(worst.gradient, distance(gradient, at->second), 1e-4 * normOf(gradient) + 1e-7 * std::sqrt(global),
-              "gradient of " + name);
+        check(worst.gradient, distance(gradient, at->second),
+              bounds.gradient * normOf(gradient) + bounds.globalGradient * std::sqrt(global), "gradient of " + name);
     }
   }
 
@@ -147,7 +150,7 @@ struct Comparison {
     if (run.losses.size() != expected.losses.size()) return broken.push_back("not all steps were run");
     compareLosses();
     compareGradients();
-    compareWeights();
+    if (bounds.hasWeights) compareWeights();
     compareMeasures();
     for (const auto &[name, gradient] : run.gradients)
       if (!expected.gradients.count(name) && !expected.measured.count(name))
@@ -291,13 +294,21 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   return run;
 }
 
-std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst) {
-  Comparison comparison{expected, run};
+std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst,
+                                 const Bounds &bounds) {
+  Comparison comparison{expected, run, bounds};
   comparison.compareAll();
   if (worst)
     *worst = {std::max(worst->loss, comparison.worst.loss), std::max(worst->gradient, comparison.worst.gradient),
               std::max(worst->weight, comparison.worst.weight)};
   return std::move(comparison.broken);
+}
+
+std::vector<std::string> compare(const Trained &truth, const Trained &run, Deviations &worst, const Bounds &bounds) {
+  Expected expected;
+  expected.losses = truth.losses;
+  expected.gradients = truth.gradients;
+  return compare(expected, run, &worst, bounds);
 }
 
 } // namespace autotp::test

@@ -76,7 +76,19 @@ struct Deviations {
   double loss = 0, gradient = 0, weight = 0;
 };
 
-/// All bounds of the contract; one line for each that is broken. `worst` grows to what this run is off by.
-std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst = nullptr);
+/// How far off a run may be. Losses: relative. Gradients: `gradient` of their own norm and `globalGradient` of that of all.
+struct Bounds {
+  double firstLoss = 1e-5, laterLosses = 2e-4, gradient = 1e-4, globalGradient = 1e-7; ///< the contract's
+  bool hasWeights = true; ///< small floats turn Adam's first steps where a gradient is smaller than its rounding
+};
+
+/// A rounding to bf16 is off by at most 2^-9 of a value. docs/correctness.md says what follows from it.
+constexpr Bounds kBoundsOfBf16{0x1p-8, 0x1p-7, 0x1.8p-3, 0x1p-9, false};
+
+/// All bounds; one line for each that is broken. `worst` grows to what this run is off by.
+std::vector<std::string> compare(const Expected &expected, const Trained &run, Deviations *worst = nullptr,
+                                 const Bounds &bounds = {});
+/// The same, where another run of the same dtype is the truth.
+std::vector<std::string> compare(const Trained &truth, const Trained &run, Deviations &worst, const Bounds &bounds);
 
 } // namespace autotp::test
