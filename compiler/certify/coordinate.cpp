@@ -80,7 +80,10 @@ llvm::Expected<const Content *> Coordinate::tensor(const plan::TensorRef &ref) {
 }
 
 void Coordinate::write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> held) {
-  arena_.write({ref.offset(), bytesOf(ref), 1, 0}, held);
+  const int64_t dp = proof_.options.dp;
+  if (ref.dp_stride() == 0 || dp == 1) return arena_.write({ref.offset(), bytesOf(ref), 1, 0}, held);
+  for (int64_t rank = 0; rank < dp; ++rank)
+    arena_.forget(ref.offset() + uint64_t(rank) * ref.dp_stride(), bytesOf(ref));
 }
 
 /// Where a kernel may have a result in an operand's memory, both of which overlap.

@@ -40,6 +40,7 @@ public:
   llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
   llvm::Expected<const Content *> tensor(const plan::TensorRef &ref); ///< null: no elements
   llvm::Expected<std::vector<Piece>> pieces(const plan::TensorRef &ref);
+  /// Of what is no bucket's each dp rank has the same: a slice is not known afterwards.
   void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
   /// Bytes [begin, begin + bytes) of pieces that follow each other.
   static std::vector<Piece> sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
@@ -119,6 +120,8 @@ private:
   llvm::Error askWhetherSkipped(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
   llvm::Error keepWhereSkipped(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads);
   llvm::Error checkLossScale();
+  void keepLossScale(Content scale, Content counts);
+  bool isLossScale(const plan::TensorRef &ref);
 
   llvm::Error collectiveOverDp(const plan::Collective &collective);
 
@@ -131,7 +134,8 @@ private:
   std::vector<std::pair<ByteRange, const Content *>> kept_;   ///< constants, states: what must be there at the end
   std::vector<std::pair<const plan::State *, bool>> initial_; ///< states of updates, and whether one was found for each
   const plan::State *lossScale_ = nullptr;
-  std::vector<int> sharedBuckets_; ///< whose gradients all ranks update slices of
+  std::array<const Content *, 2> scaleState_ = {}; ///< the scale, and its counts
+  std::vector<int> sharedBuckets_;                 ///< whose gradients all ranks update slices of
 };
 
 } // namespace autotp

@@ -30,9 +30,24 @@ llvm::Error Coordinate::placeLossScale(const plan::State &state) {
   lossScale_ = &state;
   Content scale = contentOf(Content::Kind::Value, kScaleBytes, false);
   scale.root = proof_.values.view(proof_.values.value(proof_.options.lossScale->state).view).root;
-  const Content *counts = proof_.store.add(contentOf(Content::Kind::StepCounts, kCountsBytes, false));
-  write(ref, {Piece{proof_.store.add(std::move(scale)), 0, kScaleBytes}, Piece{counts, 0, kCountsBytes}});
+  keepLossScale(std::move(scale), contentOf(Content::Kind::StepCounts, kCountsBytes, false));
   return llvm::Error::success();
+}
+
+void Coordinate::keepLossScale(Content scale, Content counts) {
+  scaleState_ = {proof_.store.add(std::move(scale)), proof_.store.add(std::move(counts))};
+  write(lossScale_->tensor(), {Piece{scaleState_[0], 0, kScaleBytes}, Piece{scaleState_[1], 0, kCountsBytes}});
+}
+
+/// Whether the state lies there, as it was written last.
+bool Coordinate::isLossScale(const plan::TensorRef &ref) {
+  llvm::Expected<std::vector<Piece>> held = pieces(ref);
+  if (!held) {
+    llvm::consumeError(held.takeError());
+    return false;
+  }
+  return ref.offset() == lossScale_->tensor().offset() && held->size() == 2 && (*held)[0].content == scaleState_[0] &&
+         (*held)[1].content == scaleState_[1];
 }
 
 /// The count of the whole batch, times what the graph has multiplied gradients by.
@@ -48,12 +63,8 @@ llvm::Error Coordinate::scaleDivisor(const plan::KernelCall &call, llvm::ArrayRe
 /// loss_scale: (state, scale of gradients, their norm, step) -> (state, scale or skip, steps that were not skipped)
 llvm::Error Coordinate::decideStep(const plan::KernelCall &call) {
   if (!lossScale_) return problem("", "nothing is scaled");
-  const plan::TensorRef &at = lossScale_->tensor();
-  llvm::Expected<std::vector<Piece>> state = pieces(call.operands(0));
-  if (!state) return state.takeError();
-  if (call.operands(0).offset() != at.offset() || call.results(0).offset() != at.offset() || state->size() != 2 ||
-      !(*state)[0].content->isMicroValue() || (*state)[1].content->kind != Content::Kind::StepCounts ||
-      (*state)[1].content->isUpdated)
+  const bool isInPlace = call.results(0).SerializeAsString() == call.operands(0).SerializeAsString();
+  if (!isLossScale(call.operands(0)) || scaleState_[1]->isUpdated || !isInPlace)
     return problem("", "its state is not the loss scale of this step");
   for (auto [k, kind] :
        {std::pair(1, Content::Kind::Scale), {2, Content::Kind::Norm}, {3, Content::Kind::StepNumber}}) {
@@ -68,9 +79,8 @@ llvm::Error Coordinate::decideStep(const plan::KernelCall &call) {
   auto isNone = [](llvm::StringRef) { return false; };
   if (!attributesAgree(call, Attributes{{"window", proof_.options.lossScale->window}}, isNone, why))
     return problem("", "it moves the loss scale in another way than was asked for: " + why);
-  const Content *next = proof_.store.add(contentOf(Content::Kind::LossScale, kScaleBytes, true)),
-                *counts = proof_.store.add(contentOf(Content::Kind::StepCounts, kCountsBytes, true));
-  write(call.results(0), {Piece{next, 0, kScaleBytes}, Piece{counts, 0, kCountsBytes}});
+  keepLossScale(contentOf(Content::Kind::LossScale, kScaleBytes, true),
+                contentOf(Content::Kind::StepCounts, kCountsBytes, true));
   writeScalar(call.results(1), contentOf(Content::Kind::ScaleOrSkip, 0, false));
   Content step = contentOf(Content::Kind::Scalar, 0, false);
   step.scalar = proof_.schedule.source(ValueKind::Input, "step").value_or(kNone);
@@ -95,10 +105,7 @@ llvm::Error Coordinate::keepWhereSkipped(const plan::KernelCall &call, llvm::Arr
 }
 
 llvm::Error Coordinate::checkLossScale() {
-  llvm::Expected<std::vector<Piece>> held = pieces(lossScale_->tensor());
-  if (!held) return held.takeError();
-  if (held->size() == 2 && (*held)[0].content->kind == Content::Kind::LossScale && (*held)[1].content->isUpdated)
-    return llvm::Error::success();
+  if (isLossScale(lossScale_->tensor()) && scaleState_[1]->isUpdated) return llvm::Error::success();
   return problem("", "state 'loss_scale' does not hold what the next step begins with");
 }
 

@@ -167,7 +167,9 @@ void mutate(unsigned rounds, bool runsCaught) {
     all.push_back(soundPlanOf(subject));
     ASSERT_EQ(all.back().trained.failure, "");
     ASSERT_EQ(refusal(all.back(), all.back().compiled.emitted), "");
-    if (subject.lossScale == kOverflowing) EXPECT_EQ(all.back().trained.lossScales[0], kOverflowing / 2);
+    if (subject.lossScale == kOverflowing) {
+      EXPECT_EQ(all.back().trained.lossScales[0], kOverflowing / 2);
+    }
   }
   Counts sum;
   Mutations mutations(runsCaught);

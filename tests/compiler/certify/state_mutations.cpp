@@ -200,6 +200,22 @@ bool wrongStride(Programs &programs, Random &random, std::string &where) {
   return true;
 }
 
+/// Each dp rank writes elsewhere what all of them read at one place.
+bool strideOfResult(Programs &programs, Random &random, std::string &where) {
+  Place at;
+  auto isWhole = [](const plan::TensorRef &ref) { return !ref.dp_stride() && bytesOf(ref) > 0; };
+  auto hasWhole = [&](const plan::Step &step) {
+    return step.has_collective() ? isWhole(step.collective().result()) : llvm::any_of(step.kernel().results(), isWhole);
+  };
+  if (!pick(programs, random, hasWhole, at)) return false;
+  where = textOf(programs, at);
+  plan::Step &step = stepAt(programs, at);
+  plan::TensorRef &ref = step.has_collective() ? *step.mutable_collective()->mutable_result()
+                                               : *llvm::find_if(*step.mutable_kernel()->mutable_results(), isWhole);
+  ref.set_dp_stride(bytesOf(ref));
+  return true;
+}
+
 bool wrongInput(Programs &programs, Random &random, std::string &where) {
   plan::Program &program = programs[below(random, programs.size())];
   plan::Input &a = *program.mutable_inputs(int(below(random, size_t(program.inputs_size()))));
@@ -287,6 +303,7 @@ std::vector<MutationKind> stateMutations() {
       {"sums kept", keepSums},
       {"wrong constant", wrongConstant},
       {"wrong stride over dp", wrongStride},
+      {"result over dp", strideOfResult},
       {"inputs exchanged", wrongInput},
       {"gradient elsewhere", wrongGradientPlace},
       {"input over data", inputOverData},
