@@ -111,12 +111,17 @@ KernelCall inDType(KernelCall call, DType dtype) {
   return call;
 }
 
+bool isProduct(KernelId kernel) {
+  return kernel == KernelId::MatMul || kernel == KernelId::MatMulBias || kernel == KernelId::MatMulBiasGelu ||
+         kernel == KernelId::MatMulGeluGrad;
+}
+
 llvm::Error reportKernels(TimingOptions options, const References &best, const llvm::json::Object &torch,
                           llvm::json::Array &rows) {
   for (const KernelCall &call : kernelCalls(isTiny ? kTiny : kLlama1B))
     for (const Precision &precision : best.precisions) {
       const bool isFirst = &precision == best.precisions;
-      if (!isFirst && call.kernel != KernelId::MatMul) continue;
+      if (!isFirst && !isProduct(call.kernel)) continue;
       options.allowsTf32 = precision.allowsTf32;
       llvm::Expected<double> ms = timeCall(inDType(call, precision.dtype), options);
       if (!ms) return llvm::joinErrors(problem(call.name, "cannot be measured"), ms.takeError());

@@ -41,6 +41,10 @@ def products(dtype):
         yield f"MatMul {name}", lambda: x @ w
         yield f"MatMul {name}, dX", lambda: y @ w.T
         yield f"MatMul {name}, dW", lambda: x.T @ y
+        if columns == FFN:
+            bias = real(columns, dtype=dtype)
+            yield "MatMulBias up", lambda: torch.addmm(bias, x, w)
+            yield "MatMulBiasGelu up", lambda: F.gelu(torch.addmm(bias, x, w), approximate="tanh")
 
 
 def others():

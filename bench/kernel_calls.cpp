@@ -49,6 +49,12 @@ void addProducts(Calls &calls, const Sizes &z) {
     calls.push_back({name, KernelId::MatMul, {x, weight}, {y}, {}, {}, flops});
     calls.push_back({name + ", dX", KernelId::MatMul, {y, weight}, {x}, with({{"trans_b", int64_t(1)}}), {}, flops});
     calls.push_back({name + ", dW", KernelId::MatMul, {x, y}, {weight}, with({{"trans_a", int64_t(1)}}), {}, flops});
+    // To be compared with MatMul, "Add a row", Gelu and GeluGrad.
+    if (w.columns != z.ffn) continue;
+    const TensorShape bias = f32({w.columns});
+    calls.push_back({"MatMulBias up", KernelId::MatMulBias, {x, weight, bias}, {y}, {}, {}, flops});
+    calls.push_back({"MatMulBiasGelu up", KernelId::MatMulBiasGelu, {x, weight, bias}, {y, y}, {}, {}, flops});
+    calls.push_back({"MatMulGeluGrad up", KernelId::MatMulGeluGrad, {x, weight, y}, {y}, {}, {}, flops});
   }
 }
 

@@ -9,6 +9,7 @@
 #include "passes/import/order_nodes.h"
 #include "passes/import/retie_weights.h"
 #include "passes/partition/bind_batch.h"
+#include "passes/partition/fuse_epilogues.h"
 #include "passes/partition/localise.h"
 #include "passes/recognise/cancel_transposes.h"
 #include "passes/recognise/expand_split_norms.h"
@@ -134,7 +135,8 @@ constexpr PassEntry kPipeline[] = {
 };
 
 /// After the list above, on every tp coordinate. Order: axes are chosen by what they would send, so they come first.
-constexpr llvm::StringLiteral kShardingPasses[] = {"find-axes", "place-reductions", "partition"};
+/// Epilogues are fused last: recomputation and buckets see the operators alone, as the graph has them.
+constexpr llvm::StringLiteral kShardingPasses[] = {"find-axes", "place-reductions", "partition", "fuse-epilogues"};
 
 bool isPrinted(const CompileOptions &options, llvm::StringRef pass) {
   return options.printTo && (options.printAfter == "all" || options.printAfter == pass);
@@ -198,6 +200,15 @@ llvm::Error placeSums(CompiledModel &compiled, const CompileOptions &options) {
   return llvm::Error::success();
 }
 
+/// Prints a coordinate's section after a pass, if it was asked for, and verifies it.
+llvm::Error finishSection(const Section &section, llvm::StringRef pass, int coordinate, const CompileOptions &options) {
+  if (isPrinted(options, pass)) {
+    *options.printTo << "# " << section.name << " of tp coordinate " << coordinate << " after " << pass << "\n";
+    print(section.graph, *options.printTo);
+  }
+  return verify(section.graph);
+}
+
 llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options) {
   int tp = options.step.tp;
   compiled.axes = findAxes(compiled.graph);
@@ -220,15 +231,15 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     if (llvm::Error error = verify(local->graph)) return error;
     compiled.programs.push_back(
         buildSteps(compiled.graph, std::move(*local), compiled.objective, compiled.updates, options.step));
-    for (const Section *section : {&compiled.programs.back().microStep, &compiled.programs.back().optimizerStep}) {
-      if (isPrinted(options, "partition")) {
-        *options.printTo << "# " << section->name << " of tp coordinate " << c << "\n";
-        print(section->graph, *options.printTo);
-      }
-      if (llvm::Error error = verify(section->graph)) return error;
-    }
-    compiled.memory.push_back(planMemory(compiled.programs.back(), options.memory));
-    compiled.emitted.push_back(emitProgram(compiled.graph, compiled.programs.back(), compiled.memory.back()));
+    RankProgram &program = compiled.programs.back();
+    for (const Section *section : {&program.microStep, &program.optimizerStep})
+      if (llvm::Error error = finishSection(*section, "partition", c, options)) return error;
+    if (options.stopAfter == "partition") continue;
+    if (options.recognise) fuseEpilogues(program.microStep);
+    if (llvm::Error error = finishSection(program.microStep, "fuse-epilogues", c, options)) return error;
+    if (options.stopAfter == "fuse-epilogues") continue;
+    compiled.memory.push_back(planMemory(program, options.memory));
+    compiled.emitted.push_back(emitProgram(compiled.graph, program, compiled.memory.back()));
     orderQueues(compiled.emitted.back(), options.step.dp);
   }
   return llvm::Error::success();

@@ -192,7 +192,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
 static Error run(const autotp::CompileOptions &options, int64_t seed) {
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
   if (!compiled) return compiled.takeError();
-  if (compiled->programs.empty()) return Error::success(); // --stop-after
+  if (compiled->emitted.empty()) return Error::success(); // --stop-after
   autotp::Manifest manifest = autotp::describe(*compiled, options);
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;

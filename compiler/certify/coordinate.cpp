@@ -1,6 +1,7 @@
 #include "compiler/certify/coordinate.h"
 
 #include "compiler/certify/call_attributes.h"
+#include "compiler/certify/fused_call.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -225,14 +226,15 @@ llvm::Error Coordinate::operatorCall(const plan::KernelCall &call) {
   if (ScalarRule rule = scalarRule(kernel, reads)) return (this->*rule)(call, reads);
   if (llvm::all_of(call.results(), [](const plan::TensorRef &ref) { return bytesOf(ref) == 0; }))
     return llvm::Error::success();
-  std::string why;
-  std::vector<const Content *> results = proof_.nodes.prove(call, reads, why);
-  if (results.empty()) {
-    const Content *content = moved(call, reads);
-    if (!content) return problem("", "it is no part of the graph: " + why, "compile the plan again");
-    results.assign(size_t(call.results_size()), content);
-  }
-  for (const auto &[j, content] : indexed(results)) {
+  const OpDef *row = GlobalValues::rowOf(kernel);
+  auto compute = [this](const plan::KernelCall &c, llvm::ArrayRef<OperandRead> r) {
+    auto made = computed(c, r);
+    if (made) (*made)[0] = proof_.settled((*made)[0]);
+    return made;
+  };
+  auto results = row && !row->steps.empty() ? proveFused(*row, call, reads, compute) : computed(call, reads);
+  if (!results) return results.takeError();
+  for (const auto &[j, content] : indexed(*results)) {
     const plan::TensorRef &ref = call.results(int(j));
     if (bytesOf(ref) == 0) continue;
     if (!content) return problem("", "it is no part of the graph: what its result holds does not follow");
@@ -256,6 +258,16 @@ Coordinate::ScalarRule Coordinate::scalarRule(KernelId kernel, llvm::ArrayRef<Op
   if (first->isAccumulated && kernel == KernelId::Div) return &Coordinate::meanLoss;
   if (first->isAccumulated && kernel == KernelId::Mul) return &Coordinate::scaleDivisor;
   return nullptr;
+}
+
+llvm::Expected<std::vector<const Content *>> Coordinate::computed(const plan::KernelCall &call,
+                                                                  llvm::ArrayRef<OperandRead> reads) {
+  std::string why;
+  std::vector<const Content *> results = proof_.nodes.prove(call, reads, why);
+  if (!results.empty()) return results;
+  const Content *content = moved(call, reads);
+  if (!content) return problem("", "it is no part of the graph: " + why, "compile the plan again");
+  return std::vector<const Content *>(size_t(call.results_size()), content);
 }
 
 /// Operands and result are alike but for the dimension that is joined or cut.

@@ -86,6 +86,9 @@ private:
 
   llvm::Error executeKernel(const plan::KernelCall &call);
   llvm::Error operatorCall(const plan::KernelCall &call);
+  /// What the results of an operator of the graph, or of a move, hold.
+  llvm::Expected<std::vector<const Content *>> computed(const plan::KernelCall &call,
+                                                        llvm::ArrayRef<OperandRead> reads);
   static llvm::Error checkMovedShapes(const plan::KernelCall &call, int64_t axis);
   llvm::Error moveBytes(const plan::KernelCall &call, int64_t axis);
   /// Moves, and zeros that stand for a sum of which this coordinate has nothing.

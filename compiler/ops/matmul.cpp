@@ -1,6 +1,7 @@
-// compiler/ops/matmul.cpp: products and their gradients.
+// compiler/ops/matmul.cpp: products, their gradients and their epilogues.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
+#include "compiler/ops/fused.h"
 
 namespace autotp {
 namespace {
@@ -83,11 +84,88 @@ double matMulFlops(const OpCall &call) {
   return 2.0 * double(elementsOf(s.batch)) * double(s.m) * double(s.k) * double(s.n);
 }
 
+std::string axesOf(const OpCall &call) {
+  return std::string(call.attributes.integer("trans_a") ? "... k m" : "... m k") +
+         (call.attributes.integer("trans_b") ? ", ... n k" : ", ... k n");
+}
+
 IndexTerms matMulAxes(AxisArena &arena, const OpCall &call) {
-  static constexpr const char *kTexts[] = {"... m k, ... k n -> ... m n", "... m k, ... n k -> ... m n",
-                                           "... k m, ... k n -> ... m n", "... k m, ... n k -> ... m n"};
-  int64_t which = 2 * call.attributes.integer("trans_a") + call.attributes.integer("trans_b");
-  return instantiateText(kTexts[which], arena, call.operands, call.results);
+  return instantiateText(axesOf(call) + " -> ... m n", arena, call.operands, call.results);
+}
+
+IndexTerms biasAxes(AxisArena &arena, const OpCall &call) {
+  std::string text = axesOf(call) + ", ";
+  for (size_t d = 1; d < call.operands[2].shape.size(); ++d)
+    text += "one "; // an index of one element
+  text += "n -> ... m n";
+  return instantiateText(call.results.size() == 1 ? text : text + ", ... m n", arena, call.operands, call.results);
+}
+
+IndexTerms geluGradAxes(AxisArena &arena, const OpCall &call) {
+  return instantiateText(axesOf(call) + ", ... m n -> ... m n", arena, call.operands, call.results);
+}
+
+// A product and what is done with each element of it before it is written. They arise after partition (see
+// passes/partition/fuse_epilogues.h), and so have no gradient. A bias is whole wherever it is added: no sum is pending.
+constexpr FusedStep kBiasSteps[] = {
+    {.op = "matmul", .operands = {0, 1}, .passed = {"trans_a", "trans_b"}},
+    {.op = "add", .operands = {FusedStep::kStep, 2}, .commutes = true},
+};
+constexpr FusedStep kBiasGeluSteps[] = {
+    kBiasSteps[0],
+    kBiasSteps[1],
+    {.op = "gelu",
+     .operands = {FusedStep::kStep + 1, FusedStep::kNoOperand},
+     .own =
+         [] {
+           return Attributes{{"tanh", int64_t(1)}};
+         }},
+};
+
+constexpr FusedStep kGeluGradSteps[] = {
+    kBiasSteps[0],
+    {.op = "gelu_grad", .operands = {2, FusedStep::kStep}, .own = kBiasGeluSteps[2].own},
+};
+
+llvm::Error checkBias(const OpCall &call, const Type &product) {
+  const Type &bias = call.operands[2];
+  if (!bias.shape.empty() && bias.elements() == bias.shape.back() && bias.shape.back() == product.shape.back())
+    return llvm::Error::success();
+  return typeProblem("its bias is " + llvm::Twine(bias.text()) + ", no vector along its columns");
+}
+
+llvm::Expected<Types> inferBias(const OpCall &call) {
+  llvm::Expected<Types> types = inferFused(kBiasSteps, 1, call);
+  if (!types) return types;
+  if (llvm::Error error = checkBias(call, (*types)[0])) return error;
+  return types;
+}
+llvm::Expected<Types> inferBiasGelu(const OpCall &call) {
+  llvm::Expected<Types> types = inferFused(kBiasGeluSteps, 2, call);
+  if (!types) return types;
+  if (llvm::Error error = checkBias(call, (*types)[0])) return error;
+  return types;
+}
+llvm::Expected<Types> inferGeluGrad(const OpCall &call) {
+  llvm::Expected<Types> types = inferFused(kGeluGradSteps, 1, call);
+  if (types && !((*types)[0] == call.operands[2]))
+    return typeProblem("gelu's operand is " + llvm::Twine(call.operands[2].text()) + ", its result " +
+                       (*types)[0].text());
+  return types;
+}
+
+void evaluateBias(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  evaluateFused(kBiasSteps, call, in, out);
+}
+void evaluateBiasGelu(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  evaluateFused(kBiasGeluSteps, call, in, out);
+}
+void evaluateGeluGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  evaluateFused(kGeluGradSteps, call, in, out);
+}
+
+double epilogueFlops(const OpCall &call) {
+  return matMulFlops(call) + double(call.results.size()) * double(call.results[0].elements());
 }
 
 const OpDef kOps[] = {
@@ -100,6 +178,30 @@ const OpDef kOps[] = {
      .flops = matMulFlops,
      .kernel = KernelId::MatMul,
      .precision = Precision::Low},
+    {.name = "matmul_bias",
+     .axisRule = biasAxes,
+     .infer = inferBias,
+     .evaluate = evaluateBias,
+     .flops = epilogueFlops,
+     .kernel = KernelId::MatMulBias,
+     .precision = Precision::Low,
+     .steps = kBiasSteps},
+    {.name = "matmul_bias_gelu",
+     .axisRule = biasAxes,
+     .infer = inferBiasGelu,
+     .evaluate = evaluateBiasGelu,
+     .flops = epilogueFlops,
+     .kernel = KernelId::MatMulBiasGelu,
+     .precision = Precision::Low,
+     .steps = kBiasGeluSteps},
+    {.name = "matmul_gelu_grad",
+     .axisRule = geluGradAxes,
+     .infer = inferGeluGrad,
+     .evaluate = evaluateGeluGrad,
+     .flops = epilogueFlops,
+     .kernel = KernelId::MatMulGeluGrad,
+     .precision = Precision::Low,
+     .steps = kGeluGradSteps},
 };
 
 } // namespace

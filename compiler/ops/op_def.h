@@ -55,6 +55,19 @@ using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
 /// Floating-point operations of one execution; null: one for each result element.
 using CostFn = double (*)(const OpCall &call);
 
+/// One of the operators that a fused operator stands for, in order.
+/// What it reads of earlier steps may be seen in another shape: that of its own result, where the fused operator's says
+/// so.
+struct FusedStep {
+  const char *op;
+  std::array<int8_t, 2> operands;          ///< of the fused operator; kStep + i: result 0 of step i; kNoOperand: none
+  bool commutes = false;                   ///< its operands may stand in either order
+  std::array<const char *, 2> passed = {}; ///< attributes of the fused operator that it has, too
+  Attributes (*own)() = nullptr;           ///< its other attributes
+
+  static constexpr int8_t kNoOperand = -1, kStep = 64;
+};
+
 struct OpDef {
   const char *name;
   const char *axes = nullptr; ///< index text, see compiler/axes/index_text.h; or axisRule
@@ -74,6 +87,7 @@ struct OpDef {
   bool isCollective = false;   ///< a step of the communicator: all members of its group run it, or none
   bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
   std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
+  llvm::ArrayRef<FusedStep> steps = {}; ///< what a fused operator stands for; its results are those of the last steps
 };
 
 /// The row named `name`, or null.

@@ -30,14 +30,20 @@ llvm::Error checkWhere(const KernelCall &call) {
 
 llvm::Error checkMatMul(const KernelCall &call) {
   if (llvm::Error error = sameDTypes(call)) return error;
-  const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape, &c = call.args.results[0].shape;
-  if (a.size() < 2 || b.size() < 2 || c.size() < 2) return mistake(call, "its operands need two dimensions");
+  const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape;
+  if (a.size() < 2 || b.size() < 2) return mistake(call, "its operands need two dimensions");
   const ProductSizes z = productSizes(call);
   if (z.k != b[b.size() - (call.args.attributes.integer("trans_b") ? 1 : 2)])
     return mistake(call, "its operands do not fit");
-  const size_t rank = std::max(a.size(), b.size());
-  if (c.size() != rank || c[rank - 2] != z.m || c[rank - 1] != z.n)
-    return mistake(call, "its result is of another shape");
+  const TensorArg product{nullptr, call.args.results[0].dtype, productShape(call)};
+  if (call.kernel == KernelId::MatMul) return expectShape(call, call.args.results[0], product.shape, "the result");
+  for (const TensorArg &result : call.args.results)
+    if (llvm::Error error = expectElements(call, result, product.elements(), "a result")) return error;
+  const TensorArg &third = call.args.operands[2];
+  if (call.kernel == KernelId::MatMulGeluGrad)
+    return expectShape(call, third, call.args.results[0].shape, "gelu's operand");
+  if (third.shape.empty() || third.shape.back() != z.n || third.elements() != z.n)
+    return mistake(call, "its bias is no vector along its columns");
   return llvm::Error::success();
 }
 
@@ -143,6 +149,9 @@ CallCheck checkOf(KernelId kernel) {
   auto isAmong = [&](KernelId first, KernelId last) { return kernel >= first && kernel <= last; };
   switch (kernel) {
   case KernelId::MatMul:
+  case KernelId::MatMulBias:
+  case KernelId::MatMulBiasGelu:
+  case KernelId::MatMulGeluGrad:
     return checkMatMul;
   case KernelId::IsNan:
   case KernelId::Not:
@@ -224,6 +233,20 @@ ProductSizes productSizes(const KernelCall &call) {
   const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape;
   const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
   return {a[a.size() - (transA ? 1 : 2)], b[b.size() - (transB ? 2 : 1)], a[a.size() - (transA ? 2 : 1)]};
+}
+
+std::vector<int64_t> productShape(const KernelCall &call) {
+  const Shape &a = call.args.operands[0].shape, &b = call.args.operands[1].shape;
+  const ProductSizes z = productSizes(call);
+  Shape shape(std::max(a.size(), b.size()), 1);
+  for (const Shape *side : {&a, &b})
+    for (size_t d = 0; d + 2 < side->size(); ++d) {
+      int64_t &size = shape[shape.size() - side->size() + d];
+      if (size == 1) size = (*side)[d];
+    }
+  shape[shape.size() - 2] = z.m;
+  shape[shape.size() - 1] = z.n;
+  return shape;
 }
 
 AttentionSizes attentionSizes(const KernelCall &call) {

@@ -24,6 +24,8 @@ struct ProductSizes {
   int64_t m, n, k;
 };
 ProductSizes productSizes(const KernelCall &call);
+/// Of a whole product, batches included: a fused call's results may be in other shapes.
+std::vector<int64_t> productShape(const KernelCall &call);
 
 /// Of Attention and AttentionGrad.
 AttentionSizes attentionSizes(const KernelCall &call);

@@ -27,7 +27,10 @@ int64_t elementsOf(const TensorShape &tensor) {
 /// Small floats pass through f32 on processors that do not multiply them, and a plan runs on any.
 uint64_t widenedBytes(llvm::ArrayRef<TensorShape> operands, llvm::ArrayRef<TensorShape> results) {
   if (results[0].dtype == DType::F32) return 0;
-  return uint64_t(elementsOf(operands[0]) + elementsOf(operands[1]) + elementsOf(results[0])) * sizeof(float) + 64;
+  int64_t elements = elementsOf(results[0]);
+  for (const TensorShape &operand : operands)
+    elements += elementsOf(operand);
+  return uint64_t(elements) * sizeof(float) + 64;
 }
 } // namespace
 
@@ -35,6 +38,9 @@ uint64_t cpuWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands
                            int threads) {
   switch (kernel) {
   case KernelId::MatMul:
+  case KernelId::MatMulBias:
+  case KernelId::MatMulBiasGelu:
+  case KernelId::MatMulGeluGrad:
     return kMatMulBytesPerThread * uint64_t(threads) + widenedBytes(operands, results);
   case KernelId::Attention:
     return attentionWorkspace(sizesOf(operands), threads);
@@ -61,7 +67,10 @@ uint64_t normGradBytes(const TensorShape &x, int vectors) {
 uint64_t cudaWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands,
                             llvm::ArrayRef<TensorShape> results) {
   switch (kernel) {
-  case KernelId::MatMul: // the root of what a, b and c hold together is m k n, whatever is transposed
+  case KernelId::MatMul:
+  case KernelId::MatMulBias:
+  case KernelId::MatMulBiasGelu:
+  case KernelId::MatMulGeluGrad: // the root of what a, b and c hold together is m k n, whatever is transposed
     return cudaProductBytes(
         std::sqrt(double(elementsOf(operands[0])) * double(elementsOf(operands[1])) * double(elementsOf(results[0]))));
   case KernelId::ReduceSum:

@@ -62,6 +62,79 @@ TEST(Products, MatMul) {
         }
 }
 
+/// Gelu in its tanh form (Hendrycks and Gimpel 2016), and its derivative.
+double gelu(double x) { return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
+double geluSlope(double x) {
+  const double t = std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x));
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.7978845608028654 * (1 + 3 * 0.044715 * x * x);
+}
+
+void expectEpilogues(const Shape &batchA, const Shape &batchB, Shape sizes, const Shape &biasShape, DType dtype,
+                     bool transA, bool transB) {
+  const int64_t m = sizes[0], k = sizes[1], n = sizes[2];
+  Shape a = batchA, b = batchB;
+  for (int64_t d : transA ? Shape{k, m} : Shape{m, k})
+    a.push_back(d);
+  for (int64_t d : transB ? Shape{n, k} : Shape{k, n})
+    b.push_back(d);
+  const Value left = randomValue(a, 1, -1, 1, dtype), right = randomValue(b, 2, -1, 1, dtype),
+              bias = randomValue(biasShape, 3, -2, 2, dtype);
+  const Value product = productOf(left, right, transA, transB);
+  Value x = product, y, at = randomValue(product.shape, 4, -3, 3, dtype), dx = product;
+  x.dtype = dx.dtype = dtype;
+  for (size_t i = 0; i < x.v.size(); ++i) {
+    x.v[i] += bias.v[i % size_t(n)];
+    dx.v[i] *= geluSlope(at.v[i]);
+  }
+  y = x;
+  for (double &v : y.v)
+    v = gelu(v);
+  const KernelAttributes flags = attributes({{"trans_a", int64_t(transA)}, {"trans_b", int64_t(transB)}});
+  const std::string what = nameOf(dtype).str() + " batches " + std::to_string(batchA.size()) +
+                           std::to_string(batchB.size()) + " sizes " + std::to_string(m) + "," + std::to_string(k) +
+                           "," + std::to_string(n);
+  expectCase({KernelId::MatMulBias, {left, right, bias}, {x}, flags, std::max(1e-5, roundingOf(dtype))}, what);
+  // What is rounded before gelu or its derivative, whose slopes are at most 1.13, is passed on by them.
+  const double twice = std::max(1e-5, 2.2 * roundingOf(dtype));
+  expectCase({KernelId::MatMulBiasGelu, {left, right, bias}, {x, y}, flags, twice}, what);
+  expectCase({KernelId::MatMulGeluGrad, {left, right, at}, {dx}, flags, twice}, what);
+}
+
+/// Columns that are no multiple of 8 elements, and addresses that are no multiple of 16 bytes, have no epilogue in
+/// cuBLASLt that keeps what gelu is taken of.
+TEST(Products, Epilogues) {
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    for (const Shape &sizes : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{33, 65, 16}, Shape{20, 9, 24}, Shape{0, 4, 8},
+                               Shape{4, 0, 8}, Shape{4, 3, 0}})
+      for (bool transA : {false, true})
+        for (bool transB : {false, true}) {
+          expectEpilogues({}, {}, sizes, {sizes[2]}, dtype, transA, transB);
+          expectEpilogues({3}, {}, sizes, {1, 1, sizes[2]}, dtype, transA, transB);
+          expectEpilogues({3}, {3}, sizes, {sizes[2]}, dtype, transA, transB);
+          expectEpilogues({1}, {3}, sizes, {1, sizes[2]}, dtype, transA, transB);
+        }
+}
+
+/// [2, 1, m, k] x [3, k, n] + [n]: batches of several calls of a library.
+TEST(Products, EpiloguesWithTwoBatchDimensions) {
+  const int64_t m = 3, k = 5, n = 8;
+  const Value a = randomValue({2, 1, m, k}, 1), b = randomValue({3, k, n}, 2), bias = randomValue({n}, 3);
+  Value x{DType::F32, {2, 3, m, n}, {}};
+  for (size_t i = 0; i < 2; ++i) {
+    Value one{DType::F32, {m, k}, {a.v.begin() + int64_t(i) * m * k, a.v.begin() + int64_t(i + 1) * m * k}};
+    const Value part = productOf(one, b, false, false);
+    x.v.insert(x.v.end(), part.v.begin(), part.v.end());
+  }
+  for (size_t i = 0; i < x.v.size(); ++i)
+    x.v[i] += bias.v[i % size_t(n)];
+  Value y = x;
+  for (double &v : y.v)
+    v = gelu(v);
+  expectCase({KernelId::MatMulBias, {a, b, bias}, {x}});
+  y.shape = {6 * m, n}; // gelu's result may be in another shape
+  expectCase({KernelId::MatMulBiasGelu, {a, b, bias}, {x, y}});
+}
+
 /// [2, 1, m, k] x [3, k, n] -> [2, 3, m, n]: more batches than one stride can walk.
 TEST(Products, MatMulWithTwoBatchDimensions) {
   const int64_t m = 3, k = 5, n = 4;

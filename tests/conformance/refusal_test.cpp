@@ -32,6 +32,10 @@ TEST(Refusals, Shapes) {
   expectRefused({KernelId::MatMul, {a, b}, {filled({3, 3}, 1)}}, "MatMul");
   expectRefused({KernelId::MatMul, {a, b}, {filled({1, 1, 2, 2}, 1)}}, "MatMul");
   expectRefused({KernelId::MatMul, {filled({2, 0}, 1), filled({0, 2}, 1)}, {filled({9, 9}, 1)}}, "MatMul");
+  expectRefused({KernelId::MatMulBias, {a, b, flat}, {square}}, "bias");
+  expectRefused({KernelId::MatMulBias, {a, b, filled({2, 2}, 1)}, {square}}, "bias");
+  expectRefused({KernelId::MatMulBiasGelu, {a, b, filled({2}, 1)}, {square, flat}}, "a result");
+  expectRefused({KernelId::MatMulGeluGrad, {a, b, filled({2}, 1)}, {square}}, "gelu's operand");
   expectRefused({KernelId::Copy, {a}, {flat}}, "elements");
   expectRefused({KernelId::Transpose, {a}, {b}, attributes({{"perm", std::vector<int64_t>{0, 0}}})}, "perm");
   expectRefused({KernelId::Slice, {a}, {square}, attributes({{"axis", int64_t(1)}, {"start", int64_t(2)}})}, "outside");

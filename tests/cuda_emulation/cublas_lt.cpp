@@ -44,10 +44,11 @@ bool typesFit(const ProductKind &kind, cudaDataType input, cudaDataType output) 
 
 bool epilogueFits(const ProductKind &kind, const MatrixLayout &d) {
   if (kind.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return true;
-  if (kind.epilogue & ~(CUBLASLT_EPILOGUE_GELU_AUX_BIAS)) return false;
+  if (kind.epilogue != CUBLASLT_EPILOGUE_DGELU && (kind.epilogue & ~CUBLASLT_EPILOGUE_GELU_AUX_BIAS)) return false;
   if (d.order != CUBLASLT_ORDER_COL || d.type == CUDA_R_64F) return false; // a bias goes down the rows of a column
   if (!hasAux(kind.epilogue)) return true;
-  return kind.auxLd >= int64_t(d.rows) && kind.auxLd % 8 == 0; // as the library documents it for GELU's
+  return kind.auxLd >= int64_t(d.rows) && kind.auxLd % 8 == 0 &&
+         kind.auxBatchStride % 8 == 0; // as the library documents it for GELU's
 }
 
 cublasStatus_t check(const ProductKind &kind, const MatrixLayout &a, const MatrixLayout &b, const MatrixLayout &c,

@@ -169,6 +169,23 @@ TEST(MatMul, BiasAndGeluWithItsInputKept) {
     }
 }
 
+TEST(MatMul, GeluGradientReadsWhatWasKept) {
+  Call call{.a = {8, 2}, .b = {2, 3}, .d = {8, 3}};
+  std::vector<float> a = wave<float>(16, 0.7), b = wave<float>(6, 1.3), kept = wave<float>(24, 0.4);
+  DeviceArray<float> deviceA(a), deviceB(b), aux(kept), d(24);
+  call.epilogue = CUBLASLT_EPILOGUE_DGELU;
+  call.aux = static_cast<float *>(aux), call.auxLd = 8;
+  ASSERT_EQ(multiply(call, deviceA, deviceB, d), CUBLAS_STATUS_SUCCESS);
+  std::vector<float> result = d.get();
+  EXPECT_EQ(aux.get(), kept);
+  auto gelu = [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };
+  for (int row = 0; row < 8; ++row)
+    for (int col = 0; col < 3; ++col) {
+      const double product = a[row] * b[2 * col] + a[8 + row] * b[2 * col + 1], x = kept[row + 8 * col], h = 1e-5;
+      EXPECT_NEAR(result[row + 8 * col], product * (gelu(x + h) - gelu(x - h)) / (2 * h), 1e-6);
+    }
+}
+
 TEST(MatMul, WhatTheLibraryRefusesIsRefused) {
   DeviceArray<float> data(64);
   Call call{.a = {2, 3}, .b = {4, 2}, .d = {2, 2}};

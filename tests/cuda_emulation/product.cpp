@@ -93,6 +93,11 @@ __attribute__((no_sanitize("address", "undefined"))) void multiply(const T *__re
 
 double gelu(double x) { return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
 
+double geluSlope(double x) {
+  const double t = std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x));
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.7978845608028654 * (1 + 3 * 0.044715 * x * x);
+}
+
 void *moved(void *data, cudaDataType type, int64_t elements) {
   return data ? static_cast<std::byte *>(data) + elements * int64_t(bytesOf(type)) : nullptr;
 }
@@ -115,7 +120,10 @@ template <typename T> void writeResult(const Product &product, const std::vector
       T value = T(product.alpha) * sum[row * d.cols + col];
       if (product.beta != 0) value += T(product.beta) * T(loadAs(c.type, cData, offsetOf(c, row, col)));
       if (hasBias(kind.epilogue)) value += T(loadAs(biasType, bias, row));
-      if (hasAux(kind.epilogue)) storeAs(auxType, aux, row + col * kind.auxLd, value);
+      if (kind.epilogue == CUBLASLT_EPILOGUE_DGELU)
+        value *= T(geluSlope(loadAs(auxType, aux, row + col * kind.auxLd)));
+      else if (hasAux(kind.epilogue))
+        storeAs(auxType, aux, row + col * kind.auxLd, value);
       if (hasGelu(kind.epilogue)) value = T(gelu(value));
       storeAs(d.type, dData, offsetOf(d, row, col), value);
     }

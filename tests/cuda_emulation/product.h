@@ -39,7 +39,7 @@ struct Product {
 
 bool hasBias(cublasLtEpilogue_t epilogue);
 bool hasGelu(cublasLtEpilogue_t epilogue);
-bool hasAux(cublasLtEpilogue_t epilogue);
+bool hasAux(cublasLtEpilogue_t epilogue); ///< written by gelu, read by its gradient
 size_t bytesOf(cudaDataType type);
 void computeProduct(const Product &product);
 

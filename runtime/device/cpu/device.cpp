@@ -11,13 +11,7 @@
 
 namespace autotp {
 
-namespace {
-
-using namespace cpu;
-
-constexpr size_t kAlignment = 256;
-
-const KernelRow *findRow(KernelId kernel) {
+const cpu::KernelRow *cpu::findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
       unaryKernels,        castKernels,      binaryKernels, activationGradKernels, reduceKernels,
       dataMovementKernels, transposeKernels, lookupKernels, softmaxKernels,        dropoutKernels,
@@ -28,6 +22,12 @@ const KernelRow *findRow(KernelId kernel) {
       if (row.kernel == kernel) return &row;
   return nullptr;
 }
+
+namespace {
+
+using namespace cpu;
+
+constexpr size_t kAlignment = 256;
 
 /// The kernels are compiled for one instruction set; on an older processor they would fault.
 bool hostRunsOurCode() {

@@ -34,6 +34,9 @@ template <typename Body> Prepared ready(Body body) {
   return std::unique_ptr<PreparedKernel>(new Ready(std::move(body)));
 }
 
+/// The row of any family, or null.
+const KernelRow *findRow(KernelId kernel);
+
 std::span<const KernelRow> matMulKernels();
 std::span<const KernelRow> unaryKernels();
 std::span<const KernelRow> castKernels();

@@ -65,25 +65,33 @@ dnnl::memory::data_type libraryType(DType dtype) {
   return dtype == DType::BF16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
-Prepared build(const Call &call, const TensorArg &a, const TensorArg &b, const TensorArg &c, bool transA, bool transB) {
+/// Operands and result of one library call. Without a bias: its data is null.
+struct Tensors {
+  TensorArg a, b, bias, c;
+};
+
+Prepared build(const Call &call, const Tensors &t, bool transA, bool transB) {
   using dnnl::memory;
-  size_t rank = std::max(a.shape.size(), b.shape.size());
-  View views[3] = {viewOf(a, rank, transA), viewOf(b, rank, transB), viewOf(c, rank, false)};
-  const TensorArg *tensors[3] = {&a, &b, &c};
-  const int names[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+  const size_t rank = std::max(t.a.shape.size(), t.b.shape.size());
+  const View views[] = {viewOf(t.a, rank, transA), viewOf(t.b, rank, transB), viewOf(t.c, rank, false),
+                        viewOf(t.bias, rank, false)};
+  const TensorArg *tensors[] = {&t.a, &t.b, &t.c, &t.bias};
+  const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
+  const size_t count = t.bias.data ? 4 : 3;
   try {
     dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-    memory::desc descriptors[3];
-    for (int i = 0; i < 3; ++i)
-      descriptors[i] = memory::desc(views[i].dims, libraryType(tensors[i]->dtype), views[i].strides);
+    memory::desc d[4];
+    for (size_t i = 0; i < count; ++i)
+      d[i] = memory::desc(views[i].dims, libraryType(tensors[i]->dtype), views[i].strides);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::matmul::primitive_desc chosen(dnnl::matmul::desc(descriptors[0], descriptors[1], descriptors[2]), attributes,
-                                        engine);
+    const dnnl::matmul::desc product =
+        t.bias.data ? dnnl::matmul::desc(d[0], d[1], d[3], d[2]) : dnnl::matmul::desc(d[0], d[1], d[2]);
+    dnnl::matmul::primitive_desc chosen(product, attributes, engine);
     if (llvm::Error error = expectWorkspace(call, chosen.scratchpad_desc().get_size())) return error;
     std::vector<std::pair<int, memory>> arguments;
-    for (int i = 0; i < 3; ++i)
-      arguments.emplace_back(names[i], memory(descriptors[i], engine, tensors[i]->data));
+    for (size_t i = 0; i < count; ++i)
+      arguments.emplace_back(names[i], memory(d[i], engine, tensors[i]->data));
     arguments.emplace_back(DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine, call.args.workspace.data()));
     return std::make_unique<Product>(engine, dnnl::matmul(chosen), std::move(arguments));
   } catch (const dnnl::error &error) {
@@ -99,57 +107,98 @@ template <typename To, typename From> void convert(To *to, const From *from, int
 }
 
 /// A product in f32, whose operands and result are stored in S: they pass through the end of the workspace.
-template <typename S>
-Prepared buildWidened(const Call &call, TensorArg a, TensorArg b, TensorArg c, bool transA, bool transB) {
-  TensorArg stored[3] = {a, b, c}, *wide[3] = {&a, &b, &c};
+template <typename S> Prepared buildWidened(const Call &call, Tensors t, bool transA, bool transB) {
+  const Tensors stored = t;
+  TensorArg *wide[] = {&t.a, &t.b, &t.c, &t.bias};
+  const size_t count = t.bias.data ? 4 : 3;
   size_t bytes = 0;
-  for (TensorArg *tensor : wide)
-    bytes += size_t(tensor->elements()) * sizeof(float);
+  for (size_t i = 0; i < count; ++i)
+    bytes += size_t(wide[i]->elements()) * sizeof(float);
   if (llvm::Error error = expectWorkspace(call, bytes)) return error;
   Call inF32 = call;
   inF32.args.workspace = call.args.workspace.first((call.args.workspace.size() - bytes) / 64 * 64);
   std::byte *at = call.args.workspace.data() + call.args.workspace.size() - bytes;
-  for (TensorArg *tensor : wide) {
-    tensor->data = at;
-    tensor->dtype = DType::F32;
-    at += size_t(tensor->elements()) * sizeof(float);
+  for (size_t i = 0; i < count; ++i) {
+    wide[i]->data = at;
+    wide[i]->dtype = DType::F32;
+    at += size_t(wide[i]->elements()) * sizeof(float);
   }
-  Prepared product = build(inF32, a, b, c, transA, transB);
+  Prepared product = build(inF32, t, transA, transB);
   if (!product) return product.takeError();
-  return ready(
-      [=, product = std::move(*product), sa = stored[0], sb = stored[1], sc = stored[2], threads = call.threads] {
-        convert(a.as<float>(), sa.as<S>(), a.elements(), threads);
-        convert(b.as<float>(), sb.as<S>(), b.elements(), threads);
-        Status status = product->run();
-        convert(sc.as<S>(), c.as<float>(), c.elements(), threads);
-        return status;
-      });
+  return ready([=, product = std::move(*product), threads = call.threads] {
+    convert(t.a.as<float>(), stored.a.as<S>(), t.a.elements(), threads);
+    convert(t.b.as<float>(), stored.b.as<S>(), t.b.elements(), threads);
+    if (t.bias.data) convert(t.bias.as<float>(), stored.bias.as<S>(), t.bias.elements(), threads);
+    Status status = product->run();
+    convert(stored.c.as<S>(), t.c.as<float>(), t.c.elements(), threads);
+    return status;
+  });
 }
 
 /// oneDNN 2 multiplies bf16 on processors with AVX-512, and f16 on none.
 bool multipliesBf16() { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"); }
 
+/// The calls of two kernels, one after the other.
+Prepared inOrder(Prepared first, Prepared second) {
+  if (!first || !second) return llvm::joinErrors(first.takeError(), second.takeError());
+  return ready([first = std::move(*first), second = std::move(*second)] {
+    const Status status = first->run();
+    return status == Status::Ok ? second->run() : status;
+  });
+}
+
+/// Another kernel on tensors of `call`.
+Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> operands, TensorArg result) {
+  Call other{{kernel, {std::move(operands), {std::move(result)}}, call.device}, call.threads};
+  other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
+  return findRow(kernel)->prepare(std::move(other));
+}
+
 Prepared prepareMatMul(Call call) {
-  TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
-  if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
+  Tensors t{call.args.operands[0], call.args.operands[1], {}, call.args.results[0]};
+  t.c.shape = productShape(call);
+  const DType dtype = t.a.dtype;
+  if (dtype != DType::F32 && dtype != DType::BF16 && dtype != DType::F16) return unsupported(call, dtype);
   const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
-  const int64_t k = productSizes(call).k;
-  if (c.elements() == 0) return ready([] { return Status::Ok; });
-  if (k == 0) // a sum over nothing
-    return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype)] {
+  const bool hasBias = call.kernel != KernelId::MatMul && call.kernel != KernelId::MatMulGeluGrad;
+  if (t.c.elements() == 0) return ready([] { return Status::Ok; });
+  if (productSizes(call).k == 0) { // a sum over nothing
+    Prepared zeros = ready([to = t.c.data, bytes = size_t(t.c.elements()) * sizeOf(dtype)] {
       std::memset(to, 0, bytes);
       return Status::Ok;
     });
-  if (b.shape.size() == 2 && !transA) {
-    a = asMatrix(a);
-    c = asMatrix(c);
+    if (!hasBias) return zeros;
+    return inOrder(std::move(zeros), prepareOther(call, KernelId::Add, {t.c, call.args.operands[2]}, t.c));
   }
-  if (a.dtype == DType::F16) return buildWidened<_Float16>(call, a, b, c, transA, transB);
-  if (a.dtype == DType::BF16 && !multipliesBf16()) return buildWidened<Bf16>(call, a, b, c, transA, transB);
-  return build(call, a, b, c, transA, transB);
+  if (t.b.shape.size() == 2 && !transA) {
+    t.a = asMatrix(t.a);
+    t.c = asMatrix(t.c);
+  }
+  if (hasBias) {
+    t.bias = call.args.operands[2];
+    t.bias.shape = {t.bias.elements()};
+  }
+  if (dtype == DType::F16) return buildWidened<_Float16>(call, t, transA, transB);
+  if (dtype == DType::BF16 && !multipliesBf16()) return buildWidened<Bf16>(call, t, transA, transB);
+  return build(call, t, transA, transB);
 }
 
-constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul}};
+/// oneDNN would keep gelu alone; its backward reads what it was taken of.
+Prepared prepareMatMulGelu(Call call) {
+  const TensorArg x = call.args.results[0], y = call.args.results[1];
+  return inOrder(prepareMatMul(call), prepareOther(call, KernelId::Gelu, {x}, y));
+}
+
+/// In the product's place.
+Prepared prepareMatMulGeluGrad(Call call) {
+  const TensorArg x = call.args.operands[2], dx = call.args.results[0];
+  return inOrder(prepareMatMul(call), prepareOther(call, KernelId::GeluGrad, {x, dx}, dx));
+}
+
+constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul},
+                               {KernelId::MatMulBias, prepareMatMul},
+                               {KernelId::MatMulBiasGelu, prepareMatMulGelu},
+                               {KernelId::MatMulGeluGrad, prepareMatMulGeluGrad}};
 
 } // namespace
 

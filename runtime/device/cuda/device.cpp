@@ -8,18 +8,7 @@
 
 namespace autotp {
 
-namespace {
-
-using namespace cuda;
-
-/// Kernels that only other devices have, each with the reason.
-struct MissingKernel {
-  KernelId kernel;
-  llvm::StringLiteral reason;
-};
-constexpr std::array<MissingKernel, 0> kMissing{};
-
-const KernelRow *findRow(KernelId kernel) {
+const cuda::KernelRow *cuda::findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
       unaryKernels,        castKernels,          binaryKernels,       activationGradKernels, reduceKernels,
       dataMovementKernels, transposeKernels,     lookupKernels,       softmaxKernels,        alongRowsKernels,
@@ -30,6 +19,17 @@ const KernelRow *findRow(KernelId kernel) {
       if (row.kernel == kernel) return &row;
   return nullptr;
 }
+
+namespace {
+
+using namespace cuda;
+
+/// Kernels that only other devices have, each with the reason.
+struct MissingKernel {
+  KernelId kernel;
+  llvm::StringLiteral reason;
+};
+constexpr std::array<MissingKernel, 0> kMissing{};
 
 std::string mebibytes(size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 

@@ -82,6 +82,9 @@ template <typename T> T *workspaceOf(const Call &call) { return reinterpret_cast
 
 inline bool isAligned(const void *pointer, size_t bytes) { return reinterpret_cast<uintptr_t>(pointer) % bytes == 0; }
 
+/// The row of any family, or null.
+const KernelRow *findRow(KernelId kernel);
+
 std::span<const KernelRow> matMulKernels();
 std::span<const KernelRow> unaryKernels();
 std::span<const KernelRow> castKernels();

@@ -49,12 +49,20 @@ cudaDataType libraryType(DType dtype) {
   return dtype == DType::BF16 ? CUDA_R_16BF : dtype == DType::F16 ? CUDA_R_16F : CUDA_R_32F;
 }
 
+/// What the library does with each element before it is written: our [m, n] is its column-major [n, m], so that a bias
+/// along our columns goes down its rows, as it wants it.
+struct Epilogue {
+  cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
+  const void *bias = nullptr; ///< null where it has none
+  void *aux = nullptr;        ///< what gelu is taken of, kept or read; null where there is no gelu
+};
+
 /// Sums are f32, whatever the dtype.
 class Product final : public PreparedKernel {
 public:
-  Product(const Call &call, Batches batches, TensorArg a, TensorArg b, TensorArg c)
+  Product(const Call &call, Batches batches, TensorArg a, TensorArg b, TensorArg c, Epilogue epilogue)
       : gpu_(call.gpu), batches_(std::move(batches)), workspace_(call.args.workspace), a_(std::move(a)),
-        b_(std::move(b)), c_(std::move(c)) {}
+        b_(std::move(b)), c_(std::move(c)), epilogue_(epilogue) {}
   ~Product() override {
     for (cublasLtMatrixLayout_t layout : {layoutA_, layoutB_, layoutC_})
       if (layout) cublasLtMatrixLayoutDestroy(layout);
@@ -66,8 +74,9 @@ public:
     const cublasComputeType_t compute = rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     const cublasOperation_t operations[] = {CUBLAS_OP_N, CUBLAS_OP_T};
     note(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F));
-    setOperation(CUBLASLT_MATMUL_DESC_TRANSA, operations[transB]); // B comes first
-    setOperation(CUBLASLT_MATMUL_DESC_TRANSB, operations[transA]);
+    set(CUBLASLT_MATMUL_DESC_TRANSA, operations[transB]); // B comes first
+    set(CUBLASLT_MATMUL_DESC_TRANSB, operations[transA]);
+    if (epilogue_.kind != CUBLASLT_EPILOGUE_DEFAULT) setEpilogue(z);
     describe(layoutB_, transB ? z.k : z.n, transB ? z.n : z.k, batches_.strideB);
     describe(layoutA_, transA ? z.m : z.k, transA ? z.k : z.m, batches_.strideA);
     describe(layoutC_, z.n, z.m, batches_.strideC);
@@ -93,8 +102,19 @@ private:
   }
   void note(cublasStatus_t status) { isSound_ = isSound_ && status == CUBLAS_STATUS_SUCCESS; }
 
-  void setOperation(cublasLtMatmulDescAttributes_t which, cublasOperation_t operation) {
-    if (isSound_) note(cublasLtMatmulDescSetAttribute(description_, which, &operation, sizeof operation));
+  template <typename T> void set(cublasLtMatmulDescAttributes_t which, const T &value) {
+    if (isSound_) note(cublasLtMatmulDescSetAttribute(description_, which, &value, sizeof value));
+  }
+
+  /// Every batch has the same bias, which is the library's default, as are its dtype and that of what is kept: the
+  /// result's. The heuristic reads from the addresses how they are aligned.
+  void setEpilogue(ProductSizes z) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_.kind);
+    if (epilogue_.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, epilogue_.bias);
+    if (!epilogue_.aux) return;
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, epilogue_.aux);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, z.n);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_BATCH_STRIDE, batches_.strideC);
   }
 
   void describe(cublasLtMatrixLayout_t &layout, int64_t rows, int64_t columns, int64_t stride) {
@@ -144,6 +164,7 @@ private:
   Batches batches_;
   std::span<std::byte> workspace_;
   TensorArg a_, b_, c_; ///< of one dtype
+  Epilogue epilogue_;
   cublasLtMatmulDesc_t description_ = nullptr;
   cublasLtMatrixLayout_t layoutA_ = nullptr, layoutB_ = nullptr, layoutC_ = nullptr;
   cublasLtMatmulAlgo_t algorithm_{};
@@ -157,16 +178,68 @@ void foldRows(TensorArg &a, TensorArg &c, ProductSizes &z) {
   c.shape = {z.m, z.n};
 }
 
+/// Another kernel on tensors of `call`.
+Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> operands, TensorArg result) {
+  Call other{{kernel, {std::move(operands), {std::move(result)}}, call.device}, call.gpu, call.ordinal};
+  other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
+  return findRow(kernel)->prepare(other);
+}
+
+/// What the library has no algorithm for: the product, then kernels of our own.
+Prepared withKernels(const Call &call, Prepared product) {
+  TensorArg third = call.args.operands[2], result = call.args.results[0], last = call.args.results.back();
+  result.shape = last.shape = productShape(call);
+  std::vector<Prepared> wanted;
+  wanted.push_back(std::move(product));
+  if (call.kernel == KernelId::MatMulGeluGrad) {
+    third.shape = result.shape;
+    wanted.push_back(prepareOther(call, KernelId::GeluGrad, {third, result}, result));
+  } else {
+    wanted.push_back(prepareOther(call, KernelId::Add, {result, third}, result));
+  }
+  if (call.kernel == KernelId::MatMulBiasGelu) wanted.push_back(prepareOther(call, KernelId::Gelu, {result}, last));
+  std::vector<std::unique_ptr<PreparedKernel>> kernels;
+  llvm::Error errors = llvm::Error::success();
+  for (Prepared &kernel : wanted)
+    if (kernel)
+      kernels.push_back(std::move(*kernel));
+    else
+      errors = llvm::joinErrors(std::move(errors), kernel.takeError());
+  if (errors) return taken(errors);
+  return ready([kernels = std::move(kernels)] {
+    for (const auto &kernel : kernels)
+      if (Status status = kernel->run(); status != Status::Ok) return status;
+    return Status::Ok;
+  });
+}
+
+/// None where the kernel has none, or the library cannot take what gelu is taken of as we lay it out: its columns begin
+/// on 16 bytes and are multiples of 8 elements (CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD), and one call has all of it.
+Epilogue epilogueOf(const Call &call, ProductSizes z, const Batches &batches) {
+  const auto &in = call.args.operands;
+  if (call.kernel == KernelId::MatMul) return {};
+  if (call.kernel == KernelId::MatMulBias) return {CUBLASLT_EPILOGUE_BIAS, in[2].data, nullptr};
+  const bool isGrad = call.kernel == KernelId::MatMulGeluGrad;
+  void *aux = isGrad ? in[2].data : call.args.results[0].data;
+  if (!isAligned(aux, 16) || z.n % 8 != 0 || batches.calls.size() > 1) return {};
+  if (isGrad) return {CUBLASLT_EPILOGUE_DGELU, nullptr, aux};
+  return {CUBLASLT_EPILOGUE_GELU_AUX_BIAS, in[2].data, aux};
+}
+
 Prepared prepareMatMul(const Call &call) {
   TensorArg a = call.args.operands[0], b = call.args.operands[1], c = call.args.results[0];
   if (a.dtype != DType::F32 && a.dtype != DType::BF16 && a.dtype != DType::F16) return unsupported(call, a.dtype);
   const bool transA = call.args.attributes.integer("trans_a"), transB = call.args.attributes.integer("trans_b");
+  const bool isPlain = call.kernel == KernelId::MatMul;
   ProductSizes z = productSizes(call);
+  c.shape = productShape(call);
   if (c.elements() == 0) return nothingToDo();
-  if (z.k == 0) // a sum over nothing
-    return ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype), stream = call.stream()] {
+  if (z.k == 0) { // a sum over nothing
+    Prepared zeros = ready([to = c.data, bytes = size_t(c.elements()) * sizeOf(c.dtype), stream = call.stream()] {
       return cudaMemsetAsync(to, 0, bytes, stream) == cudaSuccess ? Status::Ok : Status::LibraryFailed;
     });
+    return isPlain ? std::move(zeros) : withKernels(call, std::move(zeros));
+  }
   if (b.shape.size() == 2 && !transA) {
     if (a.elements() / z.k * z.n != c.elements()) return mistake(call, "its result is of another shape");
     foldRows(a, c, z);
@@ -174,12 +247,22 @@ Prepared prepareMatMul(const Call &call) {
   llvm::Expected<Batches> batches = batchesOf(call, a, b, c, z);
   if (!batches) return batches.takeError();
   if (batches->count > INT32_MAX) return mistake(call, "has more batches than cuBLASLt can take");
-  auto product = std::make_unique<Product>(call, std::move(*batches), a, b, c);
+  if (const Epilogue epilogue = epilogueOf(call, z, *batches); epilogue.kind != CUBLASLT_EPILOGUE_DEFAULT) {
+    TensorArg last = c;
+    last.data = call.args.results.back().data;
+    auto product = std::make_unique<Product>(call, *batches, a, b, last, epilogue);
+    if (product->open(z, transA, transB)) return product;
+  }
+  auto product = std::make_unique<Product>(call, std::move(*batches), a, b, c, Epilogue{});
   if (!product->open(z, transA, transB)) return mistake(call, "cuBLASLt has no algorithm for it");
-  return product;
+  if (isPlain) return product;
+  return withKernels(call, std::move(product));
 }
 
-constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul}};
+constexpr KernelRow kRows[] = {{KernelId::MatMul, prepareMatMul},
+                               {KernelId::MatMulBias, prepareMatMul},
+                               {KernelId::MatMulBiasGelu, prepareMatMul},
+                               {KernelId::MatMulGeluGrad, prepareMatMul}};
 
 } // namespace
 

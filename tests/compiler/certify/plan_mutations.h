@@ -22,6 +22,7 @@ std::vector<MutationKind> collectiveMutations();
 std::vector<MutationKind> stepMutations();
 std::vector<MutationKind> stateMutations();
 std::vector<MutationKind> precisionMutations();
+std::vector<MutationKind> epilogueMutations();
 std::vector<MutationKind> mutationKinds(); ///< all
 
 /// Numbers collectives anew and orders the queues anew, as a compiler that made the fault would have.

@@ -1,6 +1,8 @@
 // Values of the rows that look beyond one element: movement, products, norms, attention, lookups, losses, optimizer.
 #include "op_case.h"
 
+#include "compiler/axes/index_text.h"
+
 #include <cmath>
 
 namespace autotp::optest {
@@ -50,6 +52,44 @@ TEST(MatMul, EveryOrientation) {
   expectValues({"matmul", {given({3, 2}, kTurned), given({3, 2}, kSix)}, flags(1, 0)}, {22, 28, 49, 64});
   expectValues({"matmul", {given({2, 3}, kSix), given({2, 3}, {1, 3, 5, 2, 4, 6})}, flags(0, 1)}, {22, 28, 49, 64});
   expectValues({"matmul", {given({2, 1, 1}, {2, 3}), given({1, 2}, {5, 7})}, flags(0, 0)}, {10, 14, 15, 21});
+}
+
+TEST(MatMul, Epilogues) {
+  const Attributes plain{{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}};
+  const std::vector<double> x = {0, 1, 27, 37};
+  for (const Shape &bias : {Shape{2}, Shape{1, 2}}) {
+    const std::vector<Operand> operands = {given({2, 3}, kSix), given({3, 2}, kSix), given(bias, {-22, -27})};
+    expectValues({"matmul_bias", operands, plain}, x);
+    expectValues({"matmul_bias_gelu", operands, plain}, x, 0);
+    expectValues({"matmul_bias_gelu", operands, plain}, {0, 0.8411919906082768, 27, 37}, 1);
+  }
+}
+
+TEST(MatMul, GeluGradEpilogue) {
+  // gelu' in the tanh form at 0, 1 and far out
+  const std::vector<Operand> operands = {given({2, 3}, kSix), given({3, 2}, kSix), given({2, 2}, {0, 1, 27, -27})};
+  expectValues({"matmul_gelu_grad", operands, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}}},
+               {11, 28 * 1.0829640838457826, 49, 0});
+}
+
+/// What is fused is the same index in every operand and result that has it: rows of a, columns of b and the bias.
+TEST(MatMul, AxesOfEpilogues) {
+  for (const char *op : {"matmul_bias", "matmul_bias_gelu", "matmul_gelu_grad"}) {
+    AxisArena arena;
+    const bool isBias = llvm::StringRef(op) != "matmul_gelu_grad";
+    const Types operands{
+        {DType::F32, {7, 2, 3}}, {DType::F32, {5, 3}}, {DType::F32, isBias ? Shape{1, 5} : Shape{7, 2, 5}}};
+    const Attributes attributes{{"trans_a", int64_t(0)}, {"trans_b", int64_t(1)}};
+    const Types results = llvm::cantFail(findOp(op)->infer({operands, attributes, {}}));
+    const IndexTerms terms = findOp(op)->axisRule(arena, {operands, attributes, results});
+    for (size_t j = 0; j < results.size(); ++j) {
+      EXPECT_EQ(terms.outs[j][0], terms.ins[0][0]);
+      EXPECT_EQ(terms.outs[j][1], terms.ins[0][1]);
+      EXPECT_EQ(terms.outs[j][2], terms.ins[1][0]);
+      EXPECT_EQ(terms.outs[j][2], terms.ins[2].back());
+    }
+    EXPECT_EQ(terms.ins[0][2], terms.ins[1][1]);
+  }
 }
 
 TEST(Lookup, Values) {
