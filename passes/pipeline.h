@@ -53,7 +53,7 @@ struct CompiledModel {
   std::vector<std::string> retied, equalWeights;
   std::vector<std::string> frozen; ///< initializers of rank 1 and more that are no parameters, "name f32[2,3]"
   unsigned recomputed = 0; ///< values that each coordinate computes again in the backward
-  std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier, as is `emitted`
+  std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes
   std::optional<Certificate> certificate;

@@ -21,17 +21,18 @@ template <typename T, typename Op> Prepared mapped(const Call &call, Op op) {
   });
 }
 
-template <typename T> T siluSlope(T x) {
+// Inlined always: a call in a simd loop would keep it from vectors.
+template <typename T> [[gnu::always_inline]] inline T siluSlope(T x) {
   const T s = sigmoidOf(x);
   return s * (T(1) + x * (T(1) - s));
 }
 
-template <typename T> T geluSlope(T x) {
+template <typename T> [[gnu::always_inline]] inline T geluSlope(T x) {
   const T density = T(0.3989422804014327) * expOf(T(-0.5) * x * x);
   return T(0.5) * (T(1) + erfOf(x * T(0.7071067811865476))) + x * density;
 }
 
-template <typename T> T geluTanhSlope(T x) {
+template <typename T> [[gnu::always_inline]] inline T geluTanhSlope(T x) {
   const T t = tanhOf(T(0.7978845608028654) * (x + T(0.044715) * x * x * x));
   const T inner = T(0.7978845608028654) * (T(1) + T(3 * 0.044715) * x * x);
   return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * inner;

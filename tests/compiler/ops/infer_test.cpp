@@ -158,7 +158,7 @@ TEST(Infer, Refusals) {
       {"matmul_bias", {f32({2, 3}), f32({4, 2}), f32({2})}, "sums over 3 on the left and 4 on the right"},
       {"matmul_bias", {f32({2, 3}), f32({3, 2}), f32({2, 2})}, "its bias is f32[2,2]"},
       {"matmul_bias_gelu", {f32({2, 3}), f32({3, 2}), f32({1})}, "its bias is f32[1]"},
-      {"matmul_gelu_grad", {f32({2, 3}), f32({3, 2}), f32({2})}, "gelu's operand is f32[2]"},
+      {"matmul_gelu_grad", {f32({2, 3}), f32({3, 2}), f32({2})}, "its operands are f32[2] and f32[2,2]"},
       {"matmul_bias", {f32({4, 3}), f32({3, 2}), f32({2})}, "has not the elements of f32[4,2]", {}, f32({3, 2})},
       {"reduce_sum", {f32({2})}, "no dimension 1", {{"axes", list({1})}}},
       {"reshape", {f32({2})}, "must be stated"},
