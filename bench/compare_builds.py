@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""A training step of one model by two builds of autotp, in turn: float32, one rank, 2 threads, random weights.
+"""Processor time of a training step of one model by two builds of autotp: float32, one rank, one thread, random weights.
 
 Usage: bench/compare_builds.py MODEL BEFORE AFTER [--rounds N] [--steps N] [-- FLAG...]
 
-BEFORE and AFTER are folders with autotp-compile and autotp-run; FLAGs go to both compilers (--shape, --micro-batch). A round
-runs each once and takes the median of its steps but the first 3; the ratio is the median over rounds of after / before.
+BEFORE and AFTER are folders with autotp-compile and autotp-run; FLAGs go to both compilers (--shape, --micro-batch). What
+a step takes is the difference of a run of one step and a run of N more, divided by N, so that loading is left out; other
+work on the machine changes processor time little. The ratio is the median over rounds of after / before.
 """
 import argparse
-import json
+import os
 import statistics
 import subprocess
 import sys
@@ -21,9 +22,12 @@ def compiled(binaries, model, flags, plan):
     return binaries / "autotp-run", plan
 
 
-def step_ms(run, plan, steps, log):
-    subprocess.run([run, plan, "--steps", str(steps), "--threads", "2", "--log", log, "--quiet"], check=True)
-    return statistics.median([json.loads(line)["ms"] for line in log.read_text().splitlines()][3:])
+def processor_seconds(run, plan, steps):
+    child = subprocess.Popen([run, plan, "--steps", str(steps), "--threads", "1", "--quiet"])
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit("error: autotp-run failed")
+    return usage.ru_utime
 
 
 def main():
@@ -31,24 +35,24 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=8, help="of each run, the first 3 not counted")
-    given, _, flags = " ".join(sys.argv[1:]).partition(" -- ")
-    args = parser.parse_args(given.split())
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=5)
+    at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    args, flags = parser.parse_args(sys.argv[1:at]), sys.argv[at + 1:]
+    times = []
     with tempfile.TemporaryDirectory() as folder:
-        builds = [compiled(args.before, args.model, flags.split(), Path(folder) / "before"),
-                  compiled(args.after, args.model, flags.split(), Path(folder) / "after")]
-        times = []
+        builds = [compiled(args.before, args.model, flags, Path(folder) / "before"),
+                  compiled(args.after, args.model, flags, Path(folder) / "after")]
         for number in range(args.rounds):
-            log = Path(folder) / "log.jsonl"
             pair = {}
             for build in builds if number % 2 == 0 else builds[::-1]:  # neither always comes first
-                log.unlink(missing_ok=True)
-                pair[build] = step_ms(*build, args.steps, log)
+                once = processor_seconds(*build, 1)
+                pair[build] = (processor_seconds(*build, 1 + args.steps) - once) / args.steps
             times.append([pair[build] for build in builds])
     ratios = [after / before for before, after in times]
-    print(f"before {statistics.median(t[0] for t in times):.1f} ms, after {statistics.median(t[1] for t in times):.1f} ms, "
-          f"ratio {statistics.median(ratios):.3f} (rounds {', '.join(f'{r:.3f}' for r in ratios)})")
+    before, after = (1000 * statistics.median(column) for column in zip(*times))
+    print(f"before {before:.0f} ms, after {after:.0f} ms, ratio {statistics.median(ratios):.3f} "
+          f"(rounds {', '.join(f'{ratio:.3f}' for ratio in ratios)})")
 
 
 main()
