@@ -308,8 +308,8 @@ TEST(UnusedPlacements, NoOperatorIsLeftOut) {
     if (!run.count(row->name)) left.insert(row->name);
   EXPECT_EQ(left, (std::set<std::string>{"accumulate", "adagrad", "adam", "all_gather", "all_gather_into", "all_reduce",
                                          "copy", "cross_entropy_finish", "cross_entropy_local", "full", "grad_scale",
-                                         "loss_scale", "matmul_bias", "matmul_bias_gelu", "matmul_gelu_grad", "momentum",
-                                         "reduce_scatter", "sgd", "sum_squares"}));
+                                         "loss_scale", "matmul_bias", "matmul_bias_gelu", "matmul_gelu_grad",
+                                         "momentum", "reduce_scatter", "sgd", "sum_squares"}));
 }
 
 } // namespace
