@@ -5,6 +5,7 @@
 /// values of the graph):
 /// - each kernel call is a part of one operator of the graph: its operands hold equal lists of every index that they
 ///   share, what the operator needs whole is whole, constants are the claimed bytes, offsets of lookups and classes fit;
+///   a fused call is the calls of the operators that it stands for;
 /// - a pending sum is reduced over a group whose members have each summand exactly once, before anything that is not
 ///   linear reads it; nothing is reduced twice;
 /// - every element of every parameter is updated once on each rank that holds it (by one dp rank, or one of all ranks,

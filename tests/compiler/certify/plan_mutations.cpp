@@ -8,7 +8,8 @@ namespace autotp::test {
 
 std::vector<MutationKind> mutationKinds() {
   std::vector<MutationKind> all = collectiveMutations();
-  for (const std::vector<MutationKind> &more : {stepMutations(), stateMutations(), precisionMutations(), epilogueMutations()})
+  for (const std::vector<MutationKind> &more :
+       {stepMutations(), stateMutations(), precisionMutations(), epilogueMutations()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }
