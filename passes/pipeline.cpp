@@ -27,6 +27,7 @@
 #include "passes/train/lower_precision.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/plan/check_program.h"
 
 #include <chrono>
 
@@ -240,6 +241,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     if (options.stopAfter == "fuse-epilogues") continue;
     compiled.memory.push_back(planMemory(program, options.memory));
     compiled.emitted.push_back(emitProgram(compiled.graph, program, compiled.memory.back()));
+    if (llvm::Error error = checkDTypes(compiled.emitted.back())) return error;
     orderQueues(compiled.emitted.back(), options.step.dp);
   }
   return llvm::Error::success();

@@ -73,7 +73,7 @@ private:
   std::optional<std::vector<Run>> runsOf(const Flat &flat, const plan::TensorRef &ref,
                                          const plan::Parameter &parameter) const;
   bool isGradientIn(const Flat &flat, const plan::TensorRef &ref, const plan::Parameter &parameter, std::string &why);
-  void findSharedBuckets();
+  void findBucketsInParts();
   void joinGradients(const plan::TensorRef &ref);
   bool joinBucket(int number, uint64_t begin);
   /// All that a flat tensor of a parameter's bucket has of its place is a part of this content.
@@ -137,8 +137,8 @@ private:
   std::vector<std::pair<ByteRange, const Content *>> kept_;   ///< constants, states: what must be there at the end
   std::vector<std::pair<const plan::State *, bool>> initial_; ///< states of updates, and whether one was found for each
   const plan::State *lossScale_ = nullptr;
+  std::vector<int> bucketsInParts_;                ///< that may hold a gradient in several pieces
   std::array<const Content *, 2> scaleState_ = {}; ///< the scale, and its counts
-  std::vector<int> sharedBuckets_;                 ///< whose gradients all ranks update slices of
 };
 
 } // namespace autotp

@@ -24,13 +24,13 @@ llvm::Error Coordinate::begin() {
     state.bytes = region.bytes();
     arena_.write({region.offset(), region.bytes(), 1}, Piece{proof_.store.add(std::move(state)), 0, region.bytes()});
   }
-  findSharedBuckets();
   std::set<std::string> known;
   for (const plan::Parameter &parameter : program_.parameters()) {
     if (!known.insert(parameter.name()).second)
       return problem("parameter '" + escaped(parameter.name()) + "'", "the program has it twice");
     if (llvm::Error error = checkDeclared(parameter)) return error;
   }
+  findBucketsInParts();
   for (auto [b, bucket] : indexed(program_.buckets())) {
     if (llvm::Error error = placeBucket(int(b), bucket.parameters(), &Proof::Parameter::root)) return error;
     if (!bucket.has_master()) continue;

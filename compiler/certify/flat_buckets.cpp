@@ -126,15 +126,25 @@ bool Coordinate::isGradientIn(const Flat &flat, const plan::TensorRef &ref, cons
   return true;
 }
 
-void Coordinate::findSharedBuckets() {
-  for (auto [number, bucket] : indexed(program_.buckets()))
-    if (const int64_t slices = slicesOf(bucket, bucket.accumulator()); slices != 1 && slices != proof_.options.dp)
-      sharedBuckets_.push_back(int(number));
+void Coordinate::findBucketsInParts() {
+  llvm::SmallVector<bool, 0> isInParts(size_t(program_.buckets_size()), false);
+  for (auto [number, bucket] : indexed(program_.buckets())) {
+    const int64_t slices = slicesOf(bucket, bucket.accumulator());
+    isInParts[number] = slices != 1 && slices != proof_.options.dp;
+  }
+  for (const plan::Parameter &parameter : program_.parameters()) {
+    const GlobalOperand &gradient = proof_.parameters.find(parameter.name())->second.gradient;
+    if (gradient.kind == GlobalOperand::Kind::Value && proof_.values.isConcat(proof_.values.view(gradient.view).root))
+      isInParts[parameter.bucket()] = true;
+  }
+  for (auto [number, isOne] : indexed(isInParts))
+    if (isOne) bucketsInParts_.push_back(int(number));
 }
 
-/// Before slices are cut from a whole bucket that all ranks share, the parts of each gradient in it become one content.
+/// Before gradients are added or slices are cut from a whole bucket, the parts of each gradient in it become one content:
+/// a concat is nowhere to be seen where its operands were computed at their places.
 void Coordinate::joinGradients(const plan::TensorRef &ref) {
-  for (int number : sharedBuckets_) {
+  for (int number : bucketsInParts_) {
     const plan::Bucket &bucket = program_.buckets(number);
     const int64_t held = elementsOf(ref), all = bucket.elements(), slices = slicesOf(bucket, bucket.accumulator());
     if (DType(ref.dtype()) != DType::F32) return;
@@ -144,7 +154,7 @@ void Coordinate::joinGradients(const plan::TensorRef &ref) {
   }
 }
 
-/// False where a whole bucket's gradients do not lie from `begin` on.
+/// False where a whole bucket's gradients do not lie from `begin` on, or are in one piece each.
 bool Coordinate::joinBucket(int number, uint64_t begin) {
   const uint64_t size = sizeOf(DType::F32);
   const ByteRange range{begin, uint64_t(program_.buckets(number).elements()) * size, 1, 0};
@@ -152,6 +162,7 @@ bool Coordinate::joinBucket(int number, uint64_t begin) {
   std::string why;
   if (!arena_.read(range, image, why)) return false;
   uint64_t at = 0;
+  bool isOneMade = false;
   for (const plan::Parameter &parameter : program_.parameters()) {
     if (parameter.bucket() != uint32_t(number)) continue;
     const uint64_t from = parameter.bucket_begin() * size, bytes = uint64_t(elementsOf(parameter.tensor())) * size;
@@ -160,6 +171,12 @@ bool Coordinate::joinBucket(int number, uint64_t begin) {
       append(joined, padding);
     const GlobalOperand &gradient = proof_.parameters.find(parameter.name())->second.gradient;
     const std::vector<Piece> parts = sub(image, from, bytes);
+    if (parts.size() == 1) {
+      append(joined, parts[0]);
+      at = from + bytes;
+      continue;
+    }
+    isOneMade = true;
     const Content *all = bytes ? proof_.together(parts) : nullptr;
     bool isValue = all && all->kind == Content::Kind::Value && gradient.kind == GlobalOperand::Kind::Value;
     for (const Piece &part : parts) // what is reduced already must not be told with what is not
@@ -171,8 +188,8 @@ bool Coordinate::joinBucket(int number, uint64_t begin) {
   }
   for (const Piece &padding : sub(image, at, range.bytes - at))
     append(joined, padding);
-  arena_.write(range, joined);
-  return true;
+  if (isOneMade) arena_.write(range, joined);
+  return isOneMade;
 }
 
 /// Whether master weights lie there, or what is between them.

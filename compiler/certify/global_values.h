@@ -50,6 +50,10 @@ public:
   const View &view(ViewId id) const { return views_[id]; }
   const GlobalNode &node(unsigned id) const { return nodes_[id]; }
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
+  /// Whether an operator of the graph joins it of others.
+  bool isConcat(RootId id) const {
+    return roots_[id].producer >= 0 && llvm::StringRef(nodes_[size_t(roots_[id].producer)].row->name) == "concat";
+  }
   /// A value that no node of the graph reads, beside `parameter`: what is updated, in f32.
   RootId addMaster(RootId parameter);
   /// A value of the graph, or its cast.

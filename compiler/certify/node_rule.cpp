@@ -22,10 +22,12 @@ std::vector<const Content *> NodeRule::prove(const plan::KernelCall &call, llvm:
   if (candidates.empty())
     why = known ? "no operator of the graph does this with " + describe(*known, values_, lists_)
                 : "no operator of the graph does this with constants";
-  // A value may be a part of several: of a whole one, and of a slice of it. The least that has it is the likeliest.
+  // A value may be a part of several: of a whole one, and of a slice of it, or of one that is as long in some dimension.
+  // The least that has it is the likeliest.
   llvm::SmallVector<unsigned, 4> ordered(candidates.begin(), candidates.end());
   auto windowOf = [&](unsigned node) {
-    return known ? lists_.elements(values_.view(values_.node(node).operands[operand].view).window) : 0;
+    const int64_t window = known ? lists_.elements(values_.view(values_.node(node).operands[operand].view).window) : 0;
+    return std::pair(window, values_.node(node).resultTypes[0].elements());
   };
   if (ordered.size() > 1) llvm::stable_sort(ordered, [&](unsigned a, unsigned b) { return windowOf(a) < windowOf(b); });
   for (unsigned node : ordered) {

@@ -221,6 +221,26 @@ private:
 
 } // namespace
 
+static llvm::Error checkDType(const plan::Step &step) {
+  const plan::KernelCall &call = step.kernel();
+  std::optional<DType> data;
+  for (const auto *list : {&call.operands(), &call.results()})
+    for (const plan::TensorRef &tensor : *list)
+      if (!data || (isFloat(DType(tensor.dtype())) && !isFloat(*data))) data = DType(tensor.dtype());
+  if (!data || llvm::is_contained(dtypesOf(KernelId(call.kernel())), *data)) return llvm::Error::success();
+  return problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
+                 "no device computes " + nameOf(KernelId(call.kernel())).str() + " in " + nameOf(*data).str(),
+                 "let the model compute it in another type");
+}
+
+llvm::Error checkDTypes(const plan::Program &program) {
+  for (const plan::Section &section : program.sections())
+    for (const plan::Step &step : section.steps())
+      if (step.has_kernel())
+        if (llvm::Error error = checkDType(step)) return error;
+  return llvm::Error::success();
+}
+
 llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) {
   return ProgramChecker(program, tp, dp).run();
 }

@@ -1,6 +1,9 @@
 /// \file The kernels a plan can name; kernels.def says what each one computes.
 #pragma once
 
+#include "runtime/plan/dtype.h"
+
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
@@ -19,5 +22,8 @@ llvm::StringRef nameOf(KernelId kernel);
 /// How many operands it has; -1: several numbers are right.
 int operandsOf(KernelId kernel);
 int resultsOf(KernelId kernel);
+/// The dtypes of its data that every device computes it in. The data is the first float among operands and results, or
+/// where there is none the first operand.
+llvm::ArrayRef<DType> dtypesOf(KernelId kernel);
 
 } // namespace autotp

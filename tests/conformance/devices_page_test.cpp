@@ -69,6 +69,10 @@ std::string cell(const DeviceColumn &column, KernelId kernel, const std::vector<
         (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
   }
   EXPECT_TRUE(isCalled) << nameOf(kernel).str() << " has no call in bench/kernel_calls.cpp";
+  std::string stated;
+  for (DType dtype : dtypesOf(kernel))
+    (stated += stated.empty() ? "" : " ") += nameOf(dtype).str();
+  EXPECT_EQ(dtypes, stated) << nameOf(kernel).str() << " of " << column.name << ": runtime/plan/kernel_dtypes.cpp";
   if (!dtypes.empty()) return dtypes == "f32 f64 bf16 f16 i64 i32 bool u8" ? "all" : dtypes;
   const std::string reason = column.whyMissing(kernel).str();
   EXPECT_FALSE(reason.empty()) << column.name << " lacks " << nameOf(kernel).str() << " and does not say why";

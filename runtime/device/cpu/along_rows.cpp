@@ -81,6 +81,10 @@ Prepared prepareTopK(Call call) {
     return topKOf<float>(call);
   case DType::F64:
     return topKOf<double>(call);
+  case DType::I64:
+    return topKOf<int64_t>(call);
+  case DType::I32:
+    return topKOf<int32_t>(call);
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }

@@ -95,6 +95,10 @@ Prepared prepareTopK(const Call &call) {
     return topKOf<float>(call, rows, n);
   case DType::F64:
     return topKOf<double>(call, rows, n);
+  case DType::I64:
+    return topKOf<int64_t>(call, rows, n);
+  case DType::I32:
+    return topKOf<int32_t>(call, rows, n);
   default:
     return unsupported(call, x.dtype);
   }
