@@ -316,6 +316,7 @@ std::vector<Piece> Coordinate::sub(llvm::ArrayRef<Piece> pieces, uint64_t begin,
   std::vector<Piece> taken;
   uint64_t at = 0;
   for (const Piece &piece : pieces) {
+    if (at >= begin + bytes) break;
     const uint64_t from = std::max(at, begin), to = std::min(at + piece.bytes, begin + bytes);
     if (from < to) taken.push_back({piece.content, piece.offset + from - at, to - from});
     at += piece.bytes;

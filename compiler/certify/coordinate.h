@@ -4,6 +4,8 @@
 #include "compiler/certify/arena_map.h"
 #include "compiler/certify/proof.h"
 
+#include <map>
+
 namespace autotp {
 
 uint64_t bytesOf(const plan::TensorRef &ref);
@@ -77,11 +79,18 @@ private:
   void joinGradients(const plan::TensorRef &ref);
   bool joinBucket(int number, uint64_t begin);
   /// All that a flat tensor of a parameter's bucket has of its place is a part of this content.
-  llvm::Error checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref, const Content *wanted);
+  /// What buckets hold while nothing is executed: read once for all of their parameters.
+  struct HeldFlats {
+    llvm::Expected<const Flat *> of(const plan::TensorRef &ref);
+    Coordinate &coordinate;
+    std::map<const plan::TensorRef *, Flat> flats = {}; // looked up only
+  };
+  llvm::Error checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref, const Content *wanted,
+                         HeldFlats &flats);
   llvm::Error placeInput(const plan::Input &input);
   llvm::Error placeStates();
   llvm::Error checkStates();
-  llvm::Error checkParameter(const plan::Parameter &parameter);
+  llvm::Error checkParameter(const plan::Parameter &parameter, HeldFlats &held);
   llvm::Error checkOutput(const plan::Output &output);
 
   llvm::Error executeKernel(const plan::KernelCall &call);

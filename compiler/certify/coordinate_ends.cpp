@@ -203,10 +203,18 @@ llvm::Error Coordinate::checkStates() {
   return proof_.options.lossScale ? checkLossScale() : llvm::Error::success();
 }
 
+llvm::Expected<const Coordinate::Flat *> Coordinate::HeldFlats::of(const plan::TensorRef &ref) {
+  if (auto known = flats.find(&ref); known != flats.end()) return &known->second;
+  llvm::Expected<Flat> held = coordinate.flat(ref);
+  if (!held) return held.takeError();
+  return &flats.emplace(&ref, std::move(*held)).first->second;
+}
+
 llvm::Error Coordinate::finish() {
   const std::string where = "tp coordinate " + std::to_string(number_) + ", at the end of a step";
+  HeldFlats flats{*this};
   for (const plan::Parameter &parameter : program_.parameters())
-    if (llvm::Error error = checkParameter(parameter)) return placed(where, std::move(error));
+    if (llvm::Error error = checkParameter(parameter, flats)) return placed(where, std::move(error));
   for (const auto &[range, content] : kept_) {
     std::vector<Piece> held;
     std::string why;
@@ -226,9 +234,10 @@ llvm::Error Coordinate::finish() {
 
 llvm::Error Coordinate::leave(const plan::Section &section) {
   if (section.name() != "micro_step" || proof_.options.gradAccum == 1) return llvm::Error::success();
+  HeldFlats flats{*this};
   for (const plan::Parameter &parameter : program_.parameters()) {
     const plan::TensorRef &ref = program_.buckets(int(parameter.bucket())).parameters();
-    if (llvm::Error error = checkHolds(parameter, ref, initial(parameter, &Proof::Parameter::root)))
+    if (llvm::Error error = checkHolds(parameter, ref, initial(parameter, &Proof::Parameter::root), flats))
       return placed("tp coordinate " + std::to_string(number_) + ", at the end of a micro-step, parameter '" +
                         escaped(parameter.name()) + "'",
                     std::move(error));
@@ -236,7 +245,7 @@ llvm::Error Coordinate::leave(const plan::Section &section) {
   return llvm::Error::success();
 }
 
-llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
+llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter, HeldFlats &held) {
   if (bytesOf(parameter.tensor()) == 0) return llvm::Error::success();
   const plan::Bucket &bucket = program_.buckets(int(parameter.bucket()));
   const std::string name = "parameter '" + escaped(parameter.name()) + "'";
@@ -244,20 +253,20 @@ llvm::Error Coordinate::checkParameter(const plan::Parameter &parameter) {
        {std::pair(&bucket.parameters(), &Proof::Parameter::root), {&bucket.master(), &Proof::Parameter::master}}) {
     if (ref == &bucket.master() && !bucket.has_master()) continue;
     const Content *updated = proof_.after(initial(parameter, root), Proof::Step::Update);
-    if (llvm::Error error = checkHolds(parameter, *ref, updated)) return placed(name, std::move(error));
+    if (llvm::Error error = checkHolds(parameter, *ref, updated, held)) return placed(name, std::move(error));
   }
-  llvm::Expected<Flat> gradients = flat(bucket.accumulator());
+  llvm::Expected<const Flat *> gradients = held.of(bucket.accumulator());
   if (!gradients) return placed(name + ", its gradient", gradients.takeError());
-  if (std::string why; !isGradientIn(*gradients, bucket.accumulator(), parameter, why))
+  if (std::string why; !isGradientIn(**gradients, bucket.accumulator(), parameter, why))
     return problem(name, "its gradient is not where the program says: " + why);
   return llvm::Error::success();
 }
 
-llvm::Error Coordinate::checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref,
-                                   const Content *wanted) {
-  llvm::Expected<Flat> held = flat(ref);
+llvm::Error Coordinate::checkHolds(const plan::Parameter &parameter, const plan::TensorRef &ref, const Content *wanted,
+                                   HeldFlats &flats) {
+  llvm::Expected<const Flat *> held = flats.of(ref);
   if (!held) return held.takeError();
-  std::optional<std::vector<Run>> runs = runsOf(*held, ref, parameter);
+  std::optional<std::vector<Run>> runs = runsOf(**held, ref, parameter);
   if (!runs) return problem("", "its bucket is not all there");
   for (const Run &run : *runs) {
     uint64_t at = uint64_t(run.begin) * sizeOf(DType(ref.dtype()));

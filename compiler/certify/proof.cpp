@@ -99,7 +99,12 @@ bool Proof::isDivisor(const Content &content) {
 
 bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held,
                        std::string &why) {
+  if (isGradient(content, parameter, held)) return true;
   why = "the gradient is " + describe(content, values, lists);
+  return false;
+}
+
+bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held) {
   const GlobalOperand &gradient = parameter.gradient;
   if (gradient.kind != GlobalOperand::Kind::Value)
     return content.isZero() && gradient.kind == GlobalOperand::Kind::Fill && gradient.fill == 0;

@@ -44,6 +44,7 @@ struct Proof {
   bool isStepSum(const Content &content, const GlobalOperand &value);
   /// Whether a content is this part of the gradient of `parameter`, ready for the update.
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
+  bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held);
   /// What memory holds of these elements of a parameter, or of master weights, when a step begins: the same content on
   /// all coordinates, which share what each updates a part of.
   const Content *parameterContent(RootId root, llvm::ArrayRef<ListId> held);

@@ -2,6 +2,7 @@
 
 #include "compiler/ops/op_def.h"
 #include "passes/plan_source.h"
+#include "passes/report/axis_roles.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -98,12 +99,14 @@ llvm::json::Object optimizerJson(const CompiledModel &compiled, const CompileOpt
 
 llvm::json::Array axesJson(const CompiledModel &compiled) {
   llvm::json::Array all;
+  const auto roles = axisRoles(compiled);
   for (const AxisDecision &d : compiled.chosen.decisions) {
     llvm::json::Array parameters;
     for (ValueId p : d.parameters)
       parameters.push_back(compiled.graph.value(p).name);
     all.push_back(llvm::json::Object{{"axis", d.name},
                                      {"size", d.size},
+                                     {"role", roles.lookup(d.leaf)},
                                      {"mesh_axis", d.isChosen ? "tp" : ""},
                                      {"reason", d.reason},
                                      {"parameters", std::move(parameters)}});
@@ -183,12 +186,13 @@ std::string withoutLayer(llvm::StringRef text) {
 /// What is sharded and what stays whole, equal layers on one line.
 void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
   struct Row {
-    std::string first, rest; ///< the name of the first of them, and what all share
+    std::string role, first, rest; ///< "heads: ", the name of the first of them, and what all share
     int count = 0;
   };
   std::vector<Row> sharded;
   llvm::StringMap<size_t> places;                           // of rows, by what equal layers share; looked up only
   std::map<std::string, std::pair<int, std::string>> whole; // by reason
+  const auto roles = axisRoles(compiled);
   for (const AxisDecision &d : compiled.chosen.decisions) {
     std::string name = withModuleNames(compiled, d.name);
     if (!d.isChosen) {
@@ -198,13 +202,14 @@ void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
     std::string rest = llvm::formatv(" (size {0}, {1} parameter{2}{3})", d.size, d.parameters.size(),
                                      d.parameters.size() == 1 ? "" : "s", partsText(compiled, d.leaf))
                            .str();
+    const llvm::StringRef role = roles.lookup(d.leaf);
     auto [at, isNew] = places.try_emplace(withoutLayer(name) + rest, sharded.size());
-    if (isNew) sharded.push_back({name, rest});
+    if (isNew) sharded.push_back({role.empty() ? "" : role.str() + ": ", name, rest});
     ++sharded[at->second].count;
   }
   for (const Row &row : sharded)
-    os << "sharded     " << (row.count > 1 ? std::to_string(row.count) + " x " + withoutLayer(row.first) : row.first)
-       << row.rest << "\n";
+    os << "sharded     " << row.role
+       << (row.count > 1 ? std::to_string(row.count) + " x " + withoutLayer(row.first) : row.first) << row.rest << "\n";
   for (const auto &[reason, row] : whole) {
     os << "whole       " << row.second;
     if (row.first > 1) os << " and " << row.first - 1 << " more";

@@ -50,7 +50,7 @@ TEST(Rows, CumSum) {
 }
 
 TEST(Rows, TopKInDescendingOrderAndOfEqualOnesTheFirst) {
-  for (DType dtype : {DType::F32, DType::F64})
+  for (DType dtype : {DType::F32, DType::F64, DType::I64, DType::I32})
     for (auto [rows, n, k] :
          {std::tuple<int64_t, int64_t, int64_t>{3, 1, 1}, {5, 17, 2}, {200, 8, 8}, {3, 9, 0}, {0, 4, 2}}) {
       Value x{dtype, {rows, n}, {}}, values{dtype, {rows, k}, {}}, indices{DType::I64, {rows, k}, {}};
