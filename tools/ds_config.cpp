@@ -184,7 +184,8 @@ llvm::Error readOptimizer(const Value *value, CompileOptions &options) {
   return keys.onlyKnown();
 }
 
-/// train_batch_size = micro batch * accumulation * dp: what is missing follows from the others.
+/// train_batch_size = micro batch * accumulation * dp: what is missing follows from the others. Alone it is one micro-batch
+/// a dp rank, as in DeepSpeed's own _set_batch_related_parameters.
 llvm::Error readBatch(Keys &keys, CompileOptions &o) {
   int64_t global = 0, micro = 0, accumulation = 0, dp = 0;
   if (llvm::Error error = keys.number("train_batch_size", global, 1, kMost)) return error;
@@ -195,6 +196,8 @@ llvm::Error readBatch(Keys &keys, CompileOptions &o) {
   if (micro) o.import.microBatch = micro;
   if (accumulation) o.step.gradAccum = int(accumulation);
   if (!global) return llvm::Error::success();
+  if (!micro && !accumulation && !o.import.microBatch && o.step.gradAccum == 1 && global % o.step.dp == 0)
+    o.import.microBatch = global / o.step.dp;
   int64_t each = std::max<int64_t>(o.import.microBatch, 1) * o.step.dp;
   if (!accumulation && global % each == 0) o.step.gradAccum = int(global / each);
   if (!micro && accumulation && global % (o.step.dp * accumulation) == 0)

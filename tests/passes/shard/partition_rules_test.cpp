@@ -149,6 +149,18 @@ TEST(DeepSpeedConfig, TheTutorialsExample) {
   EXPECT_FALSE(options.dtype); // as the model's own
 }
 
+TEST(DeepSpeedConfig, ABatchAloneIsOneMicroBatchARank) {
+  CompileOptions alone, halved;
+  alone.step.dp = halved.step.dp = 2;
+  EXPECT_EQ(readConfig(R"({"train_batch_size": 16})", alone), "");
+  EXPECT_EQ(alone.import.microBatch, 8);
+  EXPECT_EQ(alone.step.gradAccum, 1);
+  halved.import.microBatch = 4; // --micro-batch
+  EXPECT_EQ(readConfig(R"({"train_batch_size": 16})", halved), "");
+  EXPECT_EQ(halved.import.microBatch, 4);
+  EXPECT_EQ(halved.step.gradAccum, 2);
+}
+
 OptimizerOptions optimizerOf(const std::string &json) {
   CompileOptions options;
   EXPECT_EQ(readConfig("{\"optimizer\": " + json + "}", options), "");
