@@ -277,7 +277,10 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
   const auto begin = std::chrono::steady_clock::now();
   llvm::Expected<Certificate> certificate = certify(compiled.graph, byTp, certifyOptions(options.step, compiled));
   compiled.certifySeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (!certificate) return certificate.takeError();
+  if (!certificate)
+    return llvm::joinErrors(certificate.takeError(),
+                            problem("certificate", "the plan that was made is not proven to compute the model's graph",
+                                    "report this as a bug, with the model; --no-verify writes the plan as it is"));
   compiled.certificate = *certificate;
   return llvm::Error::success();
 }

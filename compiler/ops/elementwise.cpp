@@ -137,7 +137,7 @@ llvm::Expected<Types> inferCast(const OpCall &call) {
 }
 
 llvm::Expected<Types> inferSwigluGrad(const OpCall &call) {
-  if (llvm::Error error = checkAlike(call.operands)) return std::move(error);
+  if (llvm::Error error = checkAlike(call.operands)) return error;
   return Types{call.operands[0], call.operands[1]};
 }
 

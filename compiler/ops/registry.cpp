@@ -109,7 +109,7 @@ llvm::Error checkAlike(llvm::ArrayRef<Type> operands) {
 }
 
 llvm::Expected<Types> inferAlike(const OpCall &call) {
-  if (llvm::Error error = checkAlike(call.operands)) return std::move(error);
+  if (llvm::Error error = checkAlike(call.operands)) return error;
   return inferSame(call);
 }
 

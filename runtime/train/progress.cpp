@@ -48,8 +48,11 @@ void Progress::report(const StepReport &s) {
   llvm::raw_ostream &os = llvm::outs();
   if (isTerminal_) os << "\r\x1b[K";
   os << "step " << s.step << "/" << s.steps
-     << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB\n", s.loss, s.gradNorm, s.lr,
+     << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB", s.loss, s.gradNorm, s.lr,
                      s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
+  if (s.lossScale && !std::isfinite(s.gradNorm))
+    os << llvm::format(" skipped: gradients overflow, loss scale is now %.0f", s.lossScale);
+  os << "\n";
   if (isTerminal_ && s.step < s.steps) {
     constexpr int kWidth = 40;
     int done = int(kWidth * s.step / s.steps);

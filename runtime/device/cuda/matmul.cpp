@@ -180,8 +180,11 @@ void foldRows(TensorArg &a, TensorArg &c, ProductSizes &z) {
 
 /// Another kernel on tensors of `call`.
 Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> operands, TensorArg result) {
-  Call other{{kernel, {std::move(operands), {std::move(result)}}, call.device}, call.gpu, call.ordinal};
-  other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
+  KernelArgs args;
+  args.operands = std::move(operands);
+  args.results = {std::move(result)};
+  args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
+  const Call other{{kernel, std::move(args), call.device}, call.gpu, call.ordinal};
   return findRow(kernel)->prepare(other);
 }
 

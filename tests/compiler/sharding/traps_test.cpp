@@ -1,9 +1,9 @@
 // Graphs on which an easier rule than ours goes wrong: each trains under every legal leaf, every value compared.
-#include "compiler/ir/parse.h"
 #include "compiler/ops/verify.h"
 #include "passes/shard/choose_axes.h"
 #include "passes/shard/place_reductions.h"
 #include "passes/train/differentiate.h"
+#include "tests/compiler/ir/parsed_graph.h"
 #include "tests/compiler/sharding/sharded_run.h"
 
 #include <cmath>
@@ -11,11 +11,6 @@
 
 namespace autotp::test {
 namespace {
-
-llvm::StringRef intern(llvm::StringRef name) {
-  const OpDef *row = findOp(name);
-  return row ? llvm::StringRef(row->name) : llvm::StringRef();
-}
 
 struct Trap {
   Graph graph;

@@ -1,26 +1,21 @@
 // What an input means is read from where its values go.
 #include "passes/import/input_roles.h"
 
-#include "compiler/ir/parse.h"
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include <gtest/gtest.h>
 
 namespace autotp {
 namespace {
 
-llvm::StringRef intern(llvm::StringRef name) {
-  const OpDef *row = findOp(name);
-  return row ? llvm::StringRef(row->name) : llvm::StringRef();
-}
-
 const char *const kSources =
     "graph {\n  input %ids : i64[2,6]\n  input %other : i64[2,6]\n  parameter %table : f32[50,4]\n";
 
 /// The roles of %ids and %other, or the error.
 std::string rolesOf(const std::string &lines, const llvm::StringMap<std::string> &given = {}) {
-  Graph graph = llvm::cantFail(parse(kSources + lines + "}\n", intern));
+  Graph graph = graphOf(kSources + lines + "}\n");
   llvm::Expected<std::vector<InputRole>> roles = inputRoles(graph, given);
   if (!roles) return describe(roles.takeError());
   std::string text;

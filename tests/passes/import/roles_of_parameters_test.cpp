@@ -2,30 +2,18 @@
 #include "passes/import/canonicalise.h"
 #include "passes/import/classify_parameters.h"
 
-#include "compiler/ir/parse.h"
-#include "compiler/ir/print.h"
-#include "compiler/ops/op_def.h"
-
-#include "llvm/Support/raw_ostream.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include <gtest/gtest.h>
 
 namespace autotp {
 namespace {
 
-Graph graphOf(const std::string &lines) {
-  auto intern = [](llvm::StringRef name) {
-    const OpDef *row = findOp(name);
-    return row ? llvm::StringRef(row->name) : llvm::StringRef();
-  };
-  return llvm::cantFail(parse("graph {\n" + lines + "}\n", intern));
-}
-
 /// The names of those that are trained, beside %head.
 std::string trained(const std::string &lines, double lastOfS = 1) {
-  Graph graph = graphOf("  input %x : f32[2,6,4]\n  input %ids : i64[2,6]\n  parameter %head : f32[4,4]\n"
+  Graph graph = graphOf("graph {\n  input %x : f32[2,6,4]\n  input %ids : i64[2,6]\n  parameter %head : f32[4,4]\n"
                         "  %h = matmul(%x, %head) {trans_a=0, trans_b=0} : f32[2,6,4]\n" +
-                        lines + "  return y=%y, h=%h\n");
+                        lines + "  return y=%y, h=%h\n}\n");
   std::vector<ValueId> initializers = graph.sources(ValueKind::Parameter);
   for (ValueId id : initializers) { // as a file gives them: all ones, but for one element
     Array contents(graph.type(id));
@@ -103,10 +91,10 @@ TEST(RolesOfParameters, OnesThatNormsWithoutAScaleShare) {
 /// An exporter writes a table once for each of its uses.
 TEST(Canonicalise, EqualNodesOverEqualConstants) {
   Graph graph =
-      graphOf("  input %x : f32[2,3]\n  constant %a : f32[3] = {1, 2, 3}\n  constant %b : f32[3] = {1, 2, 3}\n"
+      graphOf("graph {\n  input %x : f32[2,3]\n  constant %a : f32[3] = {1, 2, 3}\n  constant %b : f32[3] = {1, 2, 3}\n"
               "  constant %c : f32[3] = {1, 2, 4}\n  %p = mul(%x, %a) : f32[2,3]\n"
               "  %q = mul(%x, %b) : f32[2,3]\n  %r = mul(%x, %c) : f32[2,3]\n"
-              "  return p=%p, q=%q, r=%r\n");
+              "  return p=%p, q=%q, r=%r\n}\n");
   llvm::cantFail(canonicalise(graph));
   EXPECT_EQ(graph.outputs[0].value, graph.outputs[1].value);
   EXPECT_NE(graph.outputs[0].value, graph.outputs[2].value);

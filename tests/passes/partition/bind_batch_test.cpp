@@ -1,9 +1,9 @@
 // A static batch made smaller: the loss of two halves is the loss of the whole.
 #include "passes/partition/bind_batch.h"
 
-#include "compiler/ir/parse.h"
 #include "compiler/ops/evaluate.h"
 #include "runtime/base/error.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include <gtest/gtest.h>
 
@@ -12,19 +12,11 @@
 namespace autotp {
 namespace {
 
-Graph graphOf(const std::string &lines) {
-  auto intern = [](llvm::StringRef name) {
-    const OpDef *row = findOp(name);
-    return row ? llvm::StringRef(row->name) : llvm::StringRef();
-  };
-  return llvm::cantFail(parse("graph {\n  input %x : f64[4,6]\n" + lines + "}\n", intern));
-}
-
 constexpr int64_t kBatch = 4;
 
 /// The mean of the losses of all micro-batches, bound to `microBatch` rows; or the refusal.
 llvm::Expected<double> lossOf(const std::string &lines, int64_t microBatch) {
-  Graph graph = graphOf(lines);
+  Graph graph = graphOf("graph {\n  input %x : f64[4,6]\n" + lines + "}\n");
   if (llvm::Error error = bindBatch(graph, microBatch)) return error;
   std::mt19937 random(1);
   Array x(Type{DType::F64, {kBatch, 6}});

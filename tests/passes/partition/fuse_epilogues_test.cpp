@@ -4,8 +4,8 @@
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "runtime/base/error.h"
+#include "tests/compiler/ir/parsed_graph.h"
 #include "tests/equivalence/run_fixture.h"
-#include "tests/passes/train/parsed_graph.h"
 
 #include "gtest/gtest.h"
 

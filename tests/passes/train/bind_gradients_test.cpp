@@ -4,7 +4,7 @@
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "runtime/base/error.h"
-#include "tests/passes/train/parsed_graph.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include "gtest/gtest.h"
 

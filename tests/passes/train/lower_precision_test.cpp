@@ -7,7 +7,7 @@
 #include "passes/import/canonicalise.h"
 #include "passes/train/differentiate.h"
 #include "runtime/base/error.h"
-#include "tests/passes/train/parsed_graph.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include "gtest/gtest.h"
 

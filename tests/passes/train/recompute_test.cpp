@@ -5,7 +5,7 @@
 #include "compiler/ops/verify.h"
 #include "passes/train/differentiate.h"
 #include "runtime/base/error.h"
-#include "tests/passes/train/parsed_graph.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include "gtest/gtest.h"
 
