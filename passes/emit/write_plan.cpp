@@ -64,6 +64,12 @@ private:
     std::map<std::string, int64_t> known; // bytes to number
     std::vector<int64_t> byCoordinate;
     for (const plan::Program &program : c_.programs) {
+      constexpr size_t kLargest = INT32_MAX; // of a protobuf message
+      if (program.ByteSizeLong() > kLargest)
+        return problem(
+            "tp coordinate " + std::to_string(byCoordinate.size()),
+            "its program is larger than 2 GiB: it holds the constants of the model, frozen weights among them",
+            "train them, or use a larger --tp");
       std::string bytes = serialised(program);
       auto [at, isNew] = known.try_emplace(bytes, int64_t(known.size()));
       byCoordinate.push_back(at->second);
