@@ -128,7 +128,6 @@ llvm::Expected<Types> inferWhere(const OpCall &call) {
   return Types{Type{(*branches)[0].dtype, *shape}};
 }
 
-/// Operands of one shape: the fused gradients, made by us alone.
 llvm::Expected<Types> inferCast(const OpCall &call) {
   llvm::Expected<Types> results = inferStated(call);
   if (!results) return results;

@@ -2,6 +2,8 @@
 
 #include "runtime/base/indexed.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 namespace autotp {
 namespace {
 
@@ -16,7 +18,7 @@ public:
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       if (!graph_.node(id).backward) visit(id);
     for (AxisId leaf : summed_)
-      if (llvm::is_contained(made_, leaf)) roles_.try_emplace(leaf, "ffn"); // what has no role by then
+      if (made_.contains(leaf)) roles_.try_emplace(leaf, "ffn"); // what has no role by then
     return std::move(roles_);
   }
 
@@ -47,7 +49,7 @@ private:
           const bool isSummed = has(terms.contracted[0], leaf), isShared = has(terms.ins[1 - k], leaf);
           if (isShared && !isSummed) roles_.try_emplace(leaf, "experts");
           if (isSummed) summed_.push_back(leaf);
-          if (!isShared) made_.push_back(leaf);
+          if (!isShared) made_.insert(leaf);
         }
     }
   }
@@ -84,7 +86,8 @@ private:
   const GraphAxes &axes_;
   llvm::SmallVector<ValueId, 2> tokens_;
   int64_t words_ = 0; ///< of the table that tokens look up
-  llvm::SmallVector<AxisId, 0> summed_, made_;
+  llvm::SmallVector<AxisId, 0> summed_;
+  llvm::DenseSet<AxisId> made_; // looked up only
   llvm::DenseMap<AxisId, llvm::StringRef> roles_;
 };
 

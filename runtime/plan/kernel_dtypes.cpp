@@ -42,7 +42,7 @@ llvm::ArrayRef<DType> dtypesOf(KernelId kernel) {
   default:
     break;
   }
-  if (kernel < KernelId::Neg) return kProducts;
+  if (isAmong(KernelId::MatMul, KernelId::MatMulGeluGrad)) return kProducts;
   if (isAmong(KernelId::Neg, KernelId::IsNan)) return kFloats;
   if (isAmong(KernelId::Add, KernelId::GreaterEqual)) return kNumbers;
   if (isAmong(KernelId::ReluGrad, KernelId::SwigluGrad)) return kFloats;
