@@ -32,6 +32,21 @@ def randomise(model: nn.Module, seed: int) -> None:
                 parameter.copy_(noise * parameter[0].numel() ** -0.5)
 
 
+def refresh(model: nn.Module, constructed: dict[str, torch.Tensor]) -> set[str]:
+    """Gives back the numbers that the model's construction did not draw: ones, zeros and the zero rows of padding. The
+    parameters that are one number throughout are returned: no value says which of them an initializer is."""
+    equal = set()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            value = constructed[name]
+            if (value == value.flatten()[0]).all():
+                parameter.copy_(value)
+                equal.add(name)
+            else:
+                parameter.mul_(value != 0)
+    return equal
+
+
 def export(recipe: Recipe, path: Path) -> onnx.ModelProto:
     """Writes model.onnx; the stack traces in it, which name this machine's files, are dropped."""
     names = list(recipe.inputs)
@@ -115,43 +130,107 @@ def write_json(path: Path, fields: dict, initializers: dict[str, dict]) -> None:
     path.write_text("\n".join(["{", *lines, ' "initializers": {', ",\n".join(entries), " }", "}"]) + "\n")
 
 
-def record(family: str, recipe: Recipe, folder: Path) -> str:
-    """Writes the folder's model.onnx, batch.npz and expected.json; the line returned sums it up."""
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    recipe.model.eval()
-    randomise(recipe.model, seed=7)
-    model = export(recipe, folder / "model.onnx")
-    parameters = dict(recipe.model.named_parameters())
+def with_gradients(recipe: Recipe) -> dict[str, np.ndarray]:
+    """The parameters that the loss depends on."""
     recipe.model(*rows(recipe, 0)).backward()
-    used = {name: p.detach().numpy() for name, p in parameters.items() if p.grad is not None}
-    origins = derive_all({t.name: numpy_helper.to_array(t) for t in model.graph.initializer}, used)
-    decayed = {origin.parameter for origin in origins.values() if len(origin.shape) >= 2}
+    used = {name: p.detach().numpy() for name, p in recipe.model.named_parameters() if p.grad is not None}
     recipe.model.zero_grad()
-    truth, narrow = (train(recipe, decayed, dtype) for dtype in (torch.float64, torch.float32))
-    check(model, recipe, truth.losses[0])
-    check(with_weights(model, origins, truth.weights), recipe, truth.loss_after)
+    return used
 
-    np.savez_compressed(folder / "batch.npz", **{name: values.numpy() for name, values in recipe.inputs.items()})
-    holders = Counter(origin.parameter for origin in origins.values())
-    fields = {
-        "fixture": family, "exporter": recipe.exporter, "producer": f"pytorch {torch.__version__}",
+
+def describe_export(recipe: Recipe, model: onnx.ModelProto) -> dict:
+    """What the file is."""
+    return {
+        "exporter": recipe.exporter, "producer": f"pytorch {torch.__version__}",
         "ir_version": model.ir_version, "opset": {o.domain or "ai.onnx": o.version for o in model.opset_import},
         "inputs": [describe_value(v) for v in model.graph.input], "outputs": [describe_value(v) for v in model.graph.output],
         "sizes": sizes(recipe), "nodes": len(model.graph.node), "functions": [f.name for f in model.functions],
         "ops": dict(Counter(node.op_type for node in model.graph.node).most_common()),
+    }
+
+
+def describe_training(recipe: Recipe) -> dict:
+    """What is trained, and on what."""
+    return {
         "loss_output": "loss", "label_shift": "in the graph" if recipe.shifts_labels else "none", "ignore_index": -100,
         "counted_labels_per_step": counted_labels(recipe),
         "global_batch": BATCH, "steps": STEPS, "optimizer": {"kind": "AdamW", **OPTIMIZER, "clip_global_norm": None},
-        "torch_parameters": len(parameters), "torch_parameters_not_in_graph": sorted(set(parameters) - set(used)),
-        "torch_parameters_held_more_than_once": sorted(name for name, count in holders.items() if count > 1),
-        "parameter_elements": sum(value.size for value in used.values()),
+    }
+
+
+def describe_run(recipe: Recipe, truth: Training, narrow: Training) -> dict:
+    """How large the model is, and its losses. Parameters that a loss does not depend on are no elements."""
+    return {
+        "parameters": sum(parameter.numel() for parameter in recipe.model.parameters()),
+        "parameter_elements": sum(value.size for value in truth.weights.values()),
         "losses_fp64": truth.losses, "losses_fp32": narrow.losses,
         "grad_norms_fp64": truth.norms, "grad_norms_fp32": narrow.norms, "loss_after_on_batch0_fp64": truth.loss_after,
     }
+
+
+def summary(family: str, recipe: Recipe, path: Path, model: onnx.ModelProto, truth: Training, narrow: Training) -> str:
+    shapes = ", ".join(dict.fromkeys(axis for axes in recipe.dynamic.values() for axis in axes)) or "static"
+    return (f"{family}/{path.name}: {recipe.exporter}, opset {model.opset_import[0].version}, [{shapes}], "
+            f"{len(model.graph.node)} nodes, {path.stat().st_size // 1024} KiB, "
+            f"loss {truth.losses[0]:.4f} to {truth.losses[-1]:.4f}, gradient norm {truth.norms[0]:.3g}, "
+            f"float32 off by {abs(narrow.losses[-1] / truth.losses[-1] - 1):.1e}")
+
+
+def values_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def decayed(origins: dict[str, Origin]) -> set[str]:
+    return {origin.parameter for origin in origins.values() if len(origin.shape) >= 2}
+
+
+def record_distinct(family: str, recipe: Recipe, folder: Path) -> tuple[dict[str, Origin], str]:
+    """model.onnx and expected.json, every parameter holding distinct numbers: the origins, and a line that sums it up."""
+    path = folder / "model.onnx"
+    model = export(recipe, path)
+    used = with_gradients(recipe)
+    origins = derive_all(values_of(model), used)
+    truth, narrow = (train(recipe, decayed(origins), dtype) for dtype in (torch.float64, torch.float32))
+    check(model, recipe, truth.losses[0])
+    check(with_weights(model, origins, truth.weights), recipe, truth.loss_after)
+    names = {name for name, _ in recipe.model.named_parameters()}
+    holders = Counter(origin.parameter for origin in origins.values())
+    fields = {"fixture": family, **describe_export(recipe, model), **describe_training(recipe),
+              "torch_parameters": len(names), "torch_parameters_not_in_graph": sorted(names - set(used)),
+              "torch_parameters_held_more_than_once": sorted(name for name, count in holders.items() if count > 1),
+              **describe_run(recipe, truth, narrow)}
     write_json(folder / "expected.json", fields,
                {name: describe_initializer(origin, truth, narrow) for name, origin in origins.items()})
-    shapes = ", ".join(dict.fromkeys(axis for axes in recipe.dynamic.values() for axis in axes)) or "static"
-    return (f"{family}: {recipe.exporter}, opset {fields['opset']['ai.onnx']}, [{shapes}], {len(model.graph.node)} nodes, "
-            f"{(folder / 'model.onnx').stat().st_size // 1024} KiB, loss {truth.losses[0]:.4f} to {truth.losses[-1]:.4f}, "
-            f"gradient norm {truth.norms[0]:.3g}, float32 off by {abs(narrow.losses[-1] / truth.losses[-1] - 1):.1e}")
+    return origins, summary(family, recipe, path, model, truth, narrow)
+
+
+def record_fresh(family: str, recipe: Recipe, folder: Path, equal: set[str], distinct: dict[str, Origin]) -> str:
+    """fresh.onnx and fresh.json. The exporter merges or drops the parameters `equal`, which are one number throughout:
+    these go by their own names, made as in the export of distinct numbers."""
+    path = folder / "fresh.onnx"
+    model = export(recipe, path)
+    found = derive_all(values_of(model), {name: v for name, v in with_gradients(recipe).items() if name not in equal})
+    by_parameter = {origin.parameter: origin for origin in distinct.values() if origin.parameter in equal}
+    origins = found | by_parameter
+    truth, narrow = (train(recipe, decayed(origins), dtype) for dtype in (torch.float64, torch.float32))
+    check(model, recipe, truth.losses[0])
+    merged = sorted(set(by_parameter) - {tensor.name for tensor in model.graph.initializer})
+    fields = {"fixture": family, **describe_export(recipe, model), **describe_training(recipe),
+              "torch_parameters_without_initializer": merged, **describe_run(recipe, truth, narrow)}
+    write_json(folder / "fresh.json", fields,
+               {name: describe_initializer(origin, truth, narrow) for name, origin in origins.items()})
+    return summary(family, recipe, path, model, truth, narrow)
+
+
+def record(family: str, recipe: Recipe, folder: Path) -> str:
+    """Writes the folder's exports, samples and numbers; a line for each export is returned."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    recipe.model.eval()
+    constructed = {name: p.detach().clone() for name, p in recipe.model.named_parameters()}
+    randomise(recipe.model, seed=7)
+    np.savez_compressed(folder / "batch.npz", **{name: values.numpy() for name, values in recipe.inputs.items()})
+    origins, line = record_distinct(family, recipe, folder)
+    if equal := refresh(recipe.model, constructed):
+        line += "\n" + record_fresh(family, recipe, folder, equal, origins)
+    return line
