@@ -6,6 +6,7 @@
 /// bench/cuda_torch.py wrote: {"name": ms}, shown beside; of torch.compile where the name ends so.
 #include "bench/cuda_timing.h"
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -184,9 +185,10 @@ llvm::Error run() {
   llvm::json::Object all{{"gpu", gpu.name}, {"copy_gbs", best->copyGBs}, {"rows", std::move(rows)}};
   for (const Precision &precision : best->precisions)
     all[std::string(precision.name) + "_tflops"] = precision.tflops;
-  std::error_code code;
-  llvm::raw_fd_ostream(jsonFile, code) << llvm::json::Value(std::move(all)) << "\n";
-  return code ? problem(jsonFile, code.message()) : llvm::Error::success();
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(jsonFile);
+  if (!file) return file.takeError();
+  (*file)->stream() << llvm::json::Value(std::move(all)) << "\n";
+  return (*file)->commit();
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "passes/emit/write_plan.h"
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
+#include "runtime/base/output_file.h"
 #include "tools/command_line.h"
 #include "tools/ds_config.h"
 #include "tools/optimizer_flags.h"
@@ -12,8 +13,13 @@ using autotp::problem;
 
 static cl::OptionCategory category("autotp-compile options");
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx|ARTIFACTS"), cl::Required, cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("folder of the plan"), cl::value_desc("DIR"), cl::Required,
-                                   cl::cat(category));
+static cl::opt<std::string> output("o",
+                                   cl::desc("folder of the plan; one that is there is replaced if autotp-compile wrote "
+                                            "all that it holds"),
+                                   cl::value_desc("DIR"), cl::Required, cl::cat(category));
+static cl::opt<bool>
+    force("force", cl::desc("move a folder that -o would not replace aside, to DIR.old-...; nothing is deleted"),
+          cl::cat(category));
 static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
                        cl::cat(category));
 static cl::opt<int> dp("dp", cl::desc("ranks of data parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
@@ -189,10 +195,35 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
   return Error::success();
 }
 
+static Expected<std::unique_ptr<autotp::OutputFolder>> openOutput() {
+  autotp::OutputFolder::Options options;
+  options.force = force;
+  options.inputs = {model, dsConfig, patterns};
+  return autotp::OutputFolder::open(output, std::move(options));
+}
+
+static Error write(autotp::CompiledModel &compiled, autotp::Manifest manifest, autotp::OutputFolder &folder) {
+  if (Error error =
+          autotp::writePlan({compiled.graph, compiled.programs, compiled.emitted, std::move(manifest)}, folder))
+    return error;
+  if (Error error = autotp::flushed(outs(), "standard output")) return error; // then there is no plan
+  Expected<std::string> movedTo = folder.commit();
+  if (!movedTo) return movedTo.takeError();
+  outs() << "plan        " << output << "\n";
+  if (!movedTo->empty()) outs() << "moved       what stood there is now " << *movedTo << "\n";
+  return Error::success();
+}
+
 static Error run(const autotp::CompileOptions &options, int64_t seed) {
+  std::unique_ptr<autotp::OutputFolder> folder;
+  if (stopAfter.empty()) {
+    Expected<std::unique_ptr<autotp::OutputFolder>> opened = openOutput();
+    if (!opened) return opened.takeError();
+    folder = std::move(*opened);
+  }
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
   if (!compiled) return compiled.takeError();
-  if (compiled->emitted.empty()) return Error::success(); // --stop-after
+  if (!folder) return Error::success();
   autotp::Manifest manifest = autotp::describe(*compiled, options);
   manifest.weightsKind = weights == "copy" ? "copy" : "none";
   manifest.weightsSeed = seed;
@@ -200,11 +231,7 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
   if (compiled->certificate)
     outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled->certificate->steps,
                       compiled->certificate->programs, compiled->certifySeconds);
-  if (Error error =
-          autotp::writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, output))
-    return error;
-  outs() << "plan        " << output << "\n";
-  return Error::success();
+  return write(*compiled, std::move(manifest), *folder);
 }
 
 int main(int argc, char **argv) {

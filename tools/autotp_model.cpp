@@ -20,8 +20,11 @@ static cl::opt<int64_t> batch("batch", cl::desc("samples of a step"), cl::value_
                               cl::cat(category));
 static cl::opt<int64_t> seq("seq", cl::desc("tokens of a sample"), cl::value_desc("N"), cl::init(128),
                             cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("the model; more than 1.5 GiB of weights lie in FILE.onnx.data"),
-                                   cl::value_desc("FILE.onnx"), cl::Required, cl::cat(category));
+static cl::opt<std::string>
+    output("o",
+           cl::desc("the model, in place of a file of that name; more than 1.5 GiB of weights lie "
+                    "in FILE.onnx.data, which must not be there"),
+           cl::value_desc("FILE.onnx"), cl::Required, cl::cat(category));
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(argc, argv, category, "Writes a model with its loss as ONNX.\n")) return 2;

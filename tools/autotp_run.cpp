@@ -2,6 +2,7 @@
 #include "runtime/train/join_processes.h"
 #include "tools/command_line.h"
 
+#include <csignal>
 #include <cstdlib>
 
 using namespace llvm;
@@ -31,13 +32,18 @@ static cl::opt<bool> tf32("tf32", cl::desc("on a GPU, products may round their o
                           cl::cat(category));
 static cl::opt<int> threads("threads", cl::desc("threads of each rank; default: the cores shared out"),
                             cl::value_desc("N"), cl::init(0), cl::cat(category));
-static cl::opt<std::string> logFile("log", cl::desc("one JSON object a step"), cl::value_desc("FILE.jsonl"),
-                                    cl::cat(category));
+static cl::opt<std::string> logFile(
+    "log",
+    cl::desc("one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N"),
+    cl::value_desc("FILE.jsonl"), cl::cat(category));
 static cl::opt<std::string>
     dumpGradients("dump-gradients",
-                  cl::desc("write the first step's whole gradients, of the mean loss, before clipping"),
+                  cl::desc("write the first step's whole gradients, of the mean loss, before clipping; a file of that "
+                           "name is replaced"),
                   cl::value_desc("FILE.safetensors"), cl::cat(category));
-static cl::opt<std::string> saveWeights("save-weights", cl::desc("write the whole weights after the last step"),
+static cl::opt<std::string> saveWeights("save-weights",
+                                        cl::desc("write the whole weights after the last step; a file of that name "
+                                                 "is replaced"),
                                         cl::value_desc("FILE.safetensors"), cl::cat(category));
 static cl::opt<double> lr("lr", cl::desc("learning rate, instead of the plan's"), cl::value_desc("X"),
                           cl::cat(category));
@@ -72,6 +78,7 @@ int main(int argc, char **argv) {
   options.device = device;
   options.comm = comm;
   options.allowsTf32 = tf32;
+  signal(SIGPIPE, SIG_IGN); // whoever reads the log or the output and leaves is an error that is said
   Expected<std::unique_ptr<autotp::Communicator>> process =
       autotp::joinProcesses(options, [](const char *name) { return getenv(name); });
   if (!process) return autotp::exitCode(process.takeError());

@@ -3,8 +3,8 @@
 #include "models/llama/build_model.h"
 #include "models/llama/parameter_contents.h"
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -15,52 +15,6 @@
 
 namespace autotp {
 namespace {
-
-/// A file that has its name only once it is whole; without commit() it is taken away.
-class PendingFile {
-public:
-  explicit PendingFile(std::string path) : path_(std::move(path)) {}
-  PendingFile(const PendingFile &) = delete;
-  PendingFile &operator=(const PendingFile &) = delete;
-  ~PendingFile() {
-    if (stream_) llvm::consumeError(close()); // something else has failed already
-    if (!temporary_.empty()) (void)llvm::sys::fs::remove(temporary_);
-  }
-
-  llvm::Error open() {
-    int handle = -1;
-    llvm::SmallString<256> name;
-    unsigned mode = llvm::sys::fs::all_read | llvm::sys::fs::all_write;
-    if (std::error_code code =
-            llvm::sys::fs::createUniqueFile(path_ + ".%%%%%%%%.tmp", handle, name, llvm::sys::fs::OF_None, mode))
-      return failed(code);
-    temporary_ = name.str().str();
-    stream_ = std::make_unique<llvm::raw_fd_ostream>(handle, /*shouldClose=*/true);
-    return llvm::Error::success();
-  }
-
-  llvm::raw_fd_ostream &stream() { return *stream_; }
-
-  /// Ends writing: a full disk is seen here at the latest.
-  llvm::Error close() {
-    stream_->close();
-    std::error_code code = stream_->error();
-    stream_->clear_error(); // it would end the process otherwise
-    stream_.reset();
-    return code ? failed(code) : llvm::Error::success();
-  }
-
-  llvm::Error commit() {
-    if (std::error_code code = llvm::sys::fs::rename(temporary_, path_)) return failed(code);
-    temporary_.clear();
-    return llvm::Error::success();
-  }
-
-private:
-  llvm::Error failed(std::error_code code) const { return problem(path_, "it cannot be written: " + code.message()); }
-  std::string path_, temporary_;
-  std::unique_ptr<llvm::raw_fd_ostream> stream_;
-};
 
 void setExternal(onnx::TensorProto &tensor, std::initializer_list<std::pair<const char *, std::string>> entries) {
   tensor.set_data_location(onnx::TensorProto::EXTERNAL);
@@ -89,9 +43,8 @@ void storeInline(LlamaModel &model, const ParameterContents &contents) {
 
 /// One parameter is in memory at a time. Offsets are multiples of a page, so that readers can map them.
 llvm::Error storeBeside(LlamaModel &model, const ParameterContents &contents, const std::string &location,
-                        PendingFile &file) {
+                        OutputFile &file) {
   constexpr uint64_t kPage = 4096;
-  if (llvm::Error error = file.open()) return error;
   for (size_t i = 0; i < model.parameters.size(); ++i) {
     std::vector<float> values = contents.read(model, i);
     const uint64_t end = file.stream().tell(), offset = llvm::alignTo(end, kPage),
@@ -117,10 +70,9 @@ private:
   llvm::raw_ostream &os_;
 };
 
-llvm::Error writeProto(const onnx::ModelProto &proto, const std::string &path, PendingFile &file) {
+llvm::Error writeProto(const onnx::ModelProto &proto, const std::string &path, OutputFile &file) {
   if (proto.ByteSizeLong() > size_t(INT32_MAX))
     return problem(path, "it would exceed the 2 GiB that a protobuf can hold", "ask for a shorter --seq");
-  if (llvm::Error error = file.open()) return error;
   bool isWritten = false;
   {
     StreamAdaptor adaptor(file.stream());
@@ -159,8 +111,10 @@ llvm::Error exportLlama(const LlamaExport &options) {
   LlamaModel model = buildLlama(*config, options.batch, options.seq);
 
   const std::string dataPath = options.output + ".data", location = llvm::sys::path::filename(dataPath).str();
-  PendingFile data(dataPath), file(options.output);
-  bool isBeside = false;
+  if (llvm::Error error = checkIsNotRead(options.output, {options.config, options.weights})) return error;
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(options.output);
+  if (!file) return file.takeError();
+  std::unique_ptr<OutputFile> data; // where weights lie beside the model
   if (options.hasWeights) {
     ParameterContents contents = ParameterContents::drawn(uint64_t(options.seed));
     if (!options.weights.empty()) {
@@ -168,20 +122,23 @@ llvm::Error exportLlama(const LlamaExport &options) {
       if (!found) return found.takeError();
       contents = std::move(*found);
     }
-    isBeside = bytesOf(model) > options.mostInlineBytes;
-    if (!isBeside)
+    if (bytesOf(model) <= options.mostInlineBytes) {
       storeInline(model, contents);
-    else if (llvm::Error error = storeBeside(model, contents, location, data))
-      return error;
+    } else {
+      llvm::Expected<std::unique_ptr<OutputFile>> beside = OutputFile::create(dataPath, Replaces::Nothing);
+      if (!beside) return beside.takeError();
+      data = std::move(*beside);
+      if (llvm::Error error = storeBeside(model, contents, location, *data)) return error;
+    }
   } else {
     for (const LlamaParameter &parameter : model.parameters)
       setExternal(*model.proto.mutable_graph()->mutable_initializer(parameter.initializer),
                   {{"location", kNoContents}});
   }
-  if (llvm::Error error = writeProto(model.proto, options.output, file)) return error;
-  if (isBeside)
-    if (llvm::Error error = data.commit()) return error;
-  return file.commit();
+  if (llvm::Error error = writeProto(model.proto, options.output, **file)) return error;
+  if (data)
+    if (llvm::Error error = data->commit()) return error;
+  return (*file)->commit();
 }
 
 } // namespace autotp

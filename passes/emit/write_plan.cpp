@@ -1,12 +1,9 @@
 #include "passes/emit/write_plan.h"
 
 #include "compiler/sharding/reshard.h"
-#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/safetensors.h"
-
-#include "llvm/Support/FileSystem.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -19,18 +16,6 @@ namespace {
 std::string numbered(const char *before, size_t n, const char *after) {
   std::string digits = std::to_string(n);
   return before + std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits + after;
-}
-
-llvm::Error writeFile(const std::string &path, llvm::StringRef bytes) {
-  std::error_code code;
-  llvm::raw_fd_ostream os(path, code);
-  if (!code) {
-    os << bytes;
-    os.close();
-    code = os.error();
-    os.clear_error();
-  }
-  return code ? problem(path, "it cannot be written: " + code.message()) : llvm::Error::success();
 }
 
 std::string serialised(const plan::Program &program) {
@@ -46,17 +31,14 @@ std::string serialised(const plan::Program &program) {
 
 class Writer {
 public:
-  Writer(PlanContents contents, std::string folder) : c_(std::move(contents)), folder_(std::move(folder)) {}
+  Writer(PlanContents contents, OutputFolder &folder) : c_(std::move(contents)), folder_(folder) {}
 
   llvm::Error run() {
-    for (const char *name : {"", "/programs", "/weights"})
-      if (std::error_code code = llvm::sys::fs::create_directories(folder_ + name))
-        return problem(folder_, "it cannot be created: " + code.message());
     if (llvm::Error error = writePrograms()) return error;
     if (c_.manifest.weightsKind == "copy")
       for (auto [tp, rank] : indexed(c_.ranks))
         if (llvm::Error error = writeWeights(tp, rank)) return error;
-    return writeFile(folder_ + "/manifest.json", manifestText(c_.manifest));
+    return folder_.write("manifest.json", [&](llvm::raw_ostream &os) { os << manifestText(c_.manifest); }).takeError();
   }
 
 private:
@@ -75,8 +57,9 @@ private:
       byCoordinate.push_back(at->second);
       if (!isNew) continue;
       std::string name = numbered("programs/", size_t(at->second), ".plan");
-      c_.manifest.programs.push_back({name, sha256Of(bytes)});
-      if (llvm::Error error = writeFile(folder_ + "/" + name, bytes)) return error;
+      llvm::Expected<std::string> digest = folder_.write(name, [&](llvm::raw_ostream &os) { os << bytes; });
+      if (!digest) return digest.takeError();
+      c_.manifest.programs.push_back({name, std::move(*digest)});
     }
     for (int64_t r = 0; r < c_.manifest.tp * c_.manifest.dp; ++r) {
       int64_t tp = r % c_.manifest.tp;
@@ -100,41 +83,19 @@ private:
     for (auto [i, tensor] : indexed(tensors))
       tensor.bytes = parts[i].bytes;
     std::string name = numbered("weights/tp_", tp, ".safetensors");
-    std::string path = folder_ + "/" + name;
-    if (llvm::Error error = writeSafetensors(path, tensors)) return error;
-    auto written = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-    if (!written) return problem(path, "it cannot be read back: " + written.getError().message());
-    c_.manifest.weights.push_back({name, sha256Of((*written)->getBuffer())});
+    llvm::Expected<std::string> digest =
+        folder_.write(name, [&](llvm::raw_ostream &os) { writeSafetensors(os, tensors); });
+    if (!digest) return digest.takeError();
+    c_.manifest.weights.push_back({name, std::move(*digest)});
     return llvm::Error::success();
   }
 
   PlanContents c_;
-  std::string folder_;
+  OutputFolder &folder_;
 };
 
 } // namespace
 
-llvm::Error writePlan(PlanContents contents, llvm::StringRef folder) {
-  while (folder.consume_back("/")) {
-  }
-  bool isPlan = llvm::sys::fs::exists(folder + "/manifest.json");
-  if (llvm::sys::fs::exists(folder) && !isPlan) {
-    std::error_code code;
-    bool isEmpty = llvm::sys::fs::directory_iterator(folder, code) == llvm::sys::fs::directory_iterator();
-    if (code || !isEmpty) return problem(folder, "it exists and is no plan", "name another folder with -o");
-  }
-  std::string partial = folder.str() + ".partial";
-  llvm::sys::fs::remove_directories(partial);
-  if (llvm::Error error = Writer(std::move(contents), partial).run()) {
-    llvm::sys::fs::remove_directories(partial);
-    return error;
-  }
-  llvm::sys::fs::remove_directories(folder);
-  if (std::error_code code = llvm::sys::fs::rename(partial, folder)) {
-    llvm::sys::fs::remove_directories(partial);
-    return problem(folder, "it cannot be written: " + code.message());
-  }
-  return llvm::Error::success();
-}
+llvm::Error writePlan(PlanContents contents, OutputFolder &folder) { return Writer(std::move(contents), folder).run(); }
 
 } // namespace autotp

@@ -1,7 +1,8 @@
-/// \file Writes a plan's folder: it appears whole, by rename, or not at all.
+/// \file Writes what a plan's folder holds; OutputFolder sees to it that it appears whole, or not at all.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
+#include "runtime/base/output_folder.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/plan.pb.h"
 
@@ -16,8 +17,8 @@ struct PlanContents {
   Manifest manifest;                      ///< programs, weights and ranks are filled in here
 };
 
-/// programs/NNNN.plan, weights/tp_NNNN.safetensors (where weights are copied) and manifest.json, in `folder`.
-/// Errors: a folder that exists and is no plan, files that cannot be written, a parameter without contents to copy.
-llvm::Error writePlan(PlanContents contents, llvm::StringRef folder);
+/// programs/NNNN.plan, weights/tp_NNNN.safetensors (where weights are copied) and manifest.json, into `folder`, which the
+/// caller commits. Errors: files that cannot be written, a parameter without contents to copy.
+llvm::Error writePlan(PlanContents contents, OutputFolder &folder);
 
 } // namespace autotp

@@ -1,12 +1,11 @@
 #include "runtime/plan/safetensors.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <cstring>
 
@@ -84,22 +83,20 @@ const NamedTensor *SafetensorsFile::find(llvm::StringRef name) const {
   return nullptr;
 }
 
-llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors) {
-  std::string header = headerOf(tensors), temporary = path.str() + ".partial";
-  std::error_code code;
-  llvm::raw_fd_ostream os(temporary, code);
-  if (code) return problem(path, "it cannot be written: " + code.message());
-  uint64_t length = header.size();
+void writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors) {
+  const std::string header = headerOf(tensors);
+  const uint64_t length = header.size();
   os.write(reinterpret_cast<const char *>(&length), sizeof length);
   os << header;
   for (const NamedTensor &tensor : tensors)
     os.write(reinterpret_cast<const char *>(tensor.bytes.data()), tensor.bytes.size());
-  os.close();
-  code = os.has_error() ? os.error() : llvm::sys::fs::rename(temporary, path);
-  if (!code) return llvm::Error::success();
-  os.clear_error();
-  llvm::sys::fs::remove(temporary);
-  return problem(path, "it cannot be written: " + code.message());
+}
+
+llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors) {
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
+  if (!file) return file.takeError();
+  writeSafetensors((*file)->stream(), tensors);
+  return (*file)->commit();
 }
 
 llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {

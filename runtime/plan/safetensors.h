@@ -6,6 +6,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <memory>
 #include <string>
@@ -20,7 +21,9 @@ struct NamedTensor {
   llvm::ArrayRef<uint8_t> bytes; ///< not owned
 };
 
-/// Writes `tensors` in this order to `path`, which appears whole or not at all.
+/// Writes `tensors` in this order.
+void writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors);
+/// The same to `path`, which appears whole or not at all; a regular file there is replaced.
 llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors);
 
 /// A file of tensors, mapped. The tensors' bytes live as long as it does.

@@ -1,6 +1,7 @@
 #include "runtime/train/progress.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -22,14 +23,22 @@ llvm::Expected<std::unique_ptr<Progress>> Progress::open(const std::string &log,
   progress->isQuiet_ = isQuiet;
   progress->isTerminal_ = isatty(STDOUT_FILENO);
   if (log.empty()) return progress;
-  std::error_code code;
-  progress->log_ = std::make_unique<llvm::raw_fd_ostream>(log, code);
-  if (code) return problem("--log " + log, "it cannot be written: " + code.message());
+  progress->logName_ = "--log " + escaped(log);
+  llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> stream = openStreamed(log);
+  if (!stream) return stream.takeError();
+  progress->log_ = std::move(*stream);
   return progress;
 }
 
-void Progress::report(const StepReport &s) {
-  if (log_) {
+/// Each step has flushed the log and seen its errors.
+Progress::~Progress() {
+  if (!log_) return;
+  log_->close();
+  log_->clear_error();
+}
+
+llvm::Error Progress::writeLog(const StepReport &s) {
+  {
     llvm::json::OStream json(*log_);
     json.object([&] {
       json.attribute("step", s.step);
@@ -41,11 +50,16 @@ void Progress::report(const StepReport &s) {
       json.attribute("ms", s.milliseconds);
       if (s.lossScale) json.attribute("loss_scale", s.lossScale);
     });
-    *log_ << "\n";
-    log_->flush();
   }
-  if (isQuiet_) return;
-  llvm::raw_ostream &os = llvm::outs();
+  *log_ << "\n";
+  return flushed(*log_, logName_);
+}
+
+llvm::Error Progress::report(const StepReport &s) {
+  if (log_)
+    if (llvm::Error error = writeLog(s)) return error;
+  if (isQuiet_) return llvm::Error::success();
+  llvm::raw_fd_ostream &os = llvm::outs();
   if (isTerminal_) os << "\r\x1b[K";
   os << "step " << s.step << "/" << s.steps
      << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB", s.loss, s.gradNorm, s.lr,
@@ -60,7 +74,7 @@ void Progress::report(const StepReport &s) {
     os << "[" << std::string(size_t(done), '#') << std::string(size_t(kWidth - done), '.')
        << llvm::format("] %3.0f%%  %.0f s left", 100.0 * double(s.step) / double(s.steps), secondsLeft);
   }
-  os.flush();
+  return flushed(os, "standard output");
 }
 
 } // namespace autotp

@@ -20,9 +20,14 @@ class Progress {
 public:
   /// `log` may be empty. Errors: a log that cannot be written.
   static llvm::Expected<std::unique_ptr<Progress>> open(const std::string &log, bool isQuiet);
-  void report(const StepReport &step);
+  ~Progress();
+  /// Errors: the log or standard output takes no more (a full disk, a reader that is gone).
+  llvm::Error report(const StepReport &step);
 
 private:
+  llvm::Error writeLog(const StepReport &step);
+
+  std::string logName_;
   std::unique_ptr<llvm::raw_fd_ostream> log_;
   bool isQuiet_ = false, isTerminal_ = false;
 };

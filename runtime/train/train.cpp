@@ -1,6 +1,7 @@
 #include "runtime/train/train.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/data/source.h"
 #include "runtime/device/cpu/device.h"
@@ -9,9 +10,6 @@
 #include "runtime/plan/manifest.h"
 #include "runtime/train/gather_parameters.h"
 #include "runtime/train/progress.h"
-
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 #include <chrono>
 #include <map>
@@ -155,12 +153,11 @@ private:
     if (step == 1 && !job_.options.dumpGradients.empty())
       if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
     if (hasOwnRate(executor_->program())) lr = double(executor_->scalar("learning_rate"));
-    if (comm_.rank() == 0)
-      report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    return llvm::Error::success();
+    if (comm_.rank() != 0) return llvm::Error::success();
+    return report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
 
-  void report(int64_t step, double lr, double seconds) {
+  llvm::Error report(int64_t step, double lr, double seconds) {
     int64_t tokens = 0;
     for (const Manifest::Input &input : m_.inputs) {
       int64_t elements = m_.gradAccum * m_.dp;
@@ -169,9 +166,9 @@ private:
       if (input.role == "tokens") tokens = elements;
     }
     if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // no token: samples
-    job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr,
-                           double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
-                           executor_->scalar("loss_scale")});
+    return job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"),
+                                  lr, double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
+                                  executor_->scalar("loss_scale")});
   }
 
   llvm::Error gather(const std::string &path, Gathered what) {
@@ -201,6 +198,27 @@ llvm::Error checkGpus(const Job &job, const Communicator *process) {
     bytes[gpuOf(int(r))] += job.programs[size_t(job.manifest.ranks[r].program)].arena_bytes();
   for (const auto &[gpu, planned] : bytes)
     if (llvm::Error error = checkGpu({gpu, job.options.allowsTf32}, planned)) return error;
+  return llvm::Error::success();
+}
+
+/// Before the first step, not after the last one.
+llvm::Error checkOutputs(const Job &job) {
+  const TrainOptions &o = job.options;
+  std::vector<std::string> inputs = {o.feed, o.data, o.plan + "/manifest.json"};
+  for (const auto *files : {&job.manifest.programs, &job.manifest.weights})
+    for (const Manifest::File &file : *files)
+      inputs.push_back(o.plan + "/" + file.path);
+  const std::pair<const char *, const std::string &> outputs[] = {
+      {"--log", o.log}, {"--dump-gradients", o.dumpGradients}, {"--save-weights", o.saveWeights}};
+  for (const auto &[flag, path] : outputs) {
+    if (path.empty()) continue;
+    for (const auto &[other, otherPath] : outputs)
+      if (other != flag && path == otherPath)
+        return problem(flag, llvm::formatv("it names the same file as {0}", other).str(), "name another file");
+    if (llvm::Error error = checkIsNotRead(path, inputs)) return error;
+    if (&path == &o.log) continue; // it is opened at once
+    if (llvm::Error error = checkOutputFile(path)) return error;
+  }
   return llvm::Error::success();
 }
 
@@ -239,11 +257,7 @@ llvm::Error open(Job &job, const Communicator *process) {
   if (!source) return source.takeError();
   job.source = std::move(*source);
   if (process && process->rank() != 0) return llvm::Error::success();
-  for (const std::string &path : {o.dumpGradients, o.saveWeights}) { // not only after the last step
-    llvm::StringRef folder = llvm::sys::path::parent_path(path);
-    if (std::error_code code = llvm::sys::fs::access(folder.empty() ? "." : folder, llvm::sys::fs::AccessMode::Write))
-      return problem(path, "it cannot be written: " + code.message());
-  }
+  if (llvm::Error error = checkOutputs(job)) return error;
   auto progress = Progress::open(o.log, o.isQuiet);
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);

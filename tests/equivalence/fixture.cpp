@@ -270,9 +270,12 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   std::string base = folder.str().str();
   TrainOptions trainOptions;
   trainOptions.plan = base + "/plan";
+  auto plan = OutputFolder::open(trainOptions.plan, {});
+  if (!plan) return plan.takeError();
   if (llvm::Error error =
-          writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, trainOptions.plan))
+          writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, **plan))
     return error;
+  if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
   trainOptions.steps = expected.steps;
   if (runAs.data.empty())
     trainOptions.feed = folderOf(fixture) + "/batch.npz";

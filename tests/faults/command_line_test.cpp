@@ -82,18 +82,6 @@ TEST_F(Commands, ModelsThatCannotBeUsed) {
   EXPECT_NE(unbound.err.find("do:  give it one with --shape seq=N"), std::string::npos) << unbound.err;
 }
 
-/// A file that is there stays as it is.
-TEST_F(Commands, FoldersThatCannotBeWritten) {
-  folder.write("file", "mine");
-  std::filesystem::create_directory(folder.path() + "/full");
-  folder.write("full/file", "mine");
-  fails(1, "autotp-compile @/mlp/model.onnx -o {}/file", "/file: it exists and is no plan");
-  fails(1, "autotp-compile @/mlp/model.onnx -o {}/full", "/full: it exists and is no plan");
-  fails(1, "autotp-compile @/mlp/model.onnx -o {}/file/plan", "/file/plan");
-  EXPECT_EQ(contentsOf(folder.path() + "/file"), "mine");
-  EXPECT_EQ(contentsOf(folder.path() + "/full/file"), "mine");
-}
-
 /// A tp that divides nothing is no mistake: the axes stay whole, and the summary says why.
 TEST_F(Commands, ATpThatCannotBeUsed) {
   Ended ended = run("autotp-compile @/mlp/model.onnx --tp 61 -o {}/plan --micro-batch 2");

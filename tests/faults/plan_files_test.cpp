@@ -94,14 +94,5 @@ TEST_F(Plans, ForADeviceThatIsNotHere) {
   fails(1, train, "abacus");
 }
 
-/// Found before the first step, not after the last one.
-TEST_F(Plans, OutputsThatCannotBeWritten) {
-  fails(1, train + " --log {}/none/log", "/none/log");
-  fails(1, train + " --dump-gradients {}/none/g", "/none/g");
-  fails(1, train + " --save-weights {}/none/w", "/none/w");
-  fails(1, train + " --log {}/first --save-weights {}/none/w", "/none/w");
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/first")) << "a step was run";
-}
-
 } // namespace
 } // namespace autotp::test

@@ -130,6 +130,18 @@ TEST_F(LlamaExportTest, LargeWeightsLieBeside) {
   }
 }
 
+/// Nobody has named that file.
+TEST_F(LlamaExportTest, WeightsBesideReplaceNothing) {
+  LlamaExport options = tiny();
+  options.mostInlineBytes = 0;
+  std::ofstream(path("model.onnx.data")) << "mine";
+  EXPECT_NE(errorOf(options).find("model.onnx.data: it exists"), std::string::npos);
+  std::string kept;
+  std::ifstream(path("model.onnx.data")) >> kept;
+  EXPECT_EQ(kept, "mine");
+  EXPECT_FALSE(llvm::sys::fs::exists(path("model.onnx")));
+}
+
 TEST_F(LlamaExportTest, WithoutWeightsShapesRemain) {
   LlamaExport options = tiny();
   options.hasWeights = false;

@@ -1,0 +1,194 @@
+#include "runtime/base/folder_listing.h"
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <set>
+#include <unistd.h>
+
+namespace autotp {
+namespace {
+
+namespace fs = llvm::sys::fs;
+
+constexpr llvm::StringLiteral kFirstLine = "# written by autotp: this folder holds these files and no others\n",
+                              kLastLine = "# sha256 of the lines above: ";
+constexpr size_t kDigestLength = 64;
+
+bool isDigest(llvm::StringRef text) { return text.size() == kDigestLength && llvm::all_of(text, llvm::isHexDigit); }
+
+/// "programs/0000.plan": of the folder itself, and no detour.
+bool isPathWithin(llvm::StringRef path) {
+  llvm::SmallVector<llvm::StringRef, 4> parts;
+  path.split(parts, '/');
+  return llvm::none_of(parts, [](llvm::StringRef part) { return part.empty() || part == "." || part == ".."; });
+}
+
+/// By path, the digests of a list that is whole; empty otherwise.
+std::map<std::string, std::string> parseListing(llvm::StringRef text) {
+  const size_t end = text.rfind(kLastLine);
+  if (end == llvm::StringRef::npos || !text.startswith(kFirstLine)) return {};
+  if (text.drop_front(end + kLastLine.size()).rtrim('\n') != sha256Of(text.take_front(end))) return {};
+  llvm::SmallVector<llvm::StringRef> lines;
+  text.take_front(end).drop_front(kFirstLine.size()).split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  std::map<std::string, std::string> digests;
+  for (llvm::StringRef line : lines) {
+    auto [digest, path] = line.split("  ");
+    if (!isDigest(digest) || !isPathWithin(path)) return {};
+    digests[path.str()] = digest.str();
+  }
+  return digests;
+}
+
+std::string pathIn(const std::string &folder, const std::string &path) {
+  return path.empty() ? folder : folder + "/" + path;
+}
+
+llvm::Error cannotBeRead(const std::string &folder, const std::string &why) {
+  return problem(escaped(folder), "it cannot be read: " + why);
+}
+
+bool isRegular(const std::string &path, struct stat &status) {
+  return lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/// Empty where it cannot be read.
+std::unique_ptr<llvm::MemoryBuffer> contentsOf(const std::string &path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  return buffer ? std::move(*buffer) : nullptr;
+}
+
+class Examination {
+public:
+  explicit Examination(std::string root) : root_(std::move(root)) {
+    struct stat status;
+    const std::string path = root_ + "/" + kListingName;
+    const auto text = isRegular(path, status) ? contentsOf(path) : nullptr;
+    if (!text) return;
+    digests_ = parseListing(text->getBuffer());
+    if (digests_.empty()) return;
+    digests_[kListingName] = sha256Of(text->getBuffer());
+    for (const auto &[listed, digest] : digests_)
+      for (llvm::StringRef at = llvm::sys::path::parent_path(listed); !at.empty();
+           at = llvm::sys::path::parent_path(at))
+        folders_.insert(at.str());
+  }
+
+  /// `within`: "" or a folder of the list.
+  llvm::Error examine(const std::string &within) {
+    const std::string folder = pathIn(root_, within);
+    struct stat status; // from before its entries are read, so that a later one shows
+    if (lstat(folder.c_str(), &status) != 0) return cannotBeRead(folder, std::strerror(errno));
+    std::error_code code;
+    std::vector<std::string> names;
+    for (fs::directory_iterator at(folder, code, /*follow_symlinks=*/false), end; !code && at != end;
+         at.increment(code))
+      names.push_back(llvm::sys::path::filename(at->path()).str());
+    if (code) return cannotBeRead(folder, code.message());
+    llvm::sort(names);
+    for (const std::string &name : names)
+      if (llvm::Error error = examineEntry(within.empty() ? name : within + "/" + name)) return error;
+    contents.folders.push_back({within, status});
+    return llvm::Error::success();
+  }
+
+  FolderContents contents;
+
+private:
+  llvm::Error examineEntry(const std::string &path) {
+    struct stat status;
+    const std::string whole = root_ + "/" + path;
+    if (folders_.count(path) && lstat(whole.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return examine(path);
+    const auto listed = digests_.find(path);
+    if (listed == digests_.end() || !isRegular(whole, status)) {
+      contents.foreign.push_back("'" + escaped(path) + "'");
+      return llvm::Error::success();
+    }
+    const auto bytes = contentsOf(whole);
+    if (bytes && sha256Of(bytes->getBuffer()) == listed->second)
+      contents.files.push_back({path, status});
+    else
+      contents.foreign.push_back("'" + escaped(path) + "' (changed since)");
+    return llvm::Error::success();
+  }
+
+  std::string root_;
+  std::map<std::string, std::string> digests_; ///< by path, the list's own among them; empty: it has no list of ours
+  std::set<std::string> folders_;              ///< of the list's files
+};
+
+bool isSame(const struct timespec &a, const struct timespec &b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/// The times of a file's contents and of its name's; of a folder those of its entries: it may have been renamed.
+bool isUnchanged(const std::string &folder, const FolderContents::Entry &entry) {
+  struct stat now;
+  const struct stat &then = entry.status;
+  return lstat(pathIn(folder, entry.path).c_str(), &now) == 0 && now.st_dev == then.st_dev &&
+         now.st_ino == then.st_ino && isSame(now.st_mtim, then.st_mtim) &&
+         (S_ISDIR(now.st_mode) || isSame(now.st_ctim, then.st_ctim));
+}
+
+} // namespace
+
+std::string listingText(const std::map<std::string, std::string> &digests) {
+  std::string text = kFirstLine.str();
+  for (const auto &[path, digest] : digests)
+    text += digest + "  " + path + "\n";
+  return text + kLastLine.str() + sha256Of(text) + "\n";
+}
+
+std::string FolderContents::foreignNames() const {
+  constexpr size_t kShown = 5;
+  std::string text = llvm::join(llvm::makeArrayRef(foreign).take_front(kShown), ", ");
+  return foreign.size() > kShown ? text + " and " + std::to_string(foreign.size() - kShown) + " more" : text;
+}
+
+llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
+  // Where another process puts a folder of its own there meanwhile, what was read is of neither. While it is open no
+  // other folder can get its identity.
+  constexpr int kAttempts = 100;
+  for (int attempt = 1;; ++attempt) {
+    const int descriptor = open(folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto closing = llvm::make_scope_exit([&] { close(descriptor); });
+    Examination examination(folder);
+    llvm::Error error = examination.examine("");
+    struct stat before, after;
+    const bool isOne = fstat(descriptor, &before) == 0 && lstat(folder.c_str(), &after) == 0 &&
+                       before.st_dev == after.st_dev && before.st_ino == after.st_ino;
+    if (!isOne && attempt < kAttempts) {
+      llvm::consumeError(std::move(error)); // it was of what is gone
+      continue;
+    }
+    if (error) return error;
+    return std::move(examination.contents);
+  }
+}
+
+bool isUnchanged(const std::string &folder, const FolderContents &contents) {
+  auto isSame = [&](const FolderContents::Entry &entry) { return isUnchanged(folder, entry); };
+  return llvm::all_of(contents.files, isSame) && llvm::all_of(contents.folders, isSame);
+}
+
+bool deleteOurs(const std::string &folder, const FolderContents &contents) {
+  for (const FolderContents::Entry &file : contents.files)
+    if (file.path != kListingName) (void)unlink(pathIn(folder, file.path).c_str());
+  bool isGone = false;
+  for (const FolderContents::Entry &inner : contents.folders) {
+    if (inner.path.empty()) (void)unlink(pathIn(folder, kListingName).c_str()); // what a kill leaves is known for ours
+    isGone = rmdir(pathIn(folder, inner.path).c_str()) == 0;
+  }
+  return isGone; // the last is the folder itself
+}
+
+} // namespace autotp
