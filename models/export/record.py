@@ -204,19 +204,32 @@ def record_distinct(family: str, recipe: Recipe, folder: Path) -> tuple[dict[str
     return origins, summary(family, recipe, path, model, truth, narrow)
 
 
+def name_equal(distinct: dict[str, Origin], equal: set[str], recipe: Recipe, fresh: dict[str, np.ndarray]) -> dict[str, Origin]:
+    """Origins of the parameters that are one number throughout, which no value tells apart: by the initializer that is
+    each one's in the export of distinct numbers too, else by the parameter's own name."""
+    parameters = {name: p.detach().numpy() for name, p in recipe.model.named_parameters()}
+    named = {}
+    for name, origin in distinct.items():
+        if origin.parameter not in equal:
+            continue
+        value = origin.apply(parameters[origin.parameter], is_gradient=False)
+        is_kept = name in fresh and np.array_equal(fresh[name], value)
+        named[name if is_kept else origin.parameter] = origin
+    return named
+
+
 def record_fresh(family: str, recipe: Recipe, folder: Path, equal: set[str], distinct: dict[str, Origin]) -> str:
-    """fresh.onnx and fresh.json. The exporter merges or drops the parameters `equal`, which are one number throughout:
-    these go by their own names, made as in the export of distinct numbers."""
+    """fresh.onnx and fresh.json. The exporter merges or drops the parameters `equal`, which are made of theirs as in the
+    export of distinct numbers."""
     path = folder / "fresh.onnx"
     model = export(recipe, path)
     found = derive_all(values_of(model), {name: v for name, v in with_gradients(recipe).items() if name not in equal})
-    by_parameter = {origin.parameter: origin for origin in distinct.values() if origin.parameter in equal}
-    origins = found | by_parameter
+    origins = found | name_equal(distinct, equal, recipe, values_of(model))
     truth, narrow = (train(recipe, decayed(origins), dtype) for dtype in (torch.float64, torch.float32))
     check(model, recipe, truth.losses[0])
-    merged = sorted(set(by_parameter) - {tensor.name for tensor in model.graph.initializer})
     fields = {"fixture": family, **describe_export(recipe, model), **describe_training(recipe),
-              "torch_parameters_without_initializer": merged, **describe_run(recipe, truth, narrow)}
+              "torch_parameters_without_initializer": sorted(set(origins) - set(values_of(model))),
+              **describe_run(recipe, truth, narrow)}
     write_json(folder / "fresh.json", fields,
                {name: describe_initializer(origin, truth, narrow) for name, origin in origins.items()})
     return summary(family, recipe, path, model, truth, narrow)
