@@ -1,5 +1,6 @@
 #include "passes/pipeline.h"
 
+#include "compiler/ir/loss.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "compiler/sharding/find_axes.h"
@@ -8,7 +9,6 @@
 #include "passes/import/fold_transposes.h"
 #include "passes/import/order_nodes.h"
 #include "passes/import/retie_weights.h"
-#include "passes/partition/bind_batch.h"
 #include "passes/partition/fuse_epilogues.h"
 #include "passes/partition/localise.h"
 #include "passes/recognise/cancel_transposes.h"
@@ -39,6 +39,7 @@ struct State {
   const CompileOptions &options;
   ImportedModel &imported;
   CompiledModel &compiled;
+  int64_t microBatch; ///< that the graph is to be bound to; 0: it has it already
 };
 
 struct PassEntry {
@@ -83,7 +84,15 @@ constexpr PassEntry kPipeline[] = {
      }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},
     // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
-    {"bind-batch", [](Graph &g, State &s) { return bindBatch(g, s.options.import.microBatch); }, kOfForwards},
+    {"bind-batch",
+     [](Graph &g, State &s) -> llvm::Error {
+       const StepOptions &step = s.options.step;
+       llvm::Expected<LossTerms> terms = bindBatch(g, s.microBatch, int64_t(step.dp) * step.gradAccum);
+       if (!terms) return terms.takeError();
+       s.compiled.lossTerms = std::move(*terms);
+       return llvm::Error::success();
+     },
+     kOfForwards},
     {"retie-weights",
      [](Graph &g, State &s) -> llvm::Error {
        if (s.options.retie && !s.imported.updates) s.compiled.retied = retieWeights(g);
@@ -233,7 +242,7 @@ llvm::Error partitionAll(CompiledModel &compiled, const CompileOptions &options)
     compiled.programs.push_back(
         buildSteps(compiled.graph, std::move(*local), compiled.objective, compiled.updates, options.step));
     RankProgram &program = compiled.programs.back();
-    for (const Section *section : {&program.microStep, &program.optimizerStep})
+    for (const Section *section : program.sections())
       if (llvm::Error error = finishSection(*section, "partition", c, options)) return error;
     if (options.stopAfter == "partition") continue;
     if (options.recognise) fuseEpilogues(program.microStep);
@@ -312,18 +321,41 @@ static llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const Com
   return llvm::Error::success();
 }
 
+/// Whether what is trained for is the mean of one cross-entropy, as far as can be told before the loss is chosen.
+static bool isOneMean(const Graph &graph, const LossOptions &loss) {
+  if (loss.made != LossMade::None) return true;
+  return llvm::any_of(graph.outputs, [&](const Output &output) {
+    ValueId value = output.value;
+    for (const Node *node = graph.producer(value); node && (node->is("reshape") || node->is("cast"));
+         node = graph.producer(value))
+      value = node->operands[0];
+    return (loss.output.empty() || output.name == loss.output) && crossEntropyMean(graph, value).has_value();
+  });
+}
+
 llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
+  int64_t microBatch = options.import.microBatch;
+  // A batch of 1 has no axis, and sums over it cannot be told from others: the graph of a batch of 2 is made smaller.
+  if (imported->isBatchDynamic && microBatch <= 1 && int64_t(options.step.dp) * options.step.gradAccum > 1 &&
+      !imported->hasGradients && !isOneMean(imported->graph, options.loss)) {
+    ImportOptions larger = options.import;
+    larger.microBatch = 2;
+    microBatch = 1;
+    imported = importModel(options.model, larger);
+    if (!imported) return imported.takeError();
+  }
   if (imported->updates)
     if (llvm::Error error = checkNothingIsSaidTwice(*imported, options)) return error;
   CompiledModel compiled;
-  State state{options, *imported, compiled};
+  State state{options, *imported, compiled, microBatch};
   if (llvm::Error error = runPipeline(imported->graph, state)) return error;
   compiled.sha256 = imported->sha256;
   compiled.moduleNames = std::move(imported->moduleNames);
   compiled.graph = std::move(imported->graph);
   compiled.hasOwnOptimizer = imported->updates.has_value();
+  compiled.hasOwnBackward = imported->hasGradients;
   compiled.updates =
       imported->updates ? std::move(*imported->updates) : updatesOf(options.step.optimizer, compiled.graph);
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);

@@ -7,6 +7,7 @@
 #include "passes/import/bind_loss.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
+#include "passes/partition/bind_batch.h"
 #include "passes/shard/choose_axes.h"
 #include "passes/train/build_steps.h"
 #include "passes/train/differentiate.h"
@@ -46,8 +47,10 @@ struct CompiledModel {
   Reductions reductions;
   std::optional<SequenceRegion> region; ///< with sequence parallelism
   Objective objective{LossKind::Mean};
+  LossTerms lossTerms;          ///< how the loss is that of the global batch, where it is no cross-entropy's mean
   Updates updates;              ///< of the parameters, see compiler/ir/updates.h
   bool hasOwnOptimizer = false; ///< updates are the model's, not of options
+  bool hasOwnBackward = false;  ///< see ImportedModel::hasGradients
   DType dtype = DType::F32;     ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;

@@ -1,10 +1,13 @@
 #include "compiler/certify/certify.h"
 
 #include "compiler/certify/collective_rules.h"
+#include "compiler/ir/loss.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/check_world.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 namespace autotp {
 namespace {
@@ -70,10 +73,13 @@ private:
   std::vector<int> next_;
 };
 
-llvm::Error checkSections(const plan::Program &program) {
-  if (program.sections_size() != 2 || program.sections(0).name() != "micro_step" ||
-      program.sections(1).name() != "optimizer_step")
-    return problem("program", "its sections are not micro_step and optimizer_step");
+llvm::Error checkSections(const Graph &graph, const plan::Program &program) {
+  llvm::SmallVector<llvm::StringRef, 3> wanted = {"micro_step", "optimizer_step"};
+  if (llvm::any_of(graph.outputs, [](const Output &output) { return isBatchStatistic(output.name); }))
+    wanted.insert(wanted.begin(), "batch_statistics");
+  auto nameOf = [](const plan::Section &section) { return llvm::StringRef(section.name()); };
+  if (!llvm::equal(llvm::map_range(program.sections(), nameOf), wanted))
+    return problem("program", "its sections are not " + llvm::join(wanted, ", "));
   return llvm::Error::success();
 }
 
@@ -85,7 +91,7 @@ llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const pla
   Certificate certificate;
   for (const plan::Program *program : byTp) {
     if (llvm::Error error = checkProgram(*program, options.tp, options.dp)) return error;
-    if (llvm::Error error = checkSections(*program)) return error;
+    if (llvm::Error error = checkSections(graph, *program)) return error;
     for (const plan::Section &section : program->sections())
       certificate.steps += section.steps_size();
     ++certificate.programs;
@@ -98,7 +104,7 @@ llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const pla
     if (llvm::Error error = coordinates.back()->begin())
       return placed("tp coordinate " + std::to_string(c), std::move(error));
   }
-  for (int section : {0, 1}) {
+  for (int section = 0; section < byTp[0]->sections_size(); ++section) {
     for (auto &coordinate : coordinates)
       if (llvm::Error error = coordinate->enter(coordinate->program().sections(section))) return error;
     if (llvm::Error error = SectionWalk(proof, coordinates, section).run()) return error;

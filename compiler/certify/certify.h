@@ -13,6 +13,7 @@
 ///   gradient and states, by the rule, rate and count that were asked for;
 ///   gradients are summed in f32 over micro-steps and dp; the norm counts every element once; the divisor is the count
 ///   of the whole batch, times the loss scale;
+/// - what micro-steps read as a batch statistic is the sum over all micro-batches and dp ranks of what the graph says;
 /// - what is updated is f32: where the graph reads parameters in a smaller float, they are the updated master weights,
 ///   rounded;
 /// - a step whose norm over all ranks is not finite leaves parameters and states as they are, and halves the loss scale;

@@ -163,7 +163,7 @@ llvm::Error Coordinate::checkOverlaps(const plan::Step &step) const {
 
 llvm::Error Coordinate::enter(const plan::Section &section) {
   section_ = section.name();
-  const bool isMicroStep = section_ == "micro_step";
+  const bool isMicroStep = section_ != "optimizer_step";
   for (const plan::Input &input : program_.inputs())
     if ((input.kind() == plan::FEED || input.kind() == plan::RANDOM_COUNTER) == isMicroStep)
       if (llvm::Error error = placeInput(input)) return error;

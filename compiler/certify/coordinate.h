@@ -90,6 +90,9 @@ private:
   llvm::Error placeInput(const plan::Input &input);
   llvm::Error placeStates();
   llvm::Error checkStates();
+  /// What batch_statistics has summed is a value of the graph to micro_step, and stays where it is.
+  llvm::Error placeStatistics();
+  llvm::Error checkKept() const;
   llvm::Error checkParameter(const plan::Parameter &parameter, HeldFlats &held);
   llvm::Error checkOutput(const plan::Output &output);
 

@@ -1,5 +1,6 @@
 // compiler/certify/coordinate_ends.cpp: what a step of training begins with, and what it must leave behind.
 #include "compiler/certify/coordinate.h"
+#include "compiler/ir/loss.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -164,6 +165,7 @@ llvm::Error Coordinate::placeStates() {
       if (llvm::Error error = placeLossScale(state)) return error;
       continue;
     }
+    if (isBatchStatistic(name)) continue; // sums, see placeStatistics()
     if (!name.consume_front("schedule.")) {
       initial_.push_back({&state, false});
       continue;
@@ -215,13 +217,7 @@ llvm::Error Coordinate::finish() {
   HeldFlats flats{*this};
   for (const plan::Parameter &parameter : program_.parameters())
     if (llvm::Error error = checkParameter(parameter, flats)) return placed(where, std::move(error));
-  for (const auto &[range, content] : kept_) {
-    std::vector<Piece> held;
-    std::string why;
-    if (!arena_.read(range, held, why) || (range.bytes && (held.size() != 1 || held[0].content != content)))
-      return problem(where, "bytes from " + std::to_string(range.offset) + " no longer hold " +
-                                describe(*content, proof_.values, proof_.lists));
-  }
+  if (llvm::Error error = checkKept()) return placed(where, std::move(error));
   if (llvm::Error error = checkStates()) return placed(where, std::move(error));
   bool hasLoss = false;
   for (const plan::Output &output : program_.outputs()) {
@@ -232,8 +228,52 @@ llvm::Error Coordinate::finish() {
   return llvm::Error::success();
 }
 
+llvm::Error Coordinate::checkKept() const {
+  for (const auto &[range, content] : kept_) {
+    std::vector<Piece> held;
+    std::string why;
+    if (!arena_.read(range, held, why) || (range.bytes && (held.size() != 1 || held[0].content != content)))
+      return problem("", "bytes from " + std::to_string(range.offset) + " no longer hold " +
+                             describe(*content, proof_.values, proof_.lists));
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Coordinate::placeStatistics() {
+  for (ValueId source : proof_.graph.sources(ValueKind::State)) {
+    const std::string &name = proof_.graph.value(source).name;
+    if (!isBatchStatistic(name)) continue;
+    const Type &type = proof_.graph.type(source);
+    auto isIt = [&](const plan::State &state) {
+      return state.name() == name && DType(state.tensor().dtype()) == type.dtype &&
+             llvm::equal(state.tensor().shape(), type.shape);
+    };
+    auto state = llvm::find_if(program_.states(), isIt);
+    if (state == program_.states().end()) return problem("state '" + escaped(name) + "'", "the program lacks it");
+    llvm::Expected<const Content *> held = tensor(state->tensor());
+    if (!held) return held.takeError();
+    if (!*held || !proof_.isStepSum(**held, proof_.values.value(proof_.graph.output(name))))
+      return problem("state '" + escaped(name) + "'",
+                     "it is not the sum over the global batch that the graph wants, but " +
+                         (*held ? describe(**held, proof_.values, proof_.lists) : std::string("empty")));
+    Content whole;
+    whole.dtype = type.dtype;
+    whole.bytes = type.bytes();
+    whole.root = proof_.values.view(proof_.values.value(source).view).root;
+    for (int64_t size : type.shape)
+      whole.lists.push_back(proof_.lists.whole(size));
+    const Content *placed = proof_.store.add(std::move(whole));
+    write(state->tensor(), Piece{placed, 0, placed->bytes});
+    kept_.push_back({{state->tensor().offset(), placed->bytes, 1}, placed});
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error Coordinate::leave(const plan::Section &section) {
+  const std::string coordinate = "tp coordinate " + std::to_string(number_);
+  if (section.name() == "batch_statistics") return placed(coordinate + ", " + section.name(), placeStatistics());
   if (section.name() != "micro_step" || proof_.options.gradAccum == 1) return llvm::Error::success();
+  if (llvm::Error error = checkKept()) return placed(coordinate + ", at the end of a micro-step", std::move(error));
   HeldFlats flats{*this};
   for (const plan::Parameter &parameter : program_.parameters()) {
     const plan::TensorRef &ref = program_.buckets(int(parameter.bucket())).parameters();

@@ -185,6 +185,7 @@ llvm::Error Importer::addInputs(const Inputs &inputs) {
                      "export the model with the shapes of its inputs");
     for (const auto &dim : input.type().tensor_type().shape().dim()) {
       llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
+      model.isBatchDynamic |= !dim.has_dim_value() && dim.dim_param() == batch && !options_.shapes.count(batch);
       if (!size) {
         errors = llvm::joinErrors(std::move(errors), size.takeError());
         continue;

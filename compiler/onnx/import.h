@@ -24,6 +24,7 @@ struct ImportedModel {
   std::optional<Updates> updates;
   /// The model brings its backward: outputs are "loss" and, as gradientName() calls them, the gradients of the loss.
   bool hasGradients = false;
+  bool isBatchDynamic = false;       ///< ImportOptions::microBatch is the size of some dimension
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 

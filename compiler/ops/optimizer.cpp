@@ -38,7 +38,7 @@ void evaluateSumSquares(const OpCall &call, llvm::ArrayRef<const Array *> in, ll
 
 void evaluateGradScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   double count = in[1]->data[0], norm = std::sqrt(in[0]->data[0]) / count, limit = call.attributes.real("max_norm");
-  out[0].data[0] = (limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0) / count;
+  out[0].data[0] = std::isfinite(norm) ? (limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0) / count : NAN;
   out[1].data[0] = norm;
 }
 

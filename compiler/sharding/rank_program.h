@@ -1,5 +1,4 @@
-/// \file The two programs of one tp coordinate over the states that they share: the words between partition and
-/// emission.
+/// \file The programs of one tp coordinate over the states that they share: the words between partition and emission.
 #pragma once
 
 #include "compiler/sharding/local_program.h"
@@ -63,7 +62,16 @@ struct PlacedParameter {
 };
 
 struct RankProgram {
+  /// In the order in which a step runs them; batch_statistics where the loss has some.
+  llvm::SmallVector<const Section *, 3> sections() const {
+    llvm::SmallVector<const Section *, 3> all;
+    if (batchStatistics) all.push_back(&*batchStatistics);
+    all.append({&microStep, &optimizerStep});
+    return all;
+  }
+
   std::vector<StateBuffer> states;
+  std::optional<Section> batchStatistics; ///< runs for every micro-batch before the first micro_step does
   Section microStep, optimizerStep;
   std::vector<BucketLayout> buckets;
   std::vector<PlacedParameter> parameters;

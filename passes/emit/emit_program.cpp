@@ -5,6 +5,7 @@
 #include "runtime/plan/manifest.h"
 
 #include <map>
+#include <set>
 
 namespace autotp {
 namespace {
@@ -23,8 +24,8 @@ public:
       to.set_offset(region.offset);
       to.set_bytes(region.bytes);
     }
-    emitSection(p_.microStep, memory_.values[0]);
-    emitSection(p_.optimizerStep, memory_.values[1]);
+    for (auto [i, section] : indexed(p_.sections()))
+      emitSection(*section, memory_.values[i]);
     emitParameters();
     for (auto [i, state] : indexed(p_.states))
       if (!state.initial.empty()) {
@@ -53,16 +54,16 @@ private:
     const Graph &g = section.graph;
     auto ref = [&](ValueId v) { return tensor(g.type(v), addresses[v]); };
     for (ValueId v : g.sources(ValueKind::Input)) {
-      if (g.value(v).uses.empty()) continue;
-      plan::Input &input = *out_.add_inputs();
       const std::string &name = g.value(v).name;
+      if (g.value(v).uses.empty() || !emittedInputs_.insert(name).second) continue;
+      plan::Input &input = *out_.add_inputs();
       bool isOptimizer = &section == &p_.optimizerStep;
       input.set_name(name);
       input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
       *input.mutable_tensor() = ref(v);
     }
     for (ValueId v : g.sources(ValueKind::State)) {
-      if (section.homes.count(v)) continue;
+      if (section.homes.count(v) || g.value(v).uses.empty()) continue;
       plan::Input &input = *out_.add_inputs();
       input.set_name(g.value(v).name);
       input.set_kind(plan::RANDOM_COUNTER);
@@ -193,7 +194,8 @@ private:
           c.add_ends(i.end);
         }
       }
-      *to.mutable_tensor() = tensor(p_.microStep.graph.type(p.local.local), memory_.values[0][p.local.local]);
+      const std::vector<Address> &ofMicroStep = memory_.values[p_.batchStatistics ? 1 : 0];
+      *to.mutable_tensor() = tensor(p_.microStep.graph.type(p.local.local), ofMicroStep[p.local.local]);
       to.set_bucket(p.bucket);
       to.set_bucket_begin(uint64_t(p.begin));
       for (const auto &alias : infos.lookup(p.local.global)->aliases) {
@@ -230,6 +232,7 @@ private:
   plan::Program out_;
   std::map<std::pair<plan::MeshAxis, std::vector<int64_t>>, uint32_t> groups_;
   std::map<uint32_t, uint64_t> sequence_;
+  std::set<std::string> emittedInputs_; ///< two sections may read one
 };
 
 } // namespace

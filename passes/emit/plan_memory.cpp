@@ -4,6 +4,7 @@
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace autotp {
 namespace {
@@ -212,15 +213,16 @@ public:
   MemoryPlan run() {
     for (const char *region : {"parameters", "gradients", "optimizer states"})
       placeStates(region);
-    const Section *sections[2] = {&p_.microStep, &p_.optimizerStep};
-    SectionMemory memories[2] = {SectionMemory(p_.microStep), SectionMemory(p_.optimizerStep)};
-    for (SectionMemory &memory : memories)
-      memory.run(o_.device == DeviceKind::Cuda);
+    const auto sections = p_.sections();
+    std::vector<SectionMemory> memories;
+    for (const Section *section : sections)
+      memories.emplace_back(*section).run(o_.device == DeviceKind::Cuda);
     for (ValueKind kind : {ValueKind::Input, ValueKind::Constant}) {
       begin();
-      for (int i : {0, 1})
-        placeSources(*sections[i], memories[i], kind);
-      if (kind == ValueKind::Input) placeSources(p_.microStep, memories[0], ValueKind::State);
+      for (auto [section, memory] : llvm::zip(sections, memories))
+        placeSources(*section, memory, kind);
+      for (auto [section, memory] : llvm::zip(sections, memories))
+        if (kind == ValueKind::Input) placeSources(*section, memory, ValueKind::State);
       end(kind == ValueKind::Input ? "inputs" : "constants");
     }
     begin();
@@ -229,8 +231,8 @@ public:
       plan_.arenaBytes = std::max(plan_.arenaBytes, memory.packActivations(activations));
     end("activations");
     placeWorkspace();
-    for (int i : {0, 1})
-      resolve(*sections[i], memories[i], plan_.values[i]);
+    for (auto [section, memory] : llvm::zip(sections, memories))
+      resolve(*section, memory, plan_.values.emplace_back());
     return std::move(plan_);
   }
 
@@ -253,15 +255,23 @@ private:
 
   void placeSources(const Section &section, SectionMemory &memory, ValueKind kind) {
     for (ValueId v : section.graph.sources(kind)) {
-      if (kind == ValueKind::Constant && section.graph.value(v).uses.empty()) continue;
+      const Value &value = section.graph.value(v);
+      if (kind == ValueKind::Constant && value.uses.empty()) continue;
       if (kind == ValueKind::State && section.homes.count(v)) continue; // it lies there; others the runtime writes
-      memory.buffers()[memory.placeOf(v).buffer].offset = take(section.graph.type(v).bytes());
+      uint64_t &offset = memory.buffers()[memory.placeOf(v).buffer].offset;
+      if (kind == ValueKind::Input) { // what two sections read the runtime writes once
+        auto [at, isNew] = inputs_.try_emplace(value.name, 0);
+        if (isNew) at->second = take(value.type.bytes());
+        offset = at->second;
+      } else {
+        offset = take(value.type.bytes());
+      }
     }
   }
 
   void placeWorkspace() {
     begin();
-    for (const Section *section : {&p_.microStep, &p_.optimizerStep})
+    for (const Section *section : p_.sections())
       for (NodeId id : section->graph.order()) {
         const Node &node = section->graph.node(id);
         if (opOf(node).kernel == KernelId::None) continue;
@@ -301,6 +311,7 @@ private:
   MemoryOptions o_;
   MemoryPlan plan_;
   uint64_t regionBegin_ = 0;
+  llvm::StringMap<uint64_t> inputs_; ///< offsets, by name
 };
 
 } // namespace

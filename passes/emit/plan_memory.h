@@ -22,7 +22,7 @@ struct MemoryRegion {
 
 struct MemoryPlan {
   std::vector<Address> states;
-  std::vector<Address> values[2]; ///< by ValueId, of micro_step and optimizer_step
+  llvm::SmallVector<std::vector<Address>, 3> values; ///< by ValueId, of each of RankProgram::sections()
   uint64_t workspaceOffset = 0, workspaceBytes = 0, arenaBytes = 0;
   std::vector<MemoryRegion> regions;
 };

@@ -1,7 +1,7 @@
 #include "passes/partition/bind_batch.h"
 
+#include "compiler/ir/loss.h"
 #include "compiler/sharding/find_axes.h"
-#include "passes/partition/batch_growth.h"
 #include "passes/partition/localise.h"
 #include "runtime/base/error.h"
 
@@ -31,33 +31,57 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   return "";
 }
 
+/// The batch's axis as the inputs have it: the outermost dimension of the first that is larger than 1.
+struct Batch {
+  int64_t size = 1;
+  AxisId axis = kNoAxis;
+};
+
+Batch batchOf(const Graph &graph, const GraphAxes &axes) {
+  for (ValueId input : graph.sources(ValueKind::Input))
+    if (const Shape &shape = graph.type(input).shape; !shape.empty() && shape[0] > 1)
+      return {shape[0], axes.arena.find(axes.values[input][0])};
+  return {};
+}
+
+llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batch &batch, int64_t microBatch) {
+  if (batch.size < microBatch) return refuse(batch.size, microBatch, "which can be made smaller but not larger");
+  for (ValueId input : graph.sources(ValueKind::Input))
+    if (graph.type(input).shape.empty() || axes.values[input][0] == kNoAxis ||
+        axes.arena.find(axes.values[input][0]) != batch.axis)
+      return refuse(batch.size, microBatch, "and its inputs do not share one batch axis");
+  if (axes.arena.kind(batch.axis) != AxisArena::Kind::Leaf)
+    return refuse(batch.size, microBatch, "whose elements the graph tells apart");
+  const std::string why = whyWhole(graph, axes, batch.axis);
+  return why.empty() ? llvm::Error::success() : refuse(batch.size, microBatch, why);
+}
+
 } // namespace
 
-llvm::Error bindBatch(Graph &graph, int64_t microBatch) {
+llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches) {
+  if (crossEntropyMean(graph, graph.output("loss"))) microBatches = 1; // see differentiate.h
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
-  if (microBatch == 0 || inputs.empty() || graph.type(inputs[0]).shape.empty()) return llvm::Error::success();
-  int64_t batch = graph.type(inputs[0]).shape[0];
-  if (batch == microBatch) return llvm::Error::success();
-  if (batch < microBatch) return refuse(batch, microBatch, "which can be made smaller but not larger");
+  if (llvm::all_of(inputs, [&](ValueId input) { return graph.type(input).shape.empty(); })) return LossTerms();
+  if (microBatches > 1) exposeCounts(graph);
   GraphAxes axes = findAxes(graph);
-  AxisId leaf = axes.values[inputs[0]][0];
-  for (ValueId input : inputs)
-    if (graph.type(input).shape.empty() || axes.values[input][0] == kNoAxis ||
-        axes.arena.find(axes.values[input][0]) != axes.arena.find(leaf))
-      return refuse(batch, microBatch, "and its inputs do not share one batch axis");
-  leaf = axes.arena.find(leaf);
-  if (axes.arena.kind(leaf) != AxisArena::Kind::Leaf)
-    return refuse(batch, microBatch, "whose elements the graph tells apart");
-  if (std::string why = whyWhole(graph, axes, leaf); !why.empty()) return refuse(batch, microBatch, why);
-  if (const Node *node = shrinkMeans(graph, axes, leaf, double(microBatch) / double(batch)))
-    return refuse(batch, microBatch, "over which '" + escaped(node->origin) + "' sums without being a mean");
+  const Batch batch = batchOf(graph, axes);
+  const bool isSmaller = microBatch != 0 && microBatch != batch.size;
+  if (!isSmaller && microBatches == 1) return LossTerms();
+  if (isSmaller)
+    if (llvm::Error error = checkMayShrink(graph, axes, batch, microBatch)) return error;
+  const double share = isSmaller ? double(microBatch) / double(batch.size) : 1;
+  llvm::SmallVector<AxisId> leaves;
+  if (batch.axis != kNoAxis) leaves = axes.arena.leaves(batch.axis);
+  llvm::Expected<LossTerms> terms = makeLossGlobal(graph, axes, leaves, {microBatches, share});
+  if (!terms || !isSmaller) return terms;
+  axes = findAxes(graph); // of the nodes that are new
   Assignment assignment;
-  assignment.assign(leaf, {Interval{0, microBatch}});
+  assignment.assign(batchOf(graph, axes).axis, {Interval{0, microBatch}});
   Reductions none{std::vector<bool>(graph.numValues(), false), std::vector<bool>(graph.numValues(), false)};
   llvm::Expected<LocalProgram> bound = localise({graph, axes, assignment, none, 1, /*shardsInputs=*/true}, 0);
   if (!bound) return bound.takeError();
   graph = std::move(bound->graph);
-  return llvm::Error::success();
+  return terms;
 }
 
 } // namespace autotp

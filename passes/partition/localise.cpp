@@ -34,7 +34,7 @@ public:
       if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
       local_[id] = program_.graph.addInput(g_.value(id).name, type);
     }
-    for (ValueId id : g_.sources(ValueKind::State)) // scalars: whole everywhere
+    for (ValueId id : g_.sources(ValueKind::State)) // whole everywhere
       local_[id] = program_.graph.addState(g_.value(id).name, g_.type(id));
     for (const ParameterInfo &parameter : g_.parameters)
       addParameter(parameter);
@@ -103,7 +103,7 @@ private:
     const Node *producer = g_.producer(id);
     if (producer && producer->is("full"))
       return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
-    if (value.kind == ValueKind::Input && !p_.shardsInputs)
+    if ((value.kind == ValueKind::Input && !p_.shardsInputs) || value.kind == ValueKind::State)
       return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
     bool isHeld = true, isWhole = true;
     for (int c = 0; c < p_.tp && mayDiffer; ++c) {

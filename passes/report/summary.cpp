@@ -29,7 +29,7 @@ std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t g
     for (const plan::Step &step : section.steps()) {
       if (!step.has_collective()) continue;
       const plan::Collective &c = step.collective();
-      int64_t times = section.name() == "micro_step" ? gradAccum : 1, elements = 1;
+      int64_t times = section.name() == "optimizer_step" ? 1 : gradAccum, elements = 1;
       for (int64_t d : c.operand().shape())
         elements *= d;
       Traffic &row =
@@ -316,6 +316,24 @@ static void printFrozen(llvm::ArrayRef<std::string> frozen, llvm::raw_ostream &o
   os << ": not trained (--train REGEX trains " << (frozen.size() == 1 ? "it" : "them") << ")\n";
 }
 
+/// What the loss is averaged over.
+static void printLoss(const CompiledModel &compiled, const StepOptions &step, llvm::raw_ostream &os) {
+  const LossTerms &terms = compiled.lossTerms;
+  os << "loss        ";
+  if (compiled.objective.kind == LossKind::CrossEntropySum)
+    os << "cross-entropy, mean over the valid labels of the global batch\n";
+  else if (int64_t(step.dp) * step.gradAccum == 1)
+    os << "as the graph says, of the one micro-batch that a step has\n";
+  else if (compiled.hasOwnBackward)
+    os << "mean over micro-batches and dp ranks: the model brings its own backward\n";
+  else
+    os << (terms.isSum ? "the global batch's, a sum over its samples" : "the global batch's") << ": "
+       << terms.statistics << " sums of inputs over the batch are taken before a step's first micro-batch\n";
+  for (const std::string &node : terms.ofMicroBatches)
+    os << "note        '" << escaped(node)
+       << "' mixes samples with parameters: it is computed within each micro-batch\n";
+}
+
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
@@ -331,11 +349,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   for (const InputRole &input : compiled.inputs)
     os << "input       " << input.name << ": " << input.role
        << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
-  os << "loss        "
-     << (compiled.objective.kind == LossKind::CrossEntropySum
-             ? "cross-entropy, mean over the valid labels of the global batch"
-             : "mean over micro-batches and dp ranks (no cross-entropy was recognised)")
-     << "\n";
+  printLoss(compiled, s, os);
   if (compiled.dtype != DType::F32)
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
        << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";

@@ -1,7 +1,8 @@
-/// \file From one coordinate's local gradients to its two programs: micro_step accumulates, optimizer_step reduces over
+/// \file From one coordinate's local gradients to its programs: micro_step accumulates, optimizer_step reduces over
 /// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices: see fill_buckets.h.
-/// Before:  return loss_sum, count, gradient of every parameter
-/// After:   micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first; stage 3:
+/// Before:  return loss_sum, count, gradient of every parameter, batch statistics (compiler/ir/loss.h)
+/// After:   batch_statistics: where there are such, sums each over dp and into its state
+///          micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first; stage 3:
 ///                          parameters gathered by bucket before their use, see gather_buckets.h)
 ///          optimizer_step: sum over dp, norm, scale, update of each bucket's slice, all-gather of the parameters
 ///                          (stage 3: none over dp)

@@ -6,16 +6,6 @@
 
 namespace autotp {
 
-std::optional<CrossEntropyMean> crossEntropyMean(const Graph &graph, ValueId loss) {
-  const Node *mean = graph.producer(loss);
-  if (!mean || !mean->is("div")) return std::nullopt;
-  const Node *entropy = graph.producer(mean->operands[0]);
-  if (!entropy || !entropy->is("cross_entropy") || entropy->results[0] != mean->operands[0] ||
-      entropy->results[1] != mean->operands[1])
-    return std::nullopt;
-  return CrossEntropyMean{mean->operands[0], mean->operands[1], entropy->operands[1]};
-}
-
 ValueId countOfOne(Graph &graph, ValueId loss) {
   Builder b(graph);
   b.origin = "loss";
@@ -26,6 +16,8 @@ llvm::Error bindOutputs(Graph &graph, Objective &objective, ValueId sum, ValueId
                         llvm::function_ref<ValueId(ValueId parameter)> gradientOf, llvm::StringRef whyNone,
                         llvm::StringRef noneAtAll) {
   std::vector<Output> outputs = {{"loss_sum", sum}, {"count", count}};
+  llvm::copy_if(graph.outputs, std::back_inserter(outputs),
+                [](const Output &output) { return isBatchStatistic(output.name); });
   std::vector<ParameterInfo> trained;
   for (ParameterInfo &parameter : graph.parameters) {
     const std::string name = graph.value(parameter.value).name;

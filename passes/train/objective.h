@@ -1,11 +1,9 @@
 /// \file What training makes small, and how a graph says it: outputs loss_sum, count, and the gradient of each parameter.
 #pragma once
 
-#include "compiler/ir/graph.h"
+#include "compiler/ir/loss.h"
 
 #include "llvm/Support/Error.h"
-
-#include <optional>
 
 namespace autotp {
 
@@ -18,16 +16,10 @@ struct Objective {
   std::vector<std::string> untrained = {}; ///< initializers that became constants
 };
 
-/// loss = div(sum, count) of one cross_entropy: the nodes' values.
-struct CrossEntropyMean {
-  ValueId sum, count, labels;
-};
-std::optional<CrossEntropyMean> crossEntropyMean(const Graph &graph, ValueId loss);
-
 /// The count of a loss that is a mean over the micro-batch.
 ValueId countOfOne(Graph &graph, ValueId loss);
 
-/// Sets the graph's outputs. A parameter without a gradient (kNone of `gradientOf`, which may add nodes) becomes a
+/// Sets the graph's outputs, and keeps those that are batch statistics. A parameter without a gradient (kNone of `gradientOf`, which may add nodes) becomes a
 /// constant, and is named in the objective. Errors: `whyNone` of one without contents; `noneAtAll` where no parameter has
 /// a gradient.
 llvm::Error bindOutputs(Graph &graph, Objective &objective, ValueId sum, ValueId count,

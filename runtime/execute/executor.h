@@ -19,9 +19,13 @@ public:
   static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
                                                           Communicator &comm, std::unique_ptr<Device> device);
 
-  /// Runs "micro_step" or "optimizer_step": the host's kernels are done then, those of a GPU enqueued. Allocates
-  /// nothing. Errors name the step that failed.
+  /// Runs a section: the host's kernels are done then, those of a GPU enqueued. Allocates nothing. Errors name the step
+  /// that failed.
   llvm::Error run(llvm::StringRef section);
+  bool has(llvm::StringRef section) const { return sections_.find(section) != sections_.end(); }
+  /// Runs a section step by step, together with the other ranks: the first of its steps here with a result that is not
+  /// finite, -1 where all are. For diagnosis: results are copied to the host.
+  llvm::Expected<int> firstNonFinite(llvm::StringRef section);
   /// On a GPU, makes one graph of each section whose collectives allow it, for run() to replay: one launch instead of
   /// hundreds. Every section must have run before, on all ranks. On the host it does nothing.
   llvm::Error captureSections();
@@ -83,6 +87,7 @@ private:
   const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);
   llvm::Error anotherFailed(llvm::StringRef where) const;
+  bool isFinite(const plan::TensorRef &tensor) const;
   static llvm::Error describe(const plan::Step &step, Status status);
 
   const plan::Program &program_;

@@ -9,9 +9,11 @@
 #include "runtime/plan/check_world.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/train/gather_parameters.h"
+#include "runtime/train/non_finite.h"
 #include "runtime/train/progress.h"
 
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -43,12 +45,12 @@ struct Job {
 /// Ranks of a host share its GPUs where there are more ranks.
 int gpuOf(int rankOnHost) { return rankOnHost % std::max(1, countGpus()); }
 
-/// Whether learning rates come from the model's own training graph.
-bool hasOwnRate(const plan::Program &program) {
-  for (const plan::Output &output : program.outputs())
-    if (output.name() == "learning_rate") return true;
-  return false;
+bool hasOutput(const plan::Program &program, llvm::StringRef name) {
+  return llvm::any_of(program.outputs(), [&](const plan::Output &output) { return output.name() == name; });
 }
+
+/// Whether learning rates come from the model's own training graph.
+bool hasOwnRate(const plan::Program &program) { return hasOutput(program, "learning_rate"); }
 
 /// One rank, on its own thread.
 class Rank {
@@ -132,13 +134,32 @@ private:
     return llvm::Error::success();
   }
 
+  llvm::Error runMicroBatches(int64_t step, llvm::StringRef section) {
+    for (int64_t micro = 0; micro < m_.gradAccum; ++micro) {
+      if (llvm::Error error = feed(step, micro)) return error;
+      if (llvm::Error error = executor_->run(section)) return error;
+    }
+    return llvm::Error::success();
+  }
+
+  /// f16 skips such a step, and halves its loss scale.
+  llvm::Error checkFinite(int64_t step) {
+    const double loss = double(executor_->scalar("loss")), norm = double(executor_->scalar("grad_norm"));
+    if (hasOutput(executor_->program(), "loss_scale") || (std::isfinite(loss) && std::isfinite(norm)))
+      return llvm::Error::success();
+    auto feedAgain = [&](int64_t micro) { return feed(step, micro); };
+    auto programOf = [&](int rank) -> const plan::Program & {
+      return job_.programs[size_t(m_.ranks[size_t(rank)].program)];
+    };
+    return explainNonFinite(*executor_, *world_, {step, m_.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
+  }
+
   llvm::Error runStep(int64_t step) {
     auto begin = std::chrono::steady_clock::now();
     executor_->zeroAccumulators();
-    for (int64_t micro = 0; micro < m_.gradAccum; ++micro) {
-      if (llvm::Error error = feed(step, micro)) return error;
-      if (llvm::Error error = executor_->run("micro_step")) return error;
-    }
+    if (executor_->has("batch_statistics"))
+      if (llvm::Error error = runMicroBatches(step, "batch_statistics")) return error;
+    if (llvm::Error error = runMicroBatches(step, "micro_step")) return error;
     double lr = job_.options.lr.value_or(m_.lr);
     executor_->setScalar("learning_rate", float(lr));
     executor_->setScalar("step", float(step));
@@ -148,6 +169,7 @@ private:
       const std::string failure = comm_.failure();
       return problem("step " + std::to_string(step), failure.empty() ? "another rank has failed" : failure);
     }
+    if (llvm::Error error = checkFinite(step)) return error;
     if (step == 1)
       if (llvm::Error error = executor_->captureSections()) return error;
     if (step == 1 && !job_.options.dumpGradients.empty())

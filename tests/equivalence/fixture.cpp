@@ -278,7 +278,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
   trainOptions.steps = expected.steps;
   if (runAs.data.empty())
-    trainOptions.feed = folderOf(fixture) + "/batch.npz";
+    trainOptions.feed = folderOf(fixture) + "/" + (runAs.feed.empty() ? "batch.npz" : runAs.feed);
   else
     trainOptions.data = runAs.data;
   trainOptions.threads = 1;

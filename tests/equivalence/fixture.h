@@ -61,6 +61,7 @@ struct RunAs {
   std::optional<DType> dtype = {};
   LossScaleOptions lossScale = {};
   std::string data = {}; ///< as --data, in place of the recorded batches
+  std::string feed = {}; ///< a file of the fixture's folder in the place of batch.npz
   Recompute recompute = Recompute::None;
   std::string model = {};  ///< a file in the place of the fixture's
   std::string freeze = {}; ///< as --freeze

@@ -82,7 +82,7 @@ Prepared prepareGradScale(Call call) {
     if (*count == 0) return Status::NoValidLabels;
     const double n = double(*count), length = std::sqrt(double(*squares)) / n;
     *norm = float(length);
-    *scale = float((limit > 0 ? std::min(1.0, limit / (length + 1e-6)) : 1.0) / n);
+    *scale = std::isfinite(*norm) ? float((limit > 0 ? std::min(1.0, limit / (length + 1e-6)) : 1.0) / n) : NAN;
     return Status::Ok;
   });
 }

@@ -116,7 +116,8 @@ __global__ void gradScaleKernel(const float *squares, const float *count, float 
   }
   const double n = double(*count), length = sqrt(double(*squares)) / n;
   *norm = float(length);
-  *scale = float((limit > 0 && limit / (length + 1e-6) < 1.0 ? limit / (length + 1e-6) : 1.0) / n);
+  const double kept = limit > 0 && limit / (length + 1e-6) < 1.0 ? limit / (length + 1e-6) : 1.0;
+  *scale = isfinite(*norm) ? float(kept / n) : NAN;
 }
 
 Prepared prepareGradScale(const Call &call) {

@@ -16,8 +16,8 @@ constexpr int64_t kBatch = 4;
 
 /// The mean of the losses of all micro-batches, bound to `microBatch` rows; or the refusal.
 llvm::Expected<double> lossOf(const std::string &lines, int64_t microBatch) {
-  Graph graph = graphOf("graph {\n  input %x : f64[4,6]\n" + lines + "}\n");
-  if (llvm::Error error = bindBatch(graph, microBatch)) return error;
+  Graph graph = parsed("graph {\n  input %x : f64[4,6]\n" + lines + "}\n");
+  if (llvm::Expected<LossTerms> terms = bindBatch(graph, microBatch, 1); !terms) return terms.takeError();
   std::mt19937 random(1);
   Array x(Type{DType::F64, {kBatch, 6}});
   for (double &v : x.data)
@@ -61,17 +61,22 @@ TEST(BindBatch, MeansStayMeans) {
   }
 }
 
-TEST(BindBatch, RefusesWhatIsNoMeanAndWhatIsLookedUp) {
+TEST(BindBatch, SumsStaySums) {
+  const std::string sum = kSquares + "  %l = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n  return loss=%l\n";
+  llvm::Expected<double> whole = lossOf(sum, 4), halves = lossOf(sum, 2);
+  ASSERT_TRUE(whole && halves);
+  EXPECT_NEAR(*halves, *whole / 2, 1e-12 * *whole) << "each half has its own sum";
+}
+
+TEST(BindBatch, RefusesFunctionsOfSumsAndWhatIsLookedUp) {
   auto refusal = [](const std::string &lines) {
     llvm::Expected<double> loss = lossOf(lines + "  return loss=%l\n", 2);
     return loss ? std::string("none") : describe(loss.takeError());
   };
-  EXPECT_NE(
-      refusal(kSquares + "  %l = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n").find("sums without being a mean"),
-      std::string::npos);
-  EXPECT_NE(refusal(kSquares + "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n  %e = exp(%s) : f64[]\n"
-                               "  constant %c : f64[] = {24}\n  %l = div(%e, %c) : f64[]\n")
-                .find("sums without being a mean"),
+  EXPECT_NE(refusal("  parameter %w : f64[6]\n  %q = mul(%x, %w) : f64[4,6]\n"
+                    "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n  %e = exp(%s) : f64[]\n"
+                    "  constant %c : f64[] = {24}\n  %l = div(%e, %c) : f64[]\n")
+                .find("a function of a sum over the batch that is no mean"),
             std::string::npos);
   EXPECT_NE(refusal("  constant %at : i64[3] = {0, 2, 3}\n  %g = gather(%x, %at) : f64[3,6]\n"
                     "  %l = reduce_sum(%g) {axes=[0,1], keepdims=0} : f64[]\n")

@@ -1,0 +1,170 @@
+#include "passes/partition/batch_facts.h"
+
+#include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
+
+#include <cmath>
+
+namespace autotp {
+namespace {
+
+using Sizes = llvm::SmallVector<int64_t, 4>;
+
+/// Whether `n` is the product of some of `sizes`, `always` among them.
+bool isProductOf(double n, llvm::ArrayRef<int64_t> sizes, double always) {
+  constexpr double kRounding = 1e-6; // of a float32, which the constant may have been
+  if (sizes.empty()) return std::fabs(always / n - 1) < kRounding && n != 1;
+  return isProductOf(n, sizes.drop_front(), always) ||
+         isProductOf(n, sizes.drop_front(), always * double(sizes.front()));
+}
+
+class Walk {
+public:
+  Walk(const Graph &graph, const GraphAxes &axes, llvm::ArrayRef<AxisId> batch)
+      : g_(graph), axes_(axes), batch_(batch), summed_(graph.numValues()) {
+    f_.parts.assign(g_.numValues(), BatchPart::None);
+    f_.ofParameters.assign(g_.numValues(), false);
+    f_.isSummedHere.assign(g_.numValues(), false);
+    f_.mixesSamples.assign(g_.numNodes(), false);
+    f_.growth.assign(g_.numValues(), 0);
+  }
+
+  BatchFacts run() {
+    for (const ParameterInfo &parameter : g_.parameters)
+      f_.ofParameters[parameter.value] = true;
+    for (ValueId input : g_.sources(ValueKind::Input))
+      if (batch_.empty() ? leadsWithOne(input) : hasBatch(axes_.values[input])) f_.parts[input] = BatchPart::Samples;
+    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+      visit(id);
+    return std::move(f_);
+  }
+
+private:
+  bool leadsWithOne(ValueId input) const {
+    const Shape &shape = g_.type(input).shape;
+    return !shape.empty() && shape[0] == 1;
+  }
+
+  bool isBatch(AxisId term) const {
+    return term != kNoAxis &&
+           llvm::any_of(axes_.arena.leaves(term), [&](AxisId leaf) { return llvm::is_contained(batch_, leaf); });
+  }
+  bool hasBatch(llvm::ArrayRef<AxisId> terms) const {
+    return llvm::any_of(terms, [&](AxisId term) { return isBatch(term); });
+  }
+
+  /// Whether result `j` sums over the batch.
+  bool sums(NodeId id, size_t j) const {
+    const IndexTerms &terms = axes_.nodes[id].terms;
+    if (!batch_.empty()) return hasBatch(terms.contracted[j]);
+    const Node &node = g_.node(id);
+    if (node.is("cross_entropy")) return j < 2;
+    // The sum over the one sample, which is its mean as well, is no sum.
+    return node.is("reduce_sum") && llvm::is_contained(node.attributes.integers("axes"), 0) &&
+           g_.type(node.operands[0]).elements() > g_.type(node.results[j]).elements();
+  }
+
+  /// Whether samples meet in a node otherwise than in a sum: an operator that needs all of them, or looks among them.
+  bool mixes(NodeId id) const {
+    const IndexTerms &terms = axes_.nodes[id].terms;
+    return isBatch(terms.lookup) || isBatch(terms.scatter) || isBatch(terms.classes) ||
+           llvm::any_of(terms.whole, [&](const auto &row) { return isBatch(row.first); });
+  }
+
+  void visit(NodeId id) {
+    const Node &node = g_.node(id);
+    auto isOf = [&](BatchPart part) {
+      return llvm::any_of(node.operands, [&](ValueId v) { return f_.parts[v] == part; });
+    };
+    const bool ofSamples = isOf(BatchPart::Samples), ofSums = isOf(BatchPart::Sum) || isOf(BatchPart::Mixed);
+    const bool ofParameters = llvm::any_of(node.operands, [&](ValueId v) { return f_.ofParameters[v]; });
+    f_.mixesSamples[id] = ofSamples && mixes(id);
+    const std::optional<int> growth = dividesByCount(id) ? growthOf(node).value_or(1) - 1 : growthOf(node);
+    for (auto [j, result] : indexed(node.results)) {
+      f_.ofParameters[result] = ofParameters;
+      f_.growth[result] = growth;
+      summed_[result] = summedBy(node);
+      if (!ofSamples && !ofSums) continue;
+      if (ofSamples && sums(id, j)) {
+        f_.isSummedHere[result] = true;
+        f_.parts[result] = hasBatch(axes_.values[result]) ? BatchPart::Samples : BatchPart::Sum;
+        if (growth) f_.growth[result] = *growth + 1;
+        append(id, j, summed_[result]);
+      } else if (ofSamples && (batch_.empty() || hasBatch(axes_.values[result]))) {
+        f_.parts[result] = BatchPart::Samples;
+      } else {
+        f_.parts[result] = ofSamples || isOf(BatchPart::Mixed) ? BatchPart::Mixed : BatchPart::Sum;
+      }
+    }
+  }
+
+  /// The sizes of what a node sums over.
+  void append(NodeId id, size_t j, Sizes &sizes) const {
+    for (AxisId term : axes_.nodes[id].terms.contracted[j])
+      if (term != kNoAxis)
+        for (AxisId leaf : axes_.arena.leaves(term))
+          sizes.push_back(axes_.arena.size(leaf));
+  }
+
+  Sizes summedBy(const Node &node) const {
+    for (ValueId operand : node.operands)
+      if (f_.growth[operand] != 0) return summed_[operand];
+    return {};
+  }
+
+  std::optional<int> growthOf(const Node &node) const {
+    for (ValueId v : node.operands)
+      if (!f_.growth[v]) return std::nullopt;
+    auto growth = [&](size_t k) { return *f_.growth[node.operands[k]]; };
+    const int first = node.operands.empty() ? 0 : growth(0);
+    bool areAlike = true, areNone = true;
+    for (size_t k = 0; k < node.operands.size(); ++k) {
+      areAlike &= growth(k) == first;
+      areNone &= growth(k) == 0;
+    }
+    if (areNone) return 0;
+    if (node.is("mul") || node.is("matmul")) return first + growth(1);
+    if (node.is("div")) return first - growth(1);
+    const Linearity linearity = opOf(node).linearity;
+    if (areAlike && (linearity == Linearity::Each || linearity == Linearity::Together)) return first;
+    return std::nullopt;
+  }
+
+  /// A sum over n elements, the batch among them, times 1/n or divided by n.
+  bool dividesByCount(NodeId id) {
+    const Node &node = g_.node(id);
+    const bool isProduct = node.is("mul");
+    if (!isProduct && !node.is("div")) return false;
+    for (unsigned k = 0; k < (isProduct ? 2u : 1u); ++k) {
+      const Value &constant = g_.value(node.operands[1 - k]);
+      const ValueId sum = node.operands[k];
+      if (f_.growth[sum] != 1 || constant.kind != ValueKind::Constant || constant.type.elements() != 1) continue;
+      const double value = toArray(*constant.contents).data[0], n = isProduct ? 1 / value : value;
+      Sizes others = summed_[sum];
+      int64_t batch = 1;
+      for (AxisId leaf : batch_)
+        batch *= axes_.arena.size(leaf);
+      for (AxisId leaf : batch_)
+        if (auto at = llvm::find(others, axes_.arena.size(leaf)); at != others.end()) others.erase(at);
+      constexpr size_t kMost = 12; // factors: every subset of them is looked at
+      if (others.size() > kMost || !(n > 0) || !isProductOf(n, others, double(batch))) continue;
+      f_.counts.push_back({id, 1 - k, isProduct});
+      return true;
+    }
+    return false;
+  }
+
+  const Graph &g_;
+  const GraphAxes &axes_;
+  llvm::ArrayRef<AxisId> batch_;
+  BatchFacts f_;
+  std::vector<Sizes> summed_; ///< by ValueId: sizes of what sums on the way to it were over
+};
+
+} // namespace
+
+BatchFacts batchFacts(const Graph &graph, const GraphAxes &axes, llvm::ArrayRef<AxisId> batch) {
+  return Walk(graph, axes, batch).run();
+}
+
+} // namespace autotp
