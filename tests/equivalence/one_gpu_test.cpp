@@ -47,6 +47,11 @@ TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {
     expectPyTorchsNumbers(fixture, {{1, 1, 0, 1}, {2, 2, 2, 1}});
 }
 
+TEST(OnOneGpu, LossesOfSeveralDenominatorsEqualPyTorch) {
+  for (const char *loss : {"tests/fixtures/losses/two_means", "tests/fixtures/losses/bounded_mask"})
+    expectPyTorchsNumbers(loss, {{2, 2, 2, 1}, {1, 2, 0, 2}});
+}
+
 /// Minutes under emulation, so ctest leaves it out: tests/equivalence/full_matrix.sh runs it.
 TEST(OnOneGpu, FullMatrixEqualsPyTorch) { expectPyTorchsNumbersOnAllMeshes(); }
 

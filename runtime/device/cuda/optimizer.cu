@@ -117,7 +117,7 @@ __global__ void gradScaleKernel(const float *squares, const float *count, float 
   const double n = double(*count), length = sqrt(double(*squares)) / n;
   *norm = float(length);
   const double kept = limit > 0 && limit / (length + 1e-6) < 1.0 ? limit / (length + 1e-6) : 1.0;
-  *scale = isfinite(*norm) ? float(kept / n) : NAN;
+  *scale = std::isfinite(*norm) ? float(kept / n) : NAN;
 }
 
 Prepared prepareGradScale(const Call &call) {

@@ -228,7 +228,7 @@ bool gatherInOtherSection(Programs &programs, Random &random, std::string &where
   for (const Place &place : everywhere(programs, at)) {
     const plan::Step step = stepAt(programs, place);
     erase(programs, place);
-    const Place to{place.program, 1 - place.section, 0};
+    const Place to{place.program, (place.section + 1) % programs[place.program].sections_size(), 0};
     insertBefore(programs, {to.program, to.section, random() % 2 ? 0 : sectionAt(programs, to).steps_size()}, step);
   }
   return true;

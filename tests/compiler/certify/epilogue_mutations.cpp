@@ -46,7 +46,7 @@ SumAndBias findBiasAfterSum(const plan::Section &section) {
 /// Each coordinate adds the bias to its part of the sum, so that the sum has it as often as there are coordinates.
 bool biasBeforeTheSum(Programs &programs, Random &, std::string &where) {
   for (plan::Program &program : programs) {
-    plan::Section &section = *program.mutable_sections(0);
+    plan::Section &section = microStep(program);
     const SumAndBias at = findBiasAfterSum(section);
     if (at.add < 0) return false;
     const plan::KernelCall add = section.steps(at.add).kernel();

@@ -43,6 +43,17 @@ inline plan::Section &sectionAt(Programs &programs, const Place &at) {
   return *programs[at.program].mutable_sections(at.section);
 }
 
+/// A plan may have batch_statistics before them.
+inline plan::Section &optimizerStep(plan::Program &program) {
+  return *program.mutable_sections(program.sections_size() - 1);
+}
+inline const plan::Section &optimizerStep(const plan::Program &program) {
+  return program.sections(program.sections_size() - 1);
+}
+inline plan::Section &microStep(plan::Program &program) {
+  return *program.mutable_sections(program.sections_size() - 2);
+}
+
 inline std::string textOf(Programs &programs, const Place &at) {
   const plan::Step &step = stepAt(programs, at);
   return "coordinate " + std::to_string(at.program) + " " + sectionAt(programs, at).name() + " " +

@@ -23,7 +23,7 @@ struct Subject {
 /// Gradients of the first step are infinite in f16, those of the second are not: one step is skipped.
 constexpr double kOverflowing = 0x1p17;
 /// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, those of
-/// training graphs, and a backward that the model brings; small floats, and steps that are skipped.
+/// training graphs, and a backward that the model brings; small floats, and steps that are skipped; batch statistics.
 constexpr Subject kSubjects[] = {
     {"llama", 2, 2, 2, 2},
     {"gpt2", 2, 2, 1, 1},
@@ -48,6 +48,8 @@ constexpr Subject kSubjects[] = {
     {"llama", 2, 2, 1, 2, false, OptimizerKind::AdamW, DType::F16},
     {"mlp", 2, 2, 3, 1, false, OptimizerKind::Momentum, DType::F16, kOverflowing},
     {"training-info-mlp", 2, 2, 2, 1, false, OptimizerKind::AdamW, DType::F16, kOverflowing},
+    {"tests/fixtures/losses/two_means", 2, 2, 2, 2},
+    {"tests/fixtures/losses/mean_and_masked", 1, 2, 0, 1},
 };
 
 struct Sound {

@@ -14,7 +14,9 @@ bool pickMasterCast(Programs &programs, Random &random, Place &at) {
     if (!pick(programs, random, isKernelOf({KernelId::Cast}), at)) return false;
     const plan::TensorRef &operand = stepAt(programs, at).kernel().operands(0);
     auto hasIt = [&](const plan::Bucket &bucket) { return bucket.has_master() && isWithin(operand, bucket.master()); };
-    if (at.section == 1 && llvm::any_of(programs[at.program].buckets(), hasIt)) return true;
+    if (&sectionAt(programs, at) == &optimizerStep(programs[at.program]) &&
+        llvm::any_of(programs[at.program].buckets(), hasIt))
+      return true;
   }
   return false;
 }
@@ -94,7 +96,7 @@ bool reducedAsOtherFloat(Programs &programs, Random &random, std::string &where)
 /// The step of optimizer_step before `end` that wrote there last; -1: none.
 int writerOf(const plan::Program &program, const plan::TensorRef &ref, int end) {
   for (int i = end - 1; i >= 0; --i)
-    if (const plan::Step &step = program.sections(1).steps(i); step.has_kernel())
+    if (const plan::Step &step = optimizerStep(program).steps(i); step.has_kernel())
       for (const plan::TensorRef &result : step.kernel().results())
         if (isSamePlace(result, ref)) return i;
   return -1;
@@ -102,13 +104,13 @@ int writerOf(const plan::Program &program, const plan::TensorRef &ref, int end) 
 
 /// The first call of a kernel in optimizer_step; -1: none.
 int firstCall(const plan::Program &program, KernelId kernel) {
-  for (int i = 0; i < program.sections(1).steps_size(); ++i)
-    if (isKernelOf({kernel})(program.sections(1).steps(i))) return i;
+  for (int i = 0; i < optimizerStep(program).steps_size(); ++i)
+    if (isKernelOf({kernel})(optimizerStep(program).steps(i))) return i;
   return -1;
 }
 
 plan::KernelCall &callAt(plan::Program &program, int step) {
-  return *program.mutable_sections(1)->mutable_steps(step)->mutable_kernel();
+  return *optimizerStep(program).mutable_steps(step)->mutable_kernel();
 }
 
 /// The product of the count and the loss scale by which the coordinate divides gradients; -1: none.
@@ -127,7 +129,7 @@ bool divisorWithoutScale(Programs &programs, Random &, std::string &where) {
     const plan::KernelCall call = callAt(program, product);
     moveTo(*callAt(program, firstCall(program, KernelId::GradScale)).mutable_operands(1), call.operands(0));
     if (isSamePlace(call.operands(0), call.results(0)))
-      program.mutable_sections(1)->mutable_steps()->DeleteSubrange(product, 1);
+      optimizerStep(program).mutable_steps()->DeleteSubrange(product, 1);
   }
   return true;
 }
@@ -156,7 +158,7 @@ bool verdictOfFewerRanks(Programs &programs, Random &random, std::string &where)
     if (divides < 0 || firstCall(program, KernelId::LossScale) < 0) return false;
     const plan::TensorRef norm = callAt(program, divides).operands(0);
     bool isFound = false;
-    for (plan::Step &step : *program.mutable_sections(1)->mutable_steps()) {
+    for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
       if (!step.has_collective() || !isSamePlace(step.collective().result(), norm)) continue;
       plan::Group group = program.groups(int(step.collective().group()));
       isFound = group.coordinates_size() > 1;

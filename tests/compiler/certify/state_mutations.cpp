@@ -10,7 +10,7 @@ const std::vector<KernelId> kUpdates = {KernelId::Adam, KernelId::Adagrad, Kerne
 bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
   const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
   for (plan::Program &program : programs)
-    for (plan::Step &step : *program.mutable_sections(1)->mutable_steps()) {
+    for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
       if (!step.has_kernel() || KernelId(step.kernel().kernel()) != kernel) continue;
       where = "optimizer_step '" + step.name() + "' on all coordinates";
       plan::KernelCall &call = *step.mutable_kernel();
@@ -253,7 +253,7 @@ bool inputOverData(Programs &programs, Random &random, std::string &where) {
 bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
   plan::Program &program = programs[below(random, programs.size())];
   plan::Output &output = *program.mutable_outputs(int(below(random, size_t(program.outputs_size()))));
-  std::vector<plan::TensorRef> others = tensorsBefore(program.sections(1), program.sections(1).steps_size());
+  std::vector<plan::TensorRef> others = tensorsBefore(optimizerStep(program), optimizerStep(program).steps_size());
   llvm::erase_if(others, [&](const plan::TensorRef &ref) {
     return ref.dtype() != output.tensor().dtype() || isSamePlace(ref, output.tensor());
   });

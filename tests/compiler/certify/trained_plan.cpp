@@ -68,10 +68,11 @@ llvm::Error runRank(const plan::Program &program, int64_t tp, int64_t dp, int64_
   const size_t rank = size_t(comm.rank());
   for (int step = 1; step <= 2; ++step) {
     executor->zeroAccumulators();
-    for (int64_t micro = 0; micro < gradAccum; ++micro) {
-      feed(*executor, (step * dp + executor->dpRank()) * gradAccum + micro);
-      if (llvm::Error error = executor->run("micro_step")) return error;
-    }
+    for (const char *section : {"batch_statistics", "micro_step"})
+      for (int64_t micro = 0; micro < gradAccum && executor->has(section); ++micro) {
+        feed(*executor, (step * dp + executor->dpRank()) * gradAccum + micro);
+        if (llvm::Error error = executor->run(section)) return error;
+      }
     executor->setScalar("learning_rate", 1e-3f);
     executor->setScalar("step", float(step));
     if (llvm::Error error = executor->run("optimizer_step")) return error;
