@@ -60,9 +60,10 @@ void addProducts(Calls &calls, const Sizes &z) {
 
 void addElementwise(Calls &calls, const Sizes &z) {
   const TensorShape x = f32({z.tokens(), z.ffn}), row = f32({z.ffn}), flag = boolean({z.tokens(), z.ffn});
-  for (KernelId kernel : {KernelId::Neg, KernelId::Exp, KernelId::Log, KernelId::Sqrt, KernelId::Rsqrt,
-                          KernelId::Reciprocal, KernelId::Tanh, KernelId::Sigmoid, KernelId::Erf, KernelId::Relu,
-                          KernelId::Abs, KernelId::Sin, KernelId::Cos, KernelId::Floor, KernelId::Silu, KernelId::Gelu})
+  for (KernelId kernel :
+       {KernelId::Neg, KernelId::Exp, KernelId::Log, KernelId::Sqrt, KernelId::Rsqrt, KernelId::Reciprocal,
+        KernelId::Tanh, KernelId::Sigmoid, KernelId::Erf, KernelId::Relu, KernelId::Abs, KernelId::Sin, KernelId::Cos,
+        KernelId::Floor, KernelId::Sign, KernelId::Silu, KernelId::Gelu})
     calls.push_back({nameOf(kernel).str(), kernel, {x}, {x}});
   calls.push_back({"IsNan", KernelId::IsNan, {x}, {flag}});
   calls.push_back({"Not", KernelId::Not, {flag}, {flag}});
@@ -119,6 +120,7 @@ void addMoves(Calls &calls, const Sizes &z) {
   calls.push_back({"Full", KernelId::Full, {}, {x}, with({{"value", 1.0}})});
   const KernelAttributes lookup = with({{"rows", z.vocab}});
   calls.push_back({"Gather", KernelId::Gather, {table, i64({t})}, {hidden}, lookup, {}, 0, 2 * rows + ids, z.vocab});
+  calls.push_back({"WrapIndex", KernelId::WrapIndex, {i64({t})}, {i64({t})}, with({{"size", z.vocab}})});
   calls.push_back({"ScatterAdd",
                    KernelId::ScatterAdd,
                    {i64({t}), hidden},
@@ -151,12 +153,13 @@ void addRows(Calls &calls, const Sizes &z) {
 
 void addAttention(Calls &calls, const Sizes &z) {
   const TensorShape q = f32({z.batch, z.seq, z.heads, z.head()}), k = f32({z.batch, z.seq, z.kvHeads, z.head()}),
-                    lse = f32({z.batch, z.heads, z.seq}), angles = f32({z.seq, z.head() / 2});
+                    statistics = f32({z.batch, z.heads, z.seq, 2}), angles = f32({z.seq, z.head() / 2});
   const KernelAttributes a = with({{"scale", 1 / std::sqrt(double(z.head()))}, {"causal", int64_t(1)}});
   // Two products forward and five backward, of the half of the scores that a causal mask leaves.
   const double product = double(z.batch * z.heads * z.seq) * double(z.seq * z.head());
-  calls.push_back({"Attention", KernelId::Attention, {q, k, k}, {q, lse}, a, {}, 2 * product});
-  calls.push_back({"AttentionGrad", KernelId::AttentionGrad, {q, k, k, q, lse, q}, {q, k, k}, a, {}, 5 * product});
+  calls.push_back({"Attention", KernelId::Attention, {q, k, k}, {q, statistics}, a, {}, 2 * product});
+  calls.push_back(
+      {"AttentionGrad", KernelId::AttentionGrad, {q, k, k, q, statistics, q}, {q, k, k}, a, {}, 5 * product});
   calls.push_back({"Rotary", KernelId::Rotary, {q, angles, angles}, {q}});
 }
 

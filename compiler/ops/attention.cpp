@@ -1,6 +1,7 @@
 // compiler/ops/attention.cpp: attention over heads that may share keys and values, and the rotation of positions.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
+#include "runtime/plan/attention_workspace.h"
 
 #include <cmath>
 
@@ -36,7 +37,7 @@ llvm::Expected<Types> inferAttention(const OpCall &call) {
       return typeProblem("its mask is " + llvm::Twine(call.operands[3].text()) + " for q " + call.operands[0].text());
   }
   DType statistics = call.operands[0].dtype == DType::F64 ? DType::F64 : DType::F32;
-  return Types{Type{call.operands[0].dtype, {z->b, z->s, z->h, z->e}}, Type{statistics, {z->b, z->h, z->s}}};
+  return Types{Type{call.operands[0].dtype, {z->b, z->s, z->h, z->e}}, Type{statistics, {z->b, z->h, z->s, 2}}};
 }
 
 llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
@@ -45,7 +46,7 @@ llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
   llvm::Expected<Types> results = inferAttention({forward, call.attributes, {}});
   if (!results) return results.takeError();
   if (llvm::Error error = checkShape(call, 3, "result", (*results)[0].shape)) return error;
-  if (llvm::Error error = checkShape(call, 4, "log-sum-exp", (*results)[1].shape)) return error;
+  if (llvm::Error error = checkShape(call, 4, "row statistics", (*results)[1].shape)) return error;
   if (llvm::Error error = checkShape(call, 5, "arriving gradient", (*results)[0].shape)) return error;
   return Types{call.operands[0], call.operands[1], call.operands[2]};
 }
@@ -54,7 +55,7 @@ llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
 struct Scores {
   Sizes z;
   double scale;
-  bool isCausal;
+  bool isCausal, replaces;
   const Array &q, &k;
   const Array *mask;
 
@@ -63,16 +64,24 @@ struct Scores {
   int64_t vAt(int64_t b, int64_t j, int64_t h) const { return ((b * z.t + j) * z.kv + h / z.group()) * z.e; }
   int64_t oAt(int64_t b, int64_t i, int64_t h) const { return ((b * z.s + i) * z.h + h) * z.e; }
 
+  int64_t statisticsAt(int64_t b, int64_t i, int64_t h) const { return ((b * z.h + h) * z.s + i) * 2; }
+
   double at(int64_t b, int64_t h, int64_t i, int64_t j) const {
     if (isCausal && j > i + z.t - z.s) return -HUGE_VAL;
     double sum = 0;
     for (int64_t d = 0; d < z.d; ++d)
       sum += q.data[qAt(b, i, h) + d] * k.data[kAt(b, j, h) + d];
-    sum *= scale;
-    if (!mask) return sum;
+    return sum * scale + maskAt(b, h, i, j);
+  }
+  double maskAt(int64_t b, int64_t h, int64_t i, int64_t j) const {
+    if (!mask) return 0;
     const Shape &m = mask->type.shape;
-    return sum + mask->data[(((m[0] == 1 ? 0 : b) * m[1] + (m[1] == 1 ? 0 : h)) * m[2] + (m[2] == 1 ? 0 : i)) * m[3] +
-                            (m[3] == 1 ? 0 : j)];
+    return mask->data[(((m[0] == 1 ? 0 : b) * m[1] + (m[1] == 1 ? 0 : h)) * m[2] + (m[2] == 1 ? 0 : i)) * m[3] +
+                      (m[3] == 1 ? 0 : j)];
+  }
+  /// Whether the mask stands for the score, which then has no slope.
+  bool isReplaced(int64_t b, int64_t h, int64_t i, int64_t j) const {
+    return replaces && maskAt(b, h, i, j) <= kReplacingMask;
   }
 };
 
@@ -80,6 +89,7 @@ Scores scoresOf(const OpCall &call, llvm::ArrayRef<const Array *> in, size_t mas
   return {llvm::cantFail(sizesOf(call)),
           call.attributes.real("scale", 1),
           call.attributes.integer("causal") != 0,
+          call.attributes.integer("replaces") != 0,
           *in[0],
           *in[1],
           in.size() > maskAt ? in[maskAt] : nullptr};
@@ -100,7 +110,8 @@ void evaluateAttention(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
         for (int64_t j = 0; j < z.t && sum > 0; ++j)
           for (int64_t e = 0; e < z.e; ++e)
             out[0].data[scores.oAt(b, i, h) + e] += p[j] / sum * in[2]->data[scores.vAt(b, j, h) + e];
-        out[1].data[(b * z.h + h) * z.s + i] = sum > 0 ? largest + std::log(sum) : -HUGE_VAL;
+        out[1].data[scores.statisticsAt(b, i, h)] = largest;
+        out[1].data[scores.statisticsAt(b, i, h) + 1] = sum > 0 ? std::log(sum) : 0;
       }
 }
 
@@ -108,23 +119,24 @@ void evaluateAttention(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
 void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Scores scores = scoresOf(call, in, 6);
   const Sizes &z = scores.z;
-  const Array &v = *in[2], &o = *in[3], &lse = *in[4], &dO = *in[5];
+  const Array &v = *in[2], &o = *in[3], &statistics = *in[4], &dO = *in[5];
   for (int64_t b = 0; b < z.b; ++b)
     for (int64_t h = 0; h < z.h; ++h)
       for (int64_t i = 0; i < z.s; ++i) {
-        double rowSum = 0, norm = lse.data[(b * z.h + h) * z.s + i];
-        if (std::isinf(norm)) continue;
+        const double *row = &statistics.data[scores.statisticsAt(b, i, h)], largest = row[0], logarithm = row[1];
+        double rowSum = 0;
+        if (std::isinf(largest)) continue;
         int64_t oAt = scores.oAt(b, i, h), qAt = scores.qAt(b, i, h);
         for (int64_t e = 0; e < z.e; ++e)
           rowSum += dO.data[oAt + e] * o.data[oAt + e];
         for (int64_t j = 0; j < z.t; ++j) {
-          double p = std::exp(scores.at(b, h, i, j) - norm), dp = 0;
+          double p = std::exp(scores.at(b, h, i, j) - largest - logarithm), dp = 0;
           int64_t kAt = scores.kAt(b, j, h), vAt = scores.vAt(b, j, h);
           for (int64_t e = 0; e < z.e; ++e) {
             dp += dO.data[oAt + e] * v.data[vAt + e];
             out[2].data[vAt + e] += p * dO.data[oAt + e];
           }
-          double ds = p * (dp - rowSum) * scores.scale;
+          double ds = scores.isReplaced(b, h, i, j) ? 0 : p * (dp - rowSum) * scores.scale;
           for (int64_t d = 0; d < z.d; ++d) {
             out[0].data[qAt + d] += ds * in[1]->data[kAt + d];
             out[1].data[kAt + d] += ds * in[0]->data[qAt + d];
@@ -133,7 +145,55 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
       }
 }
 
-/// The mask is a constant: it gets no gradient.
+/// Of a mask that is added to the scores, all of them at once: dS = P (dP - rowsum(dO O)), summed over what the mask was
+/// broadcast along. Dead code where no mask is trained.
+class MaskGradient {
+public:
+  MaskGradient(Builder &b, const Node &node, ValueId dO) : b_(b), node_(node), dO_(dO) {}
+
+  ValueId build() {
+    const Shape mask = shapeOf(node_.operands[3]);
+    ValueId rows = b_.make("reduce_sum", {b_.make("mul", {dO_, node_.results[0]})}, alongLast());
+    ValueId slopes = b_.make("sub", {product(dO_, node_.operands[2]), b_.transpose(rows, {0, 2, 1, 3})});
+    return b_.sumTo(b_.make("mul", {probabilities(), slopes}), mask);
+  }
+
+private:
+  Shape shapeOf(ValueId value) const { return b_.graph.type(value).shape; }
+  ValueId number(double value) { return b_.scalar(b_.graph.type(dO_).dtype, value); }
+  static Attributes alongLast() { return {{"axes", llvm::SmallVector<int64_t, 6>{3}}, {"keepdims", int64_t(1)}}; }
+
+  /// [b, s, h, n] x [b, t, kv, n] -> [b, h, s, t]
+  ValueId product(ValueId rows, ValueId keys) {
+    const Shape x = shapeOf(rows), y = shapeOf(keys);
+    const int64_t group = y[2] ? x[2] / y[2] : 0;
+    ValueId left = b_.transpose(b_.reshape(rows, {x[0], x[1], y[2], group, x[3]}), {0, 2, 3, 1, 4}),
+            right = b_.reshape(b_.transpose(keys, {0, 2, 3, 1}), {y[0], y[2], 1, y[3], y[1]});
+    ValueId all = b_.make("matmul", {left, right}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+    return b_.reshape(all, {x[0], x[2], x[1], y[1]});
+  }
+
+  ValueId probabilities() {
+    ValueId scores =
+        b_.make("mul", {product(node_.operands[0], node_.operands[1]), number(node_.attributes.real("scale", 1))});
+    scores = b_.make("add", {scores, node_.operands[3]});
+    ValueId largest = b_.slice(node_.results[1], 3, 0, 1), logarithm = b_.slice(node_.results[1], 3, 1, 1);
+    ValueId p = b_.make("exp", {b_.make("sub", {b_.make("sub", {scores, largest}), logarithm})});
+    p = b_.make("where", {b_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // of a row of -inf: NaN
+    if (!node_.attributes.integer("causal")) return p;
+    const int64_t s = shapeOf(scores)[2], t = shapeOf(scores)[3];
+    Array isSeen(Type{DType::Bool, {s, t}});
+    for (int64_t i = 0; i < s; ++i)
+      for (int64_t j = 0; j < t; ++j)
+        isSeen.data[size_t(i * t + j)] = j <= i + t - s;
+    return b_.make("where", {b_.graph.addConstant("seen", toTensor(isSeen)), p, number(0)});
+  }
+
+  Builder &b_;
+  const Node &node_;
+  ValueId dO_;
+};
+
 void attentionGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
   llvm::SmallVector<ValueId, 7> operands = {node.operands[0], node.operands[1], node.operands[2],
@@ -141,6 +201,7 @@ void attentionGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::M
   if (node.operands.size() > 3) operands.push_back(node.operands[3]);
   auto all = b.makeMany("attention_grad", operands, node.attributes);
   llvm::copy(all, o.begin());
+  if (node.operands.size() > 3) o[3] = MaskGradient(b, node, d[0]).build();
 }
 
 double attentionFlops(const OpCall &call) {
@@ -160,11 +221,11 @@ std::string withRows(std::string text, const OpCall &call) {
 IndexTerms attentionAxes(AxisArena &arena, const OpCall &call) {
   std::string text = "b s (kv g) d!, b t! kv d!, b t! kv e!";
   if (call.operands.size() > 3) text += ", b (kv g) s t!";
-  return instantiateText(withRows(text + " -> b s (kv g) e!, b (kv g) s", call), arena, call.operands, call.results);
+  return instantiateText(withRows(text + " -> b s (kv g) e!, b (kv g) s n!", call), arena, call.operands, call.results);
 }
 
 IndexTerms attentionGradAxes(AxisArena &arena, const OpCall &call) {
-  std::string text = "b s (kv g) d!, b t! kv d!, b t! kv e!, b s (kv g) e!, b (kv g) s, b s (kv g) e!";
+  std::string text = "b s (kv g) d!, b t! kv d!, b t! kv e!, b s (kv g) e!, b (kv g) s n!, b s (kv g) e!";
   if (call.operands.size() > 6) text += ", b (kv g) s t!";
   return instantiateText(withRows(text + " -> b s (kv g) d!, b t! kv d!, b t! kv e!", call), arena, call.operands,
                          call.results);
@@ -201,6 +262,22 @@ void rotaryGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
   const Node node = b.graph.node(id);
   o[0] = b.make("rotary", {d[0], node.operands[1], node.operands[2]},
                 {{"inverse", int64_t(!node.attributes.integer("inverse"))}});
+  // Of the tables: d cos = dy1 x1 + dy2 x2 and d sin = dy2 x1 - dy1 x2, over all samples and heads. Mostly dead code.
+  const Type table = b.graph.type(node.operands[1]);
+  auto half = [&](ValueId value, int64_t which) {
+    Type type = b.graph.type(value);
+    type.dtype = table.dtype;
+    if (!(type == b.graph.type(value))) value = b.makeTyped("cast", {value}, type);
+    return b.slice(value, 3, which * table.shape[1], table.shape[1]);
+  };
+  auto summed = [&](const char *join, ValueId first, ValueId second) {
+    const llvm::SmallVector<int64_t, 6> axes = {0, 2};
+    return b.make("reduce_sum", {b.make(join, {first, second})}, {{"axes", axes}, {"keepdims", int64_t(0)}});
+  };
+  ValueId x1 = half(node.operands[0], 0), x2 = half(node.operands[0], 1), d1 = half(d[0], 0), d2 = half(d[0], 1);
+  o[1] = summed("add", b.make("mul", {d1, x1}), b.make("mul", {d2, x2}));
+  ValueId plus = b.make("mul", {d2, x1}), minus = b.make("mul", {d1, x2});
+  o[2] = node.attributes.integer("inverse") ? summed("sub", minus, plus) : summed("sub", plus, minus);
 }
 
 /// A rotation by tables that do not depend on the heads is linear in what it rotates.
@@ -213,7 +290,8 @@ const OpDef kOps[] = {
      .flops = attentionFlops,
      .kernel = KernelId::Attention,
      .operands = {3, 4},
-     .precision = Precision::Full},
+     .precision = Precision::Full,
+     .savedResults = 0b10},
     {.name = "attention_grad",
      .axisRule = attentionGradAxes,
      .linearity = Linearity::Last,

@@ -62,4 +62,9 @@ ValueId Builder::sumTo(ValueId x, llvm::ArrayRef<int64_t> shape) {
   return reshape(sum, to);
 }
 
+void zeroGradients(Builder &b, const Node &node, llvm::MutableArrayRef<ValueId> doperands) {
+  for (size_t k = 0; k < doperands.size(); ++k)
+    if (const Type type = b.graph.type(node.operands[k]); isFloat(type.dtype)) doperands[k] = b.full(type, 0);
+}
+
 } // namespace autotp

@@ -23,7 +23,8 @@ double negative(double x) { return -x; }
 double rsqrt(double x) { return 1 / std::sqrt(x); }
 double reciprocal(double x) { return 1 / x; }
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double relu(double x) { return x > 0 ? x : 0; }
+double relu(double x) { return x < 0 ? 0 : x; } // NaN stays NaN
+double sign(double x) { return (x > 0) - (x < 0); }
 double silu(double x) { return x * sigmoid(x); }
 double isNan(double x) { return std::isnan(x); }
 double logicalNot(double x) { return x == 0; }
@@ -146,6 +147,7 @@ ValueId y(Builder &b, NodeId n) { return b.graph.node(n).results[0]; }
 ValueId constantLike(Builder &b, ValueId like, double value) { return b.scalar(b.graph.type(like).dtype, value); }
 ValueId times(Builder &b, ValueId a, ValueId c) { return b.make("mul", {a, c}); }
 ValueId scaled(Builder &b, ValueId a, double factor) { return times(b, a, constantLike(b, a, factor)); }
+ValueId zerosLike(Builder &b, ValueId like) { return b.full(b.graph.type(like), 0); }
 ValueId to(Builder &b, ValueId gradient, ValueId operand) { return b.sumTo(gradient, b.graph.type(operand).shape); }
 
 using In = llvm::ArrayRef<ValueId>;
@@ -175,10 +177,9 @@ void erfGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = times(b, d[0], scaled(b, b.make("exp", {b.make("neg", {square})}), kTwoOverSqrtPi));
 }
 void reluGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("relu_grad", {x(b, n), d[0]}); }
-void absGradient(Builder &b, NodeId n, In d, Out o) {
-  ValueId isNegative = b.make("less", {x(b, n), constantLike(b, x(b, n), 0)});
-  o[0] = b.make("where", {isNegative, b.make("neg", {d[0]}), d[0]});
-}
+void absGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], b.make("sign", {x(b, n)})); }
+/// Of steps: the slope is 0 wherever there is one.
+void flatGradient(Builder &b, NodeId n, In, Out o) { o[0] = zerosLike(b, x(b, n)); }
 void sinGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], b.make("cos", {x(b, n)})); }
 void cosGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = times(b, d[0], b.make("neg", {b.make("sin", {x(b, n)})}));
@@ -208,19 +209,37 @@ void divGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = to(b, over, x(b, n, 0));
   o[1] = to(b, b.make("neg", {times(b, over, y(b, n))}), x(b, n, 1));
 }
-void powGradient(Builder &b, NodeId n, In d, Out o) {
-  ValueId base = x(b, n, 0), exponent = x(b, n, 1);
-  ValueId less = b.make("sub", {exponent, constantLike(b, exponent, 1)});
-  o[0] = to(b, times(b, d[0], times(b, exponent, b.make("pow", {base, less}))), base);
-  o[1] = to(b, times(b, d[0], times(b, y(b, n), b.make("log", {base}))), exponent);
+/// Whether an exponent is a constant without a 0.
+bool isNowhereZero(const Builder &b, ValueId exponent) {
+  const Value &value = b.graph.value(exponent);
+  return value.kind == ValueKind::Constant && value.contents && !llvm::is_contained(toArray(*value.contents).data, 0.0);
 }
-/// The operand that was taken gets the gradient; equal ones: the first.
+/// x^0 is flat at x = 0 too, where the formula has 0 * inf; so is 0^y for y >= 0, where it has 0 * -inf.
+void powGradient(Builder &b, NodeId n, In d, Out o) {
+  ValueId base = x(b, n, 0), exponent = x(b, n, 1), zero = constantLike(b, base, 0);
+  ValueId less = b.make("sub", {exponent, constantLike(b, exponent, 1)});
+  ValueId ofBase = times(b, exponent, b.make("pow", {base, less}));
+  if (!isNowhereZero(b, exponent)) ofBase = b.make("where", {b.make("equal", {exponent, zero}), zero, ofBase});
+  ValueId isFlat = b.make("and", {b.make("equal", {base, zero}), b.make("greater_equal", {exponent, zero})});
+  ValueId ofExponent = b.make("where", {isFlat, zero, times(b, y(b, n), b.make("log", {base}))});
+  o[0] = to(b, times(b, d[0], ofBase), base);
+  o[1] = to(b, times(b, d[0], ofExponent), exponent);
+}
+/// The operand that was taken gets the gradient; of equal ones the first, or half of it each where they share.
 void selectGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId zero = constantLike(b, d[0], 0);
   bool isMax = b.graph.node(n).is("max");
-  ValueId isFirst = b.make(isMax ? "greater_equal" : "less_equal", {x(b, n, 0), x(b, n, 1)});
-  o[0] = to(b, b.make("where", {isFirst, d[0], zero}), x(b, n, 0));
-  o[1] = to(b, b.make("where", {isFirst, zero, d[0]}), x(b, n, 1));
+  if (!b.graph.node(n).attributes.integer("shares")) {
+    ValueId isFirst = b.make(isMax ? "greater_equal" : "less_equal", {x(b, n, 0), x(b, n, 1)});
+    o[0] = to(b, b.make("where", {isFirst, d[0], zero}), x(b, n, 0));
+    o[1] = to(b, b.make("where", {isFirst, zero, d[0]}), x(b, n, 1));
+    return;
+  }
+  ValueId shared = b.make("where", {b.make("equal", {x(b, n, 0), x(b, n, 1)}), scaled(b, d[0], 0.5), d[0]});
+  for (unsigned k : {0u, 1u}) {
+    ValueId isOther = b.make(isMax ? "less" : "greater", {x(b, n, k), x(b, n, 1 - k)}); // not of NaN: both get it
+    o[k] = to(b, b.make("where", {isOther, zero, shared}), x(b, n, k));
+  }
 }
 void whereGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId zero = constantLike(b, d[0], 0);
@@ -293,7 +312,8 @@ const OpDef kOps[] = {
     unary("abs", evaluateUnary<std::fabs>, absGradient, KernelId::Abs),
     unary("sin", evaluateUnary<std::sin>, sinGradient, KernelId::Sin),
     unary("cos", evaluateUnary<std::cos>, cosGradient, KernelId::Cos),
-    unary("floor", evaluateUnary<std::floor>, nullptr, KernelId::Floor),
+    unary("floor", evaluateUnary<std::floor>, flatGradient, KernelId::Floor),
+    unary("sign", evaluateUnary<sign>, flatGradient, KernelId::Sign),
     unary("silu", evaluateUnary<silu>, siluGradient, KernelId::Silu),
     unary("gelu", evaluateGelu, geluGradient, KernelId::Gelu),
     unary("not", evaluateUnary<logicalNot>, nullptr, KernelId::Not),

@@ -22,6 +22,8 @@ llvm::ArrayRef<OpDef> collectiveOps();
 llvm::Expected<Types> inferSame(const OpCall &call);
 /// The same, where all operands must have one type.
 llvm::Expected<Types> inferAlike(const OpCall &call);
+/// Zero for each operand of floats.
+void zeroGradients(Builder &b, const Node &node, llvm::MutableArrayRef<ValueId> doperands);
 /// An error where operand `k`, named `what`, has another shape.
 llvm::Error checkShape(const OpCall &call, unsigned k, llvm::StringRef what, llvm::ArrayRef<int64_t> shape);
 llvm::Error checkAlike(llvm::ArrayRef<Type> operands);

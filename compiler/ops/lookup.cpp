@@ -28,13 +28,16 @@ llvm::Expected<Types> inferScatterAdd(const OpCall &call) {
 
 int64_t rowElements(llvm::ArrayRef<int64_t> table) { return elementsOf(table.drop_front()); }
 
+/// A negative index counts from the end of all rows, which {rows} says where a table holds a part of them.
+int64_t wrapped(const OpCall &call, double index, int64_t rows) {
+  return int64_t(index) + (index < 0 ? call.attributes.integer("rows", rows) : 0);
+}
+
 void evaluateGather(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   int64_t rows = in[0]->type.shape[0], width = rowElements(in[0]->type.shape),
           offset = call.attributes.integer("offset");
   for (size_t i = 0; i < in[1]->data.size(); ++i) {
-    int64_t row = int64_t(in[1]->data[i]) - offset;
-    // A negative index counts from the end, as ONNX's Gather has it; only constants hold such.
-    if (row < 0 && offset == 0) row += rows;
+    const int64_t row = wrapped(call, in[1]->data[i], offset + rows) - offset;
     for (int64_t e = 0; e < width; ++e)
       out[0].data[i * width + e] = row >= 0 && row < rows ? in[0]->data[row * width + e] : 0;
   }
@@ -44,7 +47,7 @@ void evaluateScatterAdd(const OpCall &call, llvm::ArrayRef<const Array *> in, ll
   int64_t rows = out[0].type.shape[0], width = rowElements(out[0].type.shape),
           offset = call.attributes.integer("offset");
   for (size_t i = 0; i < in[0]->data.size(); ++i) {
-    int64_t row = int64_t(in[0]->data[i]) - offset;
+    const int64_t row = wrapped(call, in[0]->data[i], offset + rows) - offset;
     if (row < 0 || row >= rows) continue;
     for (int64_t e = 0; e < width; ++e)
       out[0].data[row * width + e] += in[1]->data[i * width + e];
@@ -69,6 +72,18 @@ IndexTerms scatterAddAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("i..., i... h... -> v h...", arena, call.operands, call.results);
   terms.scatter = terms.outs[0][0];
   return terms;
+}
+
+llvm::Expected<Types> inferWrapIndex(const OpCall &call) {
+  const Type &indices = call.operands[0];
+  if (isFloat(indices.dtype) || indices.dtype == DType::Bool || call.attributes.integer("size") < 0)
+    return typeProblem("its indices are " + llvm::Twine(indices.text()));
+  return inferSame(call);
+}
+
+void evaluateWrapIndex(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  for (size_t i = 0; i < out[0].data.size(); ++i)
+    out[0].data[i] = in[0]->data[i] + (in[0]->data[i] < 0 ? double(call.attributes.integer("size")) : 0);
 }
 
 llvm::Expected<Types> inferTopK(const OpCall &call) {
@@ -130,6 +145,12 @@ const OpDef kOps[] = {
      .gradient = topKGradient,
      .kernel = KernelId::TopK,
      .precision = Precision::Full},
+    {.name = "wrap_index",
+     .axes = "... -> ...",
+     .infer = inferWrapIndex,
+     .evaluate = evaluateWrapIndex,
+     .kernel = KernelId::WrapIndex,
+     .mayReuse = true},
 };
 
 } // namespace

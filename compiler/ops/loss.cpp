@@ -93,10 +93,10 @@ void evaluateGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::Mu
   }
 }
 
-/// The count and the log-sum-exp take part in no gradient.
+/// The count is flat.
 void crossEntropyGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  if (d[0] == kNone) return;
+  if (d[0] == kNone) return zeroGradients(b, node, o);
   o[0] = b.make("cross_entropy_grad", {node.operands[0], node.operands[1], node.results[2], d[0]}, node.attributes);
 }
 
@@ -124,7 +124,8 @@ const OpDef kOps[] = {
      .gradient = crossEntropyGradient,
      .flops = perLogit,
      .kernel = KernelId::CrossEntropy,
-     .precision = Precision::Full},
+     .precision = Precision::Full,
+     .savedResults = 0b100},
     {.name = "cross_entropy_finish",
      .infer = inferFinish,
      .evaluate = evaluateFinish,

@@ -61,15 +61,17 @@ void evaluateSoftmax(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::Mut
   }
 }
 
+/// Where nothing arrives nothing leaves, also where y is NaN because all of the row was hidden: what cleans that up
+/// behind the softmax gives those rows no gradient.
 void evaluateSoftmaxGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Rows r(*in[0]);
   for (int64_t i = 0; i < r.rows; ++i) {
     const double *y = in[0]->data.data() + i * r.width, *dy = in[1]->data.data() + i * r.width;
     double dot = 0;
     for (int64_t j = 0; j < r.width; ++j)
-      dot += y[j] * dy[j];
+      dot += dy[j] == 0 ? 0 : y[j] * dy[j];
     for (int64_t j = 0; j < r.width; ++j)
-      out[0].data[i * r.width + j] = y[j] * (dy[j] - dot);
+      out[0].data[i * r.width + j] = dy[j] == dot ? 0 : y[j] * (dy[j] - dot);
   }
 }
 
@@ -140,17 +142,54 @@ void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
   o[0] = b.make("softmax_grad", {b.graph.node(id).results[0], d[0]});
 }
 
+/// What arrives at a norm's statistics. Of rows of n: d mean / dx = 1 / n, and d rstd / dx = -rstd^3 (x - mean) / n.
+class StatisticGradient {
+public:
+  StatisticGradient(Builder &b, ValueId x) : b_(b), x_(x), type_(b.graph.type(x)) {}
+
+  ValueId ofMean(ValueId arriving) { return b_.makeTyped("expand", {column(perElement(arriving, 1))}, type_); }
+  /// `mean`: kNone for a norm that subtracts none.
+  ValueId ofScale(ValueId arriving, ValueId rstd, ValueId mean) {
+    ValueId cube = b_.make("mul", {b_.make("mul", {rstd, rstd}), rstd});
+    ValueId centred = mean == kNone ? x_ : b_.make("sub", {x_, column(mean)});
+    return b_.make("mul", {centred, column(perElement(b_.make("mul", {arriving, cube}), -1))});
+  }
+
+private:
+  ValueId perElement(ValueId value, double factor) {
+    return b_.make("mul", {value, b_.scalar(b_.graph.type(value).dtype, factor / double(type_.shape.back()))});
+  }
+  ValueId column(ValueId value) {
+    Shape shape = b_.graph.type(value).shape;
+    shape.push_back(1);
+    return b_.reshape(value, shape);
+  }
+
+  Builder &b_;
+  ValueId x_;
+  const Type type_;
+};
+
 void layerNormGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  auto all =
-      b.makeMany("layer_norm_grad", {node.operands[0], node.operands[1], node.results[1], node.results[2], d[0]});
-  llvm::copy(all, o.begin());
+  const ValueId x = node.operands[0], mean = node.results[1], rstd = node.results[2];
+  if (d[0] == kNone)
+    zeroGradients(b, node, o);
+  else
+    llvm::copy(b.makeMany("layer_norm_grad", {x, node.operands[1], mean, rstd, d[0]}), o.begin());
+  StatisticGradient statistic(b, x);
+  if (d[1] != kNone) o[0] = b.make("add", {o[0], statistic.ofMean(d[1])});
+  if (d[2] != kNone) o[0] = b.make("add", {o[0], statistic.ofScale(d[2], rstd, mean)});
 }
 
 void rmsNormGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
-  auto all = b.makeMany("rms_norm_grad", {node.operands[0], node.operands[1], node.results[1], d[0]});
-  llvm::copy(all, o.begin());
+  const ValueId x = node.operands[0], rstd = node.results[1];
+  if (d[0] == kNone)
+    zeroGradients(b, node, o);
+  else
+    llvm::copy(b.makeMany("rms_norm_grad", {x, node.operands[1], rstd, d[0]}), o.begin());
+  if (d[1] != kNone) o[0] = b.make("add", {o[0], StatisticGradient(b, x).ofScale(d[1], rstd, kNone)});
 }
 
 double perElement(const OpCall &call) { return 8.0 * double(call.operands[0].elements()); }

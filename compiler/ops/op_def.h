@@ -41,8 +41,9 @@ enum class Precision : uint8_t {
 
 class Builder;
 
-/// Gradients of a node's operands from those of its results. kNone: no gradient (integers, or a result without one).
-/// `dresults` holds kNone for a result that the loss does not need.
+/// Gradients of a node's operands from those of its results. Each operand of floats gets one, which is zero where the
+/// operator is flat; only integers and conditions get none (kNone). `dresults` holds kNone for a result that the loss does
+/// not need, but not for all.
 using GradientFn = void (*)(Builder &b, NodeId node, llvm::ArrayRef<ValueId> dresults,
                             llvm::MutableArrayRef<ValueId> doperands);
 /// Errors say what is wrong with the operands' types, without naming the node.
@@ -82,6 +83,7 @@ struct OpDef {
       -1, -1}; ///< fewest and most (INT8_MAX: any number), where its kernel's row does not say one number
   Precision precision = Precision::Follows;
   uint8_t fullOperands = 0;    ///< bits of operands that are f32 even where the operator runs in small floats
+  uint8_t savedResults = 0;    ///< bits of results that are there for the gradient alone: it has no rule for them
   int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
   bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
   bool isCollective = false;   ///< a step of the communicator: all members of its group run it, or none

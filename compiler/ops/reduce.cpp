@@ -48,17 +48,25 @@ Shape keptShape(const Graph &graph, NodeId id) {
   return shape;
 }
 
+llvm::SmallVector<int64_t, 6> axesOf(const Graph &graph, NodeId id) {
+  llvm::ArrayRef<int64_t> axes = graph.node(id).attributes.integers("axes");
+  return {axes.begin(), axes.end()};
+}
+
 void sumGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Type type = b.graph.type(b.graph.node(id).operands[0]);
   o[0] = b.makeTyped("expand", {b.reshape(d[0], keptShape(b.graph, id))}, type);
 }
 
-/// Every element that equals the maximum gets the gradient.
+/// The elements that equal the maximum share the gradient.
 void maxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   Shape kept = keptShape(b.graph, id);
   ValueId operand = b.graph.node(id).operands[0], result = b.graph.node(id).results[0];
   ValueId isMax = b.make("equal", {operand, b.reshape(result, kept)});
-  o[0] = b.make("where", {isMax, b.reshape(d[0], kept), b.scalar(b.graph.type(operand).dtype, 0)});
+  const Type type = b.graph.type(operand);
+  ValueId ones = b.makeTyped("cast", {isMax}, type);
+  ValueId count = b.make("reduce_sum", {ones}, {{"axes", axesOf(b.graph, id)}, {"keepdims", int64_t(1)}});
+  o[0] = b.make("where", {isMax, b.make("div", {b.reshape(d[0], kept), count}), b.scalar(type.dtype, 0)});
 }
 
 IndexTerms reduceAxes(AxisArena &arena, const OpCall &call) {

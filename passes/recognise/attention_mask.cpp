@@ -1,6 +1,7 @@
 #include "passes/recognise/attention_mask.h"
 
 #include "compiler/ops/families.h"
+#include "runtime/plan/attention_workspace.h"
 
 #include "llvm/ADT/DenseSet.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 /// A finite number that hides a key must vanish in the softmax (kHides); where all keys of a row may be hidden, adding
 /// it must also be the same as replacing by it (kAbsorbs: larger than any score by more than a double's precision).
-constexpr double kHides = -1e4, kAbsorbs = -1e30;
+constexpr double kHides = -1e4, kAbsorbs = kReplacingMask;
 
 bool dependsOnParameter(const Graph &graph, ValueId value) {
   llvm::SmallVector<ValueId, 16> pending = {value};
@@ -101,6 +102,17 @@ bool hasHiddenRow(const Array &mask) {
   return false;
 }
 
+/// Whether what hides keys are numbers that replace scores, and none that is added to them. Where a row mixes both, the
+/// slopes of those keys of a row that is hidden whole are those of added ones.
+bool isReplacing(const Graph &graph, llvm::ArrayRef<MaskTerm> terms) {
+  auto mayHide = [&](const MaskTerm &term) {
+    const Tensor *known = term.isCondition ? nullptr : constantOf(graph, term.value);
+    return !term.isCondition && (!known || llvm::any_of(toArray(*known).data, [](double v) { return v <= kHides; }));
+  };
+  return llvm::any_of(terms, [](const MaskTerm &term) { return term.isCondition && std::isfinite(term.fill); }) &&
+         llvm::none_of(terms, mayHide);
+}
+
 ValueId build(Builder &b, const MaskTerm &term, const Type &scores) {
   ValueId value = b.reshape(term.value, alignedShape(b.graph.type(term.value).shape, scores.shape));
   if (term.isCondition) {
@@ -144,6 +156,7 @@ std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const
     ValueId value = build(b, term, scores);
     mask.value = mask.value == kNone ? value : b.make("add", {mask.value, value});
   }
+  mask.replaces = mask.value != kNone && isReplacing(graph, terms);
   return mask;
 }
 

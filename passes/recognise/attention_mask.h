@@ -21,6 +21,7 @@ struct MaskTerm {
 
 struct Mask {
   bool isCausal = false;
+  bool replaces = false; ///< a finite number in `value` that hides a key stands for the score, which has no slope then
   ValueId value = kNone; ///< [b|1, h|1, s, t], or kNone
 };
 

@@ -294,7 +294,9 @@ void replaceAttention(Graph &graph, Attention &match, MadeMasks &masks) {
   llvm::SmallVector<ValueId, 4> operands = {buildSide(b, match.q), buildSide(b, match.k), buildSide(b, match.v)};
   if (mask->value != kNone) operands.push_back(mask->value);
   int64_t causal = match.isCausal || mask->isCausal;
-  ValueId y = b.makeMany("attention", operands, {{"causal", causal}, {"scale", match.scale}})[0];
+  Attributes attributes = {{"causal", causal}, {"scale", match.scale}};
+  if (mask->replaces) attributes.set("replaces", int64_t(1));
+  ValueId y = b.makeMany("attention", operands, attributes)[0];
   const Shape shape = graph.type(match.root).shape;
   graph.replaceAllUses(match.root, match.isWhole ? y : b.reshape(b.transpose(y, {0, 2, 1, 3}), shape));
 }

@@ -158,6 +158,9 @@ CallCheck checkOf(KernelId kernel) {
     return checkToBool;
   case KernelId::Cast:
     return sameShapes;
+  case KernelId::Sign:
+  case KernelId::WrapIndex:
+    return checkSame;
   case KernelId::Where:
     return checkWhere;
   case KernelId::ReduceSum:

@@ -56,7 +56,7 @@ llvm::Error checkMask(const KernelCall &call, const TensorArg &mask) {
   return llvm::Error::success();
 }
 
-/// (q, k, v [, mask]) -> (out, lse), or (q, k, v, out, lse, dout [, mask]) -> (dq, dk, dv).
+/// (q, k, v [, mask]) -> (out, statistics), or (q, k, v, out, statistics, dout [, mask]) -> (dq, dk, dv).
 llvm::Error checkAttention(const KernelCall &call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -74,13 +74,14 @@ llvm::Error checkAttention(const KernelCall &call) {
   const AttentionSizes z = attentionSizes(call);
   const int64_t rows = z.b * z.s * z.h, keys = z.b * z.t * z.kv;
   auto check = [&](const TensorArg &tensor, int64_t elements) {
-    const bool isStatistic = &tensor == &(isGrad ? in[4] : out[1]); // lse
-    if (llvm::Error error = expectDType(call, tensor, isStatistic ? DType::F32 : in[0].dtype, "out, lse or a gradient"))
+    const bool isStatistic = &tensor == &(isGrad ? in[4] : out[1]);
+    if (llvm::Error error =
+            expectDType(call, tensor, isStatistic ? DType::F32 : in[0].dtype, "out, statistics or a gradient"))
       return error;
-    return expectElements(call, tensor, elements, "out, lse or a gradient");
+    return expectElements(call, tensor, elements, "out, statistics or a gradient");
   };
-  if (!isGrad) return firstError([&] { return check(out[0], rows * z.e); }, [&] { return check(out[1], rows); });
-  return firstError([&] { return check(in[3], rows * z.e); }, [&] { return check(in[4], rows); },
+  if (!isGrad) return firstError([&] { return check(out[0], rows * z.e); }, [&] { return check(out[1], 2 * rows); });
+  return firstError([&] { return check(in[3], rows * z.e); }, [&] { return check(in[4], 2 * rows); },
                     [&] { return check(in[5], rows * z.e); }, [&] { return check(out[0], rows * z.d); },
                     [&] { return check(out[1], keys * z.d); }, [&] { return check(out[2], keys * z.e); });
 }

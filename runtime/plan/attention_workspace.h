@@ -8,6 +8,9 @@ namespace autotp {
 
 /// Query rows whose scores are held at a time.
 constexpr int64_t kAttentionRows = 32;
+/// Where {replaces} is 1, a mask of at most this stands for the score instead of being added to it: f32 absorbs any score
+/// in it, and a score that was replaced has no slope.
+constexpr double kReplacingMask = -1e30;
 
 struct AttentionSizes {
   int64_t b, s, h, d, t, kv, e;

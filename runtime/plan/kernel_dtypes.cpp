@@ -12,6 +12,7 @@ constexpr DType kSummed[] = {DType::F32, DType::F64, DType::I64, DType::I32}; //
 constexpr DType kWide[] = {DType::F32, DType::F64};
 constexpr DType kProducts[] = {DType::F32, DType::BF16, DType::F16};
 constexpr DType kSingle[] = {DType::F32};
+constexpr DType kIndices[] = {DType::I64, DType::I32};
 constexpr DType kFlags[] = {DType::Bool};
 
 } // namespace
@@ -23,6 +24,7 @@ llvm::ArrayRef<DType> dtypesOf(KernelId kernel) {
   case KernelId::Relu:
   case KernelId::Abs:
   case KernelId::Floor:
+  case KernelId::Sign:
     return kNumbers;
   case KernelId::Not:
   case KernelId::And:
@@ -30,6 +32,8 @@ llvm::ArrayRef<DType> dtypesOf(KernelId kernel) {
     return kFlags;
   case KernelId::Equal:
     return kComparable;
+  case KernelId::WrapIndex:
+    return kIndices;
   case KernelId::Dropout:
     return kFloats;
   case KernelId::ScatterAdd:

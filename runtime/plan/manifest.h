@@ -10,7 +10,7 @@
 
 namespace autotp {
 
-constexpr int64_t kPlanFormatVersion = 4;
+constexpr int64_t kPlanFormatVersion = 5;
 
 struct Manifest {
   struct Input {

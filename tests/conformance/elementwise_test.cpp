@@ -48,6 +48,7 @@ TEST(Elementwise, OneOperand) {
                       {KernelId::Sin, [](double x) { return std::sin(x); }, -9, 9},
                       {KernelId::Cos, [](double x) { return std::cos(x); }, -9, 9},
                       {KernelId::Floor, [](double x) { return std::floor(x); }, -9, 9},
+                      {KernelId::Sign, [](double x) { return double((x > 0) - (x < 0)); }, -9, 9},
                       {KernelId::Silu, silu, -9, 9}};
   for (const Row &row : rows)
     for (const Shape &shape : {Shape{}, Shape{0, 3}, Shape{7, 5}, Shape{3, 40001}})
@@ -80,6 +81,9 @@ TEST(Elementwise, SpecialValues) {
   expectCase({KernelId::Tanh, {x}, {{DType::F32, {5}, {NAN, 1, -1, 0, std::tanh(1.0)}}}});
   expectCase({KernelId::Erf, {x}, {{DType::F32, {5}, {NAN, 1, -1, 0, std::erf(1.0)}}}});
   expectCase({KernelId::Relu, {x}, {{DType::F32, {5}, {NAN, inf, 0, 0, 1}}}});
+  expectCase({KernelId::Sign, {x}, {{DType::F32, {5}, {0, 1, -1, 0, 1}}}});
+  for (DType dtype : {DType::I64, DType::I32})
+    expectCase({KernelId::Sign, {{dtype, {3}, {-7, 0, 9}}}, {{dtype, {3}, {-1, 0, 1}}}});
   expectCase({KernelId::Not, {{DType::Bool, {3}, {0, 1, 0}}}, {{DType::Bool, {3}, {1, 0, 1}}}});
 }
 

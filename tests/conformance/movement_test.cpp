@@ -107,12 +107,25 @@ TEST(Movement, GatherAndScatterAdd) {
     ids.dtype = dtype;
     expectCase({KernelId::Gather, {table, ids}, {taken}, a, 0});
     expectCase({KernelId::ScatterAdd, {ids, dy}, {sum}, a});
-    for (double out : {-1.0, 11.0}) {
+    Value wrapped = ids; // counted from the end of all rows, of which these are a part
+    for (double &id : wrapped.v)
+      id -= id > 5 ? double(rows) : 0;
+    expectCase({KernelId::Gather, {table, wrapped}, {taken}, a, 0});
+    expectCase({KernelId::ScatterAdd, {wrapped, dy}, {sum}, a});
+    for (double out : {-12.0, 11.0}) {
       Value bad = ids;
       bad.v[3] = out;
       expectStatus({KernelId::Gather, {table, bad}, {taken}, a}, Status::IndexOutOfRange);
       expectStatus({KernelId::ScatterAdd, {bad, dy}, {sum}, a}, Status::IndexOutOfRange);
     }
+  }
+  for (DType dtype : {DType::I64, DType::I32}) {
+    const KernelAttributes size = attributes({{"size", int64_t(5)}});
+    expectCase(
+        {KernelId::WrapIndex, {integers({4}, {-5, -1, 0, 4}, dtype)}, {integers({4}, {0, 4, 0, 4}, dtype)}, size});
+    for (double out : {-6.0, 5.0})
+      expectStatus({KernelId::WrapIndex, {integers({2}, {0, out}, dtype)}, {integers({2}, {0, 0}, dtype)}, size},
+                   Status::IndexOutOfRange);
   }
   Value wide = randomValue({11, 8}, 7), rowsOf8{DType::F32, {2, 8}, {}}; // of whole 16 bytes
   for (int64_t row : {9, 2})

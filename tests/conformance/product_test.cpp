@@ -1,9 +1,12 @@
 /// \file Products and attention.
+#include "runtime/plan/attention_workspace.h"
 #include "tests/conformance/kernel_case.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 namespace autotp::test {
@@ -160,7 +163,13 @@ struct Sizes {
 };
 
 struct AttentionCase {
-  Value q, k, v, mask, out, lse, dOut, dq, dk, dv;
+  Value q, k, v, mask, out, statistics, dOut, dq, dk, dv;
+};
+
+/// What a mask does to every fourth row of scores, which it hides whole.
+struct HiddenRows {
+  double value = 0; ///< of the mask there; 0: no such rows
+  bool isReplacing = false;
 };
 
 constexpr double kScale = 0.3;
@@ -185,16 +194,20 @@ std::vector<double> scoresOf(const AttentionCase &c, const Sizes &z, int64_t b, 
   return scores;
 }
 
-void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h) {
+void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h, bool isReplacing) {
   std::vector<double> p = scoresOf(c, z, b, i, h), slope(p.size());
+  const std::vector<double> scores = p;
+  const double most = *std::max_element(p.begin(), p.end());
+  const bool seesNothing = most == -INFINITY;
   double total = 0, dot = 0;
   for (double s : p)
-    total += std::exp(s);
-  c.lse.v[size_t((b * z.h + h) * z.s + i)] = total > 0 ? std::log(total) : -INFINITY;
+    total += seesNothing ? 0 : std::exp(s - most);
+  c.statistics.v[size_t((b * z.h + h) * z.s + i) * 2] = most;
+  c.statistics.v[size_t((b * z.h + h) * z.s + i) * 2 + 1] = seesNothing ? 0 : std::log(total);
   const int64_t row = (b * z.s + i) * z.h + h, head = h / (z.h / z.kv);
   for (int64_t j = 0; j < z.t; ++j) {
     double &x = p[size_t(j)];
-    x = total > 0 ? std::exp(x) / total : 0;
+    x = seesNothing ? 0 : std::exp(x - most) / total;
     for (int64_t e = 0; e < z.e; ++e) {
       const size_t at = size_t(((b * z.t + j) * z.kv + head) * z.e + e), to = size_t(row * z.e + e);
       c.out.v[to] += x * c.v.v[at];
@@ -205,54 +218,61 @@ void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h) 
   }
   for (int64_t j = 0; j < z.t; ++j)
     for (int64_t d = 0; d < z.d; ++d) {
-      const double ds = p[size_t(j)] * (slope[size_t(j)] - dot) * kScale;
+      const bool isReplaced = isReplacing && scores[size_t(j)] <= kReplacingMask;
+      const double ds = isReplaced ? 0 : p[size_t(j)] * (slope[size_t(j)] - dot) * kScale;
       const size_t atQ = size_t(row * z.d + d), atK = size_t(((b * z.t + j) * z.kv + head) * z.d + d);
       c.dq.v[atQ] += ds * c.k.v[atK];
       c.dk.v[atK] += ds * c.q.v[atQ];
     }
 }
 
-void expectAttention(const Sizes &z, bool masksWholeRows) {
+void expectAttention(const Sizes &z, HiddenRows hidden = {}) {
   const Shape q = {z.b, z.s, z.h, z.d}, k = {z.b, z.t, z.kv, z.d}, v = {z.b, z.t, z.kv, z.e}, o = {z.b, z.s, z.h, z.e};
-  AttentionCase c{
-      randomValue(q, 1),          randomValue(k, 2), randomValue(v, 3), randomValue(z.mask, 4), filled(o, 0),
-      filled({z.b, z.h, z.s}, 0), randomValue(o, 5), filled(q, 0),      filled(k, 0),           filled(v, 0)};
-  for (size_t i = 0; i < c.mask.v.size() && !z.mask.empty(); ++i)
-    if (i % 3 == 1 || (masksWholeRows && int64_t(i) / z.mask[3] % 4 == 2)) c.mask.v[i] = -INFINITY;
+  AttentionCase c{randomValue(q, 1), randomValue(k, 2),
+                  randomValue(v, 3), randomValue(z.mask, 4),
+                  filled(o, 0),      filled({z.b, z.h, z.s, 2}, 0),
+                  randomValue(o, 5), filled(q, 0),
+                  filled(k, 0),      filled(v, 0)};
+  for (size_t i = 0; i < c.mask.v.size() && !z.mask.empty(); ++i) {
+    if (hidden.value != 0 && int64_t(i) / z.mask[3] % 4 == 2) c.mask.v[i] = hidden.value;
+    if (i % 3 == 1) c.mask.v[i] = -INFINITY;
+  }
   for (int64_t b = 0; b < z.b; ++b)
     for (int64_t i = 0; i < z.s; ++i)
       for (int64_t h = 0; h < z.h; ++h)
-        fillRow(c, z, b, i, h);
-  KernelAttributes a = attributes({{"scale", kScale}, {"causal", z.causal}});
-  std::vector<Value> forward = {c.q, c.k, c.v}, backward = {c.q, c.k, c.v, c.out, c.lse, c.dOut};
+        fillRow(c, z, b, i, h, hidden.isReplacing);
+  KernelAttributes a = attributes({{"scale", kScale}, {"causal", z.causal}, {"replaces", int64_t(hidden.isReplacing)}});
+  std::vector<Value> forward = {c.q, c.k, c.v}, backward = {c.q, c.k, c.v, c.out, c.statistics, c.dOut};
   if (!z.mask.empty()) {
     forward.push_back(c.mask);
     backward.push_back(c.mask);
   }
   std::string what = "s " + std::to_string(z.s) + " t " + std::to_string(z.t) + " h " + std::to_string(z.h) +
                      " causal " + std::to_string(z.causal);
-  expectCase({KernelId::Attention, forward, {c.out, c.lse}, a, 2e-5}, what);
+  expectCase({KernelId::Attention, forward, {c.out, c.statistics}, a, 2e-5}, what);
   expectCase({KernelId::AttentionGrad, backward, {c.dq, c.dk, c.dv}, a, 1e-4}, what);
 }
 
 TEST(Products, Attention) {
   for (int64_t causal : {0, 1}) {
-    expectAttention({1, 1, 1, 1, 1, 1, 1, causal, {}}, false);
-    expectAttention({2, 7, 4, 5, 7, 2, 3, causal, {}}, false);
-    expectAttention({1, 65, 6, 64, 65, 3, 64, causal, {}}, false);
-    expectAttention({2, 64, 2, 32, 128, 1, 80, causal, {}}, false);
-    expectAttention({1, 40, 2, 16, 37, 1, 48, causal, {}}, false); // with causal the first three rows see no key
-    expectAttention({1, 70, 3, 17, 513, 3, 33, causal, {}}, false);
-    expectAttention({1, 37, 4, 128, 70, 2, 128, causal, {}}, false);
-    expectAttention({1, 34, 2, 256, 40, 1, 200, causal, {1, 1, 34, 40}}, false);
-    expectAttention({1, 33, 2, 96, 33, 2, 128, causal, {1, 2, 1, 33}}, false);
-    expectAttention({0, 4, 2, 8, 4, 2, 8, causal, {}}, false);
-    expectAttention({1, 0, 2, 8, 4, 2, 8, causal, {}}, false);
-    for (bool whole : {false, true}) {
-      expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {2, 4, 9, 11}}, whole);
-      expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {1, 1, 9, 11}}, whole);
-      expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {2, 1, 1, 11}}, false);
+    expectAttention({1, 1, 1, 1, 1, 1, 1, causal, {}});
+    expectAttention({2, 7, 4, 5, 7, 2, 3, causal, {}});
+    expectAttention({1, 65, 6, 64, 65, 3, 64, causal, {}});
+    expectAttention({2, 64, 2, 32, 128, 1, 80, causal, {}});
+    expectAttention({1, 40, 2, 16, 37, 1, 48, causal, {}}); // with causal the first three rows see no key
+    expectAttention({1, 70, 3, 17, 513, 3, 33, causal, {}});
+    expectAttention({1, 37, 4, 128, 70, 2, 128, causal, {}});
+    expectAttention({1, 34, 2, 256, 40, 1, 200, causal, {1, 1, 34, 40}});
+    expectAttention({1, 33, 2, 96, 33, 2, 128, causal, {1, 2, 1, 33}});
+    expectAttention({0, 4, 2, 8, 4, 2, 8, causal, {}});
+    expectAttention({1, 0, 2, 8, 4, 2, 8, causal, {}});
+    const double lowest = std::numeric_limits<float>::lowest();
+    for (HiddenRows hidden : {HiddenRows{}, {-INFINITY}, {lowest}, {lowest, true}}) {
+      expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {2, 4, 9, 11}}, hidden);
+      expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {1, 1, 9, 11}}, hidden);
+      expectAttention({1, 37, 2, 128, 70, 2, 128, causal, {1, 1, 37, 70}}, hidden);
     }
+    expectAttention({2, 9, 4, 8, 11, 2, 8, causal, {2, 1, 1, 11}});
   }
 }
 

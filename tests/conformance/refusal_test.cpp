@@ -50,9 +50,11 @@ TEST(Refusals, Shapes) {
   expectRefused(
       {KernelId::LayerNormGrad, {a, filled({3}, 1), filled({2}, 1), filled({2}, 1), a}, {a, filled({3}, 1), flat}},
       "elements");
-  expectRefused({KernelId::Attention, {q, filled({1, 2, 3, 8}, 1), filled({1, 2, 3, 8}, 1)}, {q, filled({1, 4, 2}, 1)}},
-                "fit");
-  expectRefused({KernelId::Attention, {q, q, q}, {flat, filled({1, 4, 2}, 1)}}, "elements");
+  expectRefused(
+      {KernelId::Attention, {q, filled({1, 2, 3, 8}, 1), filled({1, 2, 3, 8}, 1)}, {q, filled({1, 4, 2, 2}, 1)}},
+      "fit");
+  expectRefused({KernelId::Attention, {q, q, q}, {flat, filled({1, 4, 2, 2}, 1)}}, "elements");
+  expectRefused({KernelId::Attention, {q, q, q}, {q, filled({1, 4, 2}, 1)}}, "elements");
   expectRefused({KernelId::AttentionGrad, {q, q, q, q, flat, q}, {q, q, q}}, "elements");
   expectRefused({KernelId::Rotary, {q, flat, flat}, {q}}, "cos");
   expectRefused({KernelId::Gather, {a, integers({2}, {0, 1})}, {a, a}}, "results");
@@ -83,10 +85,11 @@ TEST(Refusals, DTypes) {
 }
 
 TEST(Refusals, Workspace) {
-  Value q = filled({1, 2, 4, 8}, 1), lse = filled({1, 4, 2}, 1), x = filled({3, 4}, 1), n = filled({4}, 1),
+  Value q = filled({1, 2, 4, 8}, 1), statistics = filled({1, 4, 2, 2}, 1), x = filled({3, 4}, 1), n = filled({4}, 1),
         r = filled({3}, 1);
-  if (needsWorkspace(KernelId::Attention)) expectRefused({KernelId::Attention, {q, q, q}, {q, lse}}, "workspace", 64);
-  expectRefused({KernelId::AttentionGrad, {q, q, q, q, lse, q}, {q, q, q}}, "workspace", 16);
+  if (needsWorkspace(KernelId::Attention))
+    expectRefused({KernelId::Attention, {q, q, q}, {q, statistics}}, "workspace", 64);
+  expectRefused({KernelId::AttentionGrad, {q, q, q, q, statistics, q}, {q, q, q}}, "workspace", 16);
   expectRefused({KernelId::RmsNormGrad, {x, n, r, x}, {x, n}}, "workspace", 8);
   expectRefused({KernelId::LayerNormGrad, {x, n, r, r, x}, {x, n, n}}, "workspace", 8);
   expectRefused({KernelId::CrossEntropy, {x, integers({3}, {0, 1, 2})}, {filled({}, 0), filled({}, 0), r}}, "workspace",

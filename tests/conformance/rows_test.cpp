@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <tuple>
 
@@ -30,6 +31,17 @@ TEST(Rows, SoftmaxAndItsGradient) {
     expectCase({KernelId::Softmax, {x}, {y}, {}, 2e-6});
     expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
   }
+}
+
+TEST(Rows, SoftmaxOfHiddenRows) {
+  const double inf = INFINITY, lowest = std::numeric_limits<float>::lowest();
+  Value x{DType::F32, {3, 2}, {-inf, -inf, 1, -inf, lowest, lowest}}, y{DType::F32, {3, 2}, {NAN, NAN, 1, 0, 0.5, 0.5}};
+  expectCase({KernelId::Softmax, {x}, {y}});
+  Value dy{DType::F32, {3, 2}, {0, 0, 2, 3, 1, 3}}, dx{DType::F32, {3, 2}, {0, 0, 0, 0, -0.5, 0.5}};
+  expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
+  dy.v[0] = 1;
+  dx.v[0] = dx.v[1] = NAN;
+  expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
 }
 
 TEST(Rows, CumSum) {

@@ -1,5 +1,5 @@
 /// \file Attention and its gradient, by blocks of query rows: one block's scores at a time, never all of them.
-/// After Dao et al. 2022 (the gradient recomputes the probabilities from the log-sum-exp).
+/// After Dao et al. 2022 (the gradient recomputes the probabilities from the statistics of each row).
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
@@ -17,13 +17,16 @@ struct Problem {
   const float *q, *k, *v, *mask = nullptr;
   std::array<int64_t, 4> maskStrides{}; ///< of [b, h, s, t]; 0 where it broadcasts
   float scale;
-  bool isCausal;
+  bool isCausal, replaces;
   int threads;
 
   int64_t kvOf(int64_t head) const { return head / (z.h / z.kv); }
   const float *qAt(int64_t b, int64_t i, int64_t h) const { return q + ((b * z.s + i) * z.h + h) * z.d; }
   const float *kAt(int64_t b, int64_t h) const { return k + (b * z.t * z.kv + kvOf(h)) * z.d; }
   const float *vAt(int64_t b, int64_t h) const { return v + (b * z.t * z.kv + kvOf(h)) * z.e; }
+  const float *maskRow(int64_t b, int64_t h, int64_t i) const {
+    return mask ? mask + b * maskStrides[0] + h * maskStrides[1] + i * maskStrides[2] : nullptr;
+  }
   /// Keys that some row of a block ending at row `end` may see.
   int64_t keysFor(int64_t end) const { return isCausal ? std::clamp<int64_t>(end + z.t - z.s, 0, z.t) : z.t; }
 };
@@ -37,6 +40,7 @@ Problem problemOf(const Call &call) {
   p.v = in[2].as<float>();
   p.scale = float(call.args.attributes.real("scale", 1));
   p.isCausal = call.args.attributes.integer("causal");
+  p.replaces = call.args.attributes.integer("replaces");
   p.threads = call.threads;
   if (const TensorArg *mask = attentionMask(call)) {
     p.mask = mask->as<float>();
@@ -63,7 +67,7 @@ void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, in
     for (int64_t j = 0; j < keys; ++j)
       row[j] *= p.scale;
     if (p.mask) {
-      const float *mask = p.mask + b * p.maskStrides[0] + h * p.maskStrides[1] + i * p.maskStrides[2];
+      const float *mask = p.maskRow(b, h, i);
       for (int64_t j = 0; j < keys; ++j)
         row[j] += mask[j * p.maskStrides[3]];
     }
@@ -73,7 +77,14 @@ void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, in
   }
 }
 
-void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out, float *lse) {
+/// A score that the mask replaces has no slope.
+void clearReplaced(const Problem &p, int64_t b, int64_t h, int64_t i, int64_t keys, float *slopes) {
+  const float *mask = p.maskRow(b, h, i);
+  for (int64_t j = 0; mask && j < keys; ++j)
+    if (mask[j * p.maskStrides[3]] <= float(kReplacingMask)) slopes[j] = 0;
+}
+
+void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out, float *statistics) {
   const int64_t ld = p.z.keyStride();
   float *keysTransposed = work, *scores = work + p.z.d * ld;
   packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
@@ -91,7 +102,9 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out
 #pragma omp simd
       for (int64_t j = 0; j < keys; ++j)
         row[j] *= inverse;
-      lse[(b * p.z.h + h) * p.z.s + i] = most == -kInfinity ? -kInfinity : shift + std::log(total);
+      float *own = statistics + ((b * p.z.h + h) * p.z.s + i) * 2;
+      own[0] = most;
+      own[1] = most == -kInfinity ? 0.0f : std::log(total);
     }
     tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e,
                 p.z.h * p.z.e, i1 - i0, p.z.e, keys, false);
@@ -102,19 +115,19 @@ Prepared prepareAttention(Call call) {
   if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Problem p = problemOf(call);
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p.z, call.threads))) return error;
-  return ready([p, out = call.args.results[0].as<float>(), lse = call.args.results[1].as<float>(),
+  return ready([p, out = call.args.results[0].as<float>(), statistics = call.args.results[1].as<float>(),
                 work = reinterpret_cast<float *>(call.args.workspace.data())] {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
       float *own = work + int64_t(thread) * p.z.forwardFloats();
       for (int64_t at = begin; at < end; ++at)
-        forwardHead(p, at / p.z.h, at % p.z.h, own, out, lse);
+        forwardHead(p, at / p.z.h, at % p.z.h, own, out, statistics);
     });
     return Status::Ok;
   });
 }
 
 struct Backward {
-  const float *out, *lse, *dOut;
+  const float *out, *statistics, *dOut;
   float *dq;
 };
 
@@ -135,17 +148,18 @@ void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, flo
     for (int64_t i = 0; i < rows; ++i) {
       const float *o = g.out + rowAt + i * rowStride, *d = g.dOut + rowAt + i * rowStride;
       float *prob = probabilities + i * ld, *ds = dScores + i * ld, dot = 0;
-      const float norm = g.lse[(b * p.z.h + h) * p.z.s + i0 + i];
-      const bool seesNothing = norm == -kInfinity;
+      const float *own = g.statistics + ((b * p.z.h + h) * p.z.s + i0 + i) * 2, most = own[0], logarithm = own[1];
+      const bool seesNothing = most == -kInfinity;
 #pragma omp simd reduction(+ : dot)
       for (int64_t e = 0; e < p.z.e; ++e)
         dot += o[e] * d[e];
 #pragma omp simd
       for (int64_t j = 0; j < keys; ++j) {
-        const float x = seesNothing || prob[j] == -kInfinity ? 0.0f : expOf(prob[j] - norm);
+        const float x = seesNothing || prob[j] == -kInfinity ? 0.0f : expOf(prob[j] - most - logarithm);
         prob[j] = x;
         ds[j] = x * (ds[j] - dot) * p.scale;
       }
+      if (p.replaces) clearReplaced(p, b, h, i0 + i, keys, ds);
     }
     tileProduct({dScores, ld, 1}, p.kAt(b, h), p.z.kv * p.z.d, g.dq + ((b * p.z.s + i0) * p.z.h + h) * p.z.d,
                 p.z.h * p.z.d, rows, p.z.d, keys, false);

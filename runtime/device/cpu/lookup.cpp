@@ -16,9 +16,12 @@ int64_t rowsOf(const Call &call, int64_t offset, int64_t tableRows) {
 template <typename Id> bool allWithin(const Id *ids, int64_t n, int64_t rows) {
   bool within = true;
   for (int64_t i = 0; i < n; ++i)
-    within &= ids[i] >= 0 && ids[i] < rows;
+    within &= ids[i] >= -rows && ids[i] < rows;
   return within;
 }
+
+/// A negative index counts from the end of the `rows`.
+template <typename Id> int64_t wrapped(Id id, int64_t rows) { return static_cast<int64_t>(id) + (id < 0 ? rows : 0); }
 
 template <typename Word, typename Id> Prepared gatherOf(const Call &call) {
   const TensorArg &table = call.args.operands[0], &ids = call.args.operands[1];
@@ -31,7 +34,7 @@ template <typename Word, typename Id> Prepared gatherOf(const Call &call) {
     if (!allWithin(id, n, rows)) return Status::IndexOutOfRange;
     parallelFor(threads, n, width, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = static_cast<int64_t>(id[i]) - offset;
+        const int64_t row = wrapped(id[i], rows) - offset;
         if (row >= 0 && row < tableRows)
           std::copy_n(from + row * width, width, to + i * width);
         else
@@ -55,7 +58,7 @@ template <typename T, typename Id> Prepared scatterOf(const Call &call) {
     parallelFor(threads, tableRows, width, [&](int64_t begin, int64_t end, int) {
       std::fill(to + begin * width, to + end * width, T());
       for (int64_t i = 0; i < n; ++i) {
-        const int64_t row = static_cast<int64_t>(id[i]) - offset;
+        const int64_t row = wrapped(id[i], rows) - offset;
         if (row < begin || row >= end) continue;
         T *sum = to + row * width;
         const T *x = dy + i * width;
@@ -64,6 +67,17 @@ template <typename T, typename Id> Prepared scatterOf(const Call &call) {
           sum[j] += x[j];
       }
     });
+    return Status::Ok;
+  });
+}
+
+template <typename Id> Prepared wrapOf(const Call &call) {
+  const Id *ids = call.args.operands[0].as<Id>();
+  Id *to = call.args.results[0].as<Id>();
+  return ready([ids, to, n = call.args.results[0].elements(), size = call.args.attributes.integer("size")] {
+    if (!allWithin(ids, n, size)) return Status::IndexOutOfRange;
+    for (int64_t i = 0; i < n; ++i)
+      to[i] = static_cast<Id>(wrapped(ids[i], size));
     return Status::Ok;
   });
 }
@@ -87,7 +101,16 @@ Prepared prepareScatterAdd(Call call) {
   return call.args.operands[0].dtype == DType::I64 ? scatterBy<int64_t>(call) : scatterBy<int32_t>(call);
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather}, {KernelId::ScatterAdd, prepareScatterAdd}};
+Prepared prepareWrapIndex(Call call) {
+  const DType dtype = call.args.operands[0].dtype;
+  if (dtype == DType::I64) return wrapOf<int64_t>(call);
+  if (dtype == DType::I32) return wrapOf<int32_t>(call);
+  return unsupported(call, dtype);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather},
+                               {KernelId::ScatterAdd, prepareScatterAdd},
+                               {KernelId::WrapIndex, prepareWrapIndex}};
 
 } // namespace
 

@@ -8,12 +8,11 @@ namespace autotp::cpu {
 namespace {
 
 void softmaxRow(const float *x, float *y, int64_t n) {
-  const float most = maximumOf(x, n);
-  const float shift = most == -std::numeric_limits<float>::infinity() ? 0.0f : most;
+  const float most = maximumOf(x, n); // a row of -inf becomes NaN
   float total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i) {
-    const float e = expOf(x[i] - shift);
+    const float e = expOf(x[i] - most);
     y[i] = e;
     total += e;
   }
@@ -23,14 +22,17 @@ void softmaxRow(const float *x, float *y, int64_t n) {
     y[i] *= scale;
 }
 
+/// A row to which nothing arrives gives nothing, even where y is NaN.
 void softmaxGradRow(const float *y, const float *dy, float *dx, int64_t n) {
   float total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i)
-    total += y[i] * dy[i];
+    total += dy[i] == 0.0f ? 0.0f : y[i] * dy[i];
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i)
-    dx[i] = y[i] * (dy[i] - total);
+  for (int64_t i = 0; i < n; ++i) {
+    const float slope = dy[i] - total;
+    dx[i] = slope == 0.0f ? 0.0f : y[i] * slope;
+  }
 }
 
 Prepared prepareSoftmax(Call call) {

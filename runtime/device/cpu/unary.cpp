@@ -61,6 +61,8 @@ template <typename S> Prepared mapFloat(const Call &call) {
     return mapped<S, S>(call, [](T x) { return std::cos(x); });
   case KernelId::Floor:
     return mapped<S, S>(call, [](T x) { return std::floor(x); });
+  case KernelId::Sign:
+    return mapped<S, S>(call, [](T x) { return T(x > T(0)) - T(x < T(0)); });
   case KernelId::Silu:
     return mapped<S, S>(call, [](T x) { return x * sigmoidOf(x); });
   case KernelId::Gelu:
@@ -82,6 +84,8 @@ template <typename T> Prepared mapInteger(const Call &call) {
     return mapped<T, T>(call, [](T x) { return x < 0 ? T(-x) : x; });
   case KernelId::Floor:
     return mapped<T, T>(call, [](T x) { return x; });
+  case KernelId::Sign:
+    return mapped<T, T>(call, [](T x) { return T((x > 0) - (x < 0)); });
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -118,6 +122,7 @@ constexpr KernelRow kRows[] = {
     {KernelId::Relu, prepareUnary}, {KernelId::Abs, prepareUnary},     {KernelId::Sin, prepareUnary},
     {KernelId::Cos, prepareUnary},  {KernelId::Floor, prepareUnary},   {KernelId::Silu, prepareUnary},
     {KernelId::Gelu, prepareUnary}, {KernelId::IsNan, prepareUnary},   {KernelId::Not, prepareUnary},
+    {KernelId::Sign, prepareUnary},
 };
 
 } // namespace

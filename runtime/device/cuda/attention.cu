@@ -29,6 +29,7 @@ llvm::Expected<AttentionProblem> attentionProblem(const Call &call) {
   p.v = in[2].as<float>();
   p.scale = float(call.args.attributes.real("scale", 1));
   p.isCausal = call.args.attributes.integer("causal");
+  p.replaces = call.args.attributes.integer("replaces");
   if (const TensorArg *mask = attentionMask(call)) {
     p.mask = mask->as<float>();
     llvm::copy(maskStrides(*mask), p.maskStride);
@@ -80,7 +81,7 @@ __device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head
 
 template <int D, bool IsMasked>
 __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !IsMasked) ? 2 : 1)
-    attentionKernel(AttentionProblem p, float *out, float *lse) {
+    attentionKernel(AttentionProblem p, float *out, float *statistics) {
   float *queries = dynamicShared<float>(), *keys = queries + Tile<D>::owned * Tile<D>::pitch,
         *values = keys + kStreamed * Tile<D>::pitch, *weights = values + kStreamed * Tile<D>::pitch;
   const int64_t tiles = (p.s + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tiles;
@@ -117,20 +118,24 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !Is
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         sum[r][k].at[i] *= inverse;
-    if (tileColumn() == 0 && row < int(p.s))
-      lse[headAt * p.s + row] = state.most[r] == -INFINITY ? -INFINITY : state.most[r] + logf(state.total[r]);
+    if (tileColumn() == 0 && row < int(p.s)) {
+      float *own = statistics + (headAt * p.s + row) * 2;
+      own[0] = state.most[r];
+      own[1] = state.most[r] == -INFINITY ? 0.0f : logf(state.total[r]);
+    }
   }
   storeRows<D>(sum, out + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
 }
 
-template <int D, bool IsMasked> Prepared start(const Call &call, const AttentionProblem &p, float *out, float *lse) {
+template <int D, bool IsMasked>
+Prepared start(const Call &call, const AttentionProblem &p, float *out, float *statistics) {
   const int64_t blocks = (p.s + Tile<D>::owned - 1) / Tile<D>::owned * p.b * p.h;
   const LaunchShape shape{dim3(unsigned(blocks)), dim3(kAttentionThreads), sharedFloats<D>() * sizeof(float)};
   if (blocks > kMostBlocks) return mistake(call, "has more tiles than a grid has blocks");
   if (!allowShared(attentionKernel<D, IsMasked>, shape.sharedBytes))
     return mistake(call, "this GPU has too little shared memory");
   return ready(
-      [=, stream = call.stream()] { return launch(attentionKernel<D, IsMasked>, shape, stream, p, out, lse); });
+      [=, stream = call.stream()] { return launch(attentionKernel<D, IsMasked>, shape, stream, p, out, statistics); });
 }
 
 Prepared prepareAttention(const Call &call) {
@@ -139,10 +144,10 @@ Prepared prepareAttention(const Call &call) {
   const auto &results = call.args.results;
   const int64_t rows = p->b * p->s * p->h;
   if (rows == 0) return nothingToDo();
-  float *out = results[0].as<float>(), *lse = results[1].as<float>();
+  float *out = results[0].as<float>(), *statistics = results[1].as<float>();
   p->vectors = areVectors({p->q, p->k, p->v, out}, *p);
   return withVariant(*p, [&](auto dimension, auto isMasked) {
-    return start<decltype(dimension)::value, decltype(isMasked)::value>(call, *p, out, lse);
+    return start<decltype(dimension)::value, decltype(isMasked)::value>(call, *p, out, statistics);
   });
 }
 

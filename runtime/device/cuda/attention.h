@@ -10,7 +10,7 @@ struct AttentionProblem : AttentionSizes {
   const float *q, *k, *v, *mask;
   int64_t maskStride[4]; ///< 0 where the mask broadcasts
   float scale;
-  bool isCausal, vectors; ///< vectors: rows of q, k, v and out may be read four elements at a time
+  bool isCausal, replaces, vectors; ///< vectors: rows of q, k, v and out may be read four elements at a time
 };
 
 /// Errors: a dtype, a head dimension or a sequence that these kernels cannot take.

@@ -1,6 +1,6 @@
 /// \file Attention's gradient, after FlashAttention-2 (Dao 2023), without its atomics: one kernel owns tiles of queries
 /// and writes dq, another owns tiles of keys and writes dk and dv, each in a fixed order. Both compute the
-/// probabilities again from the log-sum-exp.
+/// probabilities again from the statistics of each row.
 #include "runtime/device/cuda/attention_tiles.cuh"
 #include "runtime/device/cuda/groups.cuh"
 
@@ -12,7 +12,7 @@ namespace {
 
 struct Backward {
   AttentionProblem p;
-  const float *out, *lse, *dOut;
+  const float *out, *statistics, *dOut;
   float *dots; ///< of each row of out with its gradient, [b, h, s]
   float *dq, *dk, *dv;
 };
@@ -59,8 +59,10 @@ __device__ __forceinline__ Slopes slopesOf(const Backward &g, const Head &head, 
   score = scoreOf<IsMasked>(g.p, head, i, j, score);
   if (score == -INFINITY) return {0.0f, 0.0f};
   const int64_t row = (head.b * g.p.h + head.h) * g.p.s + i;
-  const float norm = g.lse[row];
-  const float probability = norm == -INFINITY ? 0.0f : expf(score - norm);
+  const float most = g.statistics[2 * row], logarithm = g.statistics[2 * row + 1];
+  const float probability = most == -INFINITY ? 0.0f : expf(score - most - logarithm);
+  if constexpr (IsMasked)
+    if (g.p.replaces && maskOf(g.p, head, i, j) <= float(kReplacingMask)) return {probability, 0.0f};
   return {probability, probability * (slope - g.dots[row]) * g.p.scale};
 }
 

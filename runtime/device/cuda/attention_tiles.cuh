@@ -154,13 +154,16 @@ struct Head {
   __device__ int64_t outRows(const AttentionProblem &p) const { return (b * p.s * p.h + h) * p.e; } ///< out's, dout's
 };
 
+__device__ __forceinline__ float maskOf(const AttentionProblem &p, const Head &head, int i, int j) {
+  return p.mask[head.b * p.maskStride[0] + head.h * p.maskStride[1] + i * p.maskStride[2] + j * p.maskStride[3]];
+}
+
 /// The scaled, masked score of query i and key j from their product; -inf where i may not see j or either is not there.
 template <bool IsMasked>
 __device__ __forceinline__ float scoreOf(const AttentionProblem &p, const Head &head, int i, int j, float dot) {
   if (i >= int(p.s) || j >= int(p.t) || (p.isCausal && j > i + int(p.t) - int(p.s))) return -INFINITY;
   float score = dot * p.scale;
-  if constexpr (IsMasked)
-    score += p.mask[head.b * p.maskStride[0] + head.h * p.maskStride[1] + i * p.maskStride[2] + j * p.maskStride[3]];
+  if constexpr (IsMasked) score += maskOf(p, head, i, j);
   return score;
 }
 

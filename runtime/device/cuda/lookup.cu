@@ -10,7 +10,12 @@ namespace autotp::cuda {
 namespace {
 
 struct Table {
-  int64_t rows, width, offset, idLimit; ///< ids are in [0, idLimit); row = id - offset, where that is in [0, rows)
+  int64_t rows, width, offset,
+      idLimit; ///< ids are in [-idLimit, idLimit); row = id - offset, where that is in [0, rows)
+
+  __device__ bool holds(int64_t id) const { return id >= -idLimit && id < idLimit; }
+  /// A negative index counts from the end of all rows.
+  __device__ int64_t rowOf(int64_t id) const { return (id < 0 ? id + idLimit : id) - offset; }
 };
 
 Table tableOf(const Call &call, const TensorArg &table) {
@@ -25,8 +30,8 @@ template <typename Word, typename Id>
 __global__ void gatherKernel(const Word *from, const Id *ids, Word *to, Table t, int64_t count, Failing outOfRange) {
   const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= count) return;
-  const int64_t i = quotient(at, t.width), column = at - i * t.width, id = ids[i], row = id - t.offset;
-  const bool isIn = id >= 0 && id < t.idLimit;
+  const int64_t i = quotient(at, t.width), column = at - i * t.width, id = ids[i], row = t.rowOf(id);
+  const bool isIn = t.holds(id);
   if (!isIn) outOfRange();
   to[at] = isIn && row >= 0 && row < t.rows ? from[row * t.width + column] : Word{};
 }
@@ -65,15 +70,15 @@ Lists listsOf(const Call &call, int64_t rows, int64_t ids) {
 }
 
 template <typename Id> __device__ int64_t rowOf(const Id *ids, int64_t i, const Table &t) {
-  const int64_t id = ids[i], row = id - t.offset;
-  return id >= 0 && id < t.idLimit && row >= 0 && row < t.rows ? row : -1;
+  const int64_t id = ids[i], row = t.rowOf(id);
+  return t.holds(id) && row >= 0 && row < t.rows ? row : -1;
 }
 
 template <typename Id>
 __global__ void countKernel(const Id *ids, int64_t count, Table t, Lists lists, Failing outOfRange) {
   const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  if (ids[i] < 0 || ids[i] >= t.idLimit) outOfRange();
+  if (!t.holds(ids[i])) outOfRange();
   if (const int64_t row = rowOf(ids, i, t); row >= 0) atomicAdd(&lists.counts[row], 1u);
 }
 
@@ -149,6 +154,32 @@ template <typename Id> Prepared scatterBy(const Call &call) {
   return unsupported(call, dtype);
 }
 
+template <typename Id>
+__global__ void wrapKernel(const Id *ids, Id *to, int64_t count, int64_t size, Failing outOfRange) {
+  const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i >= count) return;
+  const int64_t id = ids[i];
+  if (id < -size || id >= size) outOfRange();
+  to[i] = Id(id < 0 ? id + size : id);
+}
+
+template <typename Id> Prepared wrapOf(const Call &call) {
+  const int64_t count = call.args.results[0].elements();
+  if (count > kMostBlocks * 256) return mistake(call, "has more elements than a grid has threads");
+  return ready([=, ids = call.args.operands[0].as<Id>(), to = call.args.results[0].as<Id>(),
+                size = call.args.attributes.integer("size"), outOfRange = failing(call, Status::IndexOutOfRange),
+                stream = call.stream()] {
+    return launch(wrapKernel<Id>, overItems(count), stream, ids, to, count, size, outOfRange);
+  });
+}
+
+Prepared prepareWrapIndex(const Call &call) {
+  const DType dtype = call.args.operands[0].dtype;
+  if (dtype == DType::I64) return wrapOf<int64_t>(call);
+  if (dtype == DType::I32) return wrapOf<int32_t>(call);
+  return unsupported(call, dtype);
+}
+
 Prepared prepareGather(const Call &call) {
   return call.args.operands[1].dtype == DType::I64 ? gatherBy<int64_t>(call) : gatherBy<int32_t>(call);
 }
@@ -157,7 +188,9 @@ Prepared prepareScatterAdd(const Call &call) {
   return call.args.operands[0].dtype == DType::I64 ? scatterBy<int64_t>(call) : scatterBy<int32_t>(call);
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather}, {KernelId::ScatterAdd, prepareScatterAdd}};
+constexpr KernelRow kRows[] = {{KernelId::Gather, prepareGather},
+                               {KernelId::ScatterAdd, prepareScatterAdd},
+                               {KernelId::WrapIndex, prepareWrapIndex}};
 
 } // namespace
 

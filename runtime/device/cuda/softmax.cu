@@ -31,6 +31,7 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
   });
 }
 
+/// A row to which nothing arrives gives nothing, even where y is NaN.
 template <int Threads, int V>
 __global__ void __launch_bounds__(blockThreads(Threads), 1)
     softmaxGradKernel(const float *y, const float *dy, float *dx, int64_t rows, int64_t n) {
@@ -44,14 +45,16 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
   forEachPack<Threads, V>(n, [&](int64_t i) {
     const auto a = packAt<V>(y, i), b = packAt<V>(dy, i);
     for (int k = 0; k < V; ++k)
-      total += a.at[k] * b.at[k];
+      total += b.at[k] == 0.0f ? 0.0f : a.at[k] * b.at[k];
   });
   total = joinThreads<Threads>(total, Plus(), scratch);
   forEachPack<Threads, V>(n, [&](int64_t i) {
     auto a = packAt<V>(y, i);
     const auto b = packAt<V>(dy, i);
-    for (int k = 0; k < V; ++k)
-      a.at[k] *= b.at[k] - total;
+    for (int k = 0; k < V; ++k) {
+      const float slope = b.at[k] - total;
+      a.at[k] = slope == 0.0f ? 0.0f : a.at[k] * slope;
+    }
     setPack<V>(dx, i, a);
   });
 }

@@ -25,6 +25,7 @@ AUTOTP_UNARY(SinOp, sin(x))
 AUTOTP_UNARY(CosOp, cos(x))
 AUTOTP_UNARY(FloorOp, floor(x))
 AUTOTP_UNARY(SameOp, x)
+AUTOTP_UNARY(SignOp, T(x > T(0)) - T(x < T(0)))
 AUTOTP_UNARY(SiluOp, x *sigmoidOf(x))
 AUTOTP_UNARY(GeluOp, geluOf(x))
 AUTOTP_UNARY(GeluTanhOp, geluTanhOf(x))
@@ -67,6 +68,8 @@ template <typename T> Prepared mapFloat(const Call &call) {
     return mapStored<CosOp, T>(call);
   case KernelId::Floor:
     return mapStored<FloorOp, T>(call);
+  case KernelId::Sign:
+    return mapStored<SignOp, T>(call);
   case KernelId::Silu:
     return mapStored<SiluOp, T>(call);
   case KernelId::Gelu:
@@ -89,6 +92,8 @@ template <typename T> Prepared mapInteger(const Call &call) {
     return mapCall(call, AbsOp<T>());
   case KernelId::Floor:
     return mapCall(call, SameOp<T>());
+  case KernelId::Sign:
+    return mapCall(call, SignOp<T>());
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }
@@ -125,6 +130,7 @@ constexpr KernelRow kRows[] = {
     {KernelId::Relu, prepareUnary}, {KernelId::Abs, prepareUnary},     {KernelId::Sin, prepareUnary},
     {KernelId::Cos, prepareUnary},  {KernelId::Floor, prepareUnary},   {KernelId::Silu, prepareUnary},
     {KernelId::Gelu, prepareUnary}, {KernelId::IsNan, prepareUnary},   {KernelId::Not, prepareUnary},
+    {KernelId::Sign, prepareUnary},
 };
 
 } // namespace

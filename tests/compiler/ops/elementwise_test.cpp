@@ -38,6 +38,7 @@ TEST(Elementwise, OneOperand) {
       {"sin", [](double x) { return std::sin(x); }},
       {"cos", [](double x) { return std::cos(x); }},
       {"floor", [](double x) { return std::floor(x); }},
+      {"sign", [](double) { return 1.0; }},
       {"silu", [](double x) { return x * 0.5 * (1 + std::tanh(x / 2)); }},
   };
   for (auto [op, f] : kRows) {
@@ -47,9 +48,10 @@ TEST(Elementwise, OneOperand) {
     expectValues({op, {given({2, 2}, x)}}, y);
   }
   expectValues({"neg", {given({2}, {-1, 0})}}, {1, 0});
-  expectValues({"relu", {given({2}, {-1, 2})}}, {0, 2});
+  expectValues({"relu", {given({3}, {-1, 2, NAN})}}, {0, 2, NAN});
   expectValues({"abs", {given({2}, {-1, 2})}}, {1, 2});
   expectValues({"floor", {given({2}, {-1.5, 2.5})}}, {-2, 2});
+  expectValues({"sign", {given({4}, {-1.5, 0, 2, NAN})}}, {-1, 0, 1, 0});
   expectValues({"not", {given({2}, {1, 0}, DType::Bool)}}, {0, 1});
   expectValues({"is_nan", {given({3}, {NAN, kInf, 0})}}, {1, 0, 0});
 }

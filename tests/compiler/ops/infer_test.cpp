@@ -35,7 +35,7 @@ std::string inferred(const InferCase &c) {
 std::vector<InferCase> elementwiseCases() {
   std::vector<InferCase> cases;
   for (const char *op : {"neg", "exp", "log", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "erf", "relu", "abs",
-                         "sin", "cos", "floor", "silu", "gelu"})
+                         "sin", "cos", "floor", "sign", "silu", "gelu"})
     cases.push_back({op, {bf16({2, 3})}, "bf16[2,3]"});
   for (const char *op : {"add", "sub", "mul", "div", "pow", "max", "min"}) {
     cases.push_back({op, {f32({2, 1, 4}), f32({3, 1})}, "f32[2,3,4]"});
@@ -88,10 +88,11 @@ std::vector<InferCase> structuredCases() {
       {"layer_norm_grad", {x, w, f32({2, 3}), f32({2, 3}), x}, "bf16[2,3,8] bf16[8] bf16[8]"},
       {"rms_norm", {x, w}, "bf16[2,3,8] f32[2,3]"},
       {"rms_norm_grad", {x, w, f32({2, 3}), x}, "bf16[2,3,8] bf16[8]"},
-      {"attention", {q, k, v}, "bf16[2,3,4,6] f32[2,4,3]"},
-      {"attention", {q, k, v, bf16({1, 4, 3, 5})}, "bf16[2,3,4,6] f32[2,4,3]"},
-      {"attention_grad", {q, k, v, o, f32({2, 4, 3}), o}, "bf16[2,3,4,8] bf16[2,5,2,8] bf16[2,5,2,6]"},
+      {"attention", {q, k, v}, "bf16[2,3,4,6] f32[2,4,3,2]"},
+      {"attention", {q, k, v, bf16({1, 4, 3, 5})}, "bf16[2,3,4,6] f32[2,4,3,2]"},
+      {"attention_grad", {q, k, v, o, f32({2, 4, 3, 2}), o}, "bf16[2,3,4,8] bf16[2,5,2,8] bf16[2,5,2,6]"},
       {"rotary", {q, f32({3, 4}), f32({3, 4})}, "bf16[2,3,4,8]"},
+      {"wrap_index", {i64({6})}, "i64[6]", {{"size", int64_t(4)}}},
       {"cross_entropy", {bf16({6, 9}), i64({6})}, "f32[] f32[] f32[6]"},
       {"cross_entropy_local", {bf16({6, 9}), i64({6}), f32({6})}, "f32[2,6]"},
       {"cross_entropy_finish", {f32({2, 6}), f32({6}), i64({6})}, "f32[] f32[] f32[6]"},
@@ -145,8 +146,8 @@ TEST(Infer, Refusals) {
       {"cast", {f32({4})}, "its operand is f32[4], not f32[5]", {}, bf16({5})},
       {"layer_norm_grad", {f32({2, 8}), f32({8}), f32({2}), f32({3}), f32({2, 8})}, "its rstd is f32[3], not f32[2]"},
       {"rms_norm_grad", {f32({2, 8}), f32({8}), f32({2}), f32({2, 7})}, "its arriving gradient is f32[2,7]"},
-      {"attention_grad", {q, k, k, q, f32({2, 4, 2}), q}, "its log-sum-exp is f32[2,4,2], not f32[2,4,3]"},
-      {"attention_grad", {q, k, k, q, f32({2, 4, 3}), k}, "its arriving gradient is f32[2,5,2,8]"},
+      {"attention_grad", {q, k, k, q, f32({2, 4, 3}), q}, "its row statistics is f32[2,4,3], not f32[2,4,3,2]"},
+      {"attention_grad", {q, k, k, q, f32({2, 4, 3, 2}), k}, "its arriving gradient is f32[2,5,2,8]"},
       {"cross_entropy_grad", {f32({6, 9}), i64({6}), f32({5}), f32({})}, "its log-sum-exp is f32[5]"},
       {"cross_entropy_grad", {f32({6, 9}), i64({6}), f32({6}), f32({6})}, "its arriving gradient is f32[6], not f32[]"},
       {"scatter_add", {i64({2, 3}), f32({2, 4})}, "its arriving gradient is f32[2,4]", {}, f32({9, 4})},

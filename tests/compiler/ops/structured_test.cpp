@@ -135,13 +135,13 @@ TEST(Attention, Values) {
            {given({1, 2, 1, 1}, {7, 1}), given({1, 2, 1, 1}, {0, l}), given({1, 2, 1, 1}, {4, 8})},
            {{"causal", int64_t(1)}, {"scale", 1.0}}};
   expectValues(c, {4, 7}, 0);
-  expectValues(c, {0, std::log(4.0)}, 1);
+  expectValues(c, {0, 0, l, std::log(4.0 / 3)}, 1);
   c.operands.push_back(given({1, 1, 2, 2}, {-HUGE_VAL, 0, 0, -l})); // causal hides key 1 from query 0: no key is left
   expectValues(c, {0, 6}, 0);
-  expectValues(c, {-HUGE_VAL, std::log(2.0)}, 1);
+  expectValues(c, {-HUGE_VAL, 0, 0, std::log(2.0)}, 1);
   OpCase grad{"attention_grad",
               {given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {1}), given({1, 1, 1, 1}, {3}), given({1, 1, 1, 1}, {3}),
-               given({1, 1, 1}, {1}), given({1, 1, 1, 1}, {5})},
+               given({1, 1, 1, 2}, {1, 0}), given({1, 1, 1, 1}, {5})},
               {{"causal", int64_t(0)}, {"scale", 1.0}}};
   expectValues(grad, {0}, 0); // a softmax of one key is constant
   expectValues(grad, {0}, 1);

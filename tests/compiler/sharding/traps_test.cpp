@@ -178,7 +178,7 @@ TEST(Traps, MoreCoordinatesThanHeads) {
             "  %q4 = reshape(%q) : f32[1,3,4,2]\n"
             "  %k4 = reshape(%k) : f32[1,3,2,2]\n"
             "  %v4 = reshape(%v) : f32[1,3,2,2]\n"
-            "  %a, %lse = attention(%q4, %k4, %v4) {causal=1, scale=0.5} : f32[1,3,4,2], f32[1,4,3]\n"
+            "  %a, %lse = attention(%q4, %k4, %v4) {causal=1, scale=0.5} : f32[1,3,4,2], f32[1,4,3,2]\n"
             "  %m = reshape(%a) : f32[3,8]\n"
             "  %y = matmul(%m, %wo) {trans_a=0, trans_b=0} : f32[3,5]\n" +
             std::string(kSum));
@@ -197,7 +197,7 @@ TEST(Traps, OneKeyHeadIsSharedByAll) {
       "  %k = matmul(%x, %wk) {trans_a=0, trans_b=0} : f32[1,3,2]\n"
       "  %q4 = reshape(%q) : f32[1,3,4,2]\n"
       "  %k4 = reshape(%k) : f32[1,3,1,2]\n"
-      "  %a, %lse = attention(%q4, %k4, %k4) {causal=0, scale=0.5} : f32[1,3,4,2], f32[1,4,3]\n"
+      "  %a, %lse = attention(%q4, %k4, %k4) {causal=0, scale=0.5} : f32[1,3,4,2], f32[1,4,3,2]\n"
       "  %m = reshape(%a) : f32[3,8]\n"
       "  %y = matmul(%m, %wo) {trans_a=0, trans_b=0} : f32[3,5]\n" +
       std::string(kSum));

@@ -177,6 +177,7 @@ TEST(Attention, MasksThatStay) {
     m.output(finish(m, scores, {}));
     expectAttention(m, 0, 0.5, 4);
     EXPECT_EQ(m.graph.type(onlyAttention(m)->operands[3]).shape, expected);
+    EXPECT_EQ(onlyAttention(m)->attributes.integer("replaces"), spelling == 3);
   }
 }
 
