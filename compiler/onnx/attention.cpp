@@ -32,9 +32,12 @@ ValueId addedMask(Formula &f, ValueId mask, DType dtype, int64_t s, int64_t t) {
 
 llvm::Error importAttention(NodeImport &node) {
   const DType dtype = node.type(0).dtype;
-  constexpr llvm::StringLiteral kKnown[] = {"q_num_heads", "kv_num_heads", "is_causal", "scale", "softcap"};
-  for (const auto &attribute : node.proto().attribute()) // windows, for example
-    if (!llvm::is_contained(kKnown, attribute.name())) return node.decline();
+  // Windows, for example, are not known here. Where the softmax is asked for in f32, it is.
+  if (node.saysMoreThan({"q_num_heads", "kv_num_heads", "is_causal", "scale", "softcap", "softmax_precision"}))
+    return node.decline();
+  auto precision = dtypeOf(int(node.integer("softmax_precision", onnx::TensorProto::FLOAT)));
+  if (!precision) return node.fail(precision.takeError());
+  if (*precision != DType::F32) return node.decline();
   bool isPlain = node.numResults() == 1 && node.real("softcap", 0) == 0 && !node.has(4) && !node.has(5) && !node.has(6);
   bool sameTypes = node.type(1).dtype == dtype && node.type(2).dtype == dtype;
   if (!isPlain || !sameTypes) return node.decline();

@@ -27,26 +27,63 @@ ValueId logSoftmax(Formula &f, ValueId x) {
 
 namespace {
 
+// What is drawn of two pieces has PyTorch's slope where they meet: that of the piece which a comparison, or the order of
+// the operands of a max or min without `shares`, gives that point to.
+
+ValueId above(Formula &f, ValueId x, double bound) { return f("greater", {x, f.constant(x, bound)}); }
 ValueId below(Formula &f, ValueId x, double bound) { return f("less", {x, f.constant(x, bound)}); }
+ValueId scaled(Formula &f, ValueId x, double factor) { return factor == 1 ? x : f("mul", {x, f.constant(x, factor)}); }
 
 llvm::Error importLeakyRelu(NodeImport &node) {
   Formula f(node);
-  ValueId x = node[0], scaled = f("mul", {x, f.constant(x, node.real("alpha", 0.01))});
-  return f.finish(f("where", {below(f, x, 0), scaled, x}));
+  ValueId x = node[0];
+  return f.finish(f("where", {above(f, x, 0), x, scaled(f, x, node.real("alpha", 0.01))}));
 }
 
-/// alpha * (exp(x) - 1) below 0. The exponent is bounded: what `where` drops must not overflow in the gradient.
+llvm::Error importPRelu(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0];
+  return f.finish(f("where", {above(f, x, 0), x, f("mul", {node[1], x})}));
+}
+
+/// alpha * (exp(x) - 1) up to 0. The exponent is bounded: what `where` drops must not overflow in the gradient.
+ValueId elu(Formula &f, ValueId x, double alpha) {
+  ValueId raised = f("exp", {f("min", {x, f.constant(x, 0)})});
+  return f("where", {above(f, x, 0), x, scaled(f, f("sub", {raised, f.constant(x, 1)}), alpha)});
+}
 llvm::Error importElu(NodeImport &node) {
   Formula f(node);
-  ValueId x = node[0], raised = f("exp", {f("min", {x, f.constant(x, 0)})});
-  ValueId left = f("mul", {f("sub", {raised, f.constant(x, 1)}), f.constant(x, node.real("alpha", 1))});
-  return f.finish(f("where", {below(f, x, 0), left, x}));
+  return f.finish(elu(f, node[0], node.real("alpha", 1)));
+}
+/// Klambauer et al. 2017.
+llvm::Error importSelu(NodeImport &node) {
+  Formula f(node);
+  const double alpha = node.real("alpha", 1.67326319217681884765625),
+               gamma = node.real("gamma", 1.05070102214813232421875);
+  return f.finish(scaled(f, elu(f, node[0], alpha), gamma));
+}
+llvm::Error importThresholdedRelu(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0];
+  return f.finish(f("where", {above(f, x, node.real("alpha", 1)), x, f.constant(x, 0)}));
+}
+llvm::Error importShrink(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0];
+  const double bias = node.real("bias", 0), bound = node.real("lambd", 0.5);
+  ValueId right = f("where", {above(f, x, bound), f("sub", {x, f.constant(x, bias)}), f.constant(x, 0)});
+  return f.finish(f("where", {below(f, x, -bound), f("add", {x, f.constant(x, bias)}), right}));
+}
+llvm::Error importSoftsign(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("div", {node[0], f("add", {f("abs", {node[0]}), f.constant(node[0], 1)})}));
 }
 
-/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))
+/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), whose slope at 0 is that of the max: half.
 ValueId softplus(Formula &f, ValueId x) {
   ValueId small = f("exp", {f("neg", {f("abs", {x})})});
-  return f("add", {f("relu", {x}), f("log", {f("add", {small, f.constant(x, 1)})})});
+  ValueId right = f("max", {x, f.constant(x, 0)}, {{"shares", int64_t(1)}});
+  return f("add", {right, f("log", {f("add", {small, f.constant(x, 1)})})});
 }
 llvm::Error importSoftplus(NodeImport &node) {
   Formula f(node);
@@ -59,7 +96,7 @@ llvm::Error importMish(NodeImport &node) {
 
 ValueId hardSigmoid(Formula &f, ValueId x, double alpha, double beta) {
   ValueId line = f("add", {f("mul", {x, f.constant(x, alpha)}), f.constant(x, beta)});
-  return f("min", {f("max", {line, f.constant(x, 0)}), f.constant(x, 1)});
+  return f("min", {f.constant(x, 1), f("max", {f.constant(x, 0), line})}); // flat at the bounds
 }
 llvm::Error importHardSigmoid(NodeImport &node) {
   Formula f(node);
@@ -70,12 +107,6 @@ llvm::Error importHardSwish(NodeImport &node) {
   return f.finish(f("mul", {node[0], hardSigmoid(f, node[0], 1.0 / 6, 0.5)}));
 }
 
-llvm::Error importSign(NodeImport &node) {
-  Formula f(node);
-  ValueId x = node[0], zero = f.constant(x, 0);
-  ValueId notBelow = f("where", {f("greater", {x, zero}), f.constant(x, 1), zero});
-  return f.finish(f("where", {below(f, x, 0), f.constant(x, -1), notBelow}));
-}
 llvm::Error importCeil(NodeImport &node) {
   Formula f(node);
   return f.finish(f("neg", {f("floor", {f("neg", {node[0]})})}));
@@ -85,11 +116,15 @@ llvm::Error importXor(NodeImport &node) {
   return f.finish(f("not", {f("equal", {node[0], node[1]})}));
 }
 
+/// Flat at bounds that are numbers (torch.clamp, hardtanh, relu6); bounds that are computed share the slope with x.
 llvm::Error importClip(NodeImport &node) {
   Formula f(node);
   ValueId x = node[0];
-  if (node.has(1)) x = f("max", {x, node[1]});
-  if (node.has(2)) x = f("min", {x, node[2]});
+  for (size_t k : {1u, 2u}) {
+    if (!node.has(k)) continue;
+    const bool shares = isFloat(node.type(0).dtype) && !node.constant(node[k]);
+    x = f(k == 1 ? "max" : "min", {node[k], x}, shares ? Attributes{{"shares", int64_t(1)}} : Attributes());
+  }
   return f.finish(x);
 }
 
@@ -233,9 +268,13 @@ const ImportDef kImports[] = {
     {"", "Mish", 1, importMish},
     {"", "Mod", 2, importMod},
     {"", "OneHot", 3, importOneHot},
-    {"", "Sign", 1, importSign},
+    {"", "PRelu", 2, importPRelu},
+    {"", "Selu", 1, importSelu},
+    {"", "Shrink", 1, importShrink},
     {"", "Size", 1, importSize},
     {"", "Softplus", 1, importSoftplus},
+    {"", "Softsign", 1, importSoftsign},
+    {"", "ThresholdedRelu", 1, importThresholdedRelu},
     {"", "Tile", 2, importTile},
     {"", "TopK", 2, importTopK},
     {"", "Trilu", 1, importTrilu},

@@ -16,16 +16,24 @@ template <OpName kOp> llvm::Error same(NodeImport &node) {
   return node.result(node.make(kOp.text, node.operands()));
 }
 
-/// Max, Min and Sum take any number of operands.
-template <OpName kOp> llvm::Error chain(NodeImport &node) {
+/// Max, Min and Sum take any number of operands. `shares`: of equal ones each has its part of the gradient.
+template <OpName kOp, bool kShares = false> llvm::Error chain(NodeImport &node) {
   ValueId result = node[0];
+  const bool shares = kShares && isFloat(node.type(0).dtype);
   for (size_t k = 1; k < node.numOperands(); ++k) {
-    auto next = node.make(kOp.text, {result, node[k]});
+    auto next = node.make(kOp.text, {result, node[k]}, shares ? Attributes{{"shares", int64_t(1)}} : Attributes());
     if (!next) return next.takeError();
     result = *next;
   }
   node.results.push_back(result);
   return llvm::Error::success();
+}
+
+/// The exporter of PyTorch writes a clamp by numbers as Max and Min, too; see importClip() for its slope at them.
+template <OpName kOp> llvm::Error extremum(NodeImport &node) {
+  if (node.numOperands() == 2 && node.has(1) && node.comesFrom("aten.clamp") && node.constant(node[1]))
+    return node.result(node.make(kOp.text, {node[1], node[0]}));
+  return chain<kOp, true>(node);
 }
 
 llvm::Error importIdentity(NodeImport &node) {
@@ -101,8 +109,8 @@ const ImportDef kImports[] = {
     {"", "Less", 2, same<"less">},
     {"", "LessOrEqual", 2, same<"less_equal">},
     {"", "Log", 1, same<"log">},
-    {"", "Max", 1, chain<"max">},
-    {"", "Min", 1, chain<"min">},
+    {"", "Max", 1, extremum<"max">},
+    {"", "Min", 1, extremum<"min">},
     {"", "Mul", 2, same<"mul">},
     {"", "Neg", 1, same<"neg">},
     {"", "Not", 1, same<"not">},
@@ -111,6 +119,7 @@ const ImportDef kImports[] = {
     {"", "Reciprocal", 1, same<"reciprocal">},
     {"", "Relu", 1, same<"relu">},
     {"", "Sigmoid", 1, same<"sigmoid">},
+    {"", "Sign", 1, same<"sign">},
     {"", "Sin", 1, same<"sin">},
     {"", "Sqrt", 1, same<"sqrt">},
     {"", "Sub", 2, same<"sub">},

@@ -32,6 +32,8 @@ public:
   const Type &type(size_t k) const { return graph_.type(operands_[k]); }
   size_t numResults() const { return size_t(proto_.output_size()); }
   const onnx::NodeProto &proto() const { return proto_; }
+  /// Whether PyTorch's exporter says that the node was a call of a function whose name begins so, such as "aten.clamp".
+  bool comesFrom(llvm::StringRef function) const;
 
   /// Attributes. One of another kind than is asked for counts as absent, and is named by wrongAttribute().
   int64_t integer(llvm::StringRef name, int64_t otherwise);
@@ -40,6 +42,8 @@ public:
   std::optional<std::vector<int64_t>> integers(llvm::StringRef name);
   std::optional<std::vector<double>> reals(llvm::StringRef name);
   llvm::Expected<std::optional<Tensor>> tensor(llvm::StringRef name);
+  /// Whether there is an attribute beyond these with another value than its default.
+  bool saysMoreThan(llvm::ArrayRef<llvm::StringLiteral> known) const;
   llvm::StringRef wrongAttribute() const { return wrongAttribute_; }
 
   /// The integers of an operand that is known now.

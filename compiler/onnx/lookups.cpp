@@ -24,6 +24,9 @@ llvm::Error wrapIndices(NodeImport &node, Array &indices, int64_t size) {
   return llvm::Error::success();
 }
 
+/// The same of indices that are computed, which are checked when they are.
+ValueId wrapIndices(Formula &f, ValueId indices, int64_t size) { return f("wrap_index", {indices}, {{"size", size}}); }
+
 /// The rows `ids` (any shape) of dimension `axis`, which their dimensions replace.
 ValueId rowsOf(Formula &f, ValueId x, size_t axis, ValueId ids) {
   const size_t rank = f.typeOf(x).shape.size(), extra = f.typeOf(ids).shape.size();
@@ -148,6 +151,8 @@ ValueId byNumber(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Comp
       continue;
     }
     ValueId wide = f.cast(component.computed, DType::I64);
+    // Before they are one number: another dimension's row would be read where one is negative or out of range.
+    if (components.size() > 1) wide = wrapIndices(f, wide, shape[k]);
     ValueId term = strides[k] == 1 ? wide : f("mul", {wide, f.constant(wide, double(strides[k]))});
     number = number == kNone ? term : f("add", {number, term});
   }
@@ -286,7 +291,7 @@ llvm::Error scatterByComparing(NodeImport &node, int64_t axis) {
   numbers[axis] = data[axis];
   Formula f(node);
   ValueId positions = node.constantOf(countingTensor(numbers)), result = node[0], ids = f.cast(node[1], DType::I64);
-  ids = f("where", {f("less", {ids, f.constant(ids, 0)}), f("add", {ids, f.constant(ids, double(data[axis]))}), ids});
+  ids = wrapIndices(f, ids, data[axis]);
   for (int64_t k = 0; k < updates[axis]; ++k) {
     ValueId isHere = f("equal", {f.slice(ids, axis, k, 1), positions});
     result = f("where", {isHere, f.slice(node[2], axis, k, 1), result});

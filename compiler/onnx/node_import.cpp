@@ -5,6 +5,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <onnx/defs/schema.h>
+
 namespace autotp {
 
 NodeImport::NodeImport(const ImportDef &row, Graph &graph, const onnx::NodeProto &proto,
@@ -18,6 +20,12 @@ const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name, onnx::At
     wrongAttribute_ = name.str();
   }
   return nullptr;
+}
+
+bool NodeImport::comesFrom(llvm::StringRef function) const {
+  return llvm::any_of(proto_.metadata_props(), [&](const auto &entry) {
+    return entry.key() == "pkg.torch.onnx.fx_node" && llvm::StringRef(entry.value()).contains(("." + function).str());
+  });
 }
 
 int64_t NodeImport::integer(llvm::StringRef name, int64_t otherwise) {
@@ -48,6 +56,18 @@ llvm::Expected<std::optional<Tensor>> NodeImport::tensor(llvm::StringRef name) {
   llvm::Expected<Tensor> tensor = readTensor(a->t(), folder_);
   if (!tensor) return fail(tensor.takeError());
   return std::move(*tensor);
+}
+
+bool NodeImport::saysMoreThan(llvm::ArrayRef<llvm::StringLiteral> known) const {
+  const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(proto_.op_type(), proto_.domain());
+  return llvm::any_of(proto_.attribute(), [&](const onnx::AttributeProto &attribute) {
+    if (llvm::is_contained(known, attribute.name())) return false;
+    if (!schema || !schema->attributes().count(attribute.name())) return true;
+    onnx::AttributeProto given = attribute, otherwise = schema->attributes().at(attribute.name()).default_value;
+    given.clear_doc_string();
+    otherwise.clear_doc_string();
+    return given.SerializeAsString() != otherwise.SerializeAsString();
+  });
 }
 
 std::string NodeImport::where() const { return "node '" + escaped(name_) + "' (" + proto_.op_type() + ")"; }

@@ -1,6 +1,8 @@
 // compiler/onnx/products.cpp: matrix products and reductions.
 #include "compiler/onnx/formula.h"
 
+#include <cmath>
+
 namespace autotp {
 namespace {
 
@@ -102,21 +104,27 @@ ValueId itself(Formula &, ValueId x) { return x; }
 ValueId negated(Formula &f, ValueId x) { return f("neg", {x}); }
 ValueId squared(Formula &f, ValueId x) { return f("mul", {x, x}); }
 ValueId absolute(Formula &f, ValueId x) { return f("abs", {x}); }
-ValueId root(Formula &f, ValueId x) { return f("sqrt", {x}); }
+/// The square root of a sum of squares: a norm, whose slope at 0 is 0 and not that of the root.
+ValueId norm(Formula &f, ValueId x) {
+  ValueId zero = f.constant(x, 0), isZero = f("equal", {x, zero});
+  return f("where", {isZero, zero, f("sqrt", {f("where", {isZero, f.constant(x, 1), x})})});
+}
 ValueId logarithm(Formula &f, ValueId x) { return f("log", {x}); }
 llvm::Error importReduceMin(NodeImport &node) { return importReduceOf(node, "reduce_max", negated, negated); }
 llvm::Error importReduceL1(NodeImport &node) { return importReduceOf(node, "reduce_sum", absolute, itself); }
-llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, root); }
+llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, norm); }
 llvm::Error importReduceSumSquare(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, itself); }
 llvm::Error importReduceLogSum(NodeImport &node) { return importReduceOf(node, "reduce_sum", itself, logarithm); }
 
-/// max + log(sum(exp(x - max)))
+/// m + log(sum(exp(x - m))) with m = max(x), or 0 where that is infinite: of nothing but -inf it is -inf.
 llvm::Error importReduceLogSumExp(NodeImport &node) {
   auto axes = reducedAxes(node);
   if (!axes) return axes.takeError();
   if (axes->empty()) return node.result(node[0]);
   Formula f(node);
   ValueId most = f.reduced("reduce_max", node[0], *axes);
+  ValueId isInfinite = f("equal", {f("abs", {most}), f.constant(most, HUGE_VAL)});
+  most = f("where", {isInfinite, f.constant(most, 0), most});
   ValueId sum = f.reduced("reduce_sum", f("exp", {f("sub", {node[0], most})}), *axes);
   ValueId result = f("add", {most, f("log", {sum})});
   Shape shape;

@@ -32,10 +32,12 @@ public:
 private:
   static bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
   bool isConstant(ValueId v) const { return g_.value(v).kind == ValueKind::Constant && g_.value(v).contents; }
+  /// So is what has no elements, whatever it is.
+  bool isKnown(ValueId v) const { return isConstant(v) || g_.type(v).elements() == 0; }
 
   bool fold(NodeId id) {
     const Node node = g_.node(id);
-    if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isConstant(v); })) return false;
+    if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isKnown(v); })) return false;
     int64_t before = 0, after = 0;
     for (ValueId v : node.operands)
       before += g_.type(v).elements();
@@ -45,7 +47,7 @@ private:
     std::vector<Array> contents;
     llvm::SmallVector<const Array *, 4> operands;
     for (ValueId v : node.operands)
-      contents.push_back(toArray(*g_.value(v).contents));
+      contents.push_back(isConstant(v) ? toArray(*g_.value(v).contents) : Array(g_.type(v)));
     for (const Array &array : contents)
       operands.push_back(&array);
     llvm::SmallVector<Array, 2> results = evaluateNode(g_, id, operands);

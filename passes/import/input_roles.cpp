@@ -18,8 +18,9 @@ struct Found {
 };
 
 constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice", "max", "min"};
-constexpr const char *kElementwise[] = {"add",   "sub",     "mul",           "neg", "equal", "less", "less_equal",
-                                        "where", "greater", "greater_equal", "and", "or",    "not",  "matmul"};
+constexpr const char *kElementwise[] = {"add",  "sub",        "mul",   "neg",     "equal",
+                                        "less", "less_equal", "where", "greater", "greater_equal",
+                                        "and",  "or",         "not",   "matmul",  "wrap_index"};
 
 bool isOneOf(const Node &node, llvm::ArrayRef<const char *> names) {
   return llvm::any_of(names, [&](const char *name) { return node.is(name); });

@@ -101,6 +101,7 @@ private:
     Covers own = wanted(coordinate_);
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
     const Node *producer = g_.producer(id);
+    if (value.type.elements() == 0) return b_.full(Type{value.type.dtype, shapeOf(own)}, 0); // nobody holds a part
     if (producer && producer->is("full"))
       return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
     if ((value.kind == ValueKind::Input && !p_.shardsInputs) || value.kind == ValueKind::State)

@@ -11,23 +11,24 @@ namespace {
 /// What arrives at a value from one of its uses.
 using Contributions = llvm::SmallVector<ValueId, 2>;
 
-/// Values through which the loss depends on a parameter.
-std::vector<bool> dependsOnParameters(const Graph &graph) {
-  std::vector<bool> depends(graph.numValues(), false);
+/// For each value a parameter that it depends on smoothly, the first that there is; else kNone.
+std::vector<ValueId> parametersBehind(const Graph &graph) {
+  std::vector<ValueId> behind(graph.numValues(), kNone);
   for (const ParameterInfo &parameter : graph.parameters)
-    depends[parameter.value] = true;
+    behind[parameter.value] = parameter.value;
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const Node &node = graph.node(id);
-    if (llvm::any_of(node.operands, [&](ValueId v) { return depends[v]; }))
-      for (ValueId result : node.results)
-        depends[result] = isFloat(graph.type(result).dtype);
+    auto trained = llvm::find_if(node.operands, [&](ValueId v) { return behind[v] != kNone; });
+    if (trained == node.operands.end()) continue;
+    for (ValueId result : node.results)
+      if (isFloat(graph.type(result).dtype)) behind[result] = behind[*trained];
   }
-  return depends;
+  return behind;
 }
 
 class Backward {
 public:
-  Backward(Graph &graph, std::vector<bool> depends) : graph_(graph), b_(graph), depends_(std::move(depends)) {
+  Backward(Graph &graph, std::vector<ValueId> behind) : graph_(graph), b_(graph), behind_(std::move(behind)) {
     b_.backward = true;
   }
 
@@ -54,7 +55,7 @@ private:
 
   llvm::Error visit(NodeId id) {
     const Node node = graph_.node(id);
-    if (!llvm::any_of(node.operands, [&](ValueId v) { return depends_[v]; })) return llvm::Error::success();
+    if (!llvm::any_of(node.operands, [&](ValueId v) { return isTrained(v); })) return llvm::Error::success();
     b_.origin = node.origin;
     llvm::SmallVector<ValueId, 3> arriving;
     for (ValueId result : node.results)
@@ -66,15 +67,30 @@ private:
       return llvm::Error::success();
     }
     const OpDef &row = opOf(node);
-    if (!row.gradient)
-      return problem("node '" + escaped(node.origin) + "'",
-                     ("operator '" + node.op + "' has no gradient, but parameters are trained through it").str(),
-                     "freeze them with --freeze REGEX");
     llvm::SmallVector<ValueId, 4> leaving(node.operands.size(), kNone);
-    row.gradient(b_, id, arriving, leaving);
-    for (size_t k = 0; k < leaving.size(); ++k)
-      if (leaving[k] != kNone && depends_[node.operands[k]]) contributions_[node.operands[k]].push_back(leaving[k]);
+    for (size_t j = 0; j < arriving.size(); ++j)
+      if (arriving[j] != kNone && row.savedResults >> j & 1)
+        return noRule(node, *llvm::find_if(node.operands, [&](ValueId v) { return isTrained(v); }),
+                      "through its result " + llvm::Twine(j));
+    if (row.gradient) row.gradient(b_, id, arriving, leaving);
+    for (size_t k = 0; k < leaving.size(); ++k) {
+      if (!isTrained(node.operands[k])) continue;
+      if (leaving[k] == kNone) return noRule(node, node.operands[k], "of its operand " + llvm::Twine(k));
+      contributions_[node.operands[k]].push_back(leaving[k]);
+    }
     return llvm::Error::success();
+  }
+
+  bool isTrained(ValueId value) const { return behind_[value] != kNone; }
+
+  /// Nothing is trained by half: what a parameter would miss is said.
+  llvm::Error noRule(const Node &node, ValueId operand, const llvm::Twine &which) const {
+    const std::string parameter = escaped(graph_.value(behind_[operand]).name);
+    return problem("node '" + escaped(node.origin) + "'",
+                   ("operator '" + node.op + "' has no gradient " + which + ", and parameter '" + parameter +
+                    "' is trained through it")
+                       .str(),
+                   "freeze it with --freeze '" + parameter + "'");
   }
 
   /// The sum of all contributions; kNone where there is none. Memoised by replacing them with it.
@@ -129,7 +145,7 @@ private:
 
   Graph &graph_;
   Builder b_;
-  std::vector<bool> depends_;
+  std::vector<ValueId> behind_;
   llvm::DenseMap<ValueId, Contributions> contributions_;
   llvm::DenseMap<std::pair<ValueId, int64_t>, std::vector<SlicePart>> slices_; // looked up only, never walked
 };
@@ -146,7 +162,7 @@ llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled) {
     for (int64_t labels = mean ? graph.type(mean->labels).elements() : 1; labels > 1; labels = (labels + 1) / 2)
       objective.scaleShare /= 2;
   }
-  Backward backward(graph, dependsOnParameters(graph));
+  Backward backward(graph, parametersBehind(graph));
   if (llvm::Error error = backward.run(sum, objective)) return error;
   if (llvm::Error error = bindOutputs(
           graph, objective, sum, count, [&](ValueId parameter) { return backward.gradientOf(parameter); },

@@ -63,14 +63,14 @@ public:
   }
 };
 
-/// Labels may hold any negative number: rows that are not counted.
+/// Labels may hold any negative number: rows that are not counted. A token that is negative counts from the end.
 llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const NpyArray &array) {
   if (input.limit == 0) return llvm::Error::success();
   size_t size = sizeOf(array.dtype);
-  bool mayBeNegative = input.role != "tokens";
+  const double least = input.role == "tokens" ? -double(input.limit) : -HUGE_VAL;
   for (size_t i = 0; i * size < array.data.size(); ++i) {
     double value = loadValue(array.dtype, array.data.data() + i * size);
-    if (value < double(input.limit) && (value >= 0 || mayBeNegative)) continue;
+    if (value < double(input.limit) && value >= least) continue;
     return problem((path + ": input '" + escaped(input.name) + "'").str(),
                    llvm::formatv("element {0} is {1}, outside [0, {2})", i, int64_t(value), input.limit).str());
   }

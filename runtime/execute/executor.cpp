@@ -1,6 +1,7 @@
 #include "runtime/execute/executor.h"
 
 #include "runtime/base/error.h"
+#include "runtime/execute/input_behind.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -264,12 +265,14 @@ void Executor::zeroAccumulators() {
 }
 
 /// The one place that builds text.
-llvm::Error Executor::describe(const plan::Step &step, Status status) {
+llvm::Error Executor::describe(const plan::Step &step, Status status) const {
   std::string where = "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
   switch (status) {
   case Status::IndexOutOfRange:
-    return problem(where, "an index lies outside its table",
-                   "check the tokens that are fed against the model's vocabulary");
+    if (std::string input = inputBehind(program_, step); !input.empty())
+      return problem(where, "an index or label made of input '" + escaped(input) + "' is out of range",
+                     "feed '" + escaped(input) + "' numbers that the model has rows or classes for");
+    return problem(where, "an index that the model computes is out of range");
   case Status::NoValidLabels:
     return problem(where, "no label of the whole step counts",
                    "feed batches that hold at least one label other than the ignored one");

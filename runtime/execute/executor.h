@@ -88,7 +88,7 @@ private:
   static bool communicate(const Step &step);
   llvm::Error anotherFailed(llvm::StringRef where) const;
   bool isFinite(const plan::TensorRef &tensor) const;
-  static llvm::Error describe(const plan::Step &step, Status status);
+  llvm::Error describe(const plan::Step &step, Status status) const;
 
   const plan::Program &program_;
   const Communicator &comm_;

@@ -159,6 +159,9 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
 TEST(Executor, ErrorsNameTheStep) {
   plan::Program program = sampleProgram();
   program.mutable_groups(0)->mutable_coordinates()->RemoveLast();
+  plan::Input *fed = program.add_inputs();
+  fed->set_name("tokens");
+  setTensor(fed->mutable_tensor(), kIds, {1}, DType::I64);
   auto comms = makeLocalCommunicators(1);
   auto made = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_TRUE(bool(made)) << describe(made.takeError());
@@ -166,7 +169,9 @@ TEST(Executor, ErrorsNameTheStep) {
   const int64_t out = 2;
   std::memcpy((*made)->bytes(ids).data(), &out, sizeof out);
   std::string text = describe((*made)->run("micro_step"));
-  EXPECT_NE(text.find("step 'rows' (from node)"), std::string::npos) << text;
+  EXPECT_NE(text.find("step 'rows' (from node): an index or label made of input 'tokens' is out of range"),
+            std::string::npos)
+      << text;
   program.mutable_sections(0)->mutable_steps(0)->mutable_kernel()->mutable_operands(0)->set_shape(1, 3);
   auto refused = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_FALSE(bool(refused));
