@@ -71,6 +71,7 @@ Importer::Importer(const onnx::ModelProto &proto, llvm::StringRef path, const Im
 
 llvm::Expected<ImportedModel> Importer::run() {
   if (llvm::Error error = check()) return error;
+  if (llvm::Error error = checkInputNames()) return error;
   if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
   if (llvm::Error error = addInputs(proto_.graph().input())) return error;
   if (llvm::Error error = addNodes(proto_.graph().node())) return error;
@@ -98,6 +99,23 @@ llvm::Error Importer::check() {
   for (const auto &training : proto_.training_info())
     lists.insert(lists.end(), {&training.initialization().node(), &training.algorithm().node()});
   return listUnknown(lists);
+}
+
+/// Until IR 3 every initializer was an input, too, and some exporters go on so. Where only some are, a parameter and an
+/// argument of the model had one name.
+llvm::Error Importer::checkInputNames() const {
+  constexpr int64_t kFirstIrWithPlainInitializers = 4;
+  std::set<llvm::StringRef> initializers;
+  for (const onnx::TensorProto &initializer : proto_.graph().initializer())
+    initializers.insert(initializer.name());
+  std::vector<std::string> both;
+  for (const auto &input : proto_.graph().input())
+    if (initializers.count(input.name())) both.push_back("'" + escaped(input.name()) + "'");
+  if (proto_.ir_version() < kFirstIrWithPlainInitializers || both.empty() || both.size() == initializers.size())
+    return llvm::Error::success();
+  return problem("input " + llvm::join(both, ", "),
+                 "an initializer has its name, so that the file does not say whether it is fed or a weight",
+                 "rename the argument or the parameter in the model, and export it again");
 }
 
 /// Each function of the model is walked once, when it is first called.

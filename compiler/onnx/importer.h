@@ -60,6 +60,7 @@ public:
   // Parts of it, each into `model` and `scope`.
   /// Whether the model may be read at all, and all of its operators are known.
   llvm::Error check();
+  llvm::Error checkInputNames() const;
   llvm::Error addInitializers() { return addInitializers(proto_.graph(), scope); }
   llvm::Error addInitializer(const onnx::TensorProto &proto) { return addInitializer(proto, scope); }
   llvm::Error addInputs(const Inputs &inputs);

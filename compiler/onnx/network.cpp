@@ -90,8 +90,28 @@ llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, Val
   return f.finish(reduction == "sum" ? total(loss) : f("div", {total(loss), total(weight)}));
 }
 
+/// PyTorch's exporters write a target of probabilities as labels that are floats: a sum over classes of each row's
+/// logarithms, weighed by them, whose mean is over all rows.
+llvm::Error importSoftCrossEntropy(NodeImport &node, const std::string &reduction) {
+  const Shape scores = node.type(0).shape;
+  if (scores.size() < 2 || node.type(1).shape != scores || node.numResults() > 1)
+    return node.fail("its labels are floats, and no probabilities of each class");
+  Formula f(node);
+  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // [n, c, ..] to [n, .., c]
+  std::rotate(perm.begin() + 1, perm.begin() + 2, perm.end());
+  Shape rows = scores;
+  rows.erase(rows.begin() + 1);
+  ValueId terms = f("mul", {logSoftmax(f, f.transpose(node[0], perm)), f.transpose(node[1], perm)});
+  if (node.has(2)) terms = f("mul", {terms, node[2]});
+  ValueId loss = f("neg", {f.reshape(f.reduced("reduce_sum", terms, {int64_t(rows.size())}), rows)});
+  if (reduction == "none") return f.finish(loss);
+  ValueId total = f.reshape(f.reduced("reduce_sum", loss, countingUp(rows.size())), {});
+  return f.finish(reduction == "sum" ? total : f("div", {total, f.constant(total, double(elementsOf(rows)))}));
+}
+
 llvm::Error importCrossEntropy(NodeImport &node) {
   std::string reduction = node.text("reduction", "mean");
+  if (isFloat(node.type(1).dtype)) return importSoftCrossEntropy(node, reduction);
   Formula f(node);
   auto rows = rowsOf(node, f);
   if (!rows) return rows.takeError();

@@ -211,5 +211,23 @@ TEST_F(Hostile, ASliceOfHugeSteps) {
   EXPECT_EQ(model->graph.type(model->graph.outputs[0].value).text(), "f32[4,1]");
 }
 
+TEST(InputNames, AnInitializerWithTheNameOfAnInputIsRefused) {
+  auto refusalOf = [](int64_t irVersion, bool isOnlyOne) {
+    ModelFile file;
+    file.proto.set_ir_version(irVersion);
+    file.input("x", {2});
+    file.input("t", {2});
+    file.initializer(floats("t", {2}, {1, 2}));
+    if (!isOnlyOne) file.initializer(floats("w", {2}, {1, 2}));
+    file.node("Mul", {"x", isOnlyOne ? "t" : "w"}, {"y"});
+    file.output("y");
+    auto model = file.import();
+    return model ? std::string() : describe(model.takeError());
+  };
+  EXPECT_NE(refusalOf(10, false).find("input 't'"), std::string::npos);
+  EXPECT_EQ(refusalOf(10, true), "") << "every initializer is an input, as some exporters write it";
+  EXPECT_EQ(refusalOf(3, false), "") << "before IR 4 every initializer had to be one";
+}
+
 } // namespace
 } // namespace autotp

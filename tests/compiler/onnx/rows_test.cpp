@@ -173,6 +173,12 @@ std::vector<RowCase> networkCases() {
        {two - 2},
        {intAttribute("ignore_index", -100)}},
       {"SoftmaxCrossEntropyLoss", {f({1, 2, 2}, {1, 1, 2, 2}), i({1, 2}, {0, 1})}, {}, {mean}},
+      {"SoftmaxCrossEntropyLoss", {f({2, 2}, {1, 2, 1, 2}), f({2, 2}, {1, 0, 0.25, 0.75})}, {}, {0.9382616875}},
+      {"SoftmaxCrossEntropyLoss",
+       {f({1, 2, 2}, {1, 1, 2, 2}), f({1, 2, 2}, {1, 0.25, 0, 0.75}), f({2, 1})},
+       {1, 2},
+       {2.6265233750, 0.8915766875},
+       {textAttribute("reduction", "none")}},
   };
 }
 
