@@ -333,36 +333,52 @@ static bool isOneMean(const Graph &graph, const LossOptions &loss) {
   });
 }
 
-llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
+/// The global graph with gradients, of a model as it was imported; bound to `microBatch`.
+static llvm::Expected<CompiledModel> makeGraph(const CompileOptions &options, ImportedModel imported,
+                                               int64_t microBatch) {
+  if (imported.updates)
+    if (llvm::Error error = checkNothingIsSaidTwice(imported, options)) return std::move(error);
+  CompiledModel compiled;
+  State state{options, imported, compiled, microBatch};
+  if (llvm::Error error = runPipeline(imported.graph, state)) return std::move(error);
+  compiled.sha256 = imported.sha256;
+  compiled.moduleNames = std::move(imported.moduleNames);
+  compiled.graph = std::move(imported.graph);
+  compiled.hasOwnOptimizer = imported.updates.has_value();
+  compiled.hasOwnBackward = imported.hasGradients;
+  compiled.updates =
+      imported.updates ? std::move(*imported.updates) : updatesOf(options.step.optimizer, compiled.graph);
+  return compiled;
+}
+
+/// A batch of 1 has no axis, and sums over it are told from others by the outermost dimension. Where a loss of several
+/// micro-batches has such sums, the graph of a batch of 2 is made smaller, if it can be.
+static llvm::Expected<CompiledModel> importAndMakeGraph(const CompileOptions &options) {
   llvm::Expected<ImportedModel> imported = importModel(options.model, options.import);
   if (!imported) return imported.takeError();
-  int64_t microBatch = options.import.microBatch;
-  // A batch of 1 has no axis, and sums over it cannot be told from others: the graph of a batch of 2 is made smaller.
-  if (imported->isBatchDynamic && microBatch <= 1 && int64_t(options.step.dp) * options.step.gradAccum > 1 &&
-      !imported->hasGradients && !isOneMean(imported->graph, options.loss)) {
+  const int64_t microBatch = options.import.microBatch,
+                microBatches = int64_t(options.step.dp) * options.step.gradAccum;
+  if (imported->isBatchDynamic && microBatch <= 1 && microBatches > 1 && !imported->hasGradients &&
+      !isOneMean(imported->graph, options.loss)) {
     ImportOptions larger = options.import;
     larger.microBatch = 2;
-    microBatch = 1;
-    imported = importModel(options.model, larger);
-    if (!imported) return imported.takeError();
+    llvm::Expected<ImportedModel> two = importModel(options.model, larger);
+    llvm::Expected<CompiledModel> made =
+        two ? makeGraph(options, std::move(*two), 1) : llvm::Expected<CompiledModel>(two.takeError());
+    if (made) return made;
+    llvm::consumeError(made.takeError()); // what the batch of 1 cannot do is said below
   }
-  if (imported->updates)
-    if (llvm::Error error = checkNothingIsSaidTwice(*imported, options)) return error;
-  CompiledModel compiled;
-  State state{options, *imported, compiled, microBatch};
-  if (llvm::Error error = runPipeline(imported->graph, state)) return error;
-  compiled.sha256 = imported->sha256;
-  compiled.moduleNames = std::move(imported->moduleNames);
-  compiled.graph = std::move(imported->graph);
-  compiled.hasOwnOptimizer = imported->updates.has_value();
-  compiled.hasOwnBackward = imported->hasGradients;
-  compiled.updates =
-      imported->updates ? std::move(*imported->updates) : updatesOf(options.step.optimizer, compiled.graph);
+  return makeGraph(options, std::move(*imported), microBatch);
+}
+
+llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
+  llvm::Expected<CompiledModel> compiled = importAndMakeGraph(options);
+  if (!compiled) return compiled;
   bool stopsEarlier = !options.stopAfter.empty() && !llvm::is_contained(kShardingPasses, options.stopAfter);
   if (!stopsEarlier)
-    if (llvm::Error error = partitionAll(compiled, options)) return error;
-  if (options.verify && !compiled.emitted.empty())
-    if (llvm::Error error = certifyAll(compiled, options)) return error;
+    if (llvm::Error error = partitionAll(*compiled, options)) return std::move(error);
+  if (options.verify && !compiled->emitted.empty())
+    if (llvm::Error error = certifyAll(*compiled, options)) return std::move(error);
   return compiled;
 }
 
