@@ -1,6 +1,8 @@
 // compiler/onnx/elementwise.cpp: operators that work element by element.
 #include "compiler/onnx/import_table.h"
 
+#include <cmath>
+
 namespace autotp {
 namespace {
 
@@ -71,6 +73,17 @@ llvm::Error importCast(NodeImport &node) {
   return node.result(node.make("cast", {node[0]}, {}, Type{*dtype, node.type(0).shape}));
 }
 
+/// PyTorch's exporter hides keys by the lowest finite number where PyTorch's attention hides them by -inf: rows without
+/// keys would become a mean instead of 0.
+llvm::Error importWhere(NodeImport &node) {
+  const Tensor *hidden = node.comesFrom("aten.scaled_dot_product_attention") ? node.constant(node[2]) : nullptr;
+  constexpr double kLowestOfF16 = -65504;
+  if (!hidden || !isFloat(hidden->type.dtype) || hidden->type.elements() != 1 ||
+      !(toArray(*hidden).data[0] <= kLowestOfF16))
+    return same<"where">(node);
+  return node.result(node.make("where", {node[0], node[1], node.scalar(hidden->type.dtype, -HUGE_VAL)}));
+}
+
 llvm::Error importGelu(NodeImport &node) {
   return node.result(node.make("gelu", {node[0]}, {{"tanh", int64_t(node.text("approximate", "none") == "tanh")}}));
 }
@@ -126,7 +139,7 @@ const ImportDef kImports[] = {
     {"", "Sum", 1, chain<"add">},
     {"", "Swish", 1, importSwish},
     {"", "Tanh", 1, same<"tanh">},
-    {"", "Where", 3, same<"where">},
+    {"", "Where", 3, importWhere},
 };
 
 } // namespace

@@ -72,7 +72,9 @@ llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const
     double value = loadValue(array.dtype, array.data.data() + i * size);
     if (value < double(input.limit) && value >= least) continue;
     return problem((path + ": input '" + escaped(input.name) + "'").str(),
-                   llvm::formatv("element {0} is {1}, outside [0, {2})", i, int64_t(value), input.limit).str());
+                   llvm::formatv("element {0} is {1}, outside [{2}, {3})", i, int64_t(value),
+                                 input.role == "tokens" ? -input.limit : 0, input.limit)
+                       .str());
   }
   return llvm::Error::success();
 }

@@ -52,7 +52,8 @@ TEST_F(Data, AFeedThatFits) {
 TEST_F(Data, FeedsThatDoNotFit) {
   refusesFeed(npz({{"labels.npy", good}}), "input 'input_ids': the feed holds no array of this name");
   refusesFeed(feed(npy("<i8", "(2, 32)", longs(64, 999999)), good), "input 'input_ids': element 0 is 999999");
-  refusesFeed(feed(npy("<i8", "(2, 32)", longs(64, -1)), good), "input 'input_ids': element 0 is -1");
+  refusesFeed(feed(npy("<i8", "(2, 32)", longs(64, -257)), good),
+              "input 'input_ids': element 0 is -257, outside [-256, 256)");
   refusesFeed(feed(npy("<i8", "(2, 16)", longs(32, 1)), good), "input 'input_ids'");
   refusesFeed(feed(npy("<i8", "(3, 32)", longs(96, 1)), good), "no whole number of global batches");
   refusesFeed(feed(npy("<i8", "(0, 32)", ""), good), "input 'input_ids'");

@@ -3,6 +3,7 @@
 #include "tests/compiler/onnx/model_file.h"
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace autotp {
@@ -204,6 +205,31 @@ void expectValue(const RowCase &row) {
   ASSERT_EQ(found.data.size(), row.values.size());
   for (size_t k = 0; k < row.values.size(); ++k)
     EXPECT_NEAR(found.data[k], row.values[k], 1e-6 * std::max(1.0, std::fabs(row.values[k]))) << "element " << k;
+}
+
+/// Below opset 23 the exporter writes the boolean mask of PyTorch's attention with the lowest float.
+TEST(ImportRows, KeysHiddenByPyTorchsAttention) {
+  constexpr float kLowest = std::numeric_limits<float>::lowest();
+  for (bool isOfAttention : {false, true}) {
+    ModelFile file;
+    file.input("sees", {2}, onnx::TensorProto::BOOL);
+    file.initializer(floats("zero", {}, {0}));
+    file.initializer(floats("lowest", {}, {kLowest}));
+    auto *entry = file.node("Where", {"sees", "zero", "lowest"}, {"y"}).add_metadata_props();
+    entry->set_key("pkg.torch.onnx.fx_node");
+    entry->set_value(std::string("%y : call_function[target=torch.ops.") +
+                     (isOfAttention ? "aten.scaled_dot_product_attention.default" : "aten.where.self") + "](..)");
+    file.output("y");
+    auto model = file.import();
+    ASSERT_TRUE(bool(model)) << describe(model.takeError());
+    Array sees(Type{DType::Bool, {2}});
+    sees.data = {1, 0};
+    Sources sources;
+    sources[model->graph.sources(ValueKind::Input)[0]] = sees;
+    const auto values = llvm::cantFail(evaluateGraph(model->graph, sources));
+    EXPECT_EQ(values[model->graph.output("y")].data,
+              (std::vector<double>{0, isOfAttention ? -HUGE_VAL : double(kLowest)}));
+  }
 }
 
 TEST(ImportRows, EveryOperatorByValue) {
