@@ -71,6 +71,7 @@ private:
     if ((node.is("reshape") || node.is("cast") || node.is("expand")) && g_.type(x) == type) return x;
     if (node.is("slice") && g_.type(x) == type) return x;
     const Node *from = g_.producer(x);
+    if (node.is("neg") && from && from->is("full")) return negated(id, from->attributes.real("value"));
     // There and back: what a small float is widened to holds it exactly.
     if (node.is("cast") && from && from->is("cast") && g_.type(from->operands[0]) == type && isSmall(type.dtype) &&
         isFloat(g_.type(x).dtype) && !isSmall(g_.type(x).dtype))
@@ -91,6 +92,13 @@ private:
         return other;
     }
     return kNone;
+  }
+
+  ValueId negated(NodeId id, double value) {
+    Builder b(g_, id);
+    b.origin = g_.node(id).origin;
+    b.backward = g_.node(id).backward;
+    return b.full(g_.type(g_.node(id).results[0]), 0 - value);
   }
 
   ValueId simplifyTranspose(NodeId id, ValueId x, const Node *from) {
