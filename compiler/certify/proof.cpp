@@ -115,7 +115,7 @@ bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm:
   std::optional<Lists> of = moves.inView(values.view(gradient.view), content.lists, lists.lengths(held));
   if (!of || of->size() != held.size()) return false;
   for (size_t d = 0; d < held.size(); ++d)
-    if ((*of)[d] != held[d] && lists.elements(held) > 0) return false;
+    if ((*of)[d] != held[d] && !lists.fits((*of)[d], held[d]) && lists.elements(held) > 0) return false;
   return true;
 }
 
