@@ -139,32 +139,47 @@ void transposeGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::M
   o[0] = b.transpose(d[0], inverse);
 }
 
-/// Zeros around the gradient; between its elements too where the slice stepped over some.
+/// Each element along `axis` with `step` - 1 zeros behind it.
+ValueId spacedOut(Builder &b, ValueId x, int64_t axis, int64_t step) {
+  Type apart = b.graph.type(x);
+  Shape flat = apart.shape;
+  flat[axis] *= step;
+  apart.shape.insert(apart.shape.begin() + axis + 1, 1);
+  Type gap = apart;
+  gap.shape[axis + 1] = step - 1;
+  ValueId parts = b.make("concat", {b.reshape(x, apart.shape), b.full(gap, 0)}, {{"axis", axis + 1}});
+  return b.reshape(parts, flat);
+}
+
+/// Zeros around the gradient; between its elements too where the slice stepped over some. Behind the last element there
+/// may be fewer of them: it stands alone then, so that each part is a box of what it is made of.
 void sliceGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   Attributes attributes = b.graph.node(id).attributes;
   int64_t axis = attributes.integer("axis"), start = attributes.integer("start"), step = attributes.integer("step", 1);
   const Type whole = b.graph.type(b.graph.node(id).operands[0]);
-  ValueId dx = d[0];
-  if (step > 1) {
-    Type spaced = b.graph.type(dx);
-    int64_t length = spaced.shape[axis];
-    spaced.shape.insert(spaced.shape.begin() + axis + 1, 1);
-    Type gap = spaced;
-    gap.shape[axis + 1] = step - 1;
-    ValueId parts = b.make("concat", {b.reshape(dx, spaced.shape), b.full(gap, 0)}, {{"axis", axis + 1}});
-    Shape flat = whole.shape;
-    flat[axis] = length * step;
-    dx = b.reshape(parts, flat);
-    if (start + length * step > whole.shape[axis]) dx = b.slice(dx, axis, 0, whole.shape[axis] - start);
+  const int64_t size = whole.shape[axis], length = b.graph.type(d[0]).shape[axis];
+  llvm::SmallVector<ValueId, 4> parts;
+  int64_t filled = 0;
+  auto add = [&](ValueId part) {
+    filled += b.graph.type(part).shape[axis];
+    parts.push_back(part);
+  };
+  auto addZeros = [&](int64_t count) {
+    Type zeros = whole;
+    zeros.shape[axis] = count;
+    if (count > 0) add(b.full(zeros, 0));
+  };
+  addZeros(start);
+  if (step == 1 || length == 0) {
+    add(d[0]);
+  } else if (start + length * step <= size) {
+    add(spacedOut(b, d[0], axis, step));
+  } else {
+    if (length > 1) add(spacedOut(b, b.slice(d[0], axis, 0, length - 1), axis, step));
+    add(length > 1 ? b.slice(d[0], axis, length - 1, 1) : d[0]);
   }
-  llvm::SmallVector<ValueId, 3> parts;
-  Type before = whole, after = whole;
-  before.shape[axis] = start;
-  after.shape[axis] = whole.shape[axis] - start - b.graph.type(dx).shape[axis];
-  if (before.shape[axis] > 0) parts.push_back(b.full(before, 0));
-  parts.push_back(dx);
-  if (after.shape[axis] > 0) parts.push_back(b.full(after, 0));
-  o[0] = parts.size() == 1 ? dx : b.make("concat", parts, {{"axis", axis}});
+  addZeros(size - filled);
+  o[0] = parts.size() == 1 ? parts[0] : b.make("concat", parts, {{"axis", axis}});
 }
 
 void concatGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
