@@ -69,7 +69,7 @@ constexpr PassEntry kPipeline[] = {
                                                                  return s.imported.updates->parameters.count(name) != 0;
                                                                })
                                               : classifyParameters(g, s.imported.initializers, s.options.parameters,
-                                                                   s.imported.moduleNames);
+                                                                   s.imported.moduleNames, s.imported.untrained);
        for (ValueId id : s.imported.initializers)
          if (const Value &value = g.value(id); value.kind == ValueKind::Constant && !value.uses.empty())
            s.compiled.frozen.push_back(value.name + " " + value.type.text());
@@ -343,6 +343,7 @@ static llvm::Expected<CompiledModel> makeGraph(const CompileOptions &options, Im
   if (llvm::Error error = runPipeline(imported.graph, state)) return std::move(error);
   compiled.sha256 = imported.sha256;
   compiled.moduleNames = std::move(imported.moduleNames);
+  compiled.notes = std::move(imported.notes);
   compiled.graph = std::move(imported.graph);
   compiled.hasOwnOptimizer = imported.updates.has_value();
   compiled.hasOwnBackward = imported.hasGradients;

@@ -54,6 +54,7 @@ struct CompiledModel {
   DType dtype = DType::F32;     ///< of parameters and activations
   std::vector<InputRole> inputs;
   std::vector<std::string> retied, equalWeights;
+  std::vector<std::string> notes;    ///< see ImportedModel
   std::vector<std::string> frozen;   ///< initializers of rank 1 and more that are no parameters, "name f32[2,3]"
   unsigned recomputed = 0;           ///< values that each coordinate computes again in the backward
   std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier

@@ -136,17 +136,6 @@ llvm::Error importMean(NodeImport &node) {
   return f.finish(f("mul", {sum, f.constant(sum, 1.0 / double(node.numOperands()))}));
 }
 
-/// The remainder has the divisor's sign, or with fmod the dividend's.
-llvm::Error importMod(NodeImport &node) {
-  Formula f(node);
-  ValueId a = node[0], b = node[1];
-  if (isFloat(node.type(0).dtype)) return node.fail("the remainder of floats is not supported");
-  ValueId rest = f("sub", {a, f("mul", {f("div", {a, b}), b})}), zero = f.constant(a, 0);
-  if (node.integer("fmod", 0)) return f.finish(rest);
-  ValueId differs = f("less", {f("mul", {rest, b}), zero});
-  return f.finish(f("where", {differs, f("add", {rest, b}), rest}));
-}
-
 llvm::Error importCastLike(NodeImport &node) {
   Formula f(node);
   return f.finish(f.cast(node[0], node.type(1).dtype));
@@ -266,8 +255,7 @@ const ImportDef kImports[] = {
     {"", "LogSoftmax", 1, importLogSoftmax},
     {"", "Mean", 1, importMean},
     {"", "Mish", 1, importMish},
-    {"", "Mod", 2, importMod},
-    {"", "OneHot", 3, importOneHot},
+    {"", "OneHot", 3, importOneHot, 0, "its depth must be known when compiling"},
     {"", "PRelu", 2, importPRelu},
     {"", "Selu", 1, importSelu},
     {"", "Shrink", 1, importShrink},
@@ -276,7 +264,7 @@ const ImportDef kImports[] = {
     {"", "Softsign", 1, importSoftsign},
     {"", "ThresholdedRelu", 1, importThresholdedRelu},
     {"", "Tile", 2, importTile},
-    {"", "TopK", 2, importTopK},
+    {"", "TopK", 2, importTopK, 0, "its number must be known when compiling"},
     {"", "Trilu", 1, importTrilu},
     {"", "Xor", 2, importXor},
 };

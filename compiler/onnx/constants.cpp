@@ -68,8 +68,8 @@ llvm::Error importRange(NodeImport &node) {
 
 const ImportDef kImports[] = {
     {"", "Constant", 0, importConstant},
-    {"", "ConstantOfShape", 1, importConstantOfShape},
-    {"", "Range", 3, importRange},
+    {"", "ConstantOfShape", 1, importConstantOfShape, 0, "its shape must be known when compiling"},
+    {"", "Range", 3, importRange, 0, "its bounds must be known when compiling"},
     {"", "Shape", 1, importShape},
 };
 

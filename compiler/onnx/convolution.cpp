@@ -1,53 +1,12 @@
 // compiler/onnx/convolution.cpp: convolutions as matrix products. Where windows do not overlap (the patches of a vision
 // transformer) a reshape finds them; else each place of the window is a slice.
-#include "compiler/onnx/formula.h"
+#include "compiler/onnx/windows.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
 
-struct Window {
-  size_t dims; ///< spatial ones
-  std::vector<int64_t> kernel, strides, dilations, before, after;
-  Shape result; ///< spatial sizes
-};
-
-llvm::Expected<Window> windowOf(NodeImport &node) {
-  const Shape x = node.type(0).shape, w = node.type(1).shape;
-  if (x.size() < 3 || w.size() != x.size())
-    return node.fail("its operands differ in rank, or have no spatial dimension");
-  Window window{x.size() - 2, {w.begin() + 2, w.end()}, {}, {}, {}, {}, {}};
-  const std::vector<int64_t> ones(window.dims, 1), none(2 * window.dims, 0);
-  window.strides = node.integers("strides").value_or(ones);
-  window.dilations = node.integers("dilations").value_or(ones);
-  std::vector<int64_t> pads = node.integers("pads").value_or(none);
-  const std::string automatic = node.text("auto_pad", "NOTSET");
-  const bool isSame = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
-  if (automatic != "NOTSET" && automatic != "VALID" && !isSame)
-    return node.fail("auto_pad " + automatic + " is not known");
-  if (window.strides.size() != window.dims || window.dilations.size() != window.dims || pads.size() != 2 * window.dims)
-    return node.fail("its strides, dilations or pads do not fit its operand");
-  for (size_t d = 0; d < window.dims; ++d) {
-    if (isSame && window.strides[d] > 0) { // a result for each stride; what is odd goes to the end, or to the front
-      int64_t results = (x[2 + d] + window.strides[d] - 1) / window.strides[d],
-              reach = (window.kernel[d] - 1) * window.dilations[d] + 1,
-              total = std::max<int64_t>((results - 1) * window.strides[d] + reach - x[2 + d], 0);
-      pads[d] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
-      pads[d + window.dims] = total - pads[d];
-    }
-    window.before.push_back(pads[d]);
-    window.after.push_back(pads[d + window.dims]);
-    constexpr int64_t kMost = 1 << 20;
-    for (int64_t value :
-         {window.strides[d], window.dilations[d], window.kernel[d], pads[d] + 1, pads[d + window.dims] + 1})
-      if (value < 1 || value > kMost) return node.fail("its strides, dilations, pads or kernel are out of range");
-    int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1,
-            size = x[2 + d] + window.before[d] + window.after[d];
-    if (size < reach) return node.fail("its window is larger than its operand");
-    window.result.push_back((size - reach) / window.strides[d] + 1);
-  }
-  return window;
-}
+constexpr int64_t kMostPlaces = 4096; ///< of a window: each is a node
 
 bool isTiling(const Window &window, const Shape &x) {
   for (size_t d = 0; d < window.dims; ++d)
@@ -72,66 +31,173 @@ ValueId tiles(Formula &f, ValueId x, const Window &window) {
   return f.transpose(f.reshape(x, apart), perm);
 }
 
-/// The same for any window: a slice for each of its places, [n, h, w, c, places].
-ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window) {
+/// The same for any window: a slice for each of its places, [n, h, w, c, places], the last place first if `isTurned`.
+ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window, bool isTurned) {
   for (size_t d = 0; d < window.dims; ++d)
     if (!f.isBroken(x)) x = f.taken(padded(node, x, int64_t(2 + d), window.before[d], window.after[d], 0));
-  const int64_t places = elementsOf(window.kernel);
+  const int64_t places = window.places();
   llvm::SmallVector<ValueId, 9> parts;
-  for (int64_t place = 0; place < places; ++place) {
+  for (int64_t i = 0; i < places; ++i) {
     ValueId part = x;
-    int64_t rest = place;
+    int64_t rest = isTurned ? places - 1 - i : i;
     for (size_t d = window.dims; d-- > 0; rest /= window.kernel[d])
-      part = f.slice(part, int64_t(2 + d), rest % window.kernel[d] * window.dilations[d], window.result[d],
-                     window.strides[d]);
-    Shape apart = f.typeOf(part).shape;
-    apart.push_back(1);
-    parts.push_back(f.reshape(part, apart));
+      part = placeOf(f, part, window, d, rest % window.kernel[d]);
+    parts.push_back(part);
   }
-  ValueId all = parts.size() == 1 ? parts[0] : f("concat", parts, {{"axis", int64_t(2 + window.dims)}});
   llvm::SmallVector<int64_t, 6> perm = {0};
   for (size_t d = 0; d < window.dims; ++d)
     perm.push_back(int64_t(2 + d));
   perm.append({1, int64_t(2 + window.dims)});
-  return f.transpose(all, perm);
+  return f.transpose(stacked(f, parts, int64_t(2 + window.dims)), perm);
+}
+
+/// [n, .., o] with channels behind: [n, o, ..]
+ValueId channelsFirst(Formula &f, ValueId y, size_t dims) {
+  llvm::SmallVector<int64_t, 6> perm = {0, int64_t(dims + 1)};
+  for (size_t d = 0; d < dims; ++d)
+    perm.push_back(int64_t(1 + d));
+  return f.transpose(y, perm);
+}
+
+/// Groups of channels, at each place: their patches [n, .., c, places] times filters [g, (c places), o].
+struct GroupedProduct {
+  ValueId patches, filters;
+  int64_t groups, channels, results; ///< of all groups
+  int64_t places;
+};
+
+/// [n, .., (g o)]
+ValueId product(Formula &f, const GroupedProduct &p, Shape spatial) {
+  const int64_t points = elementsOf(spatial), inner = p.channels / p.groups * p.places;
+  const Attributes plain = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}};
+  Shape rows = spatial;
+  if (p.groups == 1) {
+    rows.push_back(inner);
+    return f("matmul", {f.reshape(p.patches, rows), f.reshape(p.filters, {inner, p.results})}, plain);
+  }
+  ValueId left = f.transpose(f.reshape(p.patches, {points, p.groups, inner}), {1, 0, 2});
+  rows.push_back(p.results);
+  return f.reshape(f.transpose(f("matmul", {left, p.filters}, plain), {1, 0, 2}), rows);
 }
 
 /// y[n, .., (g o)] = x[n, .., (g c), k] w[(g o), c, k]
 llvm::Error importConv(NodeImport &node) {
-  auto window = windowOf(node);
-  if (!window) return window.takeError();
   const Shape x = node.type(0).shape, w = node.type(1).shape;
-  const int64_t groups = node.integer("group", 1), places = elementsOf(window->kernel),
-                points = elementsOf(window->result);
-  constexpr int64_t kMostPlaces = 4096;
+  if (w.size() < 3) return node.fail("its filters have no spatial dimension");
+  auto window = windowOf(node, llvm::ArrayRef<int64_t>(w).drop_front(2));
+  if (!window) return window.takeError();
+  const int64_t groups = node.integer("group", 1), places = window->places();
   if (places > kMostPlaces) return node.fail("its window has too many places");
   if (groups < 1 || w[0] % groups || x[1] != groups * w[1]) return node.fail("its channels do not fit its groups");
   Formula f(node);
-  ValueId patches = isTiling(*window, x) ? tiles(f, node[0], *window) : windows(f, node, node[0], *window);
+  ValueId patches = isTiling(*window, x) ? tiles(f, node[0], *window) : windows(f, node, node[0], *window, false);
+  ValueId filters = groups == 1 ? f.transpose(f.reshape(node[1], {w[0], w[1] * places}), {1, 0})
+                                : f.transpose(f.reshape(node[1], {groups, w[0] / groups, w[1] * places}), {0, 2, 1});
   Shape spatial = {x[0]};
   spatial.append(window->result);
-  ValueId y;
-  if (groups == 1) {
-    Shape rows = spatial;
-    rows.push_back(x[1] * places);
-    ValueId filters = f.transpose(f.reshape(node[1], {w[0], x[1] * places}), {1, 0});
-    y = f("matmul", {f.reshape(patches, rows), filters}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
-  } else { // [g, points, (c k)] x [g, (c k), o] -> [n, .., g, o]
-    ValueId left = f.transpose(f.reshape(patches, {x[0] * points, groups, w[1] * places}), {1, 0, 2});
-    ValueId right = f.transpose(f.reshape(node[1], {groups, w[0] / groups, w[1] * places}), {0, 2, 1});
-    ValueId product = f("matmul", {left, right}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
-    Shape rows = spatial;
-    rows.push_back(w[0]);
-    y = f.reshape(f.transpose(product, {1, 0, 2}), rows);
-  }
+  ValueId y = product(f, {patches, filters, groups, x[1], w[0], places}, spatial);
   if (node.has(2)) y = f("add", {y, node[2]});
-  llvm::SmallVector<int64_t, 6> perm = {0, int64_t(window->dims + 1)};
-  for (size_t d = 0; d < window->dims; ++d)
-    perm.push_back(int64_t(1 + d));
-  return f.finish(f.transpose(y, perm));
+  return f.finish(channelsFirst(f, y, window->dims));
 }
 
-const ImportDef kImports[] = {{"", "Conv", 2, importConv}};
+/// What a ConvTranspose's result is larger by at its ends, and how much of it is cut.
+struct Widening {
+  std::vector<int64_t> extra, cutBefore, cutAfter;
+};
+
+llvm::Expected<Widening> wideningOf(NodeImport &node, const Window &window) {
+  const Shape x = node.type(0).shape;
+  const std::vector<int64_t> none(window.dims, 0);
+  Widening w{node.integers("output_padding").value_or(none), {}, {}};
+  const auto wanted = node.integers("output_shape");
+  const std::string automatic = node.text("auto_pad", "NOTSET");
+  const bool isSame = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
+  if (w.extra.size() != window.dims || (wanted && wanted->size() < window.dims))
+    return node.fail("its output_padding or output_shape does not fit its operand");
+  for (size_t d = 0; d < window.dims; ++d) {
+    const int64_t whole = window.strides[d] * (x[2 + d] - 1) + window.reach(d) + w.extra[d];
+    int64_t size = whole - window.before[d] - window.padded[d];
+    if (wanted)
+      size = (*wanted)[wanted->size() - window.dims + d];
+    else if (isSame)
+      size = x[2 + d] * window.strides[d];
+    if (w.extra[d] < 0 || w.extra[d] > kMostPlaces || size < 1 || size > whole + window.before[d] + kMostPlaces)
+      return node.fail("its result's dimension " + llvm::Twine(d) + " is out of range");
+    const int64_t cut = whole - size, half = cut / 2;
+    const bool isGiven = !wanted && !isSame;
+    w.cutBefore.push_back(isGiven ? window.before[d] : automatic == "SAME_UPPER" ? half : cut - half);
+    w.cutAfter.push_back(cut - w.cutBefore[d]);
+  }
+  return w;
+}
+
+/// Where strides are as large as the kernel, results do not overlap: [n, h, w, (o kh kw)] is taken apart.
+ValueId untiled(Formula &f, ValueId y, const Window &window, int64_t results) {
+  Shape apart = f.typeOf(y).shape, merged = {f.typeOf(y).shape[0], results};
+  apart.pop_back();
+  apart.push_back(results);
+  apart.append(window.kernel.begin(), window.kernel.end());
+  llvm::SmallVector<int64_t, 6> perm = {0, int64_t(window.dims + 1)};
+  for (size_t d = 0; d < window.dims; ++d) {
+    perm.append({int64_t(1 + d), int64_t(2 + window.dims + d)});
+    merged.push_back(apart[1 + d] * window.kernel[d]);
+  }
+  return f.reshape(f.transpose(f.reshape(y, apart), perm), merged);
+}
+
+/// The gradient of a convolution by its operand: a convolution of the operand with zeros between its elements, by the
+/// filters turned round. x [n, (g c), ..], w [(g c), o, k].
+llvm::Error importConvTranspose(NodeImport &node) {
+  const Shape x = node.type(0).shape, w = node.type(1).shape;
+  const int64_t groups = node.integer("group", 1);
+  if (x.size() < 3 || w.size() != x.size()) return node.fail("its operands differ in rank, or are not spatial");
+  if (groups < 1 || x[1] != w[0] || x[1] % groups) return node.fail("its channels do not fit its groups");
+  auto window = readWindow(node, llvm::ArrayRef<int64_t>(w).drop_front(2));
+  if (!window) return window.takeError();
+  auto widening = wideningOf(node, *window);
+  if (!widening) return widening.takeError();
+  const int64_t places = window->places(), results = groups * w[1];
+  if (places > kMostPlaces) return node.fail("its window has too many places");
+  Formula f(node);
+  auto isPlain = [&](size_t d) {
+    return window->strides[d] == window->kernel[d] && window->dilations[d] == 1 && !widening->extra[d] &&
+           !widening->cutBefore[d] && !widening->cutAfter[d];
+  };
+  const auto dims = countingUp(window->dims);
+  ValueId bias = node.has(2) ? overChannels(f, node[2], x.size()) : kNone, y = kNone;
+  if (groups == 1 && llvm::all_of(dims, isPlain)) {
+    llvm::SmallVector<int64_t, 6> last = {0};
+    for (size_t d = 2; d < x.size(); ++d)
+      last.push_back(int64_t(d));
+    last.push_back(1);
+    ValueId rows = f.transpose(node[0], last);
+    y = f("matmul", {rows, f.reshape(node[1], {w[0], w[1] * places})},
+          {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+    y = f.isBroken(y) ? kNone : untiled(f, y, *window, results);
+  } else {
+    ValueId wide = node[0];
+    Shape spatial = {x[0]};
+    for (size_t d = 0; d < window->dims; ++d) {
+      wide = spaced(f, node, wide, int64_t(2 + d), window->strides[d]);
+      window->before[d] = window->reach(d) - 1 - widening->cutBefore[d];
+      window->after[d] = window->reach(d) - 1 - widening->cutAfter[d] + widening->extra[d];
+      window->result[d] =
+          window->strides[d] * (x[2 + d] - 1) + 1 + window->before[d] + window->after[d] - window->reach(d) + 1;
+      spatial.push_back(window->result[d]);
+    }
+    window->strides.assign(window->dims, 1);
+    ValueId patches = windows(f, node, wide, *window, true);
+    ValueId filters = f.transpose(f.reshape(node[1], {groups, w[0] / groups, w[1], places}), {0, 1, 3, 2});
+    filters = f.reshape(filters, {groups, w[0] / groups * places, w[1]});
+    y = channelsFirst(f, product(f, {patches, filters, groups, x[1], results, places}, spatial), window->dims);
+  }
+  return f.finish(bias == kNone ? y : f("add", {y, bias}));
+}
+
+const ImportDef kImports[] = {
+    {"", "Conv", 2, importConv},
+    {"", "ConvTranspose", 2, importConvTranspose},
+};
 
 } // namespace
 

@@ -117,7 +117,7 @@ const ImportDef kImports[] = {
     {"", "Gelu", 1, importGelu},
     {"", "Greater", 2, same<"greater">},
     {"", "GreaterOrEqual", 2, same<"greater_equal">},
-    {"", "Identity", 1, importIdentity},
+    {"", "Identity", 1, importIdentity, 1},
     {"", "IsNaN", 1, same<"is_nan">},
     {"", "Less", 2, same<"less">},
     {"", "LessOrEqual", 2, same<"less_equal">},

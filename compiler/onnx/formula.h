@@ -69,10 +69,16 @@ private:
 llvm::SmallVector<int64_t, 6> lastSwapped(size_t rank, int64_t axis);
 /// 0, 1, .. below `count`.
 llvm::SmallVector<int64_t, 6> countingUp(size_t count);
+/// The dimensions that a reduction runs over: an attribute or an operand; none means all, or nothing where the node says
+/// so.
+llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node);
 /// Dimension `axis` at constant indices in a row: a slice where they are consecutive.
 ValueId chosenAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices);
 /// A dimension of `x` with constants before and after it; negative lengths cut.
 llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value);
+/// Values side by side along a dimension; `stacked` adds that dimension.
+ValueId joined(Formula &f, llvm::ArrayRef<ValueId> parts, int64_t axis);
+ValueId stacked(Formula &f, llvm::ArrayRef<ValueId> parts, int64_t axis);
 /// The logarithm of the softmax over the last dimension.
 ValueId logSoftmax(Formula &f, ValueId x);
 

@@ -16,15 +16,6 @@ std::string idOf(const std::string &domain, const std::string &name, const std::
   return domainOf(domain) + "/" + name + "/" + overload;
 }
 
-onnx::TypeProto typeProto(const std::optional<Type> &type) {
-  onnx::TypeProto proto;
-  if (!type) return proto;
-  proto.mutable_tensor_type()->set_elem_type(onnxTypeOf(type->dtype));
-  for (int64_t d : type->shape)
-    proto.mutable_tensor_type()->mutable_shape()->add_dim()->set_dim_value(d);
-  return proto;
-}
-
 /// The call's attributes stand where the body refers to them; those that it leaves out have their default.
 void bindAttributes(const onnx::NodeProto &call, const onnx::OpSchema *schema, onnx::FunctionProto &body) {
   onnx::internal::AttributeMap given;
@@ -40,6 +31,15 @@ void bindAttributes(const onnx::NodeProto &call, const onnx::OpSchema *schema, o
 }
 
 } // namespace
+
+onnx::TypeProto typeProto(const Type &type) {
+  onnx::TypeProto proto;
+  proto.mutable_tensor_type()->set_elem_type(onnxTypeOf(type.dtype));
+  proto.mutable_tensor_type()->mutable_shape(); // of a scalar, too
+  for (int64_t d : type.shape)
+    proto.mutable_tensor_type()->mutable_shape()->add_dim()->set_dim_value(d);
+  return proto;
+}
 
 Functions::Functions(const onnx::ModelProto &model) : model_(model) {
   for (const auto &opset : model.opset_import())
@@ -65,7 +65,7 @@ bool Functions::isDefinedByStandard(const onnx::NodeProto &call) const {
 }
 
 llvm::Expected<std::optional<onnx::FunctionProto>>
-Functions::bodyOf(const onnx::NodeProto &call, llvm::ArrayRef<std::optional<Type>> operands) const {
+Functions::bodyOf(const onnx::NodeProto &call, const std::vector<onnx::TypeProto> &operands) const {
   std::optional<onnx::FunctionProto> body;
   const onnx::OpSchema *schema = nullptr;
   if (const onnx::FunctionProto *function = ofModel(call)) {
@@ -77,10 +77,7 @@ Functions::bodyOf(const onnx::NodeProto &call, llvm::ArrayRef<std::optional<Type
     if (const onnx::FunctionProto *fixed = schema->GetFunction(version, false)) {
       *body = *fixed;
     } else {
-      std::vector<onnx::TypeProto> types;
-      for (const std::optional<Type> &type : operands)
-        types.push_back(typeProto(type));
-      onnx::FunctionBodyBuildContextImpl context(call, types);
+      onnx::FunctionBodyBuildContextImpl context(call, operands);
       if (!schema->BuildContextDependentFunction(context, *body, version))
         return problem("", "the standard's definition of it does not cover these operands and attributes");
     }

@@ -12,6 +12,8 @@
 
 namespace autotp {
 
+onnx::TypeProto typeProto(const Type &type);
+
 /// The bodies of functions, instantiated for a call. Keeps a reference to the model.
 class Functions {
 public:
@@ -22,9 +24,9 @@ public:
   /// Whether the standard says of this operator how it is made of others.
   bool isDefinedByStandard(const onnx::NodeProto &call) const;
   /// The nodes of the function that `call` names, its attributes bound; nothing where there is no such function. The
-  /// standard's bodies may depend on the operands' types, in order; a missing operand has none.
+  /// standard's bodies may depend on the operands' types, in order; that of a missing operand is empty.
   llvm::Expected<std::optional<onnx::FunctionProto>> bodyOf(const onnx::NodeProto &call,
-                                                            llvm::ArrayRef<std::optional<Type>> operands) const;
+                                                            const std::vector<onnx::TypeProto> &operands) const;
 
 private:
   const onnx::ModelProto &model_;

@@ -20,8 +20,6 @@ namespace autotp {
 namespace {
 
 constexpr int64_t kOldestOpset = 13;
-constexpr unsigned kDeepestCall = 32;  ///< functions that call functions
-constexpr size_t kMostNodes = 2 << 20; ///< that functions may expand to
 
 /// A weight that is trained from scratch: its file states no more than its type.
 bool isWithoutContents(const onnx::TensorProto &proto) {
@@ -43,16 +41,6 @@ std::string moduleOf(const onnx::NodeProto &node) {
   std::string module = path.str();
   std::replace(module.begin(), module.end(), '/', '.');
   return module;
-}
-
-bool isBranch(const onnx::NodeProto &node) { return node.domain().empty() && node.op_type() == "If"; }
-
-template <typename Names> llvm::SmallVector<ValueId, 2> found(const Names &names, const Scope &scope) {
-  llvm::SmallVector<ValueId, 2> results;
-  for (const std::string &name : names) {
-    results.push_back(scope.find(name).value_or(kNone)); // a body may leave out what this call does not ask for
-  }
-  return results;
 }
 
 } // namespace
@@ -81,7 +69,11 @@ llvm::Expected<ImportedModel> Importer::run() {
   }
   for (const auto &output : proto_.graph().output()) {
     auto value = scope.find(output.name());
-    if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it");
+    if (llvm::StringRef maker = scope.withheldBy(output.name()); !value && !maker.empty())
+      return problem("output '" + escaped(output.name()) + "'",
+                     "node '" + escaped(maker) + "' computes it, and that result is not supported",
+                     "export the model without this output");
+    if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes a tensor of that name");
     model.graph.outputs.push_back({output.name(), *value});
   }
   return std::move(model);
@@ -121,7 +113,8 @@ llvm::Error Importer::checkInputNames() const {
 /// Each function of the model is walked once, when it is first called.
 void Importer::findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
   for (const onnx::NodeProto &node : nodes) {
-    if (isBranch(node) || isTrainingOperator(node) || findImport(node.domain(), node.op_type())) continue;
+    if (const onnx::GraphProto *body = bodyOf(node)) findUnknown(body->node(), unknown, seen);
+    if (isControlFlow(node) || isTrainingOperator(node) || findImport(node.domain(), node.op_type())) continue;
     if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
       if (seen.insert(function).second) findUnknown(function->node(), unknown, seen);
     } else if (!functions_.isDefinedByStandard(node)) {
@@ -138,10 +131,14 @@ llvm::Error Importer::listUnknown(llvm::ArrayRef<const Nodes *> lists) const {
     findUnknown(*nodes, unknown, seen);
   if (unknown.empty()) return llvm::Error::success();
   std::string list;
-  for (const auto &[op, row] : unknown)
+  for (const auto &[op, row] : unknown) {
     list += llvm::formatv("\n    {0} ({1} node{2}, first '{3}')", escaped(op), row.first, row.first == 1 ? "" : "s",
                           escaped(row.second))
                 .str();
+    auto [domain, name] = llvm::StringRef(op).contains('.') ? llvm::StringRef(op).rsplit('.')
+                                                            : std::pair(llvm::StringRef(), llvm::StringRef(op));
+    if (llvm::StringRef why = whyRefused(domain, name); !why.empty()) list += ": " + why.str();
+  }
   return problem(
       path_,
       llvm::formatv("{0} operator{1} not supported:{2}", unknown.size(), unknown.size() == 1 ? " is" : "s are", list)
@@ -244,7 +241,7 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
   std::string name = scope.prefix + nameOf(node);
   llvm::SmallVector<ValueId, 4> operands;
   for (const std::string &operand : node.input()) {
-    auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.find(operand);
+    auto value = operand.empty() ? std::optional<ValueId>(kNone) : scope.findAny(operand);
     if (llvm::StringRef maker = scope.withheldBy(operand); !value && !maker.empty())
       return problem("node '" + escaped(maker) + "'",
                      "its result '" + escaped(operand) + "' is not supported, and '" + escaped(name) + "' needs it");
@@ -254,10 +251,10 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
     operands.push_back(*value);
   }
   if (++numNodes_ > kMostNodes) return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
-  llvm::Expected<llvm::SmallVector<ValueId, 2>> results = isBranch(node) ? addBranch(node, name, operands, scope)
-                                                          : findImport(node.domain(), node.op_type())
-                                                              ? addOperator(node, name, operands, scope.depth)
-                                                              : addCall(node, name, operands, scope.depth);
+  llvm::Expected<llvm::SmallVector<ValueId, 2>> results =
+      isControlFlow(node)                         ? addControlFlow(node, name, operands, scope)
+      : findImport(node.domain(), node.op_type()) ? addOperator(node, name, operands, scope.depth)
+                                                  : addCall(node, name, operands, scope.depth);
   if (!results) return results.takeError();
   for (auto [j, result] : indexed(node.output())) {
     if (result.empty()) continue;
@@ -274,7 +271,8 @@ void Importer::nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> o
   constexpr llvm::StringLiteral kWeighing[] = {"MatMul", "Gemm", "Conv", "Gather"};
   if (!llvm::is_contained(kWeighing, node.op_type())) return;
   for (size_t k = 0; k < operands.size() && k < 2; ++k) {
-    if (operands[k] == kNone || model.graph.value(operands[k]).kind != ValueKind::Parameter) continue;
+    if (operands[k] == kNone || isSequence(operands[k]) || model.graph.value(operands[k]).kind != ValueKind::Parameter)
+      continue;
     const std::string &name = model.graph.value(operands[k]).name;
     std::string module = moduleOf(node);
     if (module.empty() || llvm::StringRef(name).contains(module)) continue;
@@ -286,15 +284,22 @@ Importer::Results Importer::addOperator(const onnx::NodeProto &node, const std::
                                         llvm::ArrayRef<ValueId> operands, unsigned depth) {
   const ImportDef &row = *findImport(node.domain(), node.op_type());
   nameWeight(node, operands);
-  NodeImport import(row, model.graph, node, operands, folder_, name);
+  NodeImport import(row, model.graph, sequences_, node, operands, folder_, name);
   for (size_t k = 0; k < row.leastOperands; ++k)
     if (!import.has(k)) return import.fail("operand " + llvm::Twine(k) + " is missing");
+  for (size_t k = 0; k < operands.size(); ++k)
+    if (isSequence(operands[k]) && (k >= 8 || !(row.sequences >> k & 1)))
+      return import.fail("operand " + llvm::Twine(k) + " is a sequence");
   llvm::Error error = row.build(import);
   if (!import.wrongAttribute().empty()) { // whatever came of it
     llvm::consumeError(std::move(error));
     return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
   }
   if (error) return error;
+  for (ValueId id : import.untrained)
+    if (const Value &value = model.graph.value(id); value.kind == ValueKind::Parameter)
+      model.untrained.push_back(value.name);
+  if (!import.note.empty() && !llvm::is_contained(model.notes, import.note)) model.notes.push_back(import.note);
   return import.isDeclined() ? addCall(node, name, operands, depth) : Results(import.results);
 }
 
@@ -302,9 +307,9 @@ Importer::Results Importer::addCall(const onnx::NodeProto &node, const std::stri
                                     llvm::ArrayRef<ValueId> operands, unsigned depth) {
   std::string where = "node '" + escaped(name) + "' (" + escaped(node.op_type()) + ")";
   if (depth == kDeepestCall) return problem(where, "functions call each other too deeply, or in a circle");
-  std::vector<std::optional<Type>> types;
+  std::vector<onnx::TypeProto> types;
   for (ValueId operand : operands)
-    types.push_back(operand == kNone ? std::nullopt : std::optional<Type>(model.graph.type(operand)));
+    types.push_back(typeProtoOf(operand));
   auto body = functions_.bodyOf(node, types);
   if (!body) return placed(where, body.takeError());
   if (!*body) return problem(where, "this operator is not supported");
@@ -312,31 +317,23 @@ Importer::Results Importer::addCall(const onnx::NodeProto &node, const std::stri
   for (auto [k, formal] : indexed((*body)->input()))
     if (llvm::Error error = inner.define(formal, k < operands.size() ? operands[k] : kNone)) return error;
   if (llvm::Error error = addNodes((*body)->node(), inner)) return error;
-  return found((*body)->output(), inner);
+  return found(std::vector<std::string>((*body)->output().begin(), (*body)->output().end()), inner);
 }
 
-/// An If whose condition is known when compiling is one of its branches.
-Importer::Results Importer::addBranch(const onnx::NodeProto &node, const std::string &name,
-                                      llvm::ArrayRef<ValueId> operands, const Scope &scope) {
-  std::string where = "node '" + escaped(name) + "' (If)";
-  const Tensor *condition = nullptr;
-  if (operands.size() == 1 && operands[0] != kNone && model.graph.value(operands[0]).kind == ValueKind::Constant)
-    condition = &*model.graph.value(operands[0]).contents;
-  if (!condition || condition->type.elements() != 1)
-    return problem(where, "its condition depends on an input", "export the model without branches");
-  llvm::StringRef wanted = toArray(*condition).data[0] != 0 ? "then_branch" : "else_branch";
-  for (const auto &attribute : node.attribute()) {
-    if (attribute.name() != wanted) continue;
-    if (scope.depth == kDeepestCall) return problem(where, "branches lie too deeply in each other");
-    Scope inner{.outer = &scope, .prefix = name + "/", .depth = scope.depth + 1};
-    if (llvm::Error error = addInitializers(attribute.g(), inner)) return error;
-    if (llvm::Error error = addNodes(attribute.g().node(), inner)) return error;
-    std::vector<std::string> names;
-    for (const auto &output : attribute.g().output())
-      names.push_back(output.name());
-    return found(names, inner);
-  }
-  return problem(where, "it has no " + wanted.str());
+llvm::SmallVector<ValueId, 2> Importer::found(llvm::ArrayRef<std::string> names, const Scope &scope) {
+  llvm::SmallVector<ValueId, 2> results;
+  for (const std::string &name : names)
+    results.push_back(scope.findAny(name).value_or(kNone)); // a body may leave out what this call does not ask for
+  return results;
+}
+
+onnx::TypeProto Importer::typeProtoOf(ValueId operand) const {
+  if (operand == kNone) return {};
+  if (!isSequence(operand)) return typeProto(model.graph.type(operand));
+  onnx::TypeProto proto;
+  llvm::ArrayRef<ValueId> elements = sequences_[operand];
+  *proto.mutable_sequence_type()->mutable_elem_type() = elements.empty() ? onnx::TypeProto() : typeProtoOf(elements[0]);
+  return proto;
 }
 
 llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelProto &proto) {

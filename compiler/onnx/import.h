@@ -24,7 +24,10 @@ struct ImportedModel {
   std::optional<Updates> updates;
   /// The model brings its backward: outputs are "loss" and, as gradientName() calls them, the gradients of the loss.
   bool hasGradients = false;
-  bool isBatchDynamic = false;       ///< ImportOptions::microBatch is the size of some dimension
+  bool isBatchDynamic = false; ///< ImportOptions::microBatch is the size of some dimension
+  /// Names of initializers that are no parameters by what reads them, such as running statistics.
+  std::vector<std::string> untrained;
+  std::vector<std::string> notes;    ///< what the graph leaves out of the model, each once
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 

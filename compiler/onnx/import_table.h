@@ -1,6 +1,7 @@
 /// \file How ONNX operators are built from ours: one row an operator, one family a file.
 #pragma once
 
+#include "compiler/onnx/sequences.h"
 #include "compiler/ops/op_def.h"
 
 #include <onnx/onnx_pb.h>
@@ -14,15 +15,26 @@ struct ImportDef {
   const char *domain, *name;
   size_t leastOperands; ///< that must be there: `build` does not ask for these
   ImportFn build;
+  uint8_t sequences = 0;   ///< bits of operands that may be sequences
+  const char *limits = ""; ///< what of the standard's operator is refused, where a type does not say it
 };
+
+/// An operator of ONNX that has no row.
+struct RefusalDef {
+  const char *domain, *name;
+  llvm::StringLiteral why;
+};
+llvm::ArrayRef<RefusalDef> allRefusals();
+/// "" where no reason is known.
+llvm::StringRef whyRefused(llvm::StringRef domain, llvm::StringRef name);
 
 /// What an import function sees of its node, and makes of it. Types and attributes come from a file: every mistake is
 /// an error that names the node.
 class NodeImport {
 public:
   /// `folder`: where external data lies.
-  NodeImport(const ImportDef &row, Graph &graph, const onnx::NodeProto &proto, llvm::ArrayRef<ValueId> operands,
-             llvm::StringRef folder, std::string name);
+  NodeImport(const ImportDef &row, Graph &graph, Sequences &sequences, const onnx::NodeProto &proto,
+             llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name);
 
   llvm::ArrayRef<ValueId> operands() const { return operands_; }
   bool hasMoreThanLeast() const { return operands_.size() > row_.leastOperands; }
@@ -41,6 +53,7 @@ public:
   std::string text(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<std::vector<int64_t>> integers(llvm::StringRef name);
   std::optional<std::vector<double>> reals(llvm::StringRef name);
+  std::vector<std::string> texts(llvm::StringRef name);
   llvm::Expected<std::optional<Tensor>> tensor(llvm::StringRef name);
   /// Whether there is an attribute beyond these with another value than its default.
   bool saysMoreThan(llvm::ArrayRef<llvm::StringLiteral> known) const;
@@ -51,6 +64,8 @@ public:
   llvm::Expected<std::vector<int64_t>> constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const;
   /// Its contents, where it is a constant that is no parameter to be.
   const Tensor *constant(ValueId value) const;
+  /// The same of an operand that says how the node works, so that its initializer is no parameter.
+  const Tensor *constantOrInitializer(ValueId value) const;
   /// `axis`, counted from the end where negative; an error where there is no such dimension.
   llvm::Expected<int64_t> axis(int64_t axis, size_t rank) const;
 
@@ -61,6 +76,9 @@ public:
                                                          Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
   llvm::Expected<ValueId> reshape(ValueId x, llvm::ArrayRef<int64_t> shape);
   llvm::Expected<ValueId> slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1);
+  /// The elements of an operand that must be a sequence.
+  llvm::Expected<llvm::ArrayRef<ValueId>> sequence(size_t k) const;
+  ValueId addSequence(Sequences::Elements elements) { return sequences_.add(std::move(elements)); }
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }
@@ -80,13 +98,16 @@ public:
   llvm::Error result(llvm::Expected<ValueId> value);
   Graph &graph() { return graph_; }
 
-  llvm::SmallVector<ValueId, 2> results; ///< what the import function leaves, one for each output
+  llvm::SmallVector<ValueId, 2> untrained; ///< operands that are no parameters, by what the node does with them
+  std::string note;                        ///< what the user should know of the model because of this node
+  llvm::SmallVector<ValueId, 2> results;   ///< what the import function leaves, one for each output
 
 private:
   const onnx::AttributeProto *attribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type);
   std::string where() const;
   const ImportDef &row_;
   Graph &graph_;
+  Sequences &sequences_;
   const onnx::NodeProto &proto_;
   llvm::ArrayRef<ValueId> operands_;
   llvm::StringRef folder_;
@@ -104,7 +125,17 @@ llvm::ArrayRef<ImportDef> lookupImports();
 llvm::ArrayRef<ImportDef> einsumImports();
 llvm::ArrayRef<ImportDef> convolutionImports();
 llvm::ArrayRef<ImportDef> attentionImports();
+llvm::ArrayRef<ImportDef> sequenceImports();
+llvm::ArrayRef<ImportDef> normalisationImports();
+llvm::ArrayRef<ImportDef> poolingImports();
+llvm::ArrayRef<ImportDef> resizeImports();
+llvm::ArrayRef<ImportDef> arithmeticImports();
+llvm::ArrayRef<ImportDef> selectionImports();
+llvm::ArrayRef<ImportDef> scatterImports();
+llvm::ArrayRef<ImportDef> recurrentImports();
 llvm::ArrayRef<ImportDef> trainingImports();
+/// All rows.
+llvm::ArrayRef<const ImportDef *> allImports();
 /// The row of an operator, or null.
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 

@@ -14,15 +14,21 @@ namespace autotp {
 /// Names and what they stand for: of the graph itself, of a function's body (sees nothing outside), or of a branch
 /// (sees what encloses it).
 struct Scope {
-  llvm::StringMap<ValueId> values = {};
+  llvm::StringMap<ValueId> values = {}; ///< or sequences
   const Scope *outer = nullptr;
   std::string prefix; ///< of its nodes' names
   unsigned depth = 0;
 
-  std::optional<ValueId> find(llvm::StringRef name) const {
+  /// A value of the graph, or a sequence.
+  std::optional<ValueId> findAny(llvm::StringRef name) const {
     for (const Scope *scope = this; scope; scope = scope->outer)
       if (auto at = scope->values.find(name); at != scope->values.end()) return at->second;
     return std::nullopt;
+  }
+  /// A value of the graph.
+  std::optional<ValueId> find(llvm::StringRef name) const {
+    auto value = findAny(name);
+    return value && isSequence(*value) ? std::nullopt : value;
   }
   llvm::Error define(llvm::StringRef name, ValueId value) {
     if (name.empty() || values.try_emplace(name, value).second) return llvm::Error::success();
@@ -45,6 +51,14 @@ llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelP
 std::string nameOf(const onnx::NodeProto &node);
 /// "node 'X' (Adam)"
 std::string whereOf(const onnx::NodeProto &node);
+
+/// If, Loop and Scan.
+bool isControlFlow(const onnx::NodeProto &node);
+/// What a Loop or Scan runs; null of other nodes, and where it is missing.
+const onnx::GraphProto *bodyOf(const onnx::NodeProto &node);
+
+constexpr unsigned kDeepestCall = 32;  ///< functions that call functions, and graphs within graphs
+constexpr size_t kMostNodes = 2 << 20; ///< that functions and loops may expand to
 
 class Importer {
 public:
@@ -94,14 +108,25 @@ private:
                       unsigned depth);
   Results addCall(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
                   unsigned depth);
+  onnx::TypeProto typeProtoOf(ValueId operand) const;
+  static llvm::SmallVector<ValueId, 2> found(llvm::ArrayRef<std::string> names, const Scope &scope);
+
+  // Control flow (control_flow.cpp).
+  Results addControlFlow(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
+                         const Scope &scope);
   Results addBranch(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
                     const Scope &scope);
+  Results addLoop(NodeImport &node, const std::string &name, const Scope &scope);
+  Results addScan(NodeImport &node, const std::string &name, const Scope &scope);
+  Results addIteration(const onnx::GraphProto &body, llvm::ArrayRef<ValueId> inputs, const std::string &prefix,
+                       const Scope &shared);
 
   const onnx::ModelProto &proto_;
   llvm::StringRef path_, folder_;
   const ImportOptions &options_;
   int64_t opset_ = 0;
   Functions functions_;
+  Sequences sequences_;
   size_t numNodes_ = 0;
 };
 

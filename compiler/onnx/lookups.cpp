@@ -1,6 +1,6 @@
 // compiler/onnx/lookups.cpp: elements chosen by index. What constant indices choose along a dimension is a slice, which
 // keeps the dimension's axis; only indices that are computed look anything up.
-#include "compiler/onnx/formula.h"
+#include "compiler/onnx/lookups.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
@@ -14,19 +14,6 @@ std::optional<int64_t> firstOfConsecutive(llvm::ArrayRef<double> indices) {
   return int64_t(indices[0]);
 }
 
-/// Counted from the front; an error where one is outside a dimension of `size`.
-llvm::Error wrapIndices(NodeImport &node, Array &indices, int64_t size) {
-  if (isFloat(indices.type.dtype)) return node.fail("its indices are " + llvm::Twine(indices.type.text()));
-  for (double &i : indices.data) {
-    if (i < 0) i += double(size);
-    if (i < 0 || i >= double(size)) return node.fail("an index of it is out of range");
-  }
-  return llvm::Error::success();
-}
-
-/// The same of indices that are computed, which are checked when they are.
-ValueId wrapIndices(Formula &f, ValueId indices, int64_t size) { return f("wrap_index", {indices}, {{"size", size}}); }
-
 /// The rows `ids` (any shape) of dimension `axis`, which their dimensions replace.
 ValueId rowsOf(Formula &f, ValueId x, size_t axis, ValueId ids) {
   const size_t rank = f.typeOf(x).shape.size(), extra = f.typeOf(ids).shape.size();
@@ -39,6 +26,17 @@ ValueId rowsOf(Formula &f, ValueId x, size_t axis, ValueId ids) {
 }
 
 } // namespace
+
+llvm::Error wrapIndices(NodeImport &node, Array &indices, int64_t size) {
+  if (isFloat(indices.type.dtype)) return node.fail("its indices are " + llvm::Twine(indices.type.text()));
+  for (double &i : indices.data) {
+    if (i < 0) i += double(size);
+    if (i < 0 || i >= double(size)) return node.fail("an index of it is out of range");
+  }
+  return llvm::Error::success();
+}
+
+ValueId wrapIndices(Formula &f, ValueId indices, int64_t size) { return f("wrap_index", {indices}, {{"size", size}}); }
 
 ValueId chosenAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices) {
   if (auto first = firstOfConsecutive(indices)) return f.slice(x, int64_t(axis), *first, int64_t(indices.size()));
@@ -66,26 +64,21 @@ llvm::Error importGather(NodeImport &node) {
   return f.finish(f.reshape(part, shape));
 }
 
-/// What chooses along one leading dimension of the data, for each point of an index space.
-struct Component {
-  std::optional<Array> known; ///< of the index space's shape
-  ValueId computed = kNone;
+} // namespace
 
-  /// The only dimension of the index space that the choice depends on; nothing if there are several, or it is computed.
-  std::optional<size_t> dimension() const {
-    if (!known) return std::nullopt;
-    Shape strides = stridesOf(known->type.shape);
-    std::optional<size_t> found;
-    for (auto [d, size] : indexed(known->type.shape))
-      for (int64_t i = 0; i < int64_t(known->data.size()); ++i) {
-        if (i / strides[d] % size == 0 || known->data[i] == known->data[i - strides[d]]) continue;
-        if (found && *found != d) return std::nullopt;
-        found = d;
-        break;
-      }
-    return found.value_or(0);
-  }
-};
+std::optional<size_t> Component::dimension() const {
+  if (!known) return std::nullopt;
+  Shape strides = stridesOf(known->type.shape);
+  std::optional<size_t> found;
+  for (auto [d, size] : indexed(known->type.shape))
+    for (int64_t i = 0; i < int64_t(known->data.size()); ++i) {
+      if (i / strides[d] % size == 0 || known->data[i] == known->data[i - strides[d]]) continue;
+      if (found && *found != d) return std::nullopt;
+      found = d;
+      break;
+    }
+  return found.value_or(0);
+}
 
 Component counting(const Shape &space, size_t dimension) {
   Array numbers(Type{DType::I64, space});
@@ -94,6 +87,8 @@ Component counting(const Shape &space, size_t dimension) {
     number = double(int64_t(i) / stride % space[dimension]);
   return {numbers};
 }
+
+namespace {
 
 /// Every component is constant and depends on a dimension of its own: data[i[a], j[b]] is a slice or lookup along each
 /// dimension, spread over the index space. Nothing where that is not so.
@@ -136,12 +131,11 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
   return f.expand(f.reshape(f.transpose(x, perm), apart), whole);
 }
 
-/// Looks up rows of the leading dimensions, merged, by one number each.
-ValueId byNumber(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components, const Shape &space) {
-  const Shape shape = f.typeOf(data).shape;
-  Shape table = {elementsOf(llvm::ArrayRef<int64_t>(shape).take_front(components.size()))};
-  table.append(shape.begin() + components.size(), shape.end());
-  Shape strides = stridesOf(llvm::ArrayRef<int64_t>(shape).take_front(components.size()));
+} // namespace
+
+ValueId numberOf(Formula &f, NodeImport &node, llvm::ArrayRef<int64_t> leading, llvm::ArrayRef<Component> components,
+                 const Shape &space) {
+  Shape strides = stridesOf(leading);
   ValueId number = kNone;
   Array known(Type{DType::I64, space});
   for (auto [k, component] : indexed(components)) {
@@ -152,7 +146,7 @@ ValueId byNumber(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Comp
     }
     ValueId wide = f.cast(component.computed, DType::I64);
     // Before they are one number: another dimension's row would be read where one is negative or out of range.
-    if (components.size() > 1) wide = wrapIndices(f, wide, shape[k]);
+    if (components.size() > 1) wide = wrapIndices(f, wide, leading[k]);
     ValueId term = strides[k] == 1 ? wide : f("mul", {wide, f.constant(wide, double(strides[k]))});
     number = number == kNone ? term : f("add", {number, term});
   }
@@ -161,13 +155,19 @@ ValueId byNumber(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Comp
     ValueId offset = node.constantOf(toTensor(known));
     number = number == kNone ? offset : f("add", {number, offset});
   }
-  return f("gather", {f.reshape(data, table), number});
+  return number;
 }
 
 ValueId atPoints(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components, const Shape &space) {
-  auto result = alongEach(f, node, data, components, space);
-  return result ? *result : byNumber(f, node, data, components, space);
+  if (auto result = alongEach(f, node, data, components, space)) return *result;
+  const Shape shape = f.typeOf(data).shape;
+  auto leading = llvm::ArrayRef<int64_t>(shape).take_front(components.size());
+  Shape table = {elementsOf(leading)};
+  table.append(shape.begin() + components.size(), shape.end());
+  return f("gather", {f.reshape(data, table), numberOf(f, node, leading, components, space)});
 }
+
+namespace {
 
 llvm::Error gatherPoints(NodeImport &node, std::vector<Component> components, const Shape &space) {
   const Shape data = node.type(0).shape;
@@ -178,7 +178,8 @@ llvm::Error gatherPoints(NodeImport &node, std::vector<Component> components, co
   return f.finish(atPoints(f, node, node[0], components, space));
 }
 
-/// The columns of an index tensor [space.., n]; each by itself where they were concatenated.
+} // namespace
+
 llvm::Expected<std::vector<Component>> columnsOf(NodeImport &node, Formula &f, ValueId indices, const Shape &space) {
   const int64_t count = f.typeOf(indices).shape.back(), axis = int64_t(space.size());
   std::vector<Component> columns;
@@ -200,6 +201,8 @@ llvm::Expected<std::vector<Component>> columnsOf(NodeImport &node, Formula &f, V
   if (llvm::Error error = f.takeError()) return error;
   return columns;
 }
+
+namespace {
 
 llvm::Error importGatherND(NodeImport &node) {
   const Shape data = node.type(0).shape, indices = node.type(1).shape;
@@ -238,123 +241,27 @@ llvm::Error importGatherElements(NodeImport &node) {
   return gatherPoints(node, std::move(components), space);
 }
 
-/// Where constant indices put updates: for each element of the data whether one lands there, and which.
-struct Landing {
-  Array isHit;                    ///< bool, of the data's shape
-  std::vector<Component> sources; ///< one a dimension of the updates, over the data's shape
-
-  Landing(const Shape &data, const Shape &updates) : isHit(Type{DType::Bool, data}) {
-    for (size_t d = 0; d < updates.size(); ++d)
-      sources.push_back({Array(Type{DType::I64, data})});
-  }
-  void land(int64_t at, const Shape &from) {
-    isHit.data[size_t(at)] = 1;
-    for (auto [d, index] : indexed(from))
-      sources[d].known->data[size_t(at)] = double(index);
-  }
-};
-
-/// Moves to the next index of `shape`, row-major; false after the last.
-bool advance(Shape &index, const Shape &shape) {
-  for (size_t d = shape.size(); d-- > 0; index[d] = 0)
-    if (++index[d] < shape[d]) return true;
-  return false;
-}
-
-/// Elements that nothing lands on keep the data; the others are looked up in the updates.
-llvm::Error finishScatter(NodeImport &node, const Landing &landing) {
-  Formula f(node);
-  ValueId updates = atPoints(f, node, node[2], landing.sources, landing.isHit.type.shape);
-  return f.finish(f("where", {node.constantOf(toTensor(landing.isHit)), updates, node[0]}));
-}
-
-llvm::Expected<Array> landingIndices(NodeImport &node) {
-  if (node.text("reduction", "none") != "none") return node.fail("only reduction 'none' is supported");
-  const Tensor *known = node.constant(node[1]);
-  if (!known) return node.fail("its indices must be known when compiling");
-  if (!countElements(node.type(0).shape, kMostFolded) || !countElements(node.type(2).shape, kMostFolded))
-    return node.fail("its operands are too large");
-  return toArray(*known);
-}
-
-/// Indices that are computed: each of their places along `axis` is compared with every position there; of equal ones
-/// the last holds. For few places, such as the choices of a router.
-llvm::Error scatterByComparing(NodeImport &node, int64_t axis) {
-  const Shape data = node.type(0).shape, updates = node.type(2).shape;
-  constexpr int64_t kMostPlaces = 64;
-  Shape rest = data, given = updates, numbers(data.size(), 1);
-  rest[axis] = given[axis] = 1;
-  if (node.text("reduction", "none") != "none" || rest != given || node.type(1).shape != updates ||
-      updates[axis] > kMostPlaces)
-    return node.fail(
-        "its indices are computed: that needs operands of equal other dimensions, and few indices in each row");
-  numbers[axis] = data[axis];
-  Formula f(node);
-  ValueId positions = node.constantOf(countingTensor(numbers)), result = node[0], ids = f.cast(node[1], DType::I64);
-  ids = wrapIndices(f, ids, data[axis]);
-  for (int64_t k = 0; k < updates[axis]; ++k) {
-    ValueId isHere = f("equal", {f.slice(ids, axis, k, 1), positions});
-    result = f("where", {isHere, f.slice(node[2], axis, k, 1), result});
-  }
-  return f.finish(result);
-}
-
-llvm::Error importScatterElements(NodeImport &node) {
-  if (!node.constant(node[1])) {
-    auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
-    return axis ? scatterByComparing(node, *axis) : axis.takeError();
-  }
-  auto indices = landingIndices(node);
-  if (!indices) return indices.takeError();
-  const Shape data = node.type(0).shape, updates = node.type(2).shape, strides = stridesOf(data);
-  auto axis = node.axis(node.integer("axis", 0), data.size());
+/// Elements where a condition that is known holds; without an axis those of the flat operand.
+llvm::Error importCompress(NodeImport &node) {
+  const Tensor *condition = node.constant(node[1]);
+  if (!condition) return node.fail("its condition depends on an input, and so does the size of its result");
+  const Shape x = node.type(0).shape;
+  const int64_t given = node.integer("axis", INT64_MIN);
+  const bool isFlat = given == INT64_MIN;
+  auto axis = isFlat ? llvm::Expected<int64_t>(0) : node.axis(given, x.size());
   if (!axis) return axis.takeError();
-  if (indices->type.shape != updates || updates.size() != data.size()) return node.fail("its operands do not fit");
-  if (llvm::Error error = wrapIndices(node, *indices, data[*axis])) return error;
-  Landing landing(data, updates);
-  Shape from(updates.size(), 0);
-  for (size_t i = 0; i < indices->data.size(); ++i, advance(from, updates)) {
-    int64_t at = 0;
-    for (size_t d = 0; d < data.size(); ++d) {
-      int64_t to = int64_t(d) == *axis ? int64_t(indices->data[i]) : from[d];
-      if (to >= data[d]) return node.fail("its updates exceed dimension " + llvm::Twine(d));
-      at += to * strides[d];
-    }
-    landing.land(at, from);
-  }
-  return finishScatter(node, landing);
-}
-
-llvm::Error importScatterND(NodeImport &node) {
-  auto indices = landingIndices(node);
-  if (!indices) return indices.takeError();
-  const Shape data = node.type(0).shape, strides = stridesOf(data), given = indices->type.shape;
-  const size_t depth = given.empty() ? 0 : size_t(given.back());
-  if (depth < 1 || depth > data.size()) return node.fail("its indices do not fit its operand");
-  Shape updates(given.begin(), given.end() - 1);
-  updates.append(data.begin() + depth, data.end());
-  if (updates != node.type(2).shape) return node.fail("its updates do not fit its indices");
-  Landing landing(data, updates);
-  const size_t prefix = given.size() - 1;
-  Shape from(updates.size(), 0);
-  for (int64_t i = 0; i < elementsOf(updates); ++i, advance(from, updates)) {
-    int64_t row = 0, at = 0;
-    for (size_t d = 0; d < prefix; ++d)
-      row = row * updates[d] + from[d];
-    for (size_t k = 0; k < data.size(); ++k) {
-      int64_t to = k < depth ? int64_t(indices->data[size_t(row) * depth + k]) : from[prefix + k - depth];
-      if (to < 0) to += data[k];
-      if (to < 0 || to >= data[k]) return node.fail("an index of it is out of range");
-      at += to * strides[k];
-    }
-    landing.land(at, from);
-  }
-  return finishScatter(node, landing);
+  Formula f(node);
+  ValueId data = isFlat ? f.reshape(node[0], {node.type(0).elements()}) : node[0];
+  std::vector<double> indices;
+  for (auto [i, holds] : indexed(toArray(*condition).data))
+    if (holds != 0) indices.push_back(double(i));
+  if (!indices.empty() && indices.back() >= double(f.typeOf(data).shape[size_t(*axis)]))
+    return node.fail("its condition is longer than its operand");
+  return f.finish(chosenAlong(f, node, data, size_t(*axis), indices));
 }
 
 const ImportDef kImports[] = {
-    {"", "ScatterElements", 3, importScatterElements},
-    {"", "ScatterND", 3, importScatterND},
+    {"", "Compress", 2, importCompress, 0, "its condition must be known when compiling"},
     {"", "Gather", 2, importGather},
     {"", "GatherElements", 2, importGatherElements},
     {"", "GatherND", 2, importGatherND},

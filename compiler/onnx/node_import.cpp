@@ -9,9 +9,10 @@
 
 namespace autotp {
 
-NodeImport::NodeImport(const ImportDef &row, Graph &graph, const onnx::NodeProto &proto,
+NodeImport::NodeImport(const ImportDef &row, Graph &graph, Sequences &sequences, const onnx::NodeProto &proto,
                        llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name)
-    : row_(row), graph_(graph), proto_(proto), operands_(operands), folder_(folder), name_(std::move(name)) {}
+    : row_(row), graph_(graph), sequences_(sequences), proto_(proto), operands_(operands), folder_(folder),
+      name_(std::move(name)) {}
 
 const onnx::AttributeProto *NodeImport::attribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type) {
   for (const auto &attribute : proto_.attribute()) {
@@ -49,6 +50,10 @@ std::optional<std::vector<double>> NodeImport::reals(llvm::StringRef name) {
   const auto *a = attribute(name, onnx::AttributeProto::FLOATS);
   if (!a) return std::nullopt;
   return std::vector<double>(a->floats().begin(), a->floats().end());
+}
+std::vector<std::string> NodeImport::texts(llvm::StringRef name) {
+  const auto *a = attribute(name, onnx::AttributeProto::STRINGS);
+  return a ? std::vector<std::string>(a->strings().begin(), a->strings().end()) : std::vector<std::string>();
 }
 llvm::Expected<std::optional<Tensor>> NodeImport::tensor(llvm::StringRef name) {
   const auto *a = attribute(name, onnx::AttributeProto::TENSOR);
@@ -107,6 +112,12 @@ const Tensor *NodeImport::constant(ValueId value) const {
   return v.kind == ValueKind::Constant && v.contents && !mayBeParameter ? &*v.contents : nullptr;
 }
 
+const Tensor *NodeImport::constantOrInitializer(ValueId value) const {
+  const Value &v = graph_.value(value);
+  const bool isSource = v.kind == ValueKind::Constant || v.kind == ValueKind::Parameter;
+  return isSource && v.contents ? &*v.contents : nullptr;
+}
+
 llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) const {
   const Tensor *tensor = constant(operands_[k]);
   if (!tensor)
@@ -124,6 +135,11 @@ llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) cons
 
 llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const {
   return has(k) ? constantIntegers(k) : std::move(otherwise);
+}
+
+llvm::Expected<llvm::ArrayRef<ValueId>> NodeImport::sequence(size_t k) const {
+  if (!has(k) || !isSequence(operands_[k])) return fail("operand " + llvm::Twine(k) + " is no sequence");
+  return sequences_[operands_[k]];
 }
 
 llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
@@ -144,14 +160,15 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape))
       return fail("its result " + graph_.type(result).text() + " is too large");
-  if (!llvm::all_of(operands, [&](ValueId v) { return constant(v) != nullptr; })) return results;
+  auto isKnown = [&](ValueId v) { return constant(v) || graph_.type(v).elements() == 0; }; // of nothing all is known
+  if (!llvm::all_of(operands, isKnown)) return results;
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape, kMostFolded))
       return fail("its constant result " + graph_.type(result).text() + " is too large");
   llvm::SmallVector<Array, 4> contents;
   llvm::SmallVector<const Array *, 4> pointers;
   for (ValueId operand : operands)
-    contents.push_back(toArray(*constant(operand)));
+    contents.push_back(constant(operand) ? toArray(*constant(operand)) : Array(graph_.type(operand)));
   for (const Array &array : contents)
     pointers.push_back(&array);
   NodeId node = graph_.value((*results)[0]).producer;
@@ -180,14 +197,26 @@ llvm::Expected<ValueId> NodeImport::slice(ValueId x, int64_t axis, int64_t start
   return make("slice", {x}, {{"axis", axis}, {"length", length}, {"start", start}, {"step", step}});
 }
 
+llvm::ArrayRef<const ImportDef *> allImports() {
+  static const std::vector<const ImportDef *> rows = [] {
+    std::vector<const ImportDef *> all;
+    for (llvm::ArrayRef<ImportDef> family :
+         {constantImports(), elementwiseImports(), productImports(), shapeImports(), networkImports(),
+          composedImports(), lookupImports(), einsumImports(), convolutionImports(), attentionImports(),
+          sequenceImports(), normalisationImports(), poolingImports(), resizeImports(), arithmeticImports(),
+          selectionImports(), scatterImports(), recurrentImports(), trainingImports()})
+      for (const ImportDef &row : family)
+        all.push_back(&row);
+    return all;
+  }();
+  return rows;
+}
+
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name) {
   static const llvm::StringMap<const ImportDef *> rows = [] {
     llvm::StringMap<const ImportDef *> map;
-    for (llvm::ArrayRef<ImportDef> family : {constantImports(), elementwiseImports(), productImports(), shapeImports(),
-                                             networkImports(), composedImports(), lookupImports(), einsumImports(),
-                                             convolutionImports(), attentionImports(), trainingImports()})
-      for (const ImportDef &row : family)
-        map[(llvm::Twine(row.domain) + "/" + row.name).str()] = &row;
+    for (const ImportDef *row : allImports())
+      map[(llvm::Twine(row->domain) + "/" + row->name).str()] = row;
     return map;
   }();
   return rows.lookup((domain == "ai.onnx" ? llvm::StringRef() : domain).str() + "/" + name.str());

@@ -43,7 +43,8 @@ llvm::Error importGemm(NodeImport &node) {
   return node.result(node.make("add", {*result, *bias}));
 }
 
-/// Axes come as an attribute or an operand; none means all, or nothing where the node says so.
+} // namespace
+
 llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   std::vector<int64_t> given;
   if (auto attribute = node.integers("axes")) given = *attribute;
@@ -57,8 +58,6 @@ llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   if (given.empty() && !node.integer("noop_with_empty_axes", 0))
     for (size_t d = 0; d < rank; ++d)
       given.push_back(int64_t(d));
-  if (node.type(0).dtype == DType::Bool || node.type(0).dtype == DType::U8)
-    return node.fail("it reduces " + llvm::Twine(node.type(0).text()));
   for (int64_t axis : given) {
     auto found = node.axis(axis, rank);
     if (!found) return found.takeError();
@@ -67,6 +66,8 @@ llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node) {
   llvm::sort(axes);
   return axes;
 }
+
+namespace {
 
 llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
   auto axes = reducedAxes(node);
@@ -88,7 +89,6 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
 }
 llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduce_sum", false); }
 llvm::Error importReduceMean(NodeImport &node) { return importReduce(node, "reduce_sum", true); }
-llvm::Error importReduceMax(NodeImport &node) { return importReduce(node, "reduce_max", false); }
 
 /// A reduction of something made of x element by element, finished by another function.
 llvm::Error importReduceOf(NodeImport &node, llvm::StringRef reduce, ValueId (*before)(Formula &, ValueId),
@@ -110,7 +110,26 @@ ValueId norm(Formula &f, ValueId x) {
   return f("where", {isZero, zero, f("sqrt", {f("where", {isZero, f.constant(x, 1), x})})});
 }
 ValueId logarithm(Formula &f, ValueId x) { return f("log", {x}); }
-llvm::Error importReduceMin(NodeImport &node) { return importReduceOf(node, "reduce_max", negated, negated); }
+
+/// Narrow integers are compared as wider ones; of none of them the least, or the largest, is their own.
+llvm::Error importExtreme(NodeImport &node, bool isMax) {
+  auto axes = reducedAxes(node);
+  if (!axes) return axes.takeError();
+  const DType dtype = node.type(0).dtype;
+  const bool isNarrow = dtype == DType::Bool || dtype == DType::U8;
+  Formula f(node);
+  ValueId x = isNarrow ? f.cast(node[0], DType::I32) : node[0];
+  if (!axes->empty()) {
+    ValueId most = isMax ? x : negated(f, x);
+    most = f("reduce_max", {most}, {{"axes", *axes}, {"keepdims", node.integer("keepdims", 1)}});
+    x = isMax ? most : negated(f, most);
+  }
+  if (isNarrow && node.type(0).elements() == 0)
+    x = isMax ? f("max", {x, f.constant(x, 0)}) : f("min", {x, f.constant(x, dtype == DType::Bool ? 1 : 255)});
+  return f.finish(f.cast(x, dtype));
+}
+llvm::Error importReduceMax(NodeImport &node) { return importExtreme(node, true); }
+llvm::Error importReduceMin(NodeImport &node) { return importExtreme(node, false); }
 llvm::Error importReduceL1(NodeImport &node) { return importReduceOf(node, "reduce_sum", absolute, itself); }
 llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, norm); }
 llvm::Error importReduceSumSquare(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, itself); }

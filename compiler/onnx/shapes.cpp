@@ -218,14 +218,35 @@ llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_
 
 namespace {
 
+/// What lies beyond the ends is chosen within.
+llvm::Expected<ValueId> paddedFromWithin(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after,
+                                         llvm::StringRef mode) {
+  const int64_t size = node.graph().type(x).shape[axis];
+  if (size == 0 || std::max(before, after) > kMostFolded || size + before + after < 0)
+    return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
+  const int64_t period = mode == "reflect" ? std::max<int64_t>(2 * (size - 1), 1) : size;
+  std::vector<double> indices;
+  for (int64_t i = -before; i < size + after; ++i) {
+    int64_t at = (i % period + period) % period;
+    if (mode == "reflect") at = std::min(at, period - at);
+    indices.push_back(double(mode == "edge" ? std::clamp<int64_t>(i, 0, size - 1) : std::min(at, size - 1)));
+  }
+  Formula f(node);
+  ValueId result = chosenAlong(f, node, x, size_t(axis), indices);
+  if (llvm::Error error = f.takeError()) return error;
+  return result;
+}
+
 /// Padding with a constant is a concat with constants; negative padding is a slice.
 llvm::Error importPad(NodeImport &node) {
-  if (node.text("mode", "constant") != "constant") return node.fail("only constant padding is supported");
+  const std::string mode = node.text("mode", "constant");
+  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
+    return node.fail("mode " + mode + " is not known");
   auto pads = node.constantIntegers(1);
   if (!pads) return pads.takeError();
   double value = 0;
   if (node.has(2)) {
-    const Tensor *constant = node.constant(node[2]);
+    const Tensor *constant = node.constantOrInitializer(node[2]);
     if (!constant || constant->type.elements() != 1) return node.fail("its value must be a constant scalar");
     value = toArray(*constant).data[0];
   }
@@ -237,24 +258,55 @@ llvm::Error importPad(NodeImport &node) {
   for (auto [i, given] : indexed(*axes)) {
     auto axis = node.axis(given, rank);
     if (!axis) return axis.takeError();
-    auto result = padded(node, x, *axis, (*pads)[i], (*pads)[i + axes->size()], value);
+    const int64_t before = (*pads)[i], after = (*pads)[i + axes->size()];
+    if (before == 0 && after == 0) continue;
+    auto result = mode == "constant" ? padded(node, x, *axis, before, after, value)
+                                     : paddedFromWithin(node, x, *axis, before, after, mode);
     if (!result) return result.takeError();
     x = *result;
   }
   return node.result(x);
 }
 
+/// Blocks of channels become blocks of space: [n, (b b c) or (c b b), h, w] -> [n, c, (h b), (w b)].
+llvm::Error importDepthToSpace(NodeImport &node) {
+  const Shape x = node.type(0).shape;
+  const int64_t b = node.integer("blocksize", 0);
+  if (x.size() != 4 || b < 1 || b > x[1] || x[1] % (b * b)) return node.fail("its channels do not fit its blocks");
+  const int64_t c = x[1] / (b * b);
+  const bool isBlockFirst = node.text("mode", "DCR") == "DCR";
+  Formula f(node);
+  Shape apart = isBlockFirst ? Shape{x[0], b, b, c, x[2], x[3]} : Shape{x[0], c, b, b, x[2], x[3]};
+  llvm::SmallVector<int64_t, 6> perm = {0, 1, 4, 2, 5, 3};
+  if (isBlockFirst) perm = {0, 3, 4, 1, 5, 2};
+  return f.finish(f.reshape(f.transpose(f.reshape(node[0], apart), perm), {x[0], c, x[2] * b, x[3] * b}));
+}
+
+/// The inverse.
+llvm::Error importSpaceToDepth(NodeImport &node) {
+  const Shape x = node.type(0).shape;
+  const int64_t b = node.integer("blocksize", 0);
+  if (x.size() != 4 || b < 1 || x[2] % b || x[3] % b) return node.fail("its space does not fit its blocks");
+  Formula f(node);
+  llvm::SmallVector<int64_t, 6> perm = {0, 1, 3, 5, 2, 4};
+  if (node.text("mode", "DCR") == "DCR") perm = {0, 3, 5, 1, 2, 4};
+  ValueId apart = f.reshape(node[0], {x[0], x[1], x[2] / b, b, x[3] / b, b});
+  return f.finish(f.reshape(f.transpose(apart, perm), {x[0], x[1] * b * b, x[2] / b, x[3] / b}));
+}
+
 const ImportDef kImports[] = {
     {"", "Concat", 1, importConcat},
-    {"", "Expand", 2, importExpand},
+    {"", "DepthToSpace", 1, importDepthToSpace},
+    {"", "Expand", 2, importExpand, 0, "what says its shape must be known when compiling"},
     {"", "Flatten", 1, importFlatten},
-    {"", "Pad", 2, importPad},
-    {"", "Reshape", 2, importReshape},
-    {"", "Slice", 3, importSlice},
-    {"", "Split", 1, importSplit},
-    {"", "Squeeze", 1, importSqueeze},
+    {"", "Pad", 2, importPad, 0, "pads and value must be known when compiling"},
+    {"", "Reshape", 2, importReshape, 0, "what says its shape must be known when compiling"},
+    {"", "Slice", 3, importSlice, 0, "what says its shape must be known when compiling"},
+    {"", "SpaceToDepth", 1, importSpaceToDepth},
+    {"", "Split", 1, importSplit, 0, "what says its shape must be known when compiling"},
+    {"", "Squeeze", 1, importSqueeze, 0, "what says its shape must be known when compiling"},
     {"", "Transpose", 1, importTranspose},
-    {"", "Unsqueeze", 1, importUnsqueeze},
+    {"", "Unsqueeze", 1, importUnsqueeze, 0, "what says its shape must be known when compiling"},
     {"com.microsoft", "SplitTraining", 2, importSplit},
 };
 

@@ -59,6 +59,10 @@ void gatherGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
   o[0] = b.makeTyped("scatter_add", {b.graph.node(id).operands[1], d[0]}, table);
 }
 
+void scatterAddGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  o[1] = b.make("gather", {d[0], b.graph.node(id).operands[0]});
+}
+
 /// Each coordinate looks up the rows that it holds and leaves 0 for the others: a pending sum, not a contraction.
 IndexTerms gatherAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("v h..., i... -> i... h...", arena, call.operands, call.results);
@@ -136,6 +140,7 @@ const OpDef kOps[] = {
      .linearity = Linearity::Last,
      .infer = inferScatterAdd,
      .evaluate = evaluateScatterAdd,
+     .gradient = scatterAddGradient,
      .kernel = KernelId::ScatterAdd,
      .precision = Precision::Full},
     {.name = "top_k",

@@ -206,14 +206,14 @@ llvm::Error take(Graph &graph, llvm::ArrayRef<ValueId> initializers,
 } // namespace
 
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides,
-                               const llvm::StringMap<std::string> &moduleNames) {
+                               const llvm::StringMap<std::string> &moduleNames, llvm::ArrayRef<std::string> untrained) {
   Pattern train("--train", overrides.train, moduleNames), freeze("--freeze", overrides.freeze, moduleNames);
   if (llvm::Error error = train.check(graph, initializers)) return error;
   if (llvm::Error error = freeze.check(graph, initializers)) return error;
   Roles roles(graph);
   std::vector<bool> trains(graph.numValues(), false);
   for (ValueId id : initializers)
-    trains[id] = roles.isTrainable(id);
+    trains[id] = roles.isTrainable(id) && !llvm::is_contained(untrained, graph.value(id).name);
   return take(graph, initializers, [&](ValueId id, const std::string &name) {
     return (trains[id] || train.matches(name)) && !freeze.matches(name);
   });

@@ -22,8 +22,10 @@ struct ParameterOverrides {
 };
 
 /// `moduleNames`: by initializer, the module's own name for it where the exporter renamed it; patterns match either.
+/// `untrained`: names of what is no parameter by what reads it, unless --train says so.
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterOverrides &overrides,
-                               const llvm::StringMap<std::string> &moduleNames = {});
+                               const llvm::StringMap<std::string> &moduleNames = {},
+                               llvm::ArrayRef<std::string> untrained = {});
 
 /// The same where a model's own training graph says what is trained.
 llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,

@@ -343,6 +343,8 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "tied        " << tie << "\n";
   for (const std::string &pair : compiled.equalWeights)
     os << "note        equal weights are trained apart: " << pair << "\n";
+  for (const std::string &note : compiled.notes)
+    os << "note        " << note << "\n";
   for (const std::string &name : compiled.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
   printFrozen(compiled.frozen, os);

@@ -44,6 +44,7 @@ std::vector<OpCase> gradientCases() {
          {{"axis", int64_t(1)}, {"length", int64_t(length)}, {"start", int64_t(start)}, {"step", int64_t(step)}}});
   cases.push_back({"concat", {f64({2, 3}), f64({2, 1}), f64({2, 2})}, {{"axis", int64_t(1)}}});
   cases.push_back({"gather", {f64({5, 3}), given({2, 2}, {4, 0, 4, 2}, DType::I64)}});
+  cases.push_back({"scatter_add", {given({3}, {4, 0, 4}, DType::I64), f64({3, 2})}, {}, Type{DType::F64, {5, 2}}});
   cases.push_back({"dropout",
                    {f64({3, 5}), given({3}, {7, 1, 0}, DType::I64), given({3, 2}, {0, 0, 1, 0, 2, 0}, DType::I64),
                     given({5, 2}, {0, 0, 0, 1, 0, 2, 0, 3, 0, 4}, DType::I64)},

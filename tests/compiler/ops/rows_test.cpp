@@ -51,7 +51,6 @@ TEST(Rows, WithoutGradient) {
                                              "reduce_scatter",
                                              "relu_grad",
                                              "rms_norm_grad",
-                                             "scatter_add",
                                              "sgd",
                                              "silu_grad",
                                              "softmax_grad",

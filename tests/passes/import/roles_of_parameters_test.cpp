@@ -36,6 +36,20 @@ TEST(RolesOfParameters, FormulasOfWeights) {
   EXPECT_EQ(trained("  parameter %g : f32[4]\n  %s = sigmoid(%g) : f32[4]\n  %y = mul(%h, %s) : f32[2,6,4]\n"), "g ");
 }
 
+TEST(RolesOfParameters, RunningStatisticsAreNone) {
+  auto trains = [](const ParameterOverrides &overrides) {
+    Graph graph = graphOf("graph {\n  input %x : f32[2,4]\n  parameter %scale : f32[4]\n  parameter %mean : f32[4]\n"
+                          "  %c = sub(%x, %mean) : f32[2,4]\n  %y = mul(%c, %scale) : f32[2,4]\n  return y=%y\n}\n");
+    std::vector<ValueId> initializers = graph.sources(ValueKind::Parameter);
+    for (ValueId id : initializers)
+      graph.value(id).contents = filledTensor(graph.type(id), 2);
+    llvm::cantFail(classifyParameters(graph, initializers, overrides, {}, {"mean"}));
+    return graph.parameters.size();
+  };
+  EXPECT_EQ(trains({}), 1u);
+  EXPECT_EQ(trains({"mean", ""}), 2u); // unless the user says so
+}
+
 TEST(RolesOfParameters, RelativePositionsThroughAProductOfTheirOwn) {
   EXPECT_EQ(trained("  parameter %table : f32[6,4]\n  parameter %scale : f32[4]\n  parameter %w : f32[4,4]\n"
                     "  %n, %r = rms_norm(%table, %scale) {epsilon=1e-5} : f32[6,4], f32[6]\n"

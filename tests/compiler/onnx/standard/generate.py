@@ -16,13 +16,17 @@ from onnx.backend.test.case.node import collect_testcases
 MOST_BYTES = 6000  # of one example
 TYPES = {np.dtype(t) for t in ("float32", "float64", "int64", "int32", "bool")}
 OPERATORS = """
-    Abs Add And Attention Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Conv Cos CumSum Div Einsum Elu Equal
-    Erf Exp Expand Flatten Floor Gather GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish
-    Identity LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max Mean MeanVarianceNormalization Min Mish
-    Mod Mul Neg NegativeLogLikelihoodLoss Not OneHot Or PRelu Pad Pow RMSNormalization Range Reciprocal ReduceL1 ReduceL2
-    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare Relu Reshape RotaryEmbedding
-    ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign Split
-    Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Where Xor
+    Abs Acosh Add And ArgMax ArgMin Asinh Atanh Attention AveragePool BatchNormalization BitShift BitwiseAnd BitwiseNot
+    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Conv ConvTranspose Cos
+    Cosh CumProd CumSum DepthToSpace Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements
+    GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
+    Hardmax Identity InstanceNormalization IsInf LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
+    Loop LpNormalization LpPool MatMul Max MaxPool MaxUnpool Mean MeanVarianceNormalization Min Mish Mod Mul Neg
+    NegativeLogLikelihoodLoss NonZero Not OneHot Or PRelu Pad Pow RMSNormalization RNN Range Reciprocal ReduceL1
+    ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
+    Reshape Resize ReverseSequence RotaryEmbedding Round Scan ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Sinh
+    Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh
+    ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Where Xor
 """.split()
 
 

@@ -1,0 +1,212 @@
+// compiler/onnx/arithmetic.cpp: rounding, remainders, products along dimensions, and bits of what is known.
+#include "compiler/onnx/formula.h"
+#include "compiler/ops/families.h"
+#include "runtime/base/indexed.h"
+
+#include <cmath>
+
+namespace autotp {
+namespace {
+
+ValueId isEqual(Formula &f, ValueId x, double value) { return f("equal", {x, f.constant(x, value)}); }
+ValueId plus(Formula &f, ValueId x, double value) { return f("add", {x, f.constant(x, value)}); }
+ValueId times(Formula &f, ValueId x, double value) { return f("mul", {x, f.constant(x, value)}); }
+
+/// To the nearest integer; of two equally near ones the even one. Every step is exact.
+llvm::Error importRound(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], low = f("floor", {x}), rest = f("sub", {x, low});
+  ValueId isOdd = f("not", {isEqual(f, f("sub", {low, times(f, f("floor", {times(f, low, 0.5)}), 2)}), 0)});
+  ValueId isUp = f("or", {f("greater", {rest, f.constant(x, 0.5)}), f("and", {isEqual(f, rest, 0.5), isOdd})});
+  return f.finish(f("where", {isUp, plus(f, low, 1), low}));
+}
+
+llvm::Error importIsInf(NodeImport &node) {
+  Formula f(node);
+  ValueId result = node.scalar(DType::Bool, 0);
+  for (auto [name, value] : {std::pair("detect_positive", HUGE_VAL), {"detect_negative", -HUGE_VAL}})
+    if (node.integer(name, 1)) result = f("or", {result, isEqual(f, node[0], value)});
+  return f.finish(f.expand(result, node.type(0).shape));
+}
+
+/// a - b trunc(a / b), and b more where its sign differs from b's, or with fmod as it is. Of floats in f64, where a / b
+/// and b times a whole number are exact enough to be on the right side of it.
+llvm::Error importMod(NodeImport &node) {
+  const DType dtype = node.type(0).dtype;
+  if (node.type(1).dtype != dtype) return node.fail("its operands differ in type");
+  Formula f(node);
+  const DType wide = isFloat(dtype) ? DType::F64 : dtype;
+  ValueId a = f.cast(node[0], wide), b = f.cast(node[1], wide), zero = f.constant(a, 0);
+  ValueId quotient = f("div", {a, b}); // of integers it is truncated
+  if (isFloat(dtype))
+    quotient = f("where",
+                 {f("less", {quotient, zero}), f("neg", {f("floor", {f("neg", {quotient})})}), f("floor", {quotient})});
+  ValueId rest = f("sub", {a, f("mul", {quotient, b})});
+  if (isFloat(dtype)) rest = f("where", {isEqual(f, quotient, 0), a, rest}); // b may be infinite
+  if (!node.integer("fmod", 0)) rest = f("where", {f("less", {f("mul", {rest, b}), zero}), f("add", {rest, b}), rest});
+  return f.finish(f.cast(rest, dtype));
+}
+
+/// The product of the last dimension, halved again and again: each element's gradient is the product of the others, also
+/// where one is 0.
+ValueId productOfLast(Formula &f, NodeImport &node, ValueId x) {
+  const int64_t axis = int64_t(f.typeOf(x).shape.size()) - 1;
+  Type none = f.typeOf(x);
+  none.shape.back() = 1;
+  if (f.typeOf(x).shape.back() == 0) return f.taken(node.filled(none, 1));
+  while (!f.isBroken(x) && f.typeOf(x).shape.back() > 1) {
+    const int64_t size = f.typeOf(x).shape.back(), half = size / 2;
+    ValueId product = f("mul", {f.slice(x, axis, 0, half), f.slice(x, axis, half, half)});
+    x = size % 2 ? f("concat", {product, f.slice(x, axis, size - 1, 1)}, {{"axis", axis}}) : product;
+  }
+  return x;
+}
+
+llvm::Error importReduceProd(NodeImport &node) {
+  auto axes = reducedAxes(node);
+  if (!axes) return axes.takeError();
+  const Shape shape = node.type(0).shape;
+  llvm::SmallVector<int64_t, 6> perm;
+  Shape kept, merged;
+  for (int64_t d = 0; d < int64_t(shape.size()); ++d) {
+    const bool isReduced = llvm::is_contained(*axes, d);
+    if (!isReduced) {
+      perm.push_back(d);
+      merged.push_back(shape[d]);
+    }
+    if (!isReduced || node.integer("keepdims", 1)) kept.push_back(isReduced ? 1 : shape[d]);
+  }
+  perm.append(axes->begin(), axes->end());
+  int64_t count = 1;
+  for (int64_t axis : *axes)
+    count *= shape[axis];
+  merged.push_back(count);
+  Formula f(node);
+  return f.finish(f.reshape(productOfLast(f, node, f.reshape(f.transpose(node[0], perm), merged)), kept));
+}
+
+/// x moved by `steps` towards the end of its last dimension, or the beginning; ones come in.
+llvm::Expected<ValueId> shifted(NodeImport &node, ValueId x, int64_t steps, bool isReverse) {
+  const int64_t axis = int64_t(node.graph().type(x).shape.size()) - 1;
+  return isReverse ? padded(node, x, axis, -steps, steps, 1) : padded(node, x, axis, steps, -steps, 1);
+}
+
+/// Products from the first element up to each: of 2, then 4, then 8 neighbours.
+llvm::Error importCumProd(NodeImport &node) {
+  auto given = node.constantIntegers(1);
+  if (!given) return given.takeError();
+  const size_t rank = node.type(0).shape.size();
+  if (given->size() != 1) return node.fail("it needs one axis");
+  auto axis = node.axis((*given)[0], rank);
+  if (!axis) return axis.takeError();
+  const bool isReverse = node.integer("reverse", 0);
+  const int64_t size = node.type(0).shape[*axis];
+  Formula f(node);
+  const auto perm = lastSwapped(rank, *axis);
+  ValueId x = f.transpose(node[0], perm);
+  if (node.integer("exclusive", 0) && size > 0 && !f.isBroken(x)) x = f.taken(shifted(node, x, 1, isReverse));
+  for (int64_t steps = 1; steps < size && !f.isBroken(x); steps *= 2)
+    x = f("mul", {x, f.taken(shifted(node, x, steps, isReverse))});
+  return f.finish(f.transpose(x, perm));
+}
+
+llvm::Error importTan(NodeImport &node) {
+  Formula f(node);
+  return f.finish(f("div", {f("sin", {node[0]}), f("cos", {node[0]})}));
+}
+
+/// (exp(x) + sign exp(-x)) / 2
+ValueId halfSum(Formula &f, ValueId x, llvm::StringRef join) {
+  return times(f, f(join, {f("exp", {x}), f("exp", {f("neg", {x})})}), 0.5);
+}
+llvm::Error importCosh(NodeImport &node) {
+  Formula f(node);
+  return f.finish(halfSum(f, node[0], "add"));
+}
+llvm::Error importSinh(NodeImport &node) {
+  Formula f(node);
+  return f.finish(halfSum(f, node[0], "sub"));
+}
+
+/// log(x + sqrt(x^2 + 1)), by the size of x: the sum would cancel where x is negative.
+llvm::Error importAsinh(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], size = f("abs", {x});
+  ValueId grown = f("log", {f("add", {size, f("sqrt", {plus(f, f("mul", {x, x}), 1)})})});
+  return f.finish(f("where", {f("less", {x, f.constant(x, 0)}), f("neg", {grown}), grown}));
+}
+/// log(x + sqrt(x^2 - 1))
+llvm::Error importAcosh(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0];
+  return f.finish(f("log", {f("add", {x, f("sqrt", {plus(f, f("mul", {x, x}), -1)})})}));
+}
+/// log((1 + x) / (1 - x)) / 2
+llvm::Error importAtanh(NodeImport &node) {
+  Formula f(node);
+  ValueId x = node[0], one = f.constant(x, 1);
+  return f.finish(times(f, f("log", {f("div", {f("add", {one, x}), f("sub", {one, x})})}), 0.5));
+}
+
+/// Integers element by element, with broadcasting, of what is known: no operator of ours looks at bits.
+llvm::Error foldBits(NodeImport &node, llvm::function_ref<int64_t(int64_t, int64_t)> combine) {
+  const Tensor *a = node.constant(node[0]), *b = node.numOperands() > 1 ? node.constant(node[1]) : a;
+  if (!a || !b || isFloat(a->type.dtype) || b->type.dtype != a->type.dtype)
+    return node.fail("bits are looked at in integers that are known when compiling only");
+  auto shape = broadcastShapes(a->type.shape, b->type.shape);
+  if (!shape) return node.fail(shape.takeError());
+  if (!countElements(*shape, kMostFolded)) return node.fail("its result is too large");
+  const Array left = toArray(*a), right = toArray(*b);
+  Array result(Type{a->type.dtype, *shape});
+  BroadcastWalk walk(*shape, {a->type, b->type});
+  while (walk.next())
+    result.data[size_t(walk.index)] =
+        double(combine(int64_t(left.data[walk.offsets[0]]), int64_t(right.data[walk.offsets[1]])));
+  return node.result(node.constantOf(toTensor(result)));
+}
+llvm::Error importBitAnd(NodeImport &node) {
+  return foldBits(node, [](int64_t a, int64_t b) { return a & b; });
+}
+llvm::Error importBitOr(NodeImport &node) {
+  return foldBits(node, [](int64_t a, int64_t b) { return a | b; });
+}
+llvm::Error importBitXor(NodeImport &node) {
+  return foldBits(node, [](int64_t a, int64_t b) { return a ^ b; });
+}
+llvm::Error importBitNot(NodeImport &node) {
+  const bool isByte = node.type(0).dtype == DType::U8;
+  return foldBits(node, [&](int64_t a, int64_t) { return isByte ? 255 - a : ~a; });
+}
+llvm::Error importBitShift(NodeImport &node) {
+  const bool isLeft = node.text("direction", "") == "LEFT";
+  const int64_t most = node.type(0).dtype == DType::U8 ? 0xff : INT64_MAX;
+  return foldBits(node, [&](int64_t a, int64_t by) -> int64_t {
+    if (by < 0 || by > 62) return 0;
+    return isLeft ? int64_t(uint64_t(a) << by & uint64_t(most)) : a >> by;
+  });
+}
+
+const ImportDef kImports[] = {
+    {"", "Acosh", 1, importAcosh},
+    {"", "Asinh", 1, importAsinh},
+    {"", "Atanh", 1, importAtanh},
+    {"", "BitShift", 2, importBitShift, 0, "its operands must be known when compiling"},
+    {"", "BitwiseAnd", 2, importBitAnd, 0, "its operands must be known when compiling"},
+    {"", "BitwiseNot", 1, importBitNot, 0, "its operands must be known when compiling"},
+    {"", "BitwiseOr", 2, importBitOr, 0, "its operands must be known when compiling"},
+    {"", "BitwiseXor", 2, importBitXor, 0, "its operands must be known when compiling"},
+    {"", "Cosh", 1, importCosh},
+    {"", "CumProd", 2, importCumProd},
+    {"", "IsInf", 1, importIsInf},
+    {"", "Mod", 2, importMod},
+    {"", "ReduceProd", 1, importReduceProd},
+    {"", "Round", 1, importRound},
+    {"", "Sinh", 1, importSinh},
+    {"", "Tan", 1, importTan},
+};
+
+} // namespace
+
+llvm::ArrayRef<ImportDef> arithmeticImports() { return kImports; }
+
+} // namespace autotp
