@@ -47,15 +47,15 @@ llvm::Error importMod(NodeImport &node) {
   return f.finish(f.cast(rest, dtype));
 }
 
-/// The product of the last dimension, halved again and again: each element's gradient is the product of the others, also
-/// where one is 0.
-ValueId productOfLast(Formula &f, NodeImport &node, ValueId x) {
-  const int64_t axis = int64_t(f.typeOf(x).shape.size()) - 1;
+/// The product of a dimension, which stays with size 1, halved again and again: each element's gradient is the product of
+/// the others, also where one is 0.
+ValueId productAlong(Formula &f, NodeImport &node, ValueId x, int64_t axis) {
   Type none = f.typeOf(x);
-  none.shape.back() = 1;
-  if (f.typeOf(x).shape.back() == 0) return f.taken(node.filled(none, 1));
-  while (!f.isBroken(x) && f.typeOf(x).shape.back() > 1) {
-    const int64_t size = f.typeOf(x).shape.back(), half = size / 2;
+  if (f.isBroken(x)) return kNone;
+  none.shape[axis] = 1;
+  if (f.typeOf(x).shape[axis] == 0) return f.taken(node.filled(none, 1));
+  while (!f.isBroken(x) && f.typeOf(x).shape[axis] > 1) {
+    const int64_t size = f.typeOf(x).shape[axis], half = size / 2;
     ValueId product = f("mul", {f.slice(x, axis, 0, half), f.slice(x, axis, half, half)});
     x = size % 2 ? f("concat", {product, f.slice(x, axis, size - 1, 1)}, {{"axis", axis}}) : product;
   }
@@ -65,24 +65,15 @@ ValueId productOfLast(Formula &f, NodeImport &node, ValueId x) {
 llvm::Error importReduceProd(NodeImport &node) {
   auto axes = reducedAxes(node);
   if (!axes) return axes.takeError();
-  const Shape shape = node.type(0).shape;
-  llvm::SmallVector<int64_t, 6> perm;
-  Shape kept, merged;
-  for (int64_t d = 0; d < int64_t(shape.size()); ++d) {
-    const bool isReduced = llvm::is_contained(*axes, d);
-    if (!isReduced) {
-      perm.push_back(d);
-      merged.push_back(shape[d]);
-    }
-    if (!isReduced || node.integer("keepdims", 1)) kept.push_back(isReduced ? 1 : shape[d]);
-  }
-  perm.append(axes->begin(), axes->end());
-  int64_t count = 1;
-  for (int64_t axis : *axes)
-    count *= shape[axis];
-  merged.push_back(count);
   Formula f(node);
-  return f.finish(f.reshape(productOfLast(f, node, f.reshape(f.transpose(node[0], perm), merged)), kept));
+  ValueId x = node[0];
+  for (int64_t axis : *axes)
+    x = productAlong(f, node, x, axis);
+  Shape kept;
+  for (auto [d, size] : indexed(node.type(0).shape))
+    if (const bool isReduced = llvm::is_contained(*axes, int64_t(d)); !isReduced || node.integer("keepdims", 1))
+      kept.push_back(isReduced ? 1 : size);
+  return f.finish(f.reshape(x, kept));
 }
 
 /// x moved by `steps` towards the end of its last dimension, or the beginning; ones come in.
@@ -104,9 +95,9 @@ llvm::Error importCumProd(NodeImport &node) {
   Formula f(node);
   const auto perm = lastSwapped(rank, *axis);
   ValueId x = f.transpose(node[0], perm);
-  if (node.integer("exclusive", 0) && size > 0 && !f.isBroken(x)) x = f.taken(shifted(node, x, 1, isReverse));
   for (int64_t steps = 1; steps < size && !f.isBroken(x); steps *= 2)
     x = f("mul", {x, f.taken(shifted(node, x, steps, isReverse))});
+  if (node.integer("exclusive", 0) && size > 0 && !f.isBroken(x)) x = f.taken(shifted(node, x, 1, isReverse));
   return f.finish(f.transpose(x, perm));
 }
 
@@ -177,12 +168,18 @@ llvm::Error importBitNot(NodeImport &node) {
   const bool isByte = node.type(0).dtype == DType::U8;
   return foldBits(node, [&](int64_t a, int64_t) { return isByte ? 255 - a : ~a; });
 }
+/// A shift by the width or more, or by less than nothing, leaves what shifting bit by bit would.
 llvm::Error importBitShift(NodeImport &node) {
   const bool isLeft = node.text("direction", "") == "LEFT";
-  const int64_t most = node.type(0).dtype == DType::U8 ? 0xff : INT64_MAX;
+  const DType dtype = node.type(0).dtype;
+  const int64_t width = int64_t(8 * sizeOf(dtype));
   return foldBits(node, [&](int64_t a, int64_t by) -> int64_t {
-    if (by < 0 || by > 62) return 0;
-    return isLeft ? int64_t(uint64_t(a) << by & uint64_t(most)) : a >> by;
+    if (by < 0 || by >= width) return isLeft || a >= 0 ? 0 : -1;
+    if (!isLeft) return a >> by;
+    const uint64_t shifted = uint64_t(a) << by;
+    return dtype == DType::U8    ? int64_t(uint8_t(shifted))
+           : dtype == DType::I32 ? int64_t(int32_t(shifted))
+                                 : int64_t(shifted);
   });
 }
 

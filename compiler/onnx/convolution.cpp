@@ -33,15 +33,13 @@ ValueId tiles(Formula &f, ValueId x, const Window &window) {
 
 /// The same for any window: a slice for each of its places, [n, h, w, c, places], the last place first if `isTurned`.
 ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window, bool isTurned) {
-  for (size_t d = 0; d < window.dims; ++d)
-    if (!f.isBroken(x)) x = f.taken(padded(node, x, int64_t(2 + d), window.before[d], window.after[d], 0));
   const int64_t places = window.places();
   llvm::SmallVector<ValueId, 9> parts;
   for (int64_t i = 0; i < places; ++i) {
     ValueId part = x;
     int64_t rest = isTurned ? places - 1 - i : i;
     for (size_t d = window.dims; d-- > 0; rest /= window.kernel[d])
-      part = placeOf(f, part, window, d, rest % window.kernel[d]);
+      part = placeOf(f, node, part, window, d, rest % window.kernel[d], 0);
     parts.push_back(part);
   }
   llvm::SmallVector<int64_t, 6> perm = {0};
@@ -123,9 +121,10 @@ llvm::Expected<Widening> wideningOf(NodeImport &node, const Window &window) {
       size = x[2 + d] * window.strides[d];
     if (w.extra[d] < 0 || w.extra[d] > kMostPlaces || size < 1 || size > whole + window.before[d] + kMostPlaces)
       return node.fail("its result's dimension " + llvm::Twine(d) + " is out of range");
-    const int64_t cut = whole - size, half = cut / 2;
+    const int64_t cut = whole - size, both = std::max<int64_t>(cut, 0),
+                  half = both / 2; // what is added goes to the end
     const bool isGiven = !wanted && !isSame;
-    w.cutBefore.push_back(isGiven ? window.before[d] : automatic == "SAME_UPPER" ? half : cut - half);
+    w.cutBefore.push_back(isGiven ? window.before[d] : automatic == "SAME_UPPER" ? half : both - half);
     w.cutAfter.push_back(cut - w.cutBefore[d]);
   }
   return w;

@@ -103,11 +103,11 @@ struct Best {
 };
 
 /// Along one spatial dimension; of equal elements the first, which alone has a gradient.
-Best bestAlong(Formula &f, const Best &x, const Window &window, size_t d) {
+Best bestAlong(Formula &f, NodeImport &node, const Best &x, const Window &window, size_t d, double lowest) {
   Best best;
   for (int64_t k = 0; k < window.kernel[d]; ++k) {
-    Best next{placeOf(f, x.value, window, d, k)};
-    if (x.place != kNone) next.place = placeOf(f, x.place, window, d, k);
+    Best next{placeOf(f, node, x.value, window, d, k, lowest)};
+    if (x.place != kNone) next.place = placeOf(f, node, x.place, window, d, k, 0);
     if (k == 0) {
       best = next;
       continue;
@@ -156,14 +156,8 @@ llvm::Error importMaxPool(NodeImport &node) {
     best.place = node.constantOf(toTensor(numbersOf(x.shape, node.integer("storage_order", 0))));
   }
   const double lowest = lowestOf(f.typeOf(best.value).dtype);
-  for (size_t d = window->dims; d-- > 0;) {
-    const int64_t axis = int64_t(2 + d);
-    best.value = f.taken(padded(node, best.value, axis, window->before[d], window->after[d], lowest));
-    if (best.place != kNone)
-      best.place = f.taken(padded(node, best.place, axis, window->before[d], window->after[d], 0));
-    if (f.isBroken()) return f.takeError();
-    best = bestAlong(f, best, *window, d);
-  }
+  for (size_t d = window->dims; d-- > 0;)
+    best = bestAlong(f, node, best, *window, d, lowest);
   if (best.place != kNone && f.isBroken(best.value)) return f.takeError();
   ValueId value = f.cast(best.value, x.dtype);
   if (best.place == kNone) return f.finish(value);

@@ -14,11 +14,11 @@ struct Cell {
   NodeImport &node;
   Formula &f;
   int64_t gates, hidden, batch;
-  ValueId recurrence = kNone; ///< [gates hidden, hidden]
-  ValueId inputBias, recurrentBias, peepholes;
-  llvm::SmallVector<std::string, 3> activations;
-  double clip;
-  ValueId h, c = kNone; ///< [batch, hidden]
+  ValueId recurrence = kNone;                   ///< [gates hidden, hidden]
+  ValueId resetBias = kNone, peepholes = kNone; ///< of the hidden gate, scaled by a reset; [3 hidden]
+  llvm::SmallVector<std::string, 3> activations = {};
+  double clip = 0;
+  ValueId h = kNone, c = kNone; ///< [batch, hidden]
 
   ValueId sum(ValueId a, ValueId b) { return a == kNone ? b : b == kNone ? a : f("add", {a, b}); }
   /// Of [.., gates hidden] the k-th gate's.
@@ -53,9 +53,9 @@ void stepGru(Cell &cell, ValueId x) {
   ValueId reset = cell.activated(0, cell.sum(cell.gate(x, 1), cell.gate(ofGates, 1)));
   ValueId fresh;
   if (cell.node.integer("linear_before_reset", 0))
-    fresh = f("mul", {reset, cell.sum(cell.recurrent(cell.h, ofHidden), cell.gate(cell.recurrentBias, 2))});
+    fresh = f("mul", {reset, cell.sum(cell.recurrent(cell.h, ofHidden), cell.resetBias)});
   else
-    fresh = cell.sum(cell.recurrent(f("mul", {reset, cell.h}), ofHidden), cell.gate(cell.recurrentBias, 2));
+    fresh = cell.recurrent(f("mul", {reset, cell.h}), ofHidden);
   cell.h = cell.mixed(update, cell.h, cell.activated(1, cell.sum(cell.gate(x, 2), fresh)));
 }
 
@@ -156,18 +156,16 @@ private:
   llvm::Error runDirection(int64_t d, bool isReverse) {
     auto activations = activationsOf(node_, kind_, size_t(d));
     if (!activations) return activations.takeError();
-    Cell cell{node_, f_,           kind_.gates,           hidden_,         batch_, ofDirection(2, d), kNone, kNone,
-              kNone, *activations, node_.real("clip", 0), firstState(5, d)};
+    Cell cell{node_, f_, kind_.gates, hidden_, batch_};
+    cell.activations = *activations;
+    cell.clip = node_.real("clip", 0);
+    cell.recurrence = ofDirection(2, d);
+    cell.h = firstState(5, d);
     const int64_t rows = kind_.gates * hidden_;
-    if (node_.has(3)) {
-      ValueId both = ofDirection(3, d);
-      cell.inputBias = f_.slice(both, 0, 0, rows);
-      cell.recurrentBias = f_.slice(both, 0, rows, rows);
-    }
     if (kind_.hasCell) cell.c = firstState(6, d);
     if (kind_.hasCell && node_.has(7)) cell.peepholes = ofDirection(7, d);
     ValueId products = f_("matmul", {x_, ofDirection(1, d)}, kSecondTurned);
-    products = cell.sum(products, addedBias(cell, rows));
+    products = cell.sum(products, addedBias(cell, d));
     Sequences::Elements outputs(size_t(steps_), kNone);
     for (int64_t i = 0; i < steps_; ++i) {
       const int64_t t = isReverse ? steps_ - 1 - i : i;
@@ -183,12 +181,18 @@ private:
     return llvm::Error::success();
   }
 
-  /// What is only added: all biases, but for that of a hidden gate, which a reset may scale.
-  ValueId addedBias(Cell &cell, int64_t rows) {
-    if (cell.recurrentBias == kNone || kind_.gates != 3) return cell.sum(cell.inputBias, cell.recurrentBias);
-    ValueId zeros = f_.taken(node_.filled({f_.typeOf(x_).dtype, {hidden_}}, 0));
-    ValueId ofGates = f_("concat", {f_.slice(cell.recurrentBias, 0, 0, rows - hidden_), zeros}, {{"axis", int64_t(0)}});
-    return cell.sum(cell.inputBias, ofGates);
+  /// What is only added: all biases, but for that of a hidden gate which a reset scales.
+  ValueId addedBias(Cell &cell, int64_t d) {
+    if (!node_.has(3)) return kNone;
+    ValueId both = f_.reshape(ofDirection(3, d), {2, kind_.gates, hidden_});
+    auto sumOf = [&](ValueId x, int64_t gates) {
+      return f_.reshape(f_.reduced("reduce_sum", x, {0}), {gates * hidden_});
+    };
+    if (kind_.gates != 3 || !node_.integer("linear_before_reset", 0)) return sumOf(both, kind_.gates);
+    ValueId ofHidden = f_.slice(both, 1, 2, 1);
+    cell.resetBias = f_.reshape(f_.slice(ofHidden, 0, 1, 1), {hidden_});
+    ValueId ofInput = f_.reshape(f_.slice(ofHidden, 0, 0, 1), {hidden_});
+    return f_("concat", {sumOf(f_.slice(both, 1, 0, 2), 2), ofInput}, {{"axis", int64_t(0)}});
   }
 
   /// Sequences that have ended keep their state, and leave zeros.

@@ -151,7 +151,8 @@ llvm::Expected<Filter> filterOf(NodeImport &node) {
 /// Numbers of an operand that is known when compiling; none where it is missing or empty.
 llvm::Expected<std::vector<double>> numbersOf(NodeImport &node, size_t k) {
   if (!node.has(k) || node.type(k).elements() == 0) return std::vector<double>();
-  const Tensor *known = node.constantOrInitializer(node[k]);
+  const bool saysShape = k > 1; // a region is a number like others, which may be trained
+  const Tensor *known = saysShape ? node.constantOrInitializer(node[k]) : node.constant(node[k]);
   if (!known)
     return node.fail("operand " + llvm::Twine(k) + " must be known when compiling", "export it as a constant");
   return toArray(*known).data;

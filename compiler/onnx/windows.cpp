@@ -68,22 +68,30 @@ ValueId overChannels(Formula &f, ValueId vector, size_t rank) {
   return f.reshape(vector, shape);
 }
 
-ValueId placeOf(Formula &f, ValueId x, const Window &window, size_t d, int64_t k) {
-  return f.slice(x, int64_t(2 + d), k * window.dilations[d], window.result[d], window.strides[d]);
+ValueId placeOf(Formula &f, NodeImport &node, ValueId x, const Window &window, size_t d, int64_t k, double outside) {
+  if (f.isBroken(x)) return kNone;
+  const int64_t axis = int64_t(2 + d), size = f.typeOf(x).shape[axis], step = window.strides[d],
+                first = k * window.dilations[d] - window.before[d]; // of the first window; negative in the padding
+  const int64_t results = window.result[d], missing = std::clamp<int64_t>((step - 1 - first) / step, 0, results);
+  const int64_t before = first >= 0 ? 0 : missing, from = first + before * step;
+  const int64_t inside = from >= size ? 0 : std::min(results - before, (size - from + step - 1) / step);
+  ValueId part = inside > 0 ? f.slice(x, axis, from, inside, step) : f.slice(x, axis, 0, 0);
+  return f.isBroken(part) ? kNone : f.taken(padded(node, part, axis, before, results - before - inside, outside));
 }
 
 ValueId spaced(Formula &f, NodeImport &node, ValueId x, int64_t axis, int64_t step) {
   Shape shape = f.typeOf(x).shape;
-  if (step == 1 || f.isBroken(x) || shape[axis] == 0) return x;
-  const int64_t size = shape[axis];
+  if (step == 1 || f.isBroken(x) || shape[axis] < 2) return x;
+  const int64_t size = shape[axis] - 1; // all but the last, which stands alone
+  shape[axis] = size;
   shape.insert(shape.begin() + axis + 1, 1);
   Type gap{f.typeOf(x).dtype, shape};
   gap.shape[axis + 1] = step - 1;
   ValueId zeros = f.taken(node.filled(gap, 0));
-  ValueId both = f("concat", {f.reshape(x, shape), zeros}, {{"axis", axis + 1}});
+  ValueId both = f("concat", {f.reshape(f.slice(x, axis, 0, size), shape), zeros}, {{"axis", axis + 1}});
   shape.erase(shape.begin() + axis + 1);
   shape[axis] = size * step;
-  return f.slice(f.reshape(both, shape), axis, 0, (size - 1) * step + 1);
+  return f("concat", {f.reshape(both, shape), f.slice(x, axis, size, 1)}, {{"axis", axis}});
 }
 
 ValueId combinedAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, const Array &matrix) {

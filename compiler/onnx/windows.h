@@ -20,8 +20,8 @@ llvm::Expected<Window> readWindow(NodeImport &node, llvm::ArrayRef<int64_t> kern
 /// With its results, and automatic padding. `reachesBeyond`: the last window may begin in the operand and end behind its
 /// padding.
 llvm::Expected<Window> windowOf(NodeImport &node, llvm::ArrayRef<int64_t> kernel, bool reachesBeyond = false);
-/// The elements under the window's k-th place of spatial dimension d, in an operand that is padded already.
-ValueId placeOf(Formula &f, ValueId x, const Window &window, size_t d, int64_t k);
+/// The elements under the window's k-th place of spatial dimension d; `outside` where that is padding.
+ValueId placeOf(Formula &f, NodeImport &node, ValueId x, const Window &window, size_t d, int64_t k, double outside);
 /// Zeros between the elements of a dimension: `step` - 1 after each but the last.
 ValueId spaced(Formula &f, NodeImport &node, ValueId x, int64_t axis, int64_t step);
 /// A vector over dimension 1, as it broadcasts with [n, c, ..] of `rank` dimensions.

@@ -1,5 +1,6 @@
 """Gradients by differences of ONNX's reference evaluator, in float64."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,9 @@ from onnx import reference
 from cases import is_float
 from training_graph import bounded
 
-MOST_ELEMENTS = 24  # of a parameter: more are sampled
+MOST_ELEMENTS = 24  # of a parameter: more are sampled, and fewer where the evaluator is slow
+MOST_SECONDS = 2  # of a parameter, where one element takes less
+EVALUATIONS = 6  # of an element
 NEAR, FAR, WIDE = 1e-5, 1e-4, 1e-2  # steps; the last where the evaluator itself rounds to float32
 
 
@@ -60,10 +63,11 @@ class Reference:
 
     def slopes(self, name) -> list:
         value = self.inputs[name]
-        indices = np.arange(value.size)
-        if value.size > MOST_ELEMENTS:
-            indices = np.sort(np.random.default_rng(3).choice(value.size, MOST_ELEMENTS, replace=False))
+        begin = time.process_time()
         here = self.loss(self.inputs)
+        affordable = int(MOST_SECONDS / EVALUATIONS / max(time.process_time() - begin, 1e-6))
+        count = min(value.size, MOST_ELEMENTS, max(affordable, 2))
+        indices = np.sort(np.random.default_rng(3).choice(value.size, count, replace=False))
 
         def moved(index, by):
             changed = value.copy().reshape(-1)
