@@ -73,7 +73,7 @@ llvm::Expected<ImportedModel> Importer::run() {
       return problem("output '" + escaped(output.name()) + "'",
                      "node '" + escaped(maker) + "' computes it, and that result is not supported",
                      "export the model without this output");
-    if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes a tensor of that name");
+    if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it as a tensor");
     model.graph.outputs.push_back({output.name(), *value});
   }
   return std::move(model);

@@ -42,7 +42,8 @@ class TrainingGraph:
         random = np.random.default_rng(7)
         for name, value in self.case.outputs.items():
             self.add_output(name, value, random)
-        self.add_term_of_its_own()
+        if not self.parameters or not self.terms or not any(is_float(v) for v in self.case.outputs.values()):
+            self.add_term_of_its_own()
         self.finish()
 
     def constant(self, name, value) -> str:
@@ -100,7 +101,7 @@ class TrainingGraph:
         self.scale += float(np.abs(weight * bounded(value)).sum())
 
     def add_term_of_its_own(self) -> None:
-        """Some examples have no gradient, or no float: the loss needs a parameter all the same."""
+        """Some examples have no float: the loss needs a parameter all the same."""
         outside = self.input(OWN + "own", np.full(4, 0.25, np.float32), TensorProto.FLOAT)
         own = self.constant(PARAMETER + OWN + "own", np.array([0.5, 1, 1.5, 2], np.float32))
         flat = self.constant(OWN + "flat", np.array([-1], np.int64))

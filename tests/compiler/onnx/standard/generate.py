@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 MOST_BYTES = 6000  # of one example
+ROUNDED = ("test_averagepool_2d_ceil_last_window_starts_on_pad",)  # the standard gives four digits of their values
 TYPES = {np.dtype(t) for t in ("float32", "float64", "int64", "int32", "bool")}
 OPERATORS = """
     Abs Acosh Add And ArgMax ArgMin Asinh Atanh Attention AveragePool BatchNormalization BitShift BitwiseAnd BitwiseNot
@@ -52,7 +53,7 @@ def packed(case) -> bytes | None:
 def main() -> None:
     cases = {}
     for case in collect_testcases(None):
-        if "_expanded" not in case.name and (data := packed(case)):
+        if "_expanded" not in case.name and case.name not in ROUNDED and (data := packed(case)):
             cases[case.name] = data
     with open(Path(__file__).parent / "cases.bin", "wb") as out:
         for name in sorted(cases):
