@@ -151,7 +151,9 @@ static Error readOptimizer(autotp::CompileOptions &o) {
 }
 
 static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
-  if (tp < 1 || dp < 1 || tp > 4096 || dp > 4096 || gradAccum < 1 || microBatch < 0 || bucketMb < 1)
+  constexpr int64_t kLargestBucketMb = int64_t(1) << 40; // its bytes are counted in 64 bits
+  if (tp < 1 || dp < 1 || tp > 4096 || dp > 4096 || gradAccum < 1 || microBatch < 0 || bucketMb < 1 ||
+      bucketMb > kLargestBucketMb)
     return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
   if (zero < 0 || zero > 3) return problem("--zero", "the stage is 0, 1, 2 or 3");
   if (shard != "auto" && shard != "all") return problem("--shard", "'" + shard + "' is neither auto nor all");
@@ -160,8 +162,8 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
       return problem("--print-after", "there is no pass '" + autotp::escaped(pass) + "'",
                      "the passes are: " + join(autotp::passNames(), ", "));
   StringRef kind = weights;
-  if (kind != "copy" &&
-      (!kind.consume_front("none") || (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed)))))
+  if (kind != "copy" && (!kind.consume_front("none") ||
+                         (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed) || seed < 0))))
     return problem("--weights", "'" + weights + "' is neither copy nor none[:seed]");
   o.model = model;
   if (Error error = keyValues("--shape", shapes, [&](StringRef name, StringRef value) {

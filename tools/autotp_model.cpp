@@ -32,5 +32,9 @@ int main(int argc, char **argv) {
     errs() << "error: model '" << autotp::escaped(model) << "' is not known\n  do:  give llama\n";
     return 2;
   }
+  if (seed < 0) {
+    errs() << "error: --seed: it takes a number from 0 on\n";
+    return 2;
+  }
   return autotp::exitCode(autotp::exportLlama({config, output, weights, seed, !noWeights, batch, seq}));
 }

@@ -2,10 +2,12 @@
 #include "runtime/train/join_processes.h"
 #include "tools/command_line.h"
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 
 using namespace llvm;
+using autotp::problem;
 
 static cl::OptionCategory category("autotp-run options");
 static cl::opt<std::string> plan(cl::Positional, cl::desc("PLAN"), cl::Required, cl::cat(category));
@@ -51,6 +53,13 @@ static cl::opt<int64_t> seed("seed", cl::desc("seed of dropout, and of initial w
                              cl::value_desc("N"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("print no line a step"), cl::cat(category));
 
+static Error checkNumbers() {
+  if (steps < 1 || threads < 0) return problem("command line", "--steps and --threads take a positive number");
+  if (seed < 0) return problem("--seed", "it takes a number from 0 on");
+  if (!std::isfinite(lr) || lr < 0) return problem("--lr", formatv("{0} is negative, infinite or no number", lr).str());
+  return Error::success();
+}
+
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
           argc, argv, category,
@@ -59,8 +68,8 @@ int main(int argc, char **argv) {
           "`torchrun --no-python ... autotp-run PLAN`. Ranks with a GPU each meet at rank 0's MASTER_ADDR and\n"
           "MASTER_PORT where these are set, as torchrun does; srun's node list and MPI say it otherwise.\n"))
     return 2;
-  if (steps < 1 || threads < 0) {
-    errs() << "error: --steps and --threads take a positive number\n";
+  if (Error error = checkNumbers()) {
+    (void)autotp::exitCode(std::move(error));
     return 2;
   }
   autotp::TrainOptions options;

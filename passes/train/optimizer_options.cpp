@@ -3,6 +3,8 @@
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 
+#include <cmath>
+
 namespace autotp {
 namespace {
 
@@ -99,12 +101,13 @@ llvm::Error checkOptions(const OptimizerOptions &o) {
                              {"--eps", o.epsilon, false},
                              {"--weight-decay", o.weightDecay, false},
                              {"--momentum", o.momentum, false},
+                             {"--dampening", o.dampening, false},
                              {"--lr-decay", o.lrDecay, false},
                              {"--initial-accumulator", o.initialAccumulator, false},
                              {"--clip-grad-norm", o.clipGradNorm, false}})
-    if (!(bound.value >= 0) || (bound.isBelowOne && bound.value >= 1))
+    if (!std::isfinite(bound.value) || bound.value < 0 || (bound.isBelowOne && bound.value >= 1))
       return problem(bound.flag, llvm::formatv("{0} is {1}", bound.value,
-                                               bound.isBelowOne ? "not in [0, 1)" : "negative, or no number")
+                                               bound.isBelowOne ? "not in [0, 1)" : "negative, infinite or no number")
                                      .str());
   if (o.isNesterov && (o.dampening != 0 || o.momentum <= 0))
     return problem("--nesterov", "it needs a momentum, and no dampening", "leave --dampening out");

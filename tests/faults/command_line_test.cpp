@@ -20,6 +20,15 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--input x", "--input"},
                                {"--lr fast", "--lr"},
                                {"--lr -1", "--lr"},
+                               {"--lr nan", "--lr"},
+                               {"--lr inf", "--lr"},
+                               {"--eps inf", "--eps"},
+                               {"--weight-decay nan", "--weight-decay"},
+                               {"--clip-grad-norm inf", "--clip-grad-norm"},
+                               {"--optimizer momentum --momentum -inf", "--momentum"},
+                               {"--optimizer momentum --dampening nan", "--dampening"},
+                               {"--bucket-mb 9000000000000", "--bucket-mb"},
+                               {"--weights none:-1", "--weights"},
                                {"--beta2 1", "--beta2"},
                                {"--optimizer lion", "'lion' is none"},
                                {"--optimizer sgd --beta1 0.5", "--beta1: sgd has no such option"},
@@ -40,6 +49,10 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(2, "autotp-run plan --steps x", "--steps");
   fails(2, "autotp-run plan --steps 0", "--steps");
   fails(2, "autotp-run plan --unknown", "--unknown");
+  for (const char *lr : {"nan", "inf", "-inf", "-1", "-1e-9"})
+    fails(2, std::string("autotp-run plan --lr ") + lr, "--lr");
+  fails(2, "autotp-run plan --seed -1", "--seed");
+  fails(2, "autotp-model llama --config c --seed -1 -o m", "--seed");
   fails(2, "autotp-plan", "positional");
   fails(2, "autotp-plan look plan", "show|memory");
   fails(2, "autotp-plan diff plan", "diff PLAN OTHER");
