@@ -99,7 +99,7 @@ TEST(Feed, RowsAndRefusals) {
   };
   refuses(open("(2, 4)", {0, 1, 2, 3, 9, 8, 7, 6}, 2), "steps");
   refuses(open("(2, 4)", {0, 1, 2, 3, 10, 8, 7, 6}, 1), "limit");
-  refuses(open("(2, 4)", {0, 1, 2, 3, -1, 8, 7, 6}, 1), "negative token");
+  refuses(open("(2, 4)", {0, 1, 2, 3, -11, 8, 7, 6}, 1), "a token before the first from the end");
   refuses(open("(4, 2)", {0, 1, 2, 3, 1, 8, 7, 6}, 1), "shape");
   refuses(open("(1, 4)", {0, 1, 2, 3}, 1), "no whole batch");
   refuses(open("(2, 4)", {0, 1, 2, 3, 9, 8, 7, 6}, 1, "other.npy"), "name");
