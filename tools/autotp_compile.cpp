@@ -31,8 +31,9 @@ static cl::opt<int64_t> microBatch("micro-batch",
                                    cl::value_desc("N"), cl::init(0), cl::cat(category));
 static cl::opt<int> gradAccum("grad-accum", cl::desc("micro-steps of a step (default 1)"), cl::value_desc("N"),
                               cl::init(1), cl::cat(category));
-static cl::list<std::string> shapes("shape", cl::desc("size of a dynamic dimension"), cl::value_desc("NAME=N"),
-                                    cl::cat(category));
+static cl::list<std::string>
+    shapes("shape", cl::desc("size of a dynamic dimension, by its name, or by its input and place, counted from 0"),
+           cl::value_desc("NAME=N|INPUT:AXIS=N"), cl::cat(category));
 static autotp::OptimizerFlags optimizer(category);
 static cl::opt<std::string>
     shard("shard",
@@ -107,7 +108,7 @@ static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass a
 static Error keyValues(StringRef flag, const cl::list<std::string> &list,
                        function_ref<bool(StringRef, StringRef)> take) {
   for (StringRef item : list) {
-    auto [name, value] = item.split('=');
+    auto [name, value] = item.rsplit('=');
     if (name.empty() || value.empty() || !take(name, value))
       return problem(flag, "'" + autotp::escaped(item) + "' is not of its form", "see --help");
   }

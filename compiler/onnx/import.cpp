@@ -177,60 +177,6 @@ llvm::Error Importer::addInitializers(const onnx::GraphProto &graph, Scope &scop
   return errors;
 }
 
-/// The name of the dynamic dimension that leads the first input which has one: the batch.
-std::string Importer::batchName() const {
-  for (const auto &input : proto_.graph().input()) {
-    const auto &shape = input.type().tensor_type().shape();
-    if (shape.dim_size() > 0 && shape.dim(0).has_dim_param()) return shape.dim(0).dim_param();
-  }
-  return "";
-}
-
-llvm::Error Importer::addInputs(const Inputs &inputs) {
-  llvm::Error errors = llvm::Error::success();
-  std::string batch = batchName();
-  for (const auto &input : inputs) {
-    auto known = scope.find(input.name()); // an initializer that older files also list as an input
-    if (known && model.graph.value(*known).kind != ValueKind::Input) continue;
-    llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
-    if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
-    Type type{*dtype, {}};
-    if (!input.type().tensor_type().has_shape())
-      return problem("input '" + escaped(input.name()) + "'", "it has no shape",
-                     "export the model with the shapes of its inputs");
-    for (const auto &dim : input.type().tensor_type().shape().dim()) {
-      llvm::Expected<int64_t> size = bind(input.name(), dim, batch);
-      model.isBatchDynamic |= !dim.has_dim_value() && dim.dim_param() == batch && !options_.shapes.count(batch);
-      if (!size) {
-        errors = llvm::joinErrors(std::move(errors), size.takeError());
-        continue;
-      }
-      type.shape.push_back(*size);
-    }
-    if (!countElements(type.shape))
-      return llvm::joinErrors(std::move(errors),
-                              problem("input '" + escaped(input.name()) + "'", "its shape is negative or too large"));
-    errors = llvm::joinErrors(std::move(errors), scope.define(input.name(), model.graph.addInput(input.name(), type)));
-  }
-  return errors;
-}
-
-llvm::Expected<int64_t> Importer::bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim,
-                                       const std::string &batch) const {
-  constexpr int64_t kLongest = int64_t(1) << 32;
-  if (dim.has_dim_value()) {
-    if (dim.dim_value() < 0 || dim.dim_value() > kLongest)
-      return problem("input '" + escaped(input) + "'", "a dimension of it is " + std::to_string(dim.dim_value()));
-    return dim.dim_value();
-  }
-  std::string name = dim.dim_param();
-  auto given = options_.shapes.find(name);
-  if (given != options_.shapes.end()) return given->second;
-  if (!name.empty() && name == batch) return std::max<int64_t>(options_.microBatch, 1);
-  return problem("input '" + escaped(input) + "' of " + path_.str(), "dimension '" + escaped(name) + "' has no size",
-                 "give it one with --shape " + escaped(name) + "=N");
-}
-
 llvm::Error Importer::addNodes(const Nodes &nodes, Scope &scope) {
   for (const onnx::NodeProto &node : nodes)
     if (llvm::Error error = addNode(node, scope)) return error;

@@ -3,12 +3,14 @@
 
 #include "compiler/ir/updates.h"
 
+#include "llvm/ADT/StringSet.h"
+
 #include "llvm/Support/Error.h"
 
 namespace autotp {
 
 struct ImportOptions {
-  llvm::StringMap<int64_t> shapes; ///< sizes of named dimensions, --shape NAME=N
+  llvm::StringMap<int64_t> shapes; ///< sizes of dynamic dimensions by their names or places ("ids:1"), --shape
   int64_t microBatch = 0;          ///< size of a dynamic batch dimension; 0: 1
 };
 
@@ -28,6 +30,9 @@ struct ImportedModel {
   /// Names of initializers that are no parameters by what reads them, such as running statistics.
   std::vector<std::string> untrained;
   std::vector<std::string> notes;    ///< what the graph leaves out of the model, each once
+  /// Inputs whose first dimension has a size in the file, where that of others is the dynamic batch: what they hold is the
+  /// same for all samples.
+  llvm::StringSet<> withoutBatch;
   std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
 };
 

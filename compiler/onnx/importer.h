@@ -99,8 +99,10 @@ private:
   llvm::Error addInitializer(const onnx::TensorProto &proto, Scope &scope);
   llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope);
   std::string batchName() const;
-  llvm::Expected<int64_t> bind(const std::string &input, const onnx::TensorShapeProto::Dimension &dim,
-                               const std::string &batch) const;
+  std::optional<int64_t> givenSize(const onnx::ValueInfoProto &input, int axis) const;
+  bool isMicroBatch(const onnx::ValueInfoProto &input, int axis, const std::string &batch) const;
+  llvm::Expected<int64_t> bind(const onnx::ValueInfoProto &input, int axis, const std::string &batch) const;
+  void findInputsWithoutBatch(const Inputs &inputs, const std::string &batch);
   llvm::Error addNodes(const Nodes &nodes, Scope &scope);
   llvm::Error addNode(const onnx::NodeProto &node, Scope &scope);
   void nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands);

@@ -91,7 +91,7 @@ TEST_F(Hostile, Inputs) {
   auto good = file.import(bound);
   EXPECT_TRUE(bool(good)) << describe(good.takeError());
   shape->mutable_dim(1)->clear_value();
-  refuses("dimension '' has no size");
+  refuses("dimension 1, which has no name, has no size\n  do:  give it one with --shape x:1=N");
   for (int64_t size : {int64_t(-1), INT64_MIN, INT64_MAX}) {
     shape->mutable_dim(1)->set_dim_value(size);
     refuses("input 'x': a dimension of it is " + std::to_string(size));
