@@ -3,6 +3,7 @@
 #include "compiler/ir/loss.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
+#include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
@@ -53,6 +54,17 @@ template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph
   return state.options.recognise ? kRecognise(graph) : llvm::Error::success();
 }
 
+/// Which inputs hold a row for each sample, and what each element of it may be.
+void findSamples(const Graph &graph, State &state) {
+  const Batch batch = findBatch(graph, findAxes(graph), state.imported.withoutBatch);
+  for (auto [i, input] : indexed(graph.sources(ValueKind::Input))) {
+    InputRole &role = state.compiled.inputs[i];
+    role.isBatched = batch.isBatched[i];
+    role.bounds = inputBounds(graph, input, role.isBatched ? batch.size : 1);
+  }
+  state.compiled.microBatch = batch.size;
+}
+
 constexpr PassEntry kPipeline[] = {
     {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }, kOfForwards},
     {"order-nodes",
@@ -87,7 +99,8 @@ constexpr PassEntry kPipeline[] = {
     {"bind-batch",
      [](Graph &g, State &s) -> llvm::Error {
        const StepOptions &step = s.options.step;
-       llvm::Expected<LossTerms> terms = bindBatch(g, s.microBatch, int64_t(step.dp) * step.gradAccum);
+       llvm::Expected<LossTerms> terms =
+           bindBatch(g, s.microBatch, int64_t(step.dp) * step.gradAccum, s.imported.withoutBatch);
        if (!terms) return terms.takeError();
        s.compiled.lossTerms = std::move(*terms);
        return llvm::Error::success();
@@ -104,6 +117,7 @@ constexpr PassEntry kPipeline[] = {
        llvm::Expected<std::vector<InputRole>> roles = inputRoles(g, s.options.inputRoles);
        if (!roles) return roles.takeError();
        s.compiled.inputs = std::move(*roles);
+       findSamples(g, s);
        return llvm::Error::success();
      }},
     // Idioms are found on the forward graph: their outline is gone once gradients are added. Attention looks for
@@ -118,7 +132,7 @@ constexpr PassEntry kPipeline[] = {
     {"cancel-transposes", recognise<cancelTransposes>},
     {"fold-transposes", [](Graph &g, State &) { return foldTransposes(g); }},
     {"canonicalise-again", [](Graph &g, State &) { return canonicalise(g); }},
-    {"bind-dropout", [](Graph &g, State &) { return bindDropout(g); }},
+    {"bind-dropout", [](Graph &g, State &s) { return bindDropout(g, s.imported.withoutBatch); }},
     {"expand-split-norms",
      [](Graph &g, State &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : llvm::Error::success(); },
      kOfForwards},

@@ -53,6 +53,7 @@ struct CompiledModel {
   bool hasOwnBackward = false;  ///< see ImportedModel::hasGradients
   DType dtype = DType::F32;     ///< of parameters and activations
   std::vector<InputRole> inputs;
+  int64_t microBatch = 1; ///< samples that the inputs hold
   std::vector<std::string> retied, equalWeights;
   std::vector<std::string> notes;    ///< see ImportedModel
   std::vector<std::string> frozen;   ///< initializers of rank 1 and more that are no parameters, "name f32[2,3]"

@@ -9,6 +9,7 @@
 namespace autotp {
 namespace {
 
+constexpr const char *kUnused = "unused"; // no role that could be given
 constexpr const char *kRoles[] = {"tokens", "labels", "next-labels", "ones", "positions", "data"};
 
 struct Found {
@@ -38,7 +39,7 @@ public:
       const Node &node = graph_.node(use.node);
       if (isMoved && node.is("gather") && use.operand == 1) {
         found.isLookup = true;
-        found.limit = graph_.type(node.operands[0]).shape[0];
+        bound(graph_.type(node.operands[0]).shape[0]);
       }
       if (isMoved && node.is("cross_entropy") && use.operand == 1) labelsOf(node, isShifted);
       found.isTurned |= node.is("sin") || node.is("cos");
@@ -58,8 +59,9 @@ private:
       logits = graph_.producer(logits->operands[0]);
     bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
     found.role = isShifted || cutsLogits ? "labels" : "next-labels";
-    if (!found.isLookup) found.limit = graph_.type(loss.operands[0]).shape[1];
+    bound(graph_.type(loss.operands[0]).shape[1]);
   }
+  void bound(int64_t limit) { found.limit = found.limit ? std::min(found.limit, limit) : limit; }
 
   const Graph &graph_;
   std::set<std::tuple<ValueId, bool, bool>> seen_;
@@ -106,8 +108,9 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
   for (const auto &[i, id] : indexed(inputs)) {
     const Value &input = graph.value(id);
     Found found = all[i];
+    if (input.uses.empty()) found.role = kUnused;
     if (auto at = given.find(input.name); at != given.end()) found.role = at->second;
-    if (!llvm::is_contained(kRoles, found.role))
+    if (found.role != kUnused && !llvm::is_contained(kRoles, found.role))
       errors =
           llvm::joinErrors(std::move(errors), problem("input '" + escaped(input.name) + "'",
                                                       found.role.empty() ? "what it means cannot be told from the graph"

@@ -1,9 +1,11 @@
 #include "passes/partition/bind_batch.h"
 
 #include "compiler/ir/loss.h"
+#include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
 #include "passes/partition/localise.h"
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
@@ -31,24 +33,11 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   return "";
 }
 
-/// The batch's axis as the inputs have it: the outermost dimension of the first that is larger than 1.
-struct Batch {
-  int64_t size = 1;
-  AxisId axis = kNoAxis;
-};
-
-Batch batchOf(const Graph &graph, const GraphAxes &axes) {
-  for (ValueId input : graph.sources(ValueKind::Input))
-    if (const Shape &shape = graph.type(input).shape; !shape.empty() && shape[0] > 1)
-      return {shape[0], axes.arena.find(axes.values[input][0])};
-  return {};
-}
-
 llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batch &batch, int64_t microBatch) {
   if (batch.size < microBatch) return refuse(batch.size, microBatch, "which can be made smaller but not larger");
-  for (ValueId input : graph.sources(ValueKind::Input))
-    if (graph.type(input).shape.empty() || axes.values[input][0] == kNoAxis ||
-        axes.arena.find(axes.values[input][0]) != batch.axis)
+  for (auto [i, input] : indexed(graph.sources(ValueKind::Input)))
+    if (batch.isBatched[i] && (batch.axis == kNoAxis || axes.values[input][0] == kNoAxis ||
+                               axes.arena.find(axes.values[input][0]) != batch.axis))
       return refuse(batch.size, microBatch, "and its inputs do not share one batch axis");
   if (axes.arena.kind(batch.axis) != AxisArena::Kind::Leaf)
     return refuse(batch.size, microBatch, "whose elements the graph tells apart");
@@ -58,14 +47,15 @@ llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batc
 
 } // namespace
 
-llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches) {
+llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches,
+                                    const llvm::StringSet<> &withoutBatch) {
   if (crossEntropyMean(graph, graph.output("loss"))) microBatches = 1; // see differentiate.h
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
   if (llvm::all_of(inputs, [&](ValueId input) { return graph.type(input).shape.empty(); })) return LossTerms();
   if (microBatches > 1) exposeCounts(graph);
   GraphAxes axes = findAxes(graph);
-  const Batch batch = batchOf(graph, axes);
-  const bool isSmaller = microBatch != 0 && microBatch != batch.size;
+  const Batch batch = findBatch(graph, axes, withoutBatch);
+  const bool isSmaller = microBatch != 0 && microBatch != batch.size && llvm::is_contained(batch.isBatched, true);
   if (!isSmaller && microBatches == 1) return LossTerms();
   if (isSmaller)
     if (llvm::Error error = checkMayShrink(graph, axes, batch, microBatch)) return error;
@@ -76,7 +66,7 @@ llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t mi
   if (!terms || !isSmaller) return terms;
   axes = findAxes(graph); // of the nodes that are new
   Assignment assignment;
-  assignment.assign(batchOf(graph, axes).axis, {Interval{0, microBatch}});
+  assignment.assign(findBatch(graph, axes, withoutBatch).axis, {Interval{0, microBatch}});
   Reductions none{std::vector<bool>(graph.numValues(), false), std::vector<bool>(graph.numValues(), false)};
   llvm::Expected<LocalProgram> bound = localise({graph, axes, assignment, none, 1, /*shardsInputs=*/true}, 0);
   if (!bound) return bound.takeError();

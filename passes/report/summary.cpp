@@ -267,14 +267,15 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   m.lossKind = compiled.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);
+    if (input.uses.empty()) continue; // a feed may bring it or not
     const InputRole &role = compiled.inputs[i];
-    m.inputs.push_back({input.name,
-                        nameOf(input.type.dtype).str(),
-                        role.role,
-                        {input.type.shape.begin(), input.type.shape.end()},
-                        role.limit});
-    if (!input.type.shape.empty()) m.microBatch = input.type.shape[0];
+    Manifest::Input &row = m.inputs.emplace_back();
+    row = {input.name, nameOf(input.type.dtype).str(), role.role, {}, role.isBatched, role.limit, {}};
+    row.shape.assign(input.type.shape.begin(), input.type.shape.end());
+    for (const InputBound &bound : role.bounds)
+      row.bounds.push_back({bound.of, bound.limit, bound.places});
   }
+  m.microBatch = compiled.microBatch;
   llvm::json::Array collectives, memory;
   for (const auto &[name, row] : trafficOf(compiled.emitted[0], m.gradAccum))
     collectives.push_back(llvm::json::Object{{"what", name}, {"count", row.count}, {"bytes", row.bytes}});
@@ -334,6 +335,15 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
        << "' mixes samples with parameters: it is computed within each micro-batch\n";
 }
 
+static void printInput(const InputRole &input, llvm::raw_ostream &os) {
+  os << "input       " << escaped(input.name) << ": " << input.role;
+  if (input.bounds.empty() && input.limit) os << ", below " << input.limit;
+  for (const InputBound &bound : input.bounds)
+    os << ", below " << bound.limit << " for " << escaped(bound.of);
+  if (!input.isBatched && input.role != "unused") os << ", the same for all samples of a step";
+  os << "\n";
+}
+
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
@@ -349,8 +359,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "constant    " << name << ": the loss does not depend on it\n";
   printFrozen(compiled.frozen, os);
   for (const InputRole &input : compiled.inputs)
-    os << "input       " << input.name << ": " << input.role
-       << (input.limit ? llvm::formatv(", below {0}", input.limit).str() : "") << "\n";
+    printInput(input, os);
   printLoss(compiled, s, os);
   if (compiled.dtype != DType::F32)
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"

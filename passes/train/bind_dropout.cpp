@@ -1,6 +1,7 @@
 #include "passes/train/bind_dropout.h"
 
 #include "compiler/ops/op_def.h"
+#include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -12,8 +13,9 @@ namespace {
 
 class DropoutBinder {
 public:
-  explicit DropoutBinder(Graph &graph) : g_(graph), axes_(findAxes(graph)), fromInput_(graph.numValues(), false) {
-    findSamples();
+  DropoutBinder(Graph &graph, const llvm::StringSet<> &withoutBatch)
+      : g_(graph), axes_(findAxes(graph)), samples_(findBatch(graph, axes_, withoutBatch).axis),
+        fromInput_(graph.numValues(), false) {
     findWhatDependsOnInputs();
   }
 
@@ -44,13 +46,6 @@ public:
   }
 
 private:
-  /// The first dimension of an input; inputs share it. None where one sample is here.
-  void findSamples() {
-    for (ValueId input : g_.sources(ValueKind::Input))
-      if (!axes_.values[input].empty() && axes_.values[input][0] != kNoAxis)
-        samples_ = axes_.arena.find(axes_.values[input][0]);
-  }
-
   void findWhatDependsOnInputs() {
     for (ValueId input : g_.sources(ValueKind::Input))
       fromInput_[input] = true;
@@ -92,7 +87,7 @@ private:
 
   Graph &g_;
   const GraphAxes axes_;
-  AxisId samples_ = kNoAxis;
+  const AxisId samples_; ///< none where one sample is here
   std::vector<bool> fromInput_;
   ValueId counter_ = kNone;
   std::map<std::vector<int64_t>, ValueId> known_; ///< dimensions alike share their positions
@@ -100,12 +95,12 @@ private:
 
 } // namespace
 
-llvm::Error bindDropout(Graph &graph) {
+llvm::Error bindDropout(Graph &graph, const llvm::StringSet<> &withoutBatch) {
   std::vector<std::pair<NodeId, ValueId>> dropouts; // and what they drop, which binding replaces
   for (NodeId id : graph.order())
     if (graph.node(id).is("dropout")) dropouts.push_back({id, graph.node(id).operands[0]});
   if (dropouts.empty()) return llvm::Error::success();
-  DropoutBinder binder(graph);
+  DropoutBinder binder(graph, withoutBatch);
   for (size_t ordinal = 0; ordinal < dropouts.size(); ++ordinal)
     if (llvm::Error error = binder.bind(dropouts[ordinal].first, dropouts[ordinal].second, int64_t(ordinal)))
       return error;

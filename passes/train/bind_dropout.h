@@ -9,13 +9,14 @@
 
 #include "compiler/ir/graph.h"
 
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 
 namespace autotp {
 
 constexpr llvm::StringLiteral kRandomCounter = "random_counter";
 
-/// Errors: a dropout over a dimension that joins samples with something else.
-llvm::Error bindDropout(Graph &graph);
+/// Errors: a dropout over a dimension that joins samples with something else. `withoutBatch`: see ImportedModel.
+llvm::Error bindDropout(Graph &graph, const llvm::StringSet<> &withoutBatch);
 
 } // namespace autotp

@@ -9,7 +9,7 @@
 namespace autotp {
 
 /// Gives single rows (samples) of the inputs of a plan. Rows are numbered over the whole run: row r of step s is row
-/// s * globalBatch + r. The same on every rank. Safe for use by several threads at once.
+/// s * globalBatch + r; an input without a batch has one row a step, s, which is all of it. The same on every rank. Safe for use by several threads at once.
 class Source {
 public:
   virtual ~Source() = default;
@@ -17,7 +17,8 @@ public:
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
 };
 
-/// `.npz`: arrays by input name, samples first. Errors: a missing array, another shape, less than `steps` global
+/// `.npz`: arrays by input name, samples first; of an input without a batch what it is in all steps, or that of each
+/// step, one after the other along its first dimension. Errors: a missing array, another shape, less than `steps` global
 /// batches, rows that are no whole global batches, values outside an input's range.
 llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, int64_t steps);
 

@@ -26,6 +26,7 @@ public:
 
   llvm::Error fill(int64_t row, size_t index, std::span<std::byte> to) const override {
     const Manifest::Input &input = inputs_[index];
+    if (!input.isBatched) row = 0; // the same in all steps
     DType dtype = dtypeNamed(input.dtype).value_or(DType::I64);
     int64_t elements = int64_t(to.size() / sizeOf(dtype));
     for (int64_t i = 0; i < elements; ++i) {
@@ -65,7 +66,7 @@ private:
     if (input.role == "tokens" || input.role == "labels") return token(row, i, length);
     if (input.role == "next-labels") return token(row, i + 1, length);
     if (input.role == "ones") return 1;
-    if (input.role == "positions") return i;
+    if (input.role == "positions") return input.shape.empty() ? 0 : i % std::max<int64_t>(input.shape.back(), 1);
     return int64_t(philox(seed_, uint64_t(row * length + i), kDataStream)[0] %
                    uint64_t(std::max<int64_t>(input.limit, 1)));
   }
@@ -113,10 +114,7 @@ llvm::Expected<std::unique_ptr<Source>> openTokens(llvm::StringRef source, const
     if (input.role == "data")
       return problem("--data " + source.str(), "input '" + escaped(input.name) + "' is no token",
                      "feed it with --feed FILE.npz");
-    int64_t length = 1;
-    for (size_t d = 1; d < input.shape.size(); ++d)
-      length *= input.shape[d];
-    longest = std::max(longest, length);
+    longest = std::max(longest, input.elementsOfSample());
   }
   if (bytes / width <= longest)
     return problem(

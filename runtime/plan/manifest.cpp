@@ -9,10 +9,16 @@
 namespace autotp {
 
 // Found by ObjectMapper through the namespace of their second argument.
+bool fromJSON(const llvm::json::Value &value, Manifest::Bound &bound, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  return map && map.map("of", bound.of) && map.map("limit", bound.limit) && map.map("places", bound.places);
+}
+
 bool fromJSON(const llvm::json::Value &value, Manifest::Input &input, llvm::json::Path path) {
   llvm::json::ObjectMapper map(value, path);
   return map && map.map("name", input.name) && map.map("dtype", input.dtype) && map.map("role", input.role) &&
-         map.map("shape", input.shape) && map.map("limit", input.limit);
+         map.map("shape", input.shape) && map.map("batch", input.isBatched) && map.map("limit", input.limit) &&
+         map.map("bounds", input.bounds);
 }
 
 bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {
@@ -36,16 +42,29 @@ bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path
 
 namespace {
 
+void writeIntegers(llvm::json::OStream &json, llvm::StringRef key, const std::vector<int64_t> &values) {
+  json.attributeArray(key, [&] {
+    for (int64_t value : values)
+      json.value(value);
+  });
+}
+
 void writeInput(llvm::json::OStream &json, const Manifest::Input &input) {
   json.object([&] {
     json.attribute("name", input.name);
     json.attribute("dtype", input.dtype);
-    json.attributeArray("shape", [&] {
-      for (int64_t d : input.shape)
-        json.value(d);
-    });
+    writeIntegers(json, "shape", input.shape);
+    json.attribute("batch", input.isBatched);
     json.attribute("role", input.role);
     json.attribute("limit", input.limit);
+    json.attributeArray("bounds", [&] {
+      for (const Manifest::Bound &bound : input.bounds)
+        json.object([&] {
+          json.attribute("of", llvm::json::fixUTF8(bound.of));
+          json.attribute("limit", bound.limit);
+          writeIntegers(json, "places", bound.places);
+        });
+    });
   });
 }
 
@@ -57,6 +76,16 @@ void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vecto
         json.attribute("sha256", file.sha256);
       });
   });
+}
+
+llvm::Error checkBounds(const Manifest::Input &input) {
+  const int64_t elements = input.elementsOfSample();
+  auto isOut = [&](int64_t place) { return place < 0 || place >= elements; };
+  for (const Manifest::Bound &bound : input.bounds)
+    if (llvm::any_of(bound.places, isOut))
+      return problem("manifest.json", "input '" + escaped(input.name) + "' has a bound for an element that it has not",
+                     "compile the plan again");
+  return llvm::Error::success();
 }
 
 llvm::Error checkConsistent(const Manifest &m) {
@@ -79,9 +108,11 @@ llvm::Error checkConsistent(const Manifest &m) {
   for (const Manifest::Input &input : m.inputs)
     if (!dtypeNamed(input.dtype))
       return bad("input '" + escaped(input.name) + "' is of an unknown dtype '" + escaped(input.dtype) + "'");
-  for (const Manifest::Input &input : m.inputs)
-    if (input.shape.empty() || input.shape[0] != m.microBatch)
+  for (const Manifest::Input &input : m.inputs) {
+    if (input.isBatched && (input.shape.empty() || input.shape[0] != m.microBatch))
       return bad("the first dimension of an input is not the micro-batch");
+    if (llvm::Error error = checkBounds(input)) return error;
+  }
   for (const auto *files : {&m.programs, &m.weights})
     for (const Manifest::File &file : *files)
       if (llvm::StringRef(file.path).contains("..") || llvm::StringRef(file.path).startswith("/"))

@@ -13,10 +13,26 @@ namespace autotp {
 constexpr int64_t kPlanFormatVersion = 5;
 
 struct Manifest {
+  /// What elements of an input index: the rows of a table, the classes of a loss.
+  struct Bound {
+    std::string of;
+    int64_t limit = 0;
+    std::vector<int64_t> places; ///< elements of a sample; empty: all
+  };
   struct Input {
     std::string name, dtype, role;
     std::vector<int64_t> shape; ///< of one micro-step of one dp rank
-    int64_t limit = 0;          ///< exclusive upper bound of integer values; 0: none
+    bool isBatched = true;      ///< its first dimension is the micro-batch; else all samples of a step share it
+    int64_t limit = 0;          ///< exclusive upper bound of integer values; 0: none; of several bounds the smallest
+    std::vector<Bound> bounds;  ///< where parts of it have bounds of their own
+
+    /// Of one row of the batch; of all of it where it has none.
+    int64_t elementsOfSample() const {
+      int64_t elements = 1;
+      for (size_t d = isBatched && !shape.empty() ? 1 : 0; d < shape.size(); ++d)
+        elements *= shape[d];
+      return elements;
+    }
   };
   struct File {
     std::string path, sha256; ///< relative to the plan's folder

@@ -120,9 +120,11 @@ private:
     int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
     int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
     for (Feed &feed : feeds_) {
-      size_t rowBytes = feed.rows.size() / size_t(m_.microBatch);
-      for (int64_t row = 0; row < m_.microBatch; ++row)
-        if (llvm::Error error = job_.source->fill(first + row, feed.input,
+      const bool isBatched = m_.inputs[feed.input].isBatched;
+      const int64_t rows = isBatched ? m_.microBatch : 1, begin = isBatched ? first : step - 1;
+      const size_t rowBytes = feed.rows.size() / size_t(rows);
+      for (int64_t row = 0; row < rows; ++row)
+        if (llvm::Error error = job_.source->fill(begin + row, feed.input,
                                                   std::span(feed.rows).subspan(size_t(row) * rowBytes, rowBytes)))
           return error;
       executor_->upload(feed.tensor, feed.rows.data());

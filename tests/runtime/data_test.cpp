@@ -72,7 +72,7 @@ TEST(Npz, ReadsAndRefuses) {
 Manifest tokensManifest(int64_t limit, const std::string &label = "next-labels") {
   Manifest m;
   m.microBatch = 2;
-  m.inputs = {{"ids", "i64", "tokens", {2, 4}, limit}, {"labels", "i64", label, {2, 4}, limit}};
+  m.inputs = {{"ids", "i64", "tokens", {2, 4}, true, limit, {}}, {"labels", "i64", label, {2, 4}, true, limit, {}}};
   return m;
 }
 
@@ -103,6 +103,57 @@ TEST(Feed, RowsAndRefusals) {
   refuses(open("(4, 2)", {0, 1, 2, 3, 1, 8, 7, 6}, 1), "shape");
   refuses(open("(1, 4)", {0, 1, 2, 3}, 1), "no whole batch");
   refuses(open("(2, 4)", {0, 1, 2, 3, 9, 8, 7, 6}, 1, "other.npy"), "name");
+}
+
+/// What all samples share: once for all steps, or once for each.
+TEST(Feed, InputsWithoutABatch) {
+  TemporaryFolder folder;
+  Manifest m;
+  m.microBatch = 2;
+  auto open = [&](std::vector<int64_t> own, const std::string &shape, std::vector<int64_t> values) {
+    m.inputs = {{"p", "i64", "positions", own, false, 0, {}}};
+    return openFeed(folder.write("f.npz", npz("p.npy", npy("<i8", shape, longs(values)))), m, 2);
+  };
+  using Row = std::vector<int64_t>;
+  for (auto [own, shape, values, first, second] : std::vector<std::tuple<Row, std::string, Row, Row, Row>>{
+           {{1, 3}, "(1, 3)", {1, 2, 3}, {1, 2, 3}, {1, 2, 3}},
+           {{1, 3}, "(2, 3)", {1, 2, 3, 4, 5, 6}, {1, 2, 3}, {4, 5, 6}},
+           {{2, 2}, "(2, 2)", {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}},
+           {{2, 2}, "(4, 2)", {1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3, 4}, {5, 6, 7, 8}},
+           {{3}, "(3,)", {1, 2, 3}, {1, 2, 3}, {1, 2, 3}},
+           {{}, "()", {7}, {7}, {7}},
+           {{}, "(3,)", {7, 8, 9}, {7}, {8}}}) {
+    auto feed = open(own, shape, values);
+    ASSERT_TRUE(bool(feed)) << describe(feed.takeError());
+    EXPECT_EQ(rowOf(**feed, 0, 0, int64_t(first.size())), first) << shape;
+    EXPECT_EQ(rowOf(**feed, 1, 0, int64_t(first.size())), second) << shape;
+  }
+  for (auto [own, shape, values] : std::vector<std::tuple<Row, std::string, Row>>{
+           {{2, 2}, "(3, 2)", {1, 2, 3, 4, 5, 6}}, {{1, 3}, "(3,)", {1, 2, 3}}, {{}, "(1, 1)", {1}}}) {
+    auto feed = open(own, shape, values);
+    EXPECT_FALSE(bool(feed)) << shape;
+    if (!feed) llvm::consumeError(feed.takeError());
+  }
+  m.inputs = {{"p", "i64", "positions", {1, 3}, false, 0, {}}};
+  auto tokens = openTokens("synthetic:1", m);
+  ASSERT_TRUE(bool(tokens));
+  EXPECT_EQ(rowOf(**tokens, 5, 0, 3), (Row{0, 1, 2}));
+}
+
+/// Columns that look up tables of different sizes.
+TEST(Feed, BoundsOfParts) {
+  TemporaryFolder folder;
+  Manifest m;
+  m.microBatch = 1;
+  m.inputs = {{"x", "i64", "data", {1, 3}, true, 5, {{"users", 10, {0}}, {"items", 99, {1, 2}}, {"kinds", 5, {2}}}}};
+  auto said = [&](std::vector<int64_t> values) -> std::string {
+    auto feed = openFeed(folder.write("f.npz", npz("x.npy", npy("<i8", "(2, 3)", longs(values)))), m, 2);
+    return feed ? "" : describe(feed.takeError());
+  };
+  EXPECT_EQ(said({9, 98, 4, 0, 50, 0}), "");
+  EXPECT_NE(said({9, 98, 4, 10, 50, 0}).find("element 3 is 10, outside [0, 10) of 'users'"), std::string::npos);
+  EXPECT_NE(said({9, 98, 4, 9, 99, 0}).find("element 4 is 99, outside [0, 99) of 'items'"), std::string::npos);
+  EXPECT_NE(said({9, 98, 5, 9, 9, 0}).find("element 2 is 5, outside [0, 5) of 'kinds'"), std::string::npos);
 }
 
 TEST(Tokens, Synthetic) {

@@ -73,7 +73,9 @@ Manifest sampleManifest() {
   m.lossKind = "mean";
   m.weightsKind = "copy";
   m.lr = 0.5;
-  m.inputs = {{"ids", "i64", "tokens", {4, 16}, 100}, {"x", "f32", "data", {4}, 0}};
+  m.inputs = {{"ids", "i64", "tokens", {4, 16}, true, 100, {}},
+              {"x", "i64", "data", {4, 3}, true, 7, {{"users", 9, {0, 2}}, {"items", 7, {}}}},
+              {"temperature", "f32", "data", {}, false, 0, {}}};
   m.programs = {{"a.pb", "00"}};
   m.weights = {{"w0", "11"}, {"w1", "22"}};
   for (int64_t r = 0; r < 4; ++r)
@@ -90,6 +92,8 @@ TEST(Manifest, RoundTrip) {
   ASSERT_TRUE(bool(read)) << describe(read.takeError());
   EXPECT_EQ(manifestText(*read), text);
   EXPECT_EQ(read->ranks[3].dp, 1);
+  EXPECT_FALSE(read->inputs[2].isBatched);
+  EXPECT_EQ(read->inputs[1].bounds[0].places, (std::vector<int64_t>{0, 2}));
 }
 
 TEST(Manifest, Inconsistent) {
@@ -111,6 +115,8 @@ TEST(Manifest, Inconsistent) {
   refuses([](Manifest &m) { m.weights.pop_back(); });
   refuses([](Manifest &m) { m.inputs[0].shape[0] = 5; });
   refuses([](Manifest &m) { m.inputs[0].shape.clear(); });
+  refuses([](Manifest &m) { m.inputs[1].bounds[0].places = {3}; });
+  refuses([](Manifest &m) { m.inputs[1].bounds[0].places = {-1}; });
   refuses([](Manifest &m) { m.programs[0].path = "../a"; });
   refuses([](Manifest &m) { m.weights[0].path = "/etc/passwd"; });
   for (const char *text : {"", "{", "[]", "{\"format_version\": 99}", "{\"format_version\": 1}"}) {

@@ -17,7 +17,7 @@ constexpr int64_t kBatch = 4;
 /// The mean of the losses of all micro-batches, bound to `microBatch` rows; or the refusal.
 llvm::Expected<double> lossOf(const std::string &lines, int64_t microBatch) {
   Graph graph = parsed("graph {\n  input %x : f64[4,6]\n" + lines + "}\n");
-  if (llvm::Expected<LossTerms> terms = bindBatch(graph, microBatch, 1); !terms) return terms.takeError();
+  if (llvm::Expected<LossTerms> terms = bindBatch(graph, microBatch, 1, {}); !terms) return terms.takeError();
   std::mt19937 random(1);
   Array x(Type{DType::F64, {kBatch, 6}});
   for (double &v : x.data)

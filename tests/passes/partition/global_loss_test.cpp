@@ -19,7 +19,7 @@ struct Made {
 llvm::Expected<Made> made(const std::string &lines, int64_t microBatch = 0, int64_t microBatches = 2) {
   Graph graph =
       parsed("graph {\n  input %x : f32[4,6]\n  input %m : f32[4,6]\n  parameter %w : f32[6]\n" + lines + "}\n");
-  llvm::Expected<LossTerms> terms = bindBatch(graph, microBatch, microBatches);
+  llvm::Expected<LossTerms> terms = bindBatch(graph, microBatch, microBatches, {});
   if (!terms) return terms.takeError();
   Made result{{}, std::move(*terms)};
   llvm::raw_string_ostream os(result.text);

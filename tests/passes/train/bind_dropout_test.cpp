@@ -43,7 +43,7 @@ TEST(BindDropout, SamplesAreRowsWhereverTheirAxisLies) {
   return y=%y
 }
 )");
-  llvm::cantFail(bindDropout(graph));
+  llvm::cantFail(bindDropout(graph, {}));
   llvm::Error error = verify(graph);
   EXPECT_FALSE(bool(error)) << describe(std::move(error));
   EXPECT_EQ(keysOf(graph), (std::vector<std::string>{
@@ -63,7 +63,7 @@ TEST(BindDropout, SamplesJoinedWithOthersAreRefused) {
   return y=%y
 }
 )");
-  EXPECT_NE(describe(bindDropout(graph)).find("joins samples"), std::string::npos);
+  EXPECT_NE(describe(bindDropout(graph, {})).find("joins samples"), std::string::npos);
 }
 
 } // namespace
