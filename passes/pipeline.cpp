@@ -90,8 +90,9 @@ constexpr PassEntry kPipeline[] = {
     // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
     {"raise-precision",
      [](Graph &g, State &s) -> llvm::Error {
-       DType own = raisePrecision(g);
-       s.compiled.dtype = s.options.dtype.value_or(own);
+       const RaisedPrecision raised = raisePrecision(g);
+       s.compiled.dtype = s.options.dtype.value_or(raised.own);
+       s.compiled.hadDoubles = raised.hadDoubles;
        return llvm::Error::success();
      }},
     {"canonicalise", [](Graph &g, State &) { return canonicalise(g); }},

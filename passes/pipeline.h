@@ -52,6 +52,7 @@ struct CompiledModel {
   bool hasOwnOptimizer = false; ///< updates are the model's, not of options
   bool hasOwnBackward = false;  ///< see ImportedModel::hasGradients
   DType dtype = DType::F32;     ///< of parameters and activations
+  bool hadDoubles = false;      ///< the model's parameters or inputs are f64, and train in f32
   std::vector<InputRole> inputs;
   int64_t microBatch = 1; ///< samples that the inputs hold
   std::vector<std::string> retied, equalWeights;

@@ -364,6 +364,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   if (compiled.dtype != DType::F32)
     os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
        << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
+  if (compiled.hadDoubles) os << "note        parameters or inputs are float64: all is computed in f32\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   os << "optimizer   " << optimizerText(compiled, options) << "\n";
   if (options.recompute != Recompute::None)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace autotp {
 namespace {
@@ -17,9 +18,9 @@ bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; 
 Tensor converted(const Tensor &tensor, DType dtype) {
   Array array = toArray(tensor);
   array.type.dtype = dtype;
-  const double largest = dtype == DType::F16 ? 65504.0 : 0x1.fep127;
+  const double largest = dtype == DType::F16 ? 65504.0 : dtype == DType::BF16 ? 0x1.fep127 : 0x1.fffffep127;
   for (double &value : array.data)
-    if (isSmall(dtype) && std::isfinite(value)) value = std::clamp(value, -largest, largest);
+    if (std::isfinite(value)) value = std::clamp(value, -largest, largest);
   return toTensor(array);
 }
 
@@ -159,20 +160,24 @@ private:
 
 } // namespace
 
-DType raisePrecision(Graph &graph) {
-  int64_t elements[256] = {};
-  for (const ParameterInfo &parameter : graph.parameters)
-    elements[uint8_t(graph.type(parameter.value).dtype)] += graph.type(parameter.value).elements();
-  DType most = DType::F32;
+RaisedPrecision raisePrecision(Graph &graph) {
+  RaisedPrecision raised;
+  auto isDouble = [&](ValueId source) { return graph.type(source).dtype == DType::F64; };
+  raised.hadDoubles = llvm::any_of(graph.sources(ValueKind::Input), isDouble);
+  std::map<DType, int64_t> elements;
+  for (const ParameterInfo &parameter : graph.parameters) {
+    elements[graph.type(parameter.value).dtype] += graph.type(parameter.value).elements();
+    raised.hadDoubles |= isDouble(parameter.value);
+  }
   for (DType dtype : {DType::BF16, DType::F16})
-    if (elements[uint8_t(dtype)] > elements[uint8_t(most)]) most = dtype;
+    if (elements[dtype] > elements[raised.own]) raised.own = dtype;
   for (ValueId id = 0; id < graph.numValues(); ++id) {
     Value &value = graph.value(id);
-    if (!isSmall(value.type.dtype)) continue;
+    if (!isSmall(value.type.dtype) && !(raised.hadDoubles && value.type.dtype == DType::F64)) continue;
     value.type.dtype = DType::F32;
     if (value.contents) value.contents = converted(*value.contents, DType::F32);
   }
-  return most;
+  return raised;
 }
 
 void lowerPrecision(Graph &graph, DType dtype) {

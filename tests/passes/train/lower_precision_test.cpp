@@ -88,7 +88,7 @@ TEST(LowerPrecision, F32ChangesNothing) {
   lowerPrecision(graph, DType::F32);
   lowerGradients(graph, DType::F32);
   EXPECT_EQ(printed(graph), before);
-  EXPECT_EQ(raisePrecision(graph), DType::F32);
+  EXPECT_EQ(raisePrecision(graph).own, DType::F32);
   EXPECT_EQ(printed(graph), before);
 }
 
@@ -121,13 +121,42 @@ TEST(RaisePrecision, AModelInBf16IsOneInF32) {
   Builder b(graph);
   ValueId wide = b.makeTyped("cast", {b.make("add", {w, x})}, Type{DType::F32, {2, 2}});
   graph.outputs.push_back({"loss", b.make("neg", {wide})});
-  EXPECT_EQ(raisePrecision(graph), DType::BF16);
+  EXPECT_EQ(raisePrecision(graph).own, DType::BF16);
   llvm::cantFail(canonicalise(graph));
   expectSound(graph);
   EXPECT_EQ(dtypeOf(graph, "cast"), "");
   EXPECT_EQ(dtypeOf(graph, "add"), "f32");
   EXPECT_EQ(toArray(*graph.value(w).contents).data, values.data);
   EXPECT_EQ(graph.value(w).contents->type.dtype, DType::F32);
+}
+
+/// Parameters or inputs in f64 make all of it f32; where neither is, what is computed in f64 between casts stays so.
+TEST(RaisePrecision, AModelInF64IsOneInF32) {
+  for (DType dtype : {DType::F64, DType::F32}) {
+    Graph graph;
+    Array values(Type{dtype, {2, 2}});
+    values.data = {1, 2, 3, -0.5};
+    ValueId w = graph.addParameter("w", values.type, toTensor(values)), x = graph.addInput("x", Type{dtype, {2, 2}}),
+            mask = graph.addConstant("mask", filledTensor(Type{DType::F64, {2, 2}}, -1.7976931348623157e308));
+    graph.parameters.push_back({w, {}});
+    Builder b(graph);
+    ValueId wide = b.makeTyped("cast", {b.make("add", {w, x})}, Type{DType::F64, {2, 2}});
+    ValueId masked = b.make("add", {wide, mask});
+    graph.outputs.push_back({"loss", b.makeTyped("cast", {masked}, Type{DType::F32, {2, 2}})});
+    const RaisedPrecision raised = raisePrecision(graph);
+    llvm::cantFail(canonicalise(graph));
+    expectSound(graph);
+    const bool isRaised = dtype == DType::F64;
+    EXPECT_EQ(raised.hadDoubles, isRaised);
+    EXPECT_EQ(raised.own, DType::F32);
+    EXPECT_EQ(dtypeOf(graph, "add"), isRaised ? "f32 f32" : "f32 f64");
+    EXPECT_EQ(dtypeOf(graph, "cast"), isRaised ? "" : "f64 f32");
+    EXPECT_EQ(graph.type(x).dtype, DType::F32);
+    EXPECT_EQ(toArray(*graph.value(w).contents).data, values.data);
+    if (isRaised) {
+      EXPECT_EQ(toArray(*graph.value(mask).contents).data[0], -0x1.fffffep127);
+    }
+  }
 }
 
 } // namespace
