@@ -1,15 +1,22 @@
 #include "passes/pipeline.h"
 
-#include "compiler/ir/loss.h"
 #include "compiler/ir/print.h"
 #include "compiler/ops/verify.h"
 #include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
+#include "passes/check_options.h"
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
+#include "passes/import/exporter_verdicts.h"
+#include "passes/import/find_ties.h"
 #include "passes/import/fold_transposes.h"
+#include "passes/import/mark_padding.h"
 #include "passes/import/order_nodes.h"
+#include "passes/import/parameter_names.h"
+#include "passes/import/restore_biases.h"
+#include "passes/import/restore_tables.h"
 #include "passes/import/retie_weights.h"
+#include "passes/import/separate_merged.h"
 #include "passes/partition/fuse_epilogues.h"
 #include "passes/partition/localise.h"
 #include "passes/recognise/cancel_transposes.h"
@@ -41,7 +48,39 @@ struct State {
   ImportedModel &imported;
   CompiledModel &compiled;
   int64_t microBatch; ///< that the graph is to be bound to; 0: it has it already
+  std::map<std::string, ExporterVerdict> exporter = {};
+  std::vector<Tie> ties = {};
 };
+
+llvm::Error classify(Graph &graph, State &s) {
+  if (!s.imported.updates)
+    return classifyParameters(graph, s.imported.initializers,
+                              {s.options.parameters, s.imported.moduleNames, s.exporter, s.imported.exporter.exporter,
+                               s.imported.untrained,
+                               s.options.retie ? llvm::ArrayRef<Tie>(s.ties) : llvm::ArrayRef<Tie>()},
+                              s.compiled.initializers);
+  return takeParameters(
+      graph, s.imported.initializers,
+      [&](const std::string &name) { return s.imported.updates->parameters.count(name) != 0; },
+      s.compiled.initializers);
+}
+
+llvm::Error retie(Graph &graph, State &s) {
+  const ParameterOverrides &given = s.options.parameters;
+  RetieOptions options;
+  if (s.options.retie && !s.imported.updates) {
+    auto ties = tiesOfList(graph, given.ties, s.imported.moduleNames);
+    if (!ties) return ties.takeError();
+    options.said = std::move(*ties);
+    llvm::append_range(options.said, s.ties);
+    const Exporter exporter = s.imported.exporter.exporter;
+    options.byContents = s.options.tiesByContents && exporter != Exporter::Dynamo;
+    const bool isSaid = given.isListed || !given.train.empty() || !given.only.empty();
+    options.doubtsEqual = exporter == Exporter::Unknown && !isSaid && !given.assumesRoles;
+    s.compiled.unknownNames = namesOfNone(graph, given.listed, s.imported.moduleNames);
+  }
+  return retieWeights(graph, options, s.compiled.retied, s.compiled.equalWeights);
+}
 
 struct PassEntry {
   const char *name;
@@ -66,6 +105,22 @@ void findSamples(const Graph &graph, State &state) {
 }
 
 constexpr PassEntry kPipeline[] = {
+    // What an exporter says is by node, as imported: these come before any pass that makes the graph anew.
+    {"separate-merged", [](Graph &g, State &s) { return separateMerged(g, s.imported.exporter, s.compiled.separated); },
+     kOfForwards},
+    {"restore-biases", [](Graph &g, State &s) { return restoreBiases(g, s.imported.exporter, s.compiled.restored); },
+     kOfForwards},
+    {"restore-tables", [](Graph &g, State &s) { return restoreTables(g, s.imported.exporter, s.compiled.restored); },
+     kOfForwards},
+    {"mark-padding", [](Graph &g, State &s) { return markPadding(g, s.imported.exporter, s.compiled.perhapsPadding); },
+     kOfForwards},
+    {"find-ties",
+     [](Graph &g, State &s) -> llvm::Error {
+       s.ties = findTies(g, s.imported.exporter, s.imported.moduleNames);
+       s.exporter = exporterVerdicts(g, s.imported.exporter);
+       return llvm::Error::success();
+     },
+     kOfForwards},
     {"bind-loss", [](Graph &g, State &s) { return bindLoss(g, s.options.loss); }, kOfForwards},
     {"order-nodes",
      [](Graph &g, State &s) -> llvm::Error {
@@ -74,19 +129,7 @@ constexpr PassEntry kPipeline[] = {
        return llvm::Error::success();
      }},
     // Roles are read from the operators as exported: folding would hide tables that constants look up.
-    {"classify-parameters",
-     [](Graph &g, State &s) {
-       llvm::Error error = s.imported.updates ? takeParameters(g, s.imported.initializers,
-                                                               [&](const std::string &name) {
-                                                                 return s.imported.updates->parameters.count(name) != 0;
-                                                               })
-                                              : classifyParameters(g, s.imported.initializers, s.options.parameters,
-                                                                   s.imported.moduleNames, s.imported.untrained);
-       for (ValueId id : s.imported.initializers)
-         if (const Value &value = g.value(id); value.kind == ValueKind::Constant && !value.uses.empty())
-           s.compiled.frozen.push_back(value.name + " " + value.type.text());
-       return error;
-     }},
+    {"classify-parameters", classify},
     // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
     {"raise-precision",
      [](Graph &g, State &s) -> llvm::Error {
@@ -107,12 +150,7 @@ constexpr PassEntry kPipeline[] = {
        return llvm::Error::success();
      },
      kOfForwards},
-    {"retie-weights",
-     [](Graph &g, State &s) -> llvm::Error {
-       if (s.options.retie && !s.imported.updates) s.compiled.retied = retieWeights(g);
-       s.compiled.equalWeights = equalWeights(g);
-       return llvm::Error::success();
-     }},
+    {"retie-weights", retie},
     {"input-roles",
      [](Graph &g, State &s) -> llvm::Error {
        llvm::Expected<std::vector<InputRole>> roles = inputRoles(g, s.options.inputRoles);
@@ -307,45 +345,6 @@ static llvm::Error certifyAll(CompiledModel &compiled, const CompileOptions &opt
                                     "report this as a bug, with the model; --no-verify writes the plan as it is"));
   compiled.certificate = *certificate;
   return llvm::Error::success();
-}
-
-/// What a model's own training graph says, no flag may say in another way.
-static llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options) {
-  std::vector<std::string> flags;
-  for (const std::string &flag : options.optimizerSaidBy)
-    if (flag != "--lr" || model.updates->hasOwnRate()) flags.push_back(flag);
-  for (auto [flag, isGiven] : {std::pair("--train", !options.parameters.train.empty()),
-                               {"--freeze", !options.parameters.freeze.empty()},
-                               {"--loss-output", !options.loss.output.empty()},
-                               {"--loss", options.loss.made != LossMade::None}})
-    if (isGiven) flags.push_back(flag);
-  if (!flags.empty())
-    return problem(flags[0], "the model brings its own training graph, which says this already",
-                   "leave it out, or give the forward model alone");
-  if (model.hasGradients && options.dtype && *options.dtype != DType::F32)
-    return problem("--dtype", "the model brings its own backward, which stays in the floats that it is in",
-                   "leave it out, or give the forward model alone");
-  const int64_t batch = options.import.microBatch;
-  auto hasBatch = [&](ValueId input) {
-    const Shape &shape = model.graph.type(input).shape;
-    return !shape.empty() && shape[0] == batch;
-  };
-  if (model.hasGradients && batch > 0 && llvm::none_of(model.graph.sources(ValueKind::Input), hasBatch))
-    return problem("--micro-batch", "the model brings its own backward, for another batch",
-                   "leave it out, or export the model with a dynamic batch");
-  return llvm::Error::success();
-}
-
-/// Whether what is trained for is the mean of one cross-entropy, as far as can be told before the loss is chosen.
-static bool isOneMean(const Graph &graph, const LossOptions &loss) {
-  if (loss.made != LossMade::None) return true;
-  return llvm::any_of(graph.outputs, [&](const Output &output) {
-    ValueId value = output.value;
-    for (const Node *node = graph.producer(value); node && (node->is("reshape") || node->is("cast"));
-         node = graph.producer(value))
-      value = node->operands[0];
-    return (loss.output.empty() || output.name == loss.output) && crossEntropyMean(graph, value).has_value();
-  });
 }
 
 /// The global graph with gradients, of a model as it was imported; bound to `microBatch`.

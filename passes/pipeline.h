@@ -24,7 +24,8 @@ struct CompileOptions {
   llvm::StringMap<std::string> inputRoles;
   LossOptions loss;
   bool retie = true, recognise = true;
-  bool verify = true; ///< prove the plan against the graph (compiler/certify)
+  bool tiesByContents = true; ///< where no exporter says what is one: the contents of the file count
+  bool verify = true;         ///< prove the plan against the graph (compiler/certify)
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
   bool sequenceParallel = false;
@@ -56,10 +57,13 @@ struct CompiledModel {
   std::vector<InputRole> inputs;
   int64_t microBatch = 1; ///< samples that the inputs hold
   std::vector<std::string> retied, equalWeights;
-  std::vector<std::string> notes;    ///< see ImportedModel
-  std::vector<std::string> frozen;   ///< initializers of rank 1 and more that are no parameters, "name f32[2,3]"
-  unsigned recomputed = 0;           ///< values that each coordinate computes again in the backward
-  std::vector<RankProgram> programs; ///< by tp coordinate; empty where --stop-after ended earlier
+  std::vector<std::string> notes;                  ///< see ImportedModel
+  std::vector<std::string> separated, restored;    ///< parameters that the exporter had merged, or dropped
+  std::vector<std::string> perhapsPadding;         ///< "row 1 of e.weight", of which no exporter says whether it is
+  std::vector<std::string> unknownNames;           ///< of --parameters, that no parameter of the graph has
+  std::vector<ClassifiedInitializer> initializers; ///< what each is, and by which evidence
+  unsigned recomputed = 0;                         ///< values that each coordinate computes again in the backward
+  std::vector<RankProgram> programs;               ///< by tp coordinate; empty where --stop-after ended earlier
   std::vector<MemoryPlan> memory;
   std::vector<plan::Program> emitted; ///< by tp coordinate: what the runtime executes
   std::optional<Certificate> certificate;

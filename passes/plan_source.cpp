@@ -14,6 +14,22 @@ template <typename Map> llvm::json::Object objectOf(const Map &map) {
   return object;
 }
 
+/// What --parameters says, as it stands in a list of names: "a", or "a = b" for a tie.
+llvm::json::Value listOf(const ParameterOverrides &parameters) {
+  if (!parameters.isListed) return nullptr;
+  llvm::json::Array lines(parameters.listed);
+  for (const Tie &tie : parameters.ties)
+    lines.push_back(tie.copy + " = " + tie.of);
+  return lines;
+}
+
+void readList(const llvm::json::Array *lines, ParameterOverrides &parameters) {
+  parameters.isListed = lines != nullptr;
+  if (!lines) return;
+  for (const llvm::json::Value &line : *lines)
+    addListed(line.getAsString().getValueOr(""), parameters);
+}
+
 } // namespace
 
 llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
@@ -25,7 +41,11 @@ llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
                             {"inputs", objectOf(o.inputRoles)},
                             {"train", o.parameters.train},
                             {"freeze", o.parameters.freeze},
+                            {"only", o.parameters.only},
+                            {"parameters", listOf(o.parameters)},
+                            {"assume", o.parameters.assumesRoles ? "roles" : ""},
                             {"retie", o.retie},
+                            {"ties_by_contents", o.tiesByContents},
                             {"recognise", o.recognise},
                             {"loss_output", o.loss.output},
                             {"loss", kLosses[size_t(o.loss.made)]},
@@ -61,8 +81,13 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
     o.import.shapes[name] = size.getAsInteger().getValueOr(0);
   for (const auto &[name, role] : *inputs)
     o.inputRoles[name] = role.getAsString().getValueOr("").str();
-  o.parameters = {text("train"), text("freeze")};
+  o.parameters.train = text("train");
+  o.parameters.freeze = text("freeze");
+  o.parameters.only = text("only");
+  o.parameters.assumesRoles = text("assume") == "roles";
+  readList(s.getArray("parameters"), o.parameters);
   o.retie = s.getBoolean("retie").getValueOr(true);
+  o.tiesByContents = s.getBoolean("ties_by_contents").getValueOr(true);
   o.recognise = s.getBoolean("recognise").getValueOr(true);
   o.loss.output = text("loss_output");
   o.loss.logits = text("logits");

@@ -7,6 +7,7 @@
 #include "tools/command_line.h"
 #include "tools/ds_config.h"
 #include "tools/optimizer_flags.h"
+#include "tools/parameter_flags.h"
 
 using namespace llvm;
 using autotp::problem;
@@ -76,14 +77,10 @@ static cl::opt<std::string> logits("logits", cl::desc("the logits, where several
 static cl::list<std::string>
     inputs("input", cl::desc("what an input means: tokens, labels, next-labels, ones, positions or data"),
            cl::value_desc("NAME=ROLE"), cl::cat(category));
-static cl::opt<std::string> trainPattern(
-    "train",
-    cl::desc("initializers to train, besides those found by their role; by their names or those of their modules"),
-    cl::value_desc("REGEX"), cl::cat(category));
-static cl::opt<std::string> freezePattern("freeze", cl::desc("initializers not to train, by the same names"),
-                                          cl::value_desc("REGEX"), cl::cat(category));
-static cl::opt<bool> noRetie("no-retie", cl::desc("leave tied weights apart that the exporter wrote twice"),
-                             cl::cat(category));
+static autotp::ParameterFlags parameters(category);
+static cl::opt<std::string> explain("explain",
+                                    cl::desc("parameters: list what each initializer is, and by which evidence"),
+                                    cl::value_desc("parameters"), cl::cat(category));
 static cl::opt<bool>
     noRecognise("no-recognise",
                 cl::desc("keep the exporter's operators instead of fused ones: slower, the same numbers"),
@@ -124,7 +121,7 @@ static void readSteps(autotp::CompileOptions &o) {
   o.import.microBatch = microBatch;
 }
 
-/// What --ds-config and --patterns say: given flags overrule the first, others keep its word.
+/// What --ds-config, --parameters and --patterns say: given flags overrule the first, others keep its word.
 static Error readFiles(autotp::CompileOptions &o) {
   if (!dsConfig.empty()) {
     const autotp::StepOptions flags = o.step;
@@ -140,6 +137,7 @@ static Error readFiles(autotp::CompileOptions &o) {
     overrule(microBatch, o.import.microBatch, microBatch.getValue());
   }
   if (dtype.getNumOccurrences() > 0) o.dtype = dtype;
+  if (Error error = parameters.read(o)) return error;
   return patterns.empty() ? Error::success() : autotp::readPatterns(patterns, o);
 }
 
@@ -179,12 +177,14 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
         return true;
       }))
     return error;
-  o.parameters = {trainPattern, freezePattern};
+  if (Error error = parameters.check()) return error;
+  if (!explain.empty() && explain != "parameters")
+    return problem("--explain", "'" + autotp::escaped(explain) + "' is not parameters");
   if (!logits.empty() && madeLoss == autotp::LossMade::None) return problem("--logits", "it needs --loss");
   if (!lossOutput.empty() && madeLoss != autotp::LossMade::None)
     return problem("--loss", "a loss is made, so --loss-output names none", "leave one of them out");
   o.loss = {lossOutput, madeLoss, logits};
-  o.retie = !noRetie && weights == "copy";
+  o.tiesByContents = weights == "copy";
   o.recognise = !noRecognise;
   o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
@@ -201,7 +201,7 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
 static Expected<std::unique_ptr<autotp::OutputFolder>> openOutput() {
   autotp::OutputFolder::Options options;
   options.force = force;
-  options.inputs = {model, dsConfig, patterns};
+  options.inputs = {model, dsConfig, patterns, parameters.listFile()};
   return autotp::OutputFolder::open(output, std::move(options));
 }
 
@@ -226,6 +226,7 @@ static Error run(const autotp::CompileOptions &options, int64_t seed) {
   }
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
   if (!compiled) return compiled.takeError();
+  if (explain == "parameters") autotp::explainParameters(*compiled, outs());
   if (!folder) return Error::success();
   autotp::Manifest manifest = autotp::describe(*compiled, options);
   manifest.weightsKind = weights == "copy" ? "copy" : "none";

@@ -28,21 +28,6 @@ bool isWithoutContents(const onnx::TensorProto &proto) {
                       [](const auto &entry) { return entry.key() == "location" && entry.value() == "autotp:none"; });
 }
 
-/// The module that made a node: dynamo's list of scopes, or the path that TorchScript names nodes by.
-std::string moduleOf(const onnx::NodeProto &node) {
-  for (const auto &entry : node.metadata_props()) {
-    if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
-    llvm::SmallVector<llvm::StringRef, 12> scopes; // "['', 'model', 'model.layers.0', 'linear']"
-    llvm::StringRef(entry.value()).split(scopes, '\'');
-    return scopes.size() < 6 ? "" : scopes[scopes.size() - 4].str();
-  }
-  llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
-  if (!path.consume_front("/")) return "";
-  std::string module = path.str();
-  std::replace(module.begin(), module.end(), '/', '.');
-  return module;
-}
-
 } // namespace
 
 std::string nameOf(const onnx::NodeProto &node) {
@@ -55,11 +40,13 @@ std::string whereOf(const onnx::NodeProto &node) {
 }
 
 Importer::Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
-    : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto) {}
+    : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto),
+      metadata_(proto) {}
 
 llvm::Expected<ImportedModel> Importer::run() {
   if (llvm::Error error = check()) return error;
   if (llvm::Error error = checkInputNames()) return error;
+  numbersMayTrain_ = proto_.training_info_size() == 0;
   if (llvm::Error error = addInitializers(proto_.graph(), scope)) return error;
   if (llvm::Error error = addInputs(proto_.graph().input())) return error;
   if (llvm::Error error = addNodes(proto_.graph().node())) return error;
@@ -76,6 +63,7 @@ llvm::Expected<ImportedModel> Importer::run() {
     if (!value) return problem("output '" + escaped(output.name()) + "'", "no node computes it as a tensor");
     model.graph.outputs.push_back({output.name(), *value});
   }
+  model.exporter = std::move(metadata_.facts);
   return std::move(model);
 }
 
@@ -146,8 +134,8 @@ llvm::Error Importer::listUnknown(llvm::ArrayRef<const Nodes *> lists) const {
       "export without them, or open an issue that names them");
 }
 
-/// Float initializers of rank 1 and more stay symbolic: whether they are parameters is decided later, from their
-/// role.
+/// Float initializers stay symbolic: whether they are parameters is decided later, by evidence. Numbers of a model that
+/// brings its own training graph are that graph's.
 llvm::Error Importer::addInitializer(const onnx::TensorProto &proto, Scope &scope) {
   ValueId value;
   if (isWithoutContents(proto)) {
@@ -162,7 +150,7 @@ llvm::Error Importer::addInitializer(const onnx::TensorProto &proto, Scope &scop
   llvm::Expected<Tensor> tensor = readTensor(proto, folder_);
   if (!tensor) return tensor.takeError();
   Type type = tensor->type;
-  bool mayTrain = isFloat(type.dtype) && !type.shape.empty();
+  bool mayTrain = isFloat(type.dtype) && (!type.shape.empty() || numbersMayTrain_);
   value = mayTrain ? model.graph.addParameter(proto.name(), type, std::move(*tensor))
                    : model.graph.addConstant(proto.name(), std::move(*tensor));
   if (mayTrain) model.initializers.push_back(value);
@@ -197,11 +185,16 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
     operands.push_back(*value);
   }
   if (++numNodes_ > kMostNodes) return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
-  llvm::Expected<llvm::SmallVector<ValueId, 2>> results =
-      isControlFlow(node)                         ? addControlFlow(node, name, operands, scope)
-      : findImport(node.domain(), node.op_type()) ? addOperator(node, name, operands, scope.depth)
-                                                  : addCall(node, name, operands, scope.depth);
+  const NodeId first = NodeId(model.graph.numNodes());
+  const bool isCopy = metadata_.isCopy(node) && operands[0] != kNone && !isSequence(operands[0]) &&
+                      model.graph.value(operands[0]).kind == ValueKind::Parameter;
+  Results results = isCopy                                      ? copyOf(node, operands[0])
+                    : isControlFlow(node)                       ? addControlFlow(node, name, operands, scope)
+                    : findImport(node.domain(), node.op_type()) ? addOperator(node, name, operands, scope.depth)
+                                                                : addCall(node, name, operands, scope.depth);
   if (!results) return results.takeError();
+  metadata_.attribute(node, first, model.graph.numNodes());
+  if (node.op_type() == "Constant" && !results->empty()) addIfWeight(node, (*results)[0]);
   for (auto [j, result] : indexed(node.output())) {
     if (result.empty()) continue;
     if (j >= results->size() || (*results)[j] == kNone) {
@@ -213,6 +206,24 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
   return llvm::Error::success();
 }
 
+/// A Constant node is an initializer, but for PyTorch's exporters, which write numbers and folded values so.
+void Importer::addIfWeight(const onnx::NodeProto &node, ValueId constant) {
+  const Type &type = model.graph.type(constant);
+  if (!numbersMayTrain_ || metadata_.facts.exporter != Exporter::Unknown || !isFloat(type.dtype) || type.elements() < 2)
+    return;
+  model.graph.setKind(constant, ValueKind::Parameter);
+  model.graph.rename(constant, node.output(0));
+  model.initializers.push_back(constant);
+}
+
+Importer::Results Importer::copyOf(const onnx::NodeProto &node, ValueId initializer) {
+  const Value &of = model.graph.value(initializer);
+  metadata_.facts.copies.push_back({node.output(0), of.name});
+  ValueId copy = model.graph.addParameter(node.output(0), of.type, of.contents);
+  model.initializers.push_back(copy);
+  return llvm::SmallVector<ValueId, 2>{copy};
+}
+
 void Importer::nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands) {
   constexpr llvm::StringLiteral kWeighing[] = {"MatMul", "Gemm", "Conv", "Gather"};
   if (!llvm::is_contained(kWeighing, node.op_type())) return;
@@ -221,7 +232,9 @@ void Importer::nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> o
       continue;
     const std::string &name = model.graph.value(operands[k]).name;
     std::string module = moduleOf(node);
-    if (module.empty() || llvm::StringRef(name).contains(module)) continue;
+    const bool keepsName =
+        metadata_.facts.exporter == Exporter::TorchScript && !llvm::StringRef(name).startswith("onnx::");
+    if (module.empty() || keepsName || llvm::StringRef(name).contains(module)) continue;
     model.moduleNames.try_emplace(name, module + ".weight");
   }
 }

@@ -1,6 +1,7 @@
 /// \file Reads an ONNX model into our IR: the only folder that knows ONNX.
 #pragma once
 
+#include "compiler/ir/exporter_facts.h"
 #include "compiler/ir/updates.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -21,6 +22,7 @@ struct ImportedModel {
   /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Looked up
   /// only.
   llvm::StringMap<std::string> moduleNames;
+  ExporterFacts exporter; ///< what the exporter says beside the graph
   /// Where the model brings its own training graph: the loss is the graph's only output then, and these name what is
   /// trained.
   std::optional<Updates> updates;
@@ -29,15 +31,15 @@ struct ImportedModel {
   bool isBatchDynamic = false; ///< ImportOptions::microBatch is the size of some dimension
   /// Names of initializers that are no parameters by what reads them, such as running statistics.
   std::vector<std::string> untrained;
-  std::vector<std::string> notes;    ///< what the graph leaves out of the model, each once
+  std::vector<std::string> notes; ///< what the graph leaves out of the model, each once
   /// Inputs whose first dimension has a size in the file, where that of others is the dynamic batch: what they hold is the
   /// same for all samples.
   llvm::StringSet<> withoutBatch;
-  std::vector<ValueId> initializers; ///< float initializers of rank 1 and more, in file order: what may be a parameter
+  std::vector<ValueId> initializers; ///< float initializers in file order: what may be a parameter
 };
 
 /// Imports opset 13 and newer. Every shape is static once the dimensions are bound; what depends on no input and no
-/// initializer of rank 1 and more is folded on the way. External data is read beneath the model's folder only.
+/// float initializer is folded on the way, and so is what a shape or an attribute needs of initializers that are numbers. External data is read beneath the model's folder only.
 /// A training graph of its own (TrainingInfoProto) is read with it, see training_info.h; where `path` is a folder, it
 /// holds onnxruntime-training's artifacts, see artifacts.h.
 /// Errors: an unreadable or inconsistent file; an unbound dimension; all operators without an import row, with their

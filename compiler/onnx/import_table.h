@@ -62,7 +62,7 @@ public:
   /// The integers of an operand that is known now.
   llvm::Expected<std::vector<int64_t>> constantIntegers(size_t k) const;
   llvm::Expected<std::vector<int64_t>> constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const;
-  /// Its contents, where it is a constant that is no parameter to be.
+  /// Its contents, where it depends on no input, and on no initializer of more than a few numbers.
   const Tensor *constant(ValueId value) const;
   /// The same of an operand that says how the node works, so that its initializer is no parameter.
   const Tensor *constantOrInitializer(ValueId value) const;
@@ -103,6 +103,8 @@ public:
   llvm::SmallVector<ValueId, 2> results;   ///< what the import function leaves, one for each output
 
 private:
+  bool isConstant(ValueId value) const;
+  bool foldNumbers(ValueId &value) const;
   const onnx::AttributeProto *attribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type);
   std::string where() const;
   const ImportDef &row_;

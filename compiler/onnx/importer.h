@@ -1,6 +1,7 @@
 /// \file Reads graphs of one ONNX model, node by node, into one of ours. import.h is what other folders call.
 #pragma once
 
+#include "compiler/onnx/exporter_metadata.h"
 #include "compiler/onnx/functions.h"
 #include "compiler/onnx/import.h"
 #include "compiler/onnx/import_table.h"
@@ -105,6 +106,8 @@ private:
   void findInputsWithoutBatch(const Inputs &inputs, const std::string &batch);
   llvm::Error addNodes(const Nodes &nodes, Scope &scope);
   llvm::Error addNode(const onnx::NodeProto &node, Scope &scope);
+  void addIfWeight(const onnx::NodeProto &node, ValueId constant);
+  Results copyOf(const onnx::NodeProto &node, ValueId initializer);
   void nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> operands);
   Results addOperator(const onnx::NodeProto &node, const std::string &name, llvm::ArrayRef<ValueId> operands,
                       unsigned depth);
@@ -129,7 +132,9 @@ private:
   int64_t opset_ = 0;
   Functions functions_;
   Sequences sequences_;
+  ExporterMetadata metadata_;
   size_t numNodes_ = 0;
+  bool numbersMayTrain_ = false; ///< initializers of rank 0 are symbolic too, and Constant nodes are initializers
 };
 
 } // namespace autotp

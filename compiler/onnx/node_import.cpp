@@ -2,12 +2,17 @@
 #include "compiler/ops/evaluate.h"
 #include "runtime/base/error.h"
 
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <onnx/defs/schema.h>
 
 namespace autotp {
+
+static constexpr size_t kMostFoldedNodes = 4096; ///< that compute what a shape depends on
+static constexpr int64_t kMostNumbers = 16;      ///< of an initializer that a shape depends on
 
 NodeImport::NodeImport(const ImportDef &row, Graph &graph, Sequences &sequences, const onnx::NodeProto &proto,
                        llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name)
@@ -105,11 +110,57 @@ std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most
   return count;
 }
 
-const Tensor *NodeImport::constant(ValueId value) const {
+bool NodeImport::isConstant(ValueId value) const {
   const Value &v = graph_.value(value);
-  bool mayBeParameter =
-      isFloat(v.type.dtype) && !v.type.shape.empty() && !v.name.empty() && v.kind == ValueKind::Parameter;
-  return v.kind == ValueKind::Constant && v.contents && !mayBeParameter ? &*v.contents : nullptr;
+  return v.kind == ValueKind::Constant && v.contents;
+}
+
+const Tensor *NodeImport::constant(ValueId value) const {
+  if (!isConstant(value) && !foldNumbers(value)) return nullptr;
+  return &*graph_.value(value).contents;
+}
+
+/// Makes a constant of what is computed from constants and from initializers of a few numbers: what a shape depends on is
+/// no parameter.
+bool NodeImport::foldNumbers(ValueId &value) const {
+  auto isKnown = [&](ValueId v) {
+    const Value &known = graph_.value(v);
+    return isConstant(v) ||
+           (known.kind == ValueKind::Parameter && known.contents && known.type.elements() <= kMostNumbers);
+  };
+  llvm::SmallVector<NodeId, 8> nodes; // that compute it, each behind those that it reads
+  llvm::SmallVector<ValueId, 8> pending = {value};
+  llvm::DenseSet<NodeId> seen;
+  while (!pending.empty()) {
+    const ValueId next = pending.pop_back_val();
+    if (isKnown(next)) continue;
+    const NodeId producer = graph_.value(next).producer;
+    const bool isSmall = countElements(graph_.type(next).shape, kMostFolded).has_value();
+    if (producer == kNone || !isSmall || nodes.size() == kMostFoldedNodes) return false;
+    if (!seen.insert(producer).second) continue;
+    nodes.push_back(producer);
+    llvm::append_range(pending, graph_.node(producer).operands);
+  }
+  llvm::sort(nodes); // in the order in which they were made
+  llvm::DenseMap<ValueId, Array> known;
+  auto contentsOf = [&](ValueId v) -> const Array & {
+    auto [at, isNew] = known.try_emplace(v);
+    if (isNew) at->second = toArray(*graph_.value(v).contents);
+    return at->second;
+  };
+  for (NodeId node : nodes) {
+    std::vector<Array> operands;
+    llvm::SmallVector<const Array *, 4> pointers;
+    for (ValueId operand : graph_.node(node).operands)
+      operands.push_back(contentsOf(operand));
+    for (const Array &operand : operands)
+      pointers.push_back(&operand);
+    llvm::SmallVector<Array, 2> results = evaluateNode(graph_, node, pointers);
+    for (size_t j = 0; j < results.size(); ++j)
+      known[graph_.node(node).results[j]] = std::move(results[j]);
+  }
+  value = graph_.addConstant("c", toTensor(contentsOf(value)));
+  return true;
 }
 
 const Tensor *NodeImport::constantOrInitializer(ValueId value) const {
@@ -160,7 +211,7 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape))
       return fail("its result " + graph_.type(result).text() + " is too large");
-  auto isKnown = [&](ValueId v) { return constant(v) || graph_.type(v).elements() == 0; }; // of nothing all is known
+  auto isKnown = [&](ValueId v) { return isConstant(v) || graph_.type(v).elements() == 0; }; // of nothing all is known
   if (!llvm::all_of(operands, isKnown)) return results;
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape, kMostFolded))
@@ -168,7 +219,7 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   llvm::SmallVector<Array, 4> contents;
   llvm::SmallVector<const Array *, 4> pointers;
   for (ValueId operand : operands)
-    contents.push_back(constant(operand) ? toArray(*constant(operand)) : Array(graph_.type(operand)));
+    contents.push_back(isConstant(operand) ? toArray(*graph_.value(operand).contents) : Array(graph_.type(operand)));
   for (const Array &array : contents)
     pointers.push_back(&array);
   NodeId node = graph_.value((*results)[0]).producer;

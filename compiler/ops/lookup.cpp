@@ -54,9 +54,22 @@ void evaluateScatterAdd(const OpCall &call, llvm::ArrayRef<const Array *> in, ll
   }
 }
 
+/// What arrives at rows that are looked up, but for those of `padding_row`, which no gradient reaches.
+ValueId withoutPadding(Builder &b, ValueId rows, ValueId arriving, int64_t paddingRow) {
+  const Type type = b.graph.type(arriving);
+  Shape apart = b.graph.type(rows).shape;
+  apart.resize(type.shape.size(), 1);
+  const ValueId isPadding = b.make("equal", {rows, b.scalar(b.graph.type(rows).dtype, double(paddingRow))});
+  const ValueId padding = b.makeTyped("cast", {isPadding}, Type{type.dtype, b.graph.type(rows).shape});
+  return b.make("mul", {arriving, b.reshape(b.make("sub", {b.scalar(type.dtype, 1), padding}), apart)});
+}
+
 void gatherGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
-  const Type table = b.graph.type(b.graph.node(id).operands[0]);
-  o[0] = b.makeTyped("scatter_add", {b.graph.node(id).operands[1], d[0]}, table);
+  const Node node = b.graph.node(id);
+  const Type table = b.graph.type(node.operands[0]);
+  const int64_t paddingRow = node.attributes.integer("padding_row", -1);
+  const ValueId arriving = paddingRow < 0 ? d[0] : withoutPadding(b, node.operands[1], d[0], paddingRow);
+  o[0] = b.makeTyped("scatter_add", {node.operands[1], arriving}, table);
 }
 
 void scatterAddGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {

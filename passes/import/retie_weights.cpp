@@ -1,7 +1,10 @@
 #include "passes/import/retie_weights.h"
 
 #include "compiler/ops/op_def.h"
+#include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+
+#include "llvm/ADT/DenseMap.h"
 
 #include <cstring>
 
@@ -32,40 +35,99 @@ bool isConstantValued(const Tensor &tensor) {
   return true;
 }
 
-} // namespace
+enum class Relation : uint8_t { Same, Transposed, Other };
 
-std::vector<std::string> retieWeights(Graph &graph) {
-  std::vector<std::string> joined;
-  llvm::SmallVector<ValueId, 2> gone; // erased at the end: parameters must not move while they are walked
-  auto contents = [&](const ParameterInfo &p) {
-    return graph.type(p.value).shape.size() == 2 ? graph.value(p.value).contents : std::nullopt;
-  };
-  for (ParameterInfo &table : graph.parameters) {
-    auto own = contents(table);
-    if (!own || !isUsedBy(graph, table.value, "gather") || isConstantValued(*own)) continue;
-    for (size_t i = 0; i < graph.parameters.size(); ++i) {
-      ParameterInfo &copy = graph.parameters[i];
-      auto other = contents(copy);
-      if (copy.value == table.value || llvm::is_contained(gone, copy.value) || !other ||
-          !isUsedBy(graph, copy.value, "matmul") || isUsedBy(graph, copy.value, "gather"))
-        continue;
-      bool isSame = other->type == own->type && other->bytes == own->bytes,
-           isTurned = !isSame && isTransposeOf(*own, *other);
-      if (!isSame && !isTurned) continue;
-      Builder builder(graph, graph.first());
-      builder.origin = "tied to " + graph.value(table.value).name;
-      graph.replaceAllUses(copy.value, isTurned ? builder.transpose(table.value, {1, 0}) : table.value);
-      table.aliases.push_back({graph.value(copy.value).name, isTurned});
-      joined.push_back(graph.value(copy.value).name + " = " + graph.value(table.value).name +
-                       (isSame ? "" : " (transposed)"));
-      graph.setKind(copy.value, ValueKind::Constant);
-      gone.push_back(copy.value);
-    }
-  }
-  llvm::erase_if(graph.parameters, [&](const ParameterInfo &p) { return llvm::is_contained(gone, p.value); });
-  return joined;
+/// How two initializers relate, by their contents, or by their shapes where the file has none.
+Relation relate(const Graph &graph, ValueId one, ValueId other) {
+  const Type &a = graph.type(one), &b = graph.type(other);
+  const auto &own = graph.value(one).contents, &its = graph.value(other).contents;
+  if (a == b && (!own || !its || own->bytes == its->bytes)) return Relation::Same;
+  const bool isTurned = a.dtype == b.dtype && a.shape.size() == 2 && b.shape == Shape{a.shape[1], a.shape[0]};
+  if (isTurned && (!own || !its || isTransposeOf(*own, *its))) return Relation::Transposed;
+  return Relation::Other;
 }
 
+class Tier {
+public:
+  Tier(Graph &graph, std::vector<std::string> &joined) : g_(graph), joined_(joined) {}
+  ~Tier() { // parameters must not move while they are walked
+    llvm::erase_if(g_.parameters, [&](const ParameterInfo &p) { return isGone(p.value); });
+  }
+
+  bool isGone(ValueId value) const { return into_.count(value) != 0; }
+  /// What a parameter was tied to, or itself.
+  ValueId rootOf(ValueId value) const {
+    for (auto at = into_.find(value); at != into_.end(); at = into_.find(value))
+      value = at->second;
+    return value;
+  }
+
+  void tie(ParameterInfo &table, ValueId copy, Relation relation) {
+    const bool isTurned = relation == Relation::Transposed;
+    Builder builder(g_, g_.first());
+    builder.origin = "tied to " + g_.value(table.value).name;
+    g_.replaceAllUses(copy, isTurned ? builder.transpose(table.value, {1, 0}) : table.value);
+    table.aliases.push_back({g_.value(copy).name, isTurned});
+    joined_.push_back(g_.value(copy).name + " = " + g_.value(table.value).name + (isTurned ? " (transposed)" : ""));
+    g_.setKind(copy, ValueKind::Constant);
+    into_[copy] = table.value;
+  }
+
+private:
+  Graph &g_;
+  std::vector<std::string> &joined_;
+  llvm::DenseMap<ValueId, ValueId> into_; ///< looked up only
+};
+
+/// The parameter of this name, or what it was tied to.
+ParameterInfo *parameterNamed(Graph &graph, llvm::StringRef name, const Tier &tier) {
+  auto isNamed = [&](const ParameterInfo &p) { return graph.value(p.value).name == name; };
+  auto at = llvm::find_if(graph.parameters, isNamed);
+  if (at == graph.parameters.end()) return nullptr;
+  const ValueId root = tier.rootOf(at->value);
+  return &*llvm::find_if(graph.parameters, [&](const ParameterInfo &p) { return p.value == root; });
+}
+
+llvm::Error tieAsSaid(Graph &graph, llvm::ArrayRef<Tie> said, Tier &tier) {
+  llvm::Error errors = llvm::Error::success();
+  for (const Tie &tie : said) {
+    ParameterInfo *table = parameterNamed(graph, tie.of, tier), *copy = parameterNamed(graph, tie.copy, tier);
+    if (!table || !copy || table == copy) continue;
+    const Relation relation = relate(graph, table->value, copy->value);
+    if (relation != Relation::Other) {
+      tier.tie(*table, copy->value, relation);
+      continue;
+    }
+    errors = llvm::joinErrors(
+        std::move(errors),
+        problem("initializers '" + escaped(tie.of) + "' and '" + escaped(tie.copy) + "'",
+                "they are one parameter, but the file holds different numbers for them, or parts of it",
+                "export the model with optimize=False, or train them apart with --no-retie"));
+  }
+  return errors;
+}
+
+void tieByContents(Graph &graph, Tier &tier) {
+  auto mayTie = [&](const ParameterInfo &p) {
+    const Value &value = graph.value(p.value);
+    return value.type.shape.size() == 2 && value.contents && !tier.isGone(p.value);
+  };
+  for (ParameterInfo &table : graph.parameters) {
+    if (!mayTie(table) || !isUsedBy(graph, table.value, "gather") ||
+        isConstantValued(*graph.value(table.value).contents))
+      continue;
+    for (size_t i = 0; i < graph.parameters.size(); ++i) {
+      const ParameterInfo &copy = graph.parameters[i];
+      if (copy.value == table.value || !mayTie(copy) || !isUsedBy(graph, copy.value, "matmul") ||
+          isUsedBy(graph, copy.value, "gather"))
+        continue;
+      if (Relation relation = relate(graph, table.value, copy.value); relation != Relation::Other)
+        tier.tie(table, copy.value, relation);
+    }
+  }
+}
+
+/// Found by their bytes, the first ones first.
 std::vector<std::string> equalWeights(const Graph &graph) {
   std::vector<std::string> found;
   auto contents = [&](const ParameterInfo &p) {
@@ -81,6 +143,30 @@ std::vector<std::string> equalWeights(const Graph &graph) {
     }
   }
   return found;
+}
+
+/// Equal bytes alone do not say that two weights are one.
+llvm::Error doubtOf(llvm::ArrayRef<std::string> pairs) {
+  std::string list;
+  for (const std::string &pair : pairs)
+    list += "\n    " + escaped(pair);
+  return problem("weights",
+                 "these hold equal numbers, and nothing says whether they are one that was written twice:" + list,
+                 "say that they are one by such a line in the list of --parameters FILE, or train them apart with "
+                 "--no-retie");
+}
+
+} // namespace
+
+llvm::Error retieWeights(Graph &graph, const RetieOptions &options, std::vector<std::string> &joined,
+                         std::vector<std::string> &equal) {
+  {
+    Tier tier(graph, joined);
+    if (llvm::Error error = tieAsSaid(graph, options.said, tier)) return error;
+    if (options.byContents) tieByContents(graph, tier);
+  } // now the parameters are those that are left
+  equal = equalWeights(graph);
+  return options.doubtsEqual && !equal.empty() ? doubtOf(equal) : llvm::Error::success();
 }
 
 } // namespace autotp

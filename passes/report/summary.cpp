@@ -3,6 +3,7 @@
 #include "compiler/ops/op_def.h"
 #include "passes/plan_source.h"
 #include "passes/report/axis_roles.h"
+#include "passes/report/parameters.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -291,7 +292,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
                                 {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
-                                {"frozen", llvm::json::Array(compiled.frozen)},
+                                {"initializers", initializersJson(compiled)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
                                 {"memory_by_tp_coordinate", std::move(memory)}};
@@ -304,17 +305,6 @@ static std::string optimizerText(const CompiledModel &compiled, const CompileOpt
   for (auto [i, rule] : indexed(compiled.updates.rules))
     text += (i ? ", " : "") + rule.op;
   return text;
-}
-
-/// What the file holds and is not trained: numbers of a formula, masks, tables of positions; or by --freeze.
-static void printFrozen(llvm::ArrayRef<std::string> frozen, llvm::raw_ostream &os) {
-  constexpr size_t kShown = 4;
-  if (frozen.empty()) return;
-  os << "constant    ";
-  for (auto [i, initializer] : indexed(frozen.take_front(kShown)))
-    os << (i ? ", " : "") << escaped(initializer);
-  if (frozen.size() > kShown) os << " and " << frozen.size() - kShown << " more (manifest.json)";
-  os << ": not trained (--train REGEX trains " << (frozen.size() == 1 ? "it" : "them") << ")\n";
 }
 
 /// What the loss is averaged over.
@@ -349,6 +339,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   const StepOptions &s = options.step;
   os << "model       " << options.model << ", " << g.parameters.size() << " parameters, "
      << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
+  printTrained(compiled, os);
   for (const std::string &tie : compiled.retied)
     os << "tied        " << tie << "\n";
   for (const std::string &pair : compiled.equalWeights)
@@ -357,7 +348,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "note        " << note << "\n";
   for (const std::string &name : compiled.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
-  printFrozen(compiled.frozen, os);
+  printConstants(compiled, os);
   for (const InputRole &input : compiled.inputs)
     printInput(input, os);
   printLoss(compiled, s, os);

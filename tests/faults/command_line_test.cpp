@@ -41,6 +41,9 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--logits y", "--logits"},
                                {"--loss next-token --loss-output y", "--loss-output"},
                                {"--dtype int8", "--dtype"},
+                               {"--only a --train b", "--only: it says all of what is trained"},
+                               {"--assume names", "'names' is not roles"},
+                               {"--explain axes", "'axes' is not parameters"},
                                {"--unknown", "--unknown"}})
     fails(2, compile + flag, culprit);
   fails(2, "autotp-compile -o {}/plan", "positional");
@@ -61,9 +64,10 @@ TEST_F(Commands, UnreadableCommandLines) {
 TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
   const std::string compile = "autotp-compile @/training-info-mlp/model.onnx -o {}/plan ";
   for (const char *flag : {"--optimizer adam", "--lr 0.1", "--decay all", "--clip-grad-norm 1", "--loss-output logits",
-                           "--loss cross-entropy", "--train W1", "--freeze W1"})
-    fails(1, compile + flag, std::string(flag).substr(0, std::string(flag).find(' ')) +
-                                 ": the model brings its own training graph, which says this already");
+                           "--loss cross-entropy", "--train W1", "--freeze W1", "--only W1"})
+    fails(1, compile + flag,
+          std::string(flag).substr(0, std::string(flag).find(' ')) +
+              ": the model brings its own training graph, which says this already");
   folder.write("ds.json", R"({"optimizer": {"type": "SGD"}})");
   fails(1, compile + "--ds-config {}/ds.json", "'optimizer' of --ds-config: the model brings its own training graph");
   fails(2, "autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --optimizer adam",
@@ -93,6 +97,23 @@ TEST_F(Commands, ModelsThatCannotBeUsed) {
   for (const char *input : {"error: input 'input_ids'", "error: input 'labels'"})
     EXPECT_NE(unbound.err.find(input), std::string::npos) << unbound.err;
   EXPECT_NE(unbound.err.find("do:  give it one with --shape seq=N"), std::string::npos) << unbound.err;
+}
+
+TEST_F(Commands, ListsOfParameters) {
+  const std::string compile = "autotp-compile @/mlp/model.onnx -o {}/plan --micro-batch 2 --explain parameters ";
+  fails(1, compile + "--parameters {}/none.txt", "/none.txt: it cannot be read");
+  folder.write("index.json", R"({"metadata": {}})");
+  fails(1, compile + "--parameters {}/index.json", "/index.json: it has no 'weight_map'");
+  folder.write("empty.txt", "# nothing\n");
+  fails(1, compile + "--parameters {}/empty.txt", "/empty.txt: it lists no parameters");
+  folder.write("tie.txt", "fc1.weight\nfc1.bias = nowhere\n");
+  fails(1, compile + "--parameters {}/tie.txt", "no parameter of the graph is called 'nowhere'");
+  folder.write("index.json", R"({"weight_map": {"fc2.weight": "a", "fc2.bias": "b", "pooler.weight": "b"}})");
+  const Ended ended = run(compile + "--parameters {}/index.json");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  for (const char *line : {"trained     fc2.weight f32[", ": list, in the list of --parameters",
+                           "note        pooler.weight: listed by --parameters, and no parameter of the graph"})
+    EXPECT_NE(ended.out.find(line), std::string::npos) << ended.out;
 }
 
 /// A tp that divides nothing is no mistake: the axes stay whole, and the summary says why.

@@ -34,7 +34,8 @@ const std::map<std::string, std::set<std::string>> kArrows = {
 
 /// The list of passes, and what reports on all of them, know every folder.
 bool knowsAllPasses(const std::string &file) {
-  return llvm::any_of(llvm::ArrayRef<llvm::StringRef>{"passes/pipeline.", "passes/plan_source.", "passes/report/"},
+  return llvm::any_of(llvm::ArrayRef<llvm::StringRef>{"passes/check_options.", "passes/pipeline.",
+                                                      "passes/plan_source.", "passes/report/"},
                       [&](llvm::StringRef known) { return llvm::StringRef(file).startswith(known); });
 }
 

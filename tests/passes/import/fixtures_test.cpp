@@ -23,9 +23,16 @@ TEST_P(Fixture, ParametersAreThoseThatTrain) {
   options.microBatch = 1;
   auto model = importModel(folder + "/model.onnx", options);
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
-  if (llvm::Error error = classifyParameters(model->graph, model->initializers, {}))
+  llvm::StringMap<std::string> moduleNames;
+  const std::vector<Tie> ties = findTies(model->graph, model->exporter, moduleNames);
+  const ParameterOverrides none;
+  std::vector<ClassifiedInitializer> classified;
+  std::vector<std::string> joined, equal;
+  if (llvm::Error error =
+          classifyParameters(model->graph, model->initializers,
+                             {none, moduleNames, exporterVerdicts(model->graph, model->exporter)}, classified))
     FAIL() << llvm::toString(std::move(error));
-  retieWeights(model->graph);
+  llvm::cantFail(retieWeights(model->graph, {ties, /*byContents=*/true}, joined, equal));
   std::set<std::string> found, wanted;
   for (const ParameterInfo &parameter : model->graph.parameters) {
     found.insert(model->graph.value(parameter.value).name);

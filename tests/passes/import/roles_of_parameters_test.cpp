@@ -2,8 +2,10 @@
 #include "passes/import/canonicalise.h"
 #include "passes/import/classify_parameters.h"
 
+#include "passes/import/parameter_roles.h"
 #include "tests/compiler/ir/parsed_graph.h"
 
+#include <cmath>
 #include <gtest/gtest.h>
 
 namespace autotp {
@@ -21,7 +23,10 @@ std::string trained(const std::string &lines, double lastOfS = 1) {
     if (graph.value(id).name == "s") contents.data.back() = lastOfS;
     graph.value(id).contents = toTensor(contents);
   }
-  llvm::cantFail(classifyParameters(graph, initializers, {}));
+  ParameterOverrides assume;
+  assume.assumesRoles = true;
+  std::vector<ClassifiedInitializer> classified;
+  llvm::cantFail(classifyParameters(graph, initializers, {assume, {}, {}}, classified));
   std::string names;
   for (const ParameterInfo &parameter : graph.parameters)
     if (graph.value(parameter.value).name != "head") names += graph.value(parameter.value).name + " ";
@@ -100,6 +105,109 @@ TEST(RolesOfParameters, OnesThatNormsWithoutAScaleShare) {
   EXPECT_EQ(norms("constant %z : f32[4] = {0, 0, 0, 0}\n", 1), "");
   EXPECT_EQ(norms("constant %z : f32[4] = {0, 0, 0, 0}\n", 2), "s ");
   EXPECT_EQ(norms("parameter %z : f32[4]\n", 1), "s z ");
+}
+
+/// What is said of %w, whose contents are given.
+std::string roleOf(const std::string &lines, const std::vector<double> &contents) {
+  Graph graph = graphOf("graph {\n  input %x : f32[2,6,4]\n  input %t : f32[2,6,4]\n  parameter %head : f32[4,4]\n"
+                        "  %h = matmul(%x, %head) {trans_a=0, trans_b=0} : f32[2,6,4]\n" +
+                        lines + "}\n");
+  for (ValueId id : graph.sources(ValueKind::Parameter)) {
+    Array array(graph.type(id));
+    for (size_t i = 0; i < array.data.size(); ++i)
+      array.data[i] = contents[i % contents.size()];
+    graph.value(id).contents = toTensor(array);
+  }
+  const ParameterRoles roles(graph);
+  for (ValueId id : graph.sources(ValueKind::Parameter))
+    if (graph.value(id).name == "w") {
+      const ParameterRole role = roles.of(id);
+      constexpr const char *kKinds[] = {"unknown", "trained", "constant"};
+      return kKinds[size_t(role.kind)] + (role.why.empty() ? "" : ": " + role.why.str());
+    }
+  return "there is no %w";
+}
+
+const std::vector<double> kAny = {0.3, -1.2, 0.7, 2.1, -0.4};
+const char *const kTrained = "trained: its role in the graph";
+
+const char *const kScores = "  %s = matmul(%h, %h) {trans_a=0, trans_b=1} : f32[2,6,6]\n";
+
+TEST(RolesOfParameters, MasksThatReachASoftmaxByOtherWays) {
+  const std::string masked = std::string(kScores) + "  parameter %w : f32[6,6]\n  %m = add(%s, %w) : f32[2,6,6]\n";
+  const std::string joined = masked + "  parameter %sink : f32[2,6,1]\n  %j = concat(%m, %sink) {axis=2} : f32[2,6,7]\n"
+                                      "  %y = softmax(%j) : f32[2,6,7]\n  return y=%y\n";
+  const std::string decayed = masked + "  %y = exp(%m) : f32[2,6,6]\n  return y=%y\n";
+  for (const std::string &graph : {joined, decayed})
+    for (double low : {-1e4, -1e9, -3.4028234663852886e38, double(-INFINITY)})
+      EXPECT_EQ(roleOf(graph, {0, low, low}), "constant: a mask") << low;
+  EXPECT_EQ(roleOf(joined, kAny), "unknown");
+  EXPECT_EQ(roleOf(joined, {0, -0.5, -1, -1.5, -2, -2.5}), "constant: slopes of positions");
+}
+
+TEST(RolesOfParameters, ATableThatScales) {
+  const std::string scaled = "  parameter %w : f32[6,4]\n  %e = exp(%w) : f32[6,4]\n  %n = neg(%e) : f32[6,4]\n"
+                             "  %y = mul(%h, %n) : f32[2,6,4]\n  return y=%y\n";
+  EXPECT_EQ(roleOf(scaled, kAny), "trained: it scales something learned");
+  const std::string cut = "  parameter %w : f32[6,4]\n  %y = mul(%h, %w) : f32[2,6,4]\n  return y=%y\n";
+  EXPECT_EQ(roleOf(cut, {0, 1, 1}), "constant: a mask of zeros and ones");
+  EXPECT_EQ(roleOf(cut, {std::cos(0.3), std::sin(0.3), std::cos(1.1), std::sin(1.1)}),
+            "constant: a table of rotations");
+  const std::string decay =
+      std::string(kScores) + "  parameter %w : f32[6,6]\n  %y = mul(%s, %w) : f32[2,6,6]\n  return y=%y\n";
+  EXPECT_EQ(roleOf(decay, kAny), "unknown");
+}
+
+TEST(RolesOfParameters, AScaleForEachHead) {
+  EXPECT_EQ(roleOf("  parameter %w : f32[4]\n  %v = reshape(%w) : f32[2,1,2]\n  %q = reshape(%h) : f32[2,6,2,2]\n"
+                   "  %r = transpose(%q) {perm=[0,2,1,3]} : f32[2,2,6,2]\n  %y = mul(%r, %v) : f32[2,2,6,2]\n"
+                   "  return y=%y\n",
+                   {1}),
+            "trained: it scales something learned");
+}
+
+TEST(RolesOfParameters, SingleNumbers) {
+  EXPECT_EQ(
+      roleOf("  parameter %w : f32[]\n  %e = exp(%w) : f32[]\n  %y = mul(%h, %e) : f32[2,6,4]\n  return y=%y\n", {2.6}),
+      kTrained);
+  EXPECT_EQ(roleOf("  parameter %w : f32[]\n  %y = mul(%h, %w) : f32[2,6,4]\n  return y=%y\n", {0.5}),
+            "constant: a number");
+  EXPECT_EQ(roleOf("  parameter %one : f32[4,1]\n  parameter %w : f32[1]\n"
+                   "  %p = matmul(%h, %one) {trans_a=0, trans_b=0} : f32[2,6,1]\n  %y = add(%p, %w) : f32[2,6,1]\n"
+                   "  return y=%y\n",
+                   {0.5}),
+            kTrained);
+}
+
+TEST(RolesOfParameters, WeightsOfALoss) {
+  const std::string terms = "  %e = exp(%h) : f32[2,6,4]\n";
+  const std::string sum = "  %loss = reduce_sum(%m) {axes=[0,1,2], keepdims=0} : f32[]\n  return loss=%loss\n";
+  EXPECT_EQ(roleOf("  parameter %w : f32[4]\n  constant %one : f32[] = {1}\n" + terms +
+                       "  %v = sub(%w, %one) : f32[4]\n  %p = mul(%v, %t) : f32[2,6,4]\n"
+                       "  %q = add(%p, %one) : f32[2,6,4]\n  %m = mul(%q, %e) : f32[2,6,4]\n" +
+                       sum,
+                   kAny),
+            "constant: weights of a loss's terms");
+  EXPECT_EQ(
+      roleOf("  parameter %w : f32[4]\n  %v = mul(%h, %w) : f32[2,6,4]\n  %m = exp(%v) : f32[2,6,4]\n" + sum, kAny),
+      kTrained);
+}
+
+TEST(RolesOfParameters, WhatScalesTheInputItselfMayBeADeviation) {
+  EXPECT_EQ(roleOf("  parameter %w : f32[4]\n  %v = sub(%x, %w) : f32[2,6,4]\n"
+                   "  %y = matmul(%v, %head) {trans_a=0, trans_b=0} : f32[2,6,4]\n  return y=%y\n",
+                   kAny),
+            "unknown");
+}
+
+TEST(RolesOfParameters, SinesOfPositionsThatAreAdded) {
+  std::vector<double> table;
+  for (int position = 0; position < 6; ++position)
+    for (double rate : {1.0, 0.01})
+      table.insert(table.end(), {std::sin(position * rate), std::cos(position * rate)});
+  const std::string added = "  parameter %w : f32[6,4]\n  %y = add(%h, %w) : f32[2,6,4]\n  return y=%y\n";
+  EXPECT_EQ(roleOf(added, table), "constant: sines of positions");
+  EXPECT_EQ(roleOf(added, kAny), kTrained);
 }
 
 /// An exporter writes a table once for each of its uses.

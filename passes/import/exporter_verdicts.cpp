@@ -1,0 +1,112 @@
+#include "passes/import/exporter_verdicts.h"
+
+#include "passes/import/named_uses.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <set>
+
+namespace autotp {
+namespace {
+
+using Kind = ExporterVerdict::Kind;
+
+/// Modules of torch.nn call what they train so, and no buffer.
+bool isCalledAsParameter(llvm::StringRef name) {
+  const llvm::StringRef leaf = name.rsplit('.').second;
+  return leaf == "weight" || leaf == "bias" || name.contains(".parametrizations.");
+}
+
+bool isComputedBy(const ExportedTensor &said, llvm::StringRef initializer, llvm::ArrayRef<llvm::StringRef> operators) {
+  auto isOne = [&](llvm::StringRef value) { return llvm::is_contained(operators, operatorOf(value)); };
+  return isOne(initializer) || llvm::any_of(said.foldedFrom, isOne);
+}
+
+/// Whether all that was computed are sums, of one vector and numbers: 1 + w.
+bool isShifted(const ExportedTensor &said, llvm::StringRef initializer, const Type &type) {
+  auto isHarmless = [](llvm::StringRef value) {
+    const llvm::StringRef op = operatorOf(value);
+    return op == "add" || op == "sub" || op == "rsub" || value.contains('.') || originOf(value) != ValueOrigin::Formula;
+  };
+  return type.shape.size() == 1 && isHarmless(initializer) && llvm::all_of(said.foldedFrom, isHarmless);
+}
+
+ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer, const Type &type,
+                         const ExporterFacts &facts) {
+  if (said.isOfUnknown) {
+    if (originOf(initializer) == ValueOrigin::Created) return {Kind::Constant, "computed from no parameter"};
+    return {Kind::Lost, "a folded value whose formula the exporter lost"};
+  }
+  const FoldedFrom folded = foldedFrom(initializer, facts);
+  if (folded.sources.empty()) return {Kind::Constant, "computed from no parameter"};
+  const std::string sources = llvm::join(folded.sources, ", ");
+  auto kindOf = [&](llvm::StringRef source) {
+    auto at = facts.tensors.find(source);
+    return at == facts.tensors.end() ? std::nullopt : at->second.kind;
+  };
+  const bool isOfParameter = llvm::any_of(folded.sources, [&](const std::string &source) {
+    return kindOf(source) == TensorKind::Parameter || (!kindOf(source) && isCalledAsParameter(source));
+  });
+  const bool isOfBuffers = llvm::all_of(folded.sources, [&](const std::string &source) {
+    return kindOf(source) == TensorKind::Buffer || kindOf(source) == TensorKind::Constant;
+  });
+  if (isOfBuffers) return {Kind::Constant, "computed from buffers"};
+  if (!folded.isFormula)
+    return isOfParameter ? ExporterVerdict{Kind::Trained, "a view of " + sources} : ExporterVerdict{};
+  if (!isOfParameter && isComputedBy(said, initializer, {"sin", "cos"}))
+    return {Kind::Constant, "sines of positions and " + sources};
+  if (isOfParameter && folded.sources.size() == 1 && isShifted(said, initializer, type))
+    return {Kind::Trained, sources + " and a number, which trains the same"};
+  return {Kind::Lost, "folded from " + sources + " by a formula", isOfParameter};
+}
+
+class Judge {
+public:
+  Judge(const Graph &graph, const ExporterFacts &facts) : g_(graph), facts_(facts), names_(nameUses(graph, facts)) {}
+
+  ExporterVerdict of(ValueId initializer) const {
+    const Value &value = g_.value(initializer);
+    auto said = facts_.tensors.find(value.name);
+    const bool isSaid = said != facts_.tensors.end();
+    std::set<TensorKind> kinds;
+    if (isSaid && said->second.kind) kinds.insert(*said->second.kind);
+    bool isOther = facts_.exporter == Exporter::Dynamo, isComputed = false;
+    auto uses = names_.uses.find(initializer);
+    size_t numNamed = 0;
+    if (uses != names_.uses.end())
+      for (const NamedUse &use : uses->second) {
+        if (use.kind == NamedUse::Kind::Source) kinds.insert(*kindOfPlaceholder(use.name));
+        isOther &= use.kind == NamedUse::Kind::Number;
+        isComputed |= use.kind == NamedUse::Kind::Computed && originOf(use.name) == ValueOrigin::Formula;
+        ++numNamed;
+      }
+    if (kinds.count(TensorKind::Parameter))
+      return kinds.size() == 1
+                 ? ExporterVerdict{Kind::Trained, "PARAMETER"}
+                 : ExporterVerdict{Kind::Contradicted, "PARAMETER at one use of it, and BUFFER or CONSTANT at another"};
+    if (!kinds.empty()) return {Kind::Constant, *kinds.begin() == TensorKind::Buffer ? "BUFFER" : "CONSTANT"};
+    if (isSaid && (said->second.isOfUnknown || !said->second.foldedFrom.empty()))
+      return ofFolded(said->second, value.name, value.type, facts_);
+    if (isOther && numNamed == value.uses.size()) return {Kind::Unnamed, "no parameter of any call"};
+    if (isComputed) return {Kind::Lost, "a folded value, of what is not said"};
+    return {};
+  }
+
+private:
+  const Graph &g_;
+  const ExporterFacts &facts_;
+  const ProgramNames names_;
+};
+
+} // namespace
+
+std::map<std::string, ExporterVerdict> exporterVerdicts(const Graph &graph, const ExporterFacts &facts) {
+  std::map<std::string, ExporterVerdict> verdicts;
+  const Judge judge(graph, facts);
+  for (ValueId id : graph.sources(ValueKind::Parameter))
+    if (ExporterVerdict verdict = judge.of(id); verdict.kind != Kind::None)
+      verdicts[graph.value(id).name] = std::move(verdict);
+  return verdicts;
+}
+
+} // namespace autotp

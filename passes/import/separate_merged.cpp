@@ -1,0 +1,197 @@
+#include "passes/import/separate_merged.h"
+
+#include "passes/import/known_tables.h"
+#include "passes/import/named_uses.h"
+
+#include "llvm/ADT/StringSet.h"
+
+#include <map>
+
+namespace autotp {
+namespace {
+
+class Separator {
+public:
+  Separator(Graph &graph, ExporterFacts &facts, std::vector<std::string> &separated)
+      : g_(graph), facts_(facts), names_(facts), separated_(separated) {
+    for (ValueId id : g_.sources(ValueKind::Parameter))
+      if (auto said = facts_.tensors.find(g_.value(id).name); said != facts_.tensors.end() && said->second.kind)
+        parts_[said->second.placeholder] = id;
+    for (const ProgramCall &call : facts_.calls)
+      computed_.insert(call.result);
+  }
+
+  void run() {
+    separateNodes();
+    for (const auto &[initializer, uses] : nameUses(g_, facts_).uses)
+      separate(initializer, uses);
+  }
+
+private:
+  /// Nodes of equal operators over initializers that were merged were merged too: an expand of %view_4 is %expand in one
+  /// module, and where another module's call says %expand_2 it is that one's.
+  void separateNodes() {
+    std::vector<bool> dependsOnInput(g_.numValues(), false);
+    for (ValueId input : g_.sources(ValueKind::Input))
+      dependsOnInput[input] = true;
+    const std::vector<NodeId> order = g_.order();
+    for (NodeId id : order)
+      for (ValueId operand : g_.node(id).operands)
+        if (dependsOnInput[operand])
+          for (ValueId result : g_.node(id).results)
+            dependsOnInput[result] = true;
+    for (NodeId id : llvm::reverse(order)) // what a copy reads is copied next
+      if (facts_.callOf(id) && g_.node(id).results.size() == 1 && !dependsOnInput[g_.node(id).results[0]])
+        separateNode(id);
+  }
+
+  void separateNode(NodeId id) {
+    const ProgramCall call = *facts_.callOf(id); // copies are added to the calls
+    const llvm::SmallVector<Use, 2> uses = g_.value(g_.node(id).results[0]).uses;
+    std::map<std::string, NodeId> copies; // by module
+    for (Use use : uses) {
+      const ProgramCall *user = facts_.callOf(use.node);
+      if (!user || call.scopes.empty() || user->scopes.empty() ||
+          llvm::is_contained(user->scopes, call.scopes.back()) || !namesAnother(*user, call.result))
+        continue;
+      auto [copy, isNew] = copies.try_emplace(user->scopes.back(), kNone);
+      if (isNew) copy->second = copyInto(id, user->scopes);
+      g_.setOperand(use.node, use.operand, g_.node(copy->second).results[0]);
+    }
+  }
+
+  /// Whether a call names a value of the same operator that no node computes, and not this one; a copy names none.
+  bool namesAnother(const ProgramCall &user, llvm::StringRef result) const {
+    if (user.result.empty()) return true;
+    bool isFound = false;
+    for (const std::string &argument : user.arguments)
+      for (llvm::StringRef name : namesIn(argument)) {
+        if (name == result) return false;
+        isFound |= operatorOf(name) == operatorOf(result) && !computed_.contains(name);
+      }
+    return isFound;
+  }
+
+  NodeId copyInto(NodeId id, const std::vector<std::string> &scopes) {
+    ProgramCall call = *facts_.callOf(id);
+    call.result.clear();
+    call.scopes = scopes;
+    const llvm::SmallVector<ValueId, 4> operands = g_.node(id).operands;
+    const NodeId copy = g_.addCopy(g_, id, operands, id);
+    facts_.nodes.resize(std::max<size_t>(facts_.nodes.size(), copy + 1));
+    facts_.nodes[copy] = {uint32_t(facts_.calls.size()), scopes.back()};
+    facts_.calls.push_back(std::move(call));
+    return copy;
+  }
+
+  using Kind = NamedUse::Kind;
+  using Identity = std::pair<Kind, std::string>; ///< and the placeholder or name
+  using Parts = std::map<Identity, llvm::SmallVector<Use, 2>>;
+
+  /// What the initializer is by its own name: a placeholder, or "" where it is none of the program's sources.
+  std::string ownPlaceholder(ValueId initializer, const Parts &parts) const {
+    const std::string &name = g_.value(initializer).name;
+    if (auto said = facts_.tensors.find(name); said != facts_.tensors.end() && said->second.kind)
+      return said->second.placeholder;
+    std::string first; // a folded one is what it was folded from, or the first that it stands for
+    for (const auto &[identity, uses] : parts) {
+      if (identity.first != Kind::Source) continue;
+      if (first.empty() || isFoldedFrom(name, identity.second, uses[0])) first = identity.second;
+    }
+    return first;
+  }
+
+  bool isFoldedFrom(const std::string &initializer, llvm::StringRef placeholder, Use use) const {
+    auto said = facts_.tensors.find(initializer);
+    return said != facts_.tensors.end() &&
+           llvm::is_contained(said->second.foldedFrom, names_.nameOf(placeholder, *facts_.callOf(use.node)));
+  }
+
+  /// The one parameter that an initializer was folded from, where a use of it lies in that parameter's module: then
+  /// uses in other modules are of values that were folded from the parameters of those. "" where there is none.
+  std::string onlySource(const std::string &name, llvm::ArrayRef<NamedUse> uses) const {
+    const FoldedFrom folded = foldedFrom(name, facts_);
+    if (folded.sources.size() != 1) return "";
+    const llvm::StringRef module = llvm::StringRef(folded.sources[0]).rsplit('.').first;
+    const bool isUsedThere = llvm::any_of(
+        uses, [&](const NamedUse &use) { return llvm::is_contained(facts_.callOf(use.use.node)->scopes, module); });
+    return isUsedThere ? folded.sources[0] : "";
+  }
+
+  /// Which part a use belongs to. Values that only view a source, and those of initializers that are no source, are the
+  /// initializer itself.
+  Identity identityOf(const NamedUse &use, bool isOfSources, llvm::StringRef name, llvm::StringRef source) const {
+    if (use.kind == Kind::Source) return {use.kind, use.name};
+    const std::vector<std::string> &scopes = facts_.callOf(use.use.node)->scopes;
+    if (auto [module, leaf] = source.rsplit('.'); !leaf.empty() && !llvm::is_contained(scopes, module))
+      return {Kind::Computed, scopes.empty() ? leaf.str() : scopes.back() + "." + leaf.str()};
+    const auto &contents = g_.value(g_.node(use.use.node).operands[use.use.operand]).contents;
+    const bool isOther = use.kind == Kind::Number ? contents && isOneNumber(*contents)
+                                                  : use.kind == Kind::Computed && use.name != name &&
+                                                        originOf(use.name) != ValueOrigin::View;
+    if (isOfSources && isOther) return {use.kind, use.kind == Kind::Number ? "" : use.name};
+    return {Kind::Unknown, ""};
+  }
+
+  void separate(ValueId initializer, llvm::ArrayRef<NamedUse> uses) {
+    const std::string name = g_.value(initializer).name;
+    const bool isOfSources = llvm::any_of(uses, [](const NamedUse &use) { return use.kind == Kind::Source; }) ||
+                             (facts_.tensors.count(name) && facts_.tensors.find(name)->second.kind);
+    const std::string source = isOfSources ? "" : onlySource(name, uses);
+    Parts parts;
+    for (const NamedUse &use : uses)
+      parts[identityOf(use, isOfSources, name, source)].push_back(use.use);
+    const std::string own = ownPlaceholder(initializer, parts);
+    for (const auto &[identity, partUses] : parts) {
+      const auto &[kind, what] = identity;
+      if (kind == Kind::Unknown || (kind == Kind::Source && what == own)) continue;
+      const ValueId part = add(initializer, kind, what, partUses[0]);
+      for (Use use : partUses)
+        g_.setOperand(use.node, use.operand, part);
+    }
+  }
+
+  ValueId add(ValueId initializer, Kind kind, const std::string &what, Use use) {
+    const Value whole = g_.value(initializer);
+    if (kind == Kind::Number) return g_.addConstant("c", *whole.contents);
+    if (auto known = parts_.find(what); known != parts_.end() && g_.type(known->second) == whole.type)
+      return known->second; // else it is that one transposed
+    const std::string name = kind == Kind::Source ? names_.nameOf(what, *facts_.callOf(use.node), whole.name) : what;
+    const ValueId part = g_.addParameter(name, whole.type, whole.contents);
+    parts_[what] = part;
+    const std::string &own = g_.value(part).name;
+    if (kind == Kind::Source)
+      facts_.tensors[own] = {kindOfPlaceholder(what), what, {}};
+    else
+      facts_.tensors[own] = {{}, "", sourcesLike(whole.name, what), !llvm::StringRef(what).contains('.')};
+    separated_.push_back(g_.value(part).name);
+    return part;
+  }
+
+  /// What a separated value was folded from: as the whole was, but of the source that it is called as.
+  std::vector<std::string> sourcesLike(const std::string &whole, const std::string &part) const {
+    std::vector<std::string> from = {part};
+    if (!llvm::StringRef(part).contains('.')) return from; // it is called as itself
+    const std::vector<std::string> sources = foldedFrom(whole, facts_).sources;
+    for (const std::string &value : facts_.tensors.find(whole)->second.foldedFrom)
+      if (!llvm::is_contained(sources, value)) from.push_back(value);
+    from.push_back(whole);
+    return from;
+  }
+
+  Graph &g_;
+  ExporterFacts &facts_;
+  const SourceNames names_;
+  std::vector<std::string> &separated_;
+  llvm::StringSet<> computed_;     ///< results of calls that nodes are of
+  llvm::StringMap<ValueId> parts_; ///< by placeholder, or by the value's name; looked up only
+};
+
+} // namespace
+
+llvm::Error separateMerged(Graph &graph, ExporterFacts &facts, std::vector<std::string> &separated) {
+  Separator(graph, facts, separated).run();
+  return llvm::Error::success();
+}
+
+} // namespace autotp
