@@ -208,10 +208,22 @@ llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
   return llvm::Error::success();
 }
 
+/// Tensors of initializers that the exporter renamed go by the parameter's own name where that is the one recorded.
+void callAsRecorded(std::map<std::string, std::vector<double>> &tensors, const Expected &expected,
+                    const CompiledModel &compiled) {
+  for (const auto &[name, measured] : expected.measured)
+    for (const auto &entry : compiled.moduleNames)
+      if (entry.second == name && !tensors.count(name))
+        if (auto node = tensors.extract(entry.first().str())) {
+          node.key() = name;
+          tensors.insert(std::move(node));
+        }
+}
+
 } // namespace
 
-Expected readExpected(const std::string &name) {
-  auto file = llvm::MemoryBuffer::getFile(folderOf(name) + "/expected.json");
+Expected readExpected(const std::string &name, llvm::StringRef record) {
+  auto file = llvm::MemoryBuffer::getFile(folderOf(name) + "/" + record);
   llvm::json::Value json = llvm::cantFail(llvm::json::parse((*file)->getBuffer()));
   const llvm::json::Object &object = *json.getAsObject(), &o = *object.getObject("optimizer");
   Expected expected;
@@ -225,6 +237,7 @@ Expected readExpected(const std::string &name) {
                           *o.getNumber("weight_decay"), o.getNumber("clip_global_norm").getValueOr(0)};
   expected.globalBatch = *object.getInteger("global_batch");
   expected.steps = *object.getInteger("steps");
+  expected.parameterElements = object.getInteger("parameter_elements").getValueOr(0);
   expected.gradientNorm = *object.getArray("grad_norms_fp64")->front().getAsNumber();
   if (object.getObject("sizes")) {
     readMeasured(object, expected);
@@ -290,9 +303,17 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
                           : runAs.launcher.empty() ? autotp::train(trainOptions)
                                                    : launch(runAs.launcher, trainOptions))
     return error;
-  Trained run{shardedSizes(trainOptions.plan), readLog(trainOptions.log, "loss"),
-              readLog(trainOptions.log, "loss_scale"), readTensors(trainOptions.dumpGradients),
+  int64_t elements = 0;
+  for (const ParameterInfo &parameter : compiled->graph.parameters)
+    elements += compiled->graph.type(parameter.value).elements();
+  Trained run{elements,
+              shardedSizes(trainOptions.plan),
+              readLog(trainOptions.log, "loss"),
+              readLog(trainOptions.log, "loss_scale"),
+              readTensors(trainOptions.dumpGradients),
               readTensors(trainOptions.saveWeights)};
+  callAsRecorded(run.gradients, expected, *compiled);
+  callAsRecorded(run.weights, expected, *compiled);
   llvm::sys::fs::remove_directories(base);
   return run;
 }

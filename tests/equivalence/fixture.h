@@ -36,10 +36,11 @@ struct Expected {
   std::map<std::string, int64_t> sizes;     ///< of symbolic dimensions
   OptimizerOptions optimizer;
   int64_t globalBatch = 4, steps = 5;
+  int64_t parameterElements = 0; ///< of the parameters that the loss depends on, tied ones once; 0: not recorded
 };
 
-/// Reads tests/fixtures/NAME, or NAME if it is a path of the project.
-Expected readExpected(const std::string &name);
+/// Reads tests/fixtures/NAME, or NAME if it is a path of the project. `record`: the file that holds the numbers.
+Expected readExpected(const std::string &name, llvm::StringRef record = "expected.json");
 
 struct Mesh {
   int tp = 1, dp = 1, zero = 0, gradAccum = 1;
@@ -47,6 +48,7 @@ struct Mesh {
 };
 
 struct Trained {
+  int64_t parameterElements = 0;
   std::vector<int64_t> shardedSizes;      ///< of the axes that the manifest says lie on tp, in ascending order
   std::vector<double> losses, lossScales; ///< of each step; no scales but for f16
   std::map<std::string, std::vector<double>> gradients, weights;
