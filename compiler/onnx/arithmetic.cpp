@@ -119,12 +119,12 @@ llvm::Error importSinh(NodeImport &node) {
   return f.finish(halfSum(f, node[0], "sub"));
 }
 
-/// log(x + sqrt(x^2 + 1)), by the size of x: the sum would cancel where x is negative.
+/// log(x + sqrt(x^2 + 1)), by the size of x: the sum would cancel where x is negative. At 0 the size has the slope of x.
 llvm::Error importAsinh(NodeImport &node) {
   Formula f(node);
-  ValueId x = node[0], size = f("abs", {x});
+  ValueId x = node[0], isNegative = f("less", {x, f.constant(x, 0)}), size = f("where", {isNegative, f("neg", {x}), x});
   ValueId grown = f("log", {f("add", {size, f("sqrt", {plus(f, f("mul", {x, x}), 1)})})});
-  return f.finish(f("where", {f("less", {x, f.constant(x, 0)}), f("neg", {grown}), grown}));
+  return f.finish(f("where", {isNegative, f("neg", {grown}), grown}));
 }
 /// log(x + sqrt(x^2 - 1))
 llvm::Error importAcosh(NodeImport &node) {
