@@ -48,11 +48,16 @@ TEST(RolesOfParameters, RunningStatisticsAreNone) {
     std::vector<ValueId> initializers = graph.sources(ValueKind::Parameter);
     for (ValueId id : initializers)
       graph.value(id).contents = filledTensor(graph.type(id), 2);
-    llvm::cantFail(classifyParameters(graph, initializers, overrides, {}, {"mean"}));
+    const std::vector<std::string> untrained = {"mean"};
+    std::vector<ClassifiedInitializer> classified;
+    llvm::cantFail(
+        classifyParameters(graph, initializers, {overrides, {}, {}, Exporter::Unknown, untrained}, classified));
     return graph.parameters.size();
   };
   EXPECT_EQ(trains({}), 1u);
-  EXPECT_EQ(trains({"mean", ""}), 2u); // unless the user says so
+  ParameterOverrides said;
+  said.train = "mean";
+  EXPECT_EQ(trains(said), 2u); // unless the user says so
 }
 
 TEST(RolesOfParameters, RelativePositionsThroughAProductOfTheirOwn) {
