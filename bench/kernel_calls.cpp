@@ -142,13 +142,21 @@ void addRows(Calls &calls, const Sizes &z) {
   places.dtype = DType::I64;
   calls.push_back({"CumSum", KernelId::CumSum, {scores}, {scores}, with({{"reverse", int64_t(0)}})});
   calls.push_back({"TopK", KernelId::TopK, {scores}, {chosen, places}, with({{"k", chosen.shape.back()}})});
+  TensorShape ids = places; // of each row as many as a router takes
+  const KernelAttributes elements = with({{"rows", scores.shape.back()}});
+  calls.push_back(
+      {"GatherElements", KernelId::GatherElements, {scores, ids}, {chosen}, elements, {}, 0, 0, scores.shape.back()});
   const TensorShape counter = i64({3}), rows = i64({z.tokens(), 2}), columns = i64({z.hidden, 2});
   calls.push_back({"Dropout", KernelId::Dropout, {x, counter, rows, columns}, {x}, with({{"ratio", 0.1}})});
+  calls.push_back(
+      {"ScatterElements", KernelId::ScatterElements, {ids, chosen}, {scores}, elements, {}, 0, 0, scores.shape.back()});
   calls.push_back({"SoftmaxGrad", KernelId::SoftmaxGrad, {scores, scores}, {scores}});
   calls.push_back({"LayerNorm", KernelId::LayerNorm, {x, scale, scale}, {x, row, row}, a});
   calls.push_back({"LayerNormGrad", KernelId::LayerNormGrad, {x, scale, row, row, x}, {x, scale, scale}, a});
   calls.push_back({"RmsNorm", KernelId::RmsNorm, {x, scale}, {x, row}, a});
   calls.push_back({"RmsNormGrad", KernelId::RmsNormGrad, {x, scale, row, x}, {x, scale}, a});
+  calls.push_back({"LogSoftmax", KernelId::LogSoftmax, {scores}, {scores}});
+  calls.push_back({"LogSumExp", KernelId::LogSumExp, {scores}, {f32({scores.shape[0], 1})}});
 }
 
 void addAttention(Calls &calls, const Sizes &z) {

@@ -13,6 +13,7 @@ struct IndexTerms {
   std::vector<Axes> ins, outs;
   std::vector<Axes> contracted; ///< for each output: leaves of operands that it lacks
   std::vector<std::pair<AxisId, std::string>> whole;
+  Axes within; ///< all of them is needed, but parts may be reduced within the operator (OpDef::formula)
   AxisId lookup = kNoAxis, scatter = kNoAxis, classes = kNoAxis;
   int cutDim = -1;
 };

@@ -63,9 +63,7 @@ const Content *reducedSquares(Proof &proof, llvm::ArrayRef<const Content *> cont
   return proof.store.add(std::move(all));
 }
 
-llvm::Error notWhole(const std::string &why) {
-  return problem("", "its group does not make a whole: " + why, "compile the plan again");
-}
+llvm::Error notWhole(const std::string &why) { return problem("", "its group does not make a whole: " + why); }
 
 llvm::Error allReduceOverTp(Proof &proof, llvm::ArrayRef<Member> members) {
   Contents contents;

@@ -55,8 +55,15 @@ static llvm::SmallVector<int64_t, 0> indicesOf(const IndexLists &lists, ListId l
   return indices;
 }
 
-std::optional<ListId> Moves::partAlong(const Content &content, const Tensor &whole, llvm::ArrayRef<ListId> lists,
-                                       size_t d, int64_t held) {
+std::optional<ListId> Moves::partAlong(const Content &content, const GlobalOperand &wanted,
+                                       llvm::ArrayRef<ListId> lists, size_t d, int64_t held) {
+  const Tensor &whole = *wanted.constant;
+  for (const Hint &hint : hints_) {
+    if (hint.size != whole.type.shape[d] || lists_.length(hint.list) != held) continue;
+    Lists likely(lists.begin(), lists.end());
+    likely[d] = hint.list;
+    if (isPartOf(content, wanted, likely)) return hint.list;
+  }
   const size_t size = sizeOf(whole.type.dtype);
   llvm::SmallVector<llvm::SmallVector<int64_t, 0>, 4> taken; // by dimension
   int64_t elements = held;

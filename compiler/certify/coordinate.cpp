@@ -266,7 +266,7 @@ llvm::Expected<std::vector<const Content *>> Coordinate::computed(const plan::Ke
   std::vector<const Content *> results = proof_.nodes.prove(call, reads, why);
   if (!results.empty()) return results;
   const Content *content = moved(call, reads);
-  if (!content) return problem("", "it is no part of the graph: " + why, "compile the plan again");
+  if (!content) return problem("", "it is no part of the graph: " + why);
   return std::vector<const Content *>(size_t(call.results_size()), content);
 }
 
@@ -387,8 +387,10 @@ const Content *Coordinate::moved(const plan::KernelCall &call, llvm::ArrayRef<Op
     }
     return proof_.moves.concat(contents, shapes, axis);
   }
-  if (kernel == KernelId::Where && reads[0].content && reads[1].content && reads[2].content &&
-      reads[2].content->isZero() && !reads[0].content->data.empty() && shapeOf(call.results(0)) == reads[1].shape)
+  auto isZero = [&](size_t k) { return reads[k].content && reads[k].content->isZero(); };
+  if (kernel == KernelId::Where && isZero(1) && isZero(2)) return proof_.store.add(std::move(constant));
+  if (kernel == KernelId::Where && reads[0].content && reads[1].content && isZero(2) &&
+      !reads[0].content->data.empty() && shapeOf(call.results(0)) == reads[1].shape)
     return proof_.moves.masked(*reads[1].content, reads[1].shape, reads[0].content->data, reads[0].shape);
   return nullptr;
 }

@@ -1,5 +1,6 @@
 #include "compiler/certify/global_values.h"
 
+#include "compiler/ops/fused.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/Sequence.h"
@@ -169,10 +170,35 @@ void GlobalValues::visit(const Graph &graph, const Node &node) {
     made.operands.push_back(values_[operand]);
   for (ValueId value : node.results)
     made.resultTypes.push_back(graph.type(value));
-  const GlobalNode &known = number(std::move(made), graph.value(node.results[0]).name);
+  GlobalNode &known = number(std::move(made), graph.value(node.results[0]).name);
+  addFormula(known);
   for (auto [j, value] : indexed(node.results))
     values_[value] = whole(known.results[j]);
   if (node.is("cross_entropy")) addShardedLoss(known);
+}
+
+/// An operator that runs over all of an index may be computed by its formula. Where the graph has that, too, both are one
+/// value.
+void GlobalValues::addFormula(GlobalNode &whole) {
+  Types types;
+  for (const GlobalOperand &operand : whole.operands)
+    types.push_back(operand.type);
+  std::vector<GlobalOperand> values(whole.operands.begin(), whole.operands.end());
+  const auto steps = llvm::cantFail(typedSteps(whole.row->formula, types, *whole.attributes, {}));
+  for (auto [i, step] : indexed(steps)) {
+    GlobalNode node;
+    node.row = step.row;
+    node.attributes = &attributes_.emplace_back(step.attributes);
+    node.origin = whole.origin;
+    for (unsigned operand : step.operands)
+      node.operands.push_back(values[operand]);
+    node.resultTypes = {step.result};
+    const bool isLast = i + 1 == steps.size();
+    if (isLast) node.results = whole.results;
+    const GlobalNode &known = number(std::move(node), "what " + std::string(whole.row->name) + " computes");
+    if (isLast) whole.results = known.results;
+    values.push_back(this->whole(known.results[0]));
+  }
 }
 
 std::optional<GlobalOperand> GlobalValues::sliceOf(const Node &node, const GlobalOperand &of, const Type &type) {
@@ -219,7 +245,7 @@ const OperatorIndices *GlobalValues::indicesOf(const GlobalNode &node) {
   return &at->second;
 }
 
-const GlobalNode &GlobalValues::number(GlobalNode node, llvm::StringRef name) {
+GlobalNode &GlobalValues::number(GlobalNode node, llvm::StringRef name) {
   auto [at, isNew] = knownNodes_.try_emplace(keyOf(node, true), unsigned(nodes_.size()));
   if (!isNew) return nodes_[at->second];
   node.indices = indicesOf(node);

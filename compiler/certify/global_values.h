@@ -79,7 +79,8 @@ private:
   void visit(const Graph &graph, const Node &node);
   std::optional<GlobalOperand> sliceOf(const Node &node, const GlobalOperand &of, const Type &type);
   /// The node itself, or the one that computes the same.
-  const GlobalNode &number(GlobalNode node, llvm::StringRef name);
+  GlobalNode &number(GlobalNode node, llvm::StringRef name);
+  void addFormula(GlobalNode &whole);
   void addShardedLoss(const GlobalNode &loss);
   const OperatorIndices *indicesOf(const GlobalNode &node);
   ByteKey keyOf(const GlobalNode &node, bool hasOperands) const;

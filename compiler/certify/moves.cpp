@@ -60,6 +60,32 @@ const Content *Moves::boxOf(const Content &content, llvm::ArrayRef<ListId> posit
   return store_.add(std::move(box));
 }
 
+/// Elements [begin, end) of a tensor with these lengths, as positions in each dimension; nothing where they are no box.
+static std::optional<Lists> positionsOf(IndexLists &lists, llvm::ArrayRef<int64_t> lengths, int64_t begin,
+                                        int64_t end) {
+  Lists positions;
+  int64_t inner = elementsOf(lengths);
+  for (int64_t length : lengths) {
+    if (length == 0) return std::nullopt;
+    inner /= length;
+    if (end - begin == inner * length && begin == 0) {
+      positions.push_back(lists.whole(length));
+      end = inner;
+    } else if (begin % inner == 0 && end % inner == 0) {
+      positions.push_back(lists.of({Interval{begin / inner, end / inner}}));
+      begin = 0;
+      end = inner;
+    } else if (begin / inner == (end - 1) / inner) {
+      positions.push_back(lists.of({Interval{begin / inner, begin / inner + 1}}));
+      end -= begin / inner * inner;
+      begin %= inner;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return positions;
+}
+
 const Content *Moves::range(const Content &content, int64_t begin, int64_t end) {
   const uint64_t size = sizeOf(content.dtype);
   if (begin == 0 && uint64_t(end) * size == content.bytes) return &content;
@@ -70,28 +96,33 @@ const Content *Moves::range(const Content &content, int64_t begin, int64_t end) 
     return store_.add(std::move(part));
   }
   if (content.kind != Content::Kind::Value) return nullptr;
-  Lists positions;
-  Sizes lengths = lists_.lengths(content.lists);
-  int64_t inner = int64_t(content.bytes / size);
-  for (int64_t length : lengths) {
-    if (length == 0) return nullptr;
-    inner /= length;
-    if (end - begin == inner * length && begin == 0) {
-      positions.push_back(lists_.whole(length));
-      end = inner;
-    } else if (begin % inner == 0 && end % inner == 0) {
-      positions.push_back(lists_.of({Interval{begin / inner, end / inner}}));
-      begin = 0;
-      end = inner;
-    } else if (begin / inner == (end - 1) / inner) {
-      positions.push_back(lists_.of({Interval{begin / inner, begin / inner + 1}}));
-      end -= begin / inner * inner;
-      begin %= inner;
-    } else {
-      return nullptr;
+  if (auto positions = positionsOf(lists_, lists_.lengths(content.lists), begin, end))
+    return boxOf(content, *positions);
+  return rangeOfSlice(content, begin, end);
+}
+
+/// What is no box of the value itself may be one of a slice that the graph takes of it under another shape.
+const Content *Moves::rangeOfSlice(const Content &content, int64_t begin, int64_t end) {
+  if (content.pending != Pending::None || !content.isMicroValue()) return nullptr;
+  for (unsigned id : values_.readers(KernelId::Slice, 0, content.root)) {
+    const GlobalNode &node = values_.node(id);
+    if (node.attributes->integer("step", 1) != 1) continue;
+    std::optional<Lists> held = inView(values_.view(node.operands[0].view), content.lists, {});
+    auto positions = held ? positionsOf(lists_, lists_.lengths(*held), begin, end) : std::nullopt;
+    if (!positions) continue;
+    Content part;
+    part.dtype = content.dtype;
+    part.root = node.results[0];
+    const auto axis = size_t(node.attributes->integer("axis"));
+    const int64_t start = node.attributes->integer("start"), length = node.resultTypes[0].shape[axis];
+    for (auto [d, list] : indexed(*held)) {
+      const ListId own = lists_.select(list, (*positions)[d]);
+      part.lists.push_back(d == axis ? lists_.within(own, start, start + length) : own);
     }
+    part.bytes = uint64_t(lists_.elements(part.lists)) * sizeOf(part.dtype);
+    if (part.bytes == uint64_t(end - begin) * sizeOf(part.dtype)) return store_.add(std::move(part));
   }
-  return boxOf(content, positions);
+  return nullptr;
 }
 
 const Content *Moves::slice(const Content &content, llvm::ArrayRef<int64_t> shape, size_t axis, Interval taken,

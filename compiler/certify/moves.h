@@ -46,9 +46,9 @@ public:
   bool isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
   /// The indices of dimension `d` at which the whole constant has what `content` holds, `held` of them in ascending
   /// order; of other dimensions it holds `lists`. Nothing where there are none. Where rows are equal, any will do: what
-  /// is claimed of them is true.
-  std::optional<ListId> partAlong(const Content &content, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
-                                  int64_t held);
+  /// is claimed of them is true; the parts that are held of parameters come first.
+  std::optional<ListId> partAlong(const Content &content, const GlobalOperand &wanted, llvm::ArrayRef<ListId> lists,
+                                  size_t d, int64_t held);
   /// As the parts of a sum: what is not pending is one part, whole.
   std::vector<Part> partsOf(const Content &content) const;
   /// The same elements as a segment of the result of a concat of the graph. Null where operand `k` is another value.
@@ -57,10 +57,12 @@ public:
 private:
   bool narrow(Part &part, llvm::ArrayRef<ListId> held, llvm::ArrayRef<ListId> kept);
   const Content *boxOf(const Content &content, llvm::ArrayRef<ListId> positions);
+  const Content *rangeOfSlice(const Content &content, int64_t begin, int64_t end);
   const Content *joinOuter(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinInViews(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis);
   const Content *merged(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<ListId> joined);
   const Content *joinNested(llvm::ArrayRef<const Content *> contents);
+  const Content *joinNestedConcats(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinInto(unsigned node, llvm::ArrayRef<const Content *> contents, const Content &model, int64_t outer);
   const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model, int64_t all);

@@ -15,6 +15,7 @@ const Content *Moves::concat(llvm::ArrayRef<const Content *> contents, llvm::Arr
     outer = elementsOf(llvm::ArrayRef<int64_t>(shapes[k]).take_front(axis));
   }
   if (const Content *joined = joinOuter(held, outer)) return joined;
+  if (const Content *joined = joinNestedConcats(held, outer)) return joined;
   return held.size() == contents.size() ? joinInViews(held, shapes, axis) : nullptr;
 }
 
@@ -71,7 +72,29 @@ const Content *Moves::merged(llvm::ArrayRef<const Content *> contents, llvm::Arr
 
 const Content *Moves::join(llvm::ArrayRef<const Content *> contents) {
   if (const Content *joined = joinOuter(contents, 1)) return joined;
-  return joinNested(contents);
+  if (const Content *joined = joinNested(contents)) return joined;
+  return joinNestedConcats(contents, 1);
+}
+
+/// Segments of concats of the graph that are segments of others: neighbours become one, until all are. The longest run
+/// that is one value is taken: the parts of an inner concat are all there.
+const Content *Moves::joinNestedConcats(llvm::ArrayRef<const Content *> contents, int64_t outer) {
+  constexpr size_t kMostContents = 16;
+  llvm::SmallVector<const Content *, 8> left(contents.begin(), contents.end());
+  auto joinRun = [&] {
+    for (size_t length = left.size(); length-- > 2;)
+      for (size_t begin = 0; begin + length <= left.size(); ++begin) {
+        const Content *inner = joinOuter(llvm::makeArrayRef(left).slice(begin, length), outer);
+        if (!inner || inner->isZero()) continue;
+        left[begin] = inner;
+        left.erase(left.begin() + begin + 1, left.begin() + begin + length);
+        return true;
+      }
+    return false;
+  };
+  while (left.size() <= kMostContents && joinRun())
+    if (const Content *joined = joinOuter(left, outer)) return joined;
+  return nullptr;
 }
 
 /// Runs along an inner dimension first, then these along outer ones.

@@ -101,11 +101,15 @@ bool NodeAttempt::bindDims(unsigned k, llvm::ArrayRef<ListId> held) {
   return true;
 }
 
-/// Rows of a table that is added to: the result's, from where the step says.
+/// Rows of a table that is added to, or elements of rows: the result's, from where the step says.
 bool NodeAttempt::takeScatter() {
   if (indices_.scatter < 0) return true;
-  if (call_.results_size() != 1 || call_.results(0).shape_size() < 1) return fail("it has another result");
-  const int64_t offset = integerOf(call_, "offset"), rows = call_.results(0).shape(0);
+  const auto dim = llvm::find_if(indices_.outs[0], [&](const Dim &own) {
+    return own.kind == Dim::Kind::Leaf && own.leaves[0] == unsigned(indices_.scatter);
+  });
+  const int d = int(dim - indices_.outs[0].begin());
+  if (call_.results_size() != 1 || d >= call_.results(0).shape_size()) return fail("it has another result");
+  const int64_t offset = integerOf(call_, "offset"), rows = call_.results(0).shape(d);
   if (offset < 0 || offset + rows > indices_.sizes[size_t(indices_.scatter)])
     return fail("its rows are not the table's");
   return bind(unsigned(indices_.scatter), lists_.of({Interval{offset, offset + rows}}));
@@ -118,7 +122,8 @@ bool NodeAttempt::takeConstant(unsigned k) {
   if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp)
     return fail(textOf(k) + " is " + describe(content, values_, lists_) + ", not a constant of the graph");
   Lists held;
-  std::optional<size_t> open; // a dimension that no other operand has: found by what is there
+  const bool isFill = wanted.kind == GlobalOperand::Kind::Fill;
+  std::optional<size_t> open; // a dimension of which nothing says which part is here: found by what is there
   for (auto [d, dim] : indexed(indices_.ins[k])) {
     std::optional<ListId> list;
     const int64_t size = reads_[k].shape[d];
@@ -128,11 +133,13 @@ bool NodeAttempt::takeConstant(unsigned k) {
       for (const auto &leaf : leaves_)
         own.push_back(leaf.value_or(0));
       list = listOfDim(lists_, indices_, dim, own);
-    } else if (size == wanted.type.shape[d]) {
+    }
+    const bool isAny = !isKnown || (list && lists_.isFree(*list)); // the others have the same at each index
+    if (isAny && size == wanted.type.shape[d]) {
       list = lists_.whole(size);
-    } else if (wanted.kind == GlobalOperand::Kind::Fill) {
+    } else if (!isKnown && isFill) {
       list = int(d) == indices_.cutDim ? hintFor(k, size) : lists_.free(size);
-    } else if (!open) {
+    } else if (isAny && !isFill && !open) {
       open = d;
       list = lists_.free(size);
     }
@@ -141,7 +148,7 @@ bool NodeAttempt::takeConstant(unsigned k) {
     held.push_back(*list);
   }
   if (open) {
-    std::optional<ListId> part = moves_.partAlong(content, *wanted.constant, held, *open, reads_[k].shape[*open]);
+    std::optional<ListId> part = moves_.partAlong(content, wanted, held, *open, reads_[k].shape[*open]);
     if (!part) return fail(textOf(k) + " is no part of the graph's constant");
     held[*open] = *part;
   }

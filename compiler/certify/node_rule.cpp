@@ -1,6 +1,24 @@
 #include "compiler/certify/node_attempt.h"
 
+#include "runtime/base/error.h"
+
 namespace autotp {
+namespace {
+
+/// "'mul' of node 'loss' reads 'x' f32[4,8] and a constant f32[8]"
+std::string wantedBy(const GlobalNode &node, const GlobalValues &values) {
+  std::string text = "'" + std::string(node.row->name) + "' of node '" + escaped(node.origin) + "' reads ";
+  for (const GlobalOperand &operand : node.operands) {
+    if (&operand != &node.operands.front()) text += &operand == &node.operands.back() ? " and " : ", ";
+    text += operand.kind == GlobalOperand::Kind::Value
+                ? "'" + escaped(values.root(values.view(operand.view).root).name) + "' "
+                : "a constant ";
+    text += operand.type.text();
+  }
+  return text;
+}
+
+} // namespace
 
 bool isLinear(const GlobalNode &node, unsigned k) {
   return isLinearIn(*node.row, k, node.operands.size(), node.operands[k].type.dtype, node.resultTypes[0].dtype);
@@ -36,7 +54,7 @@ std::vector<const Content *> NodeRule::prove(const plan::KernelCall &call, llvm:
     if (call.results_size() == int(values_.node(node).results.size()) &&
         NodeAttempt(values_, lists_, contributions_, store_, moves_, call, reads, node, reason).run(results))
       return results;
-    if (why.empty()) why = reason;
+    if (why.empty() && !reason.empty()) why = wantedBy(values_.node(node), values_) + ", and " + reason;
   }
   return {};
 }

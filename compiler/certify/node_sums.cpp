@@ -104,8 +104,7 @@ bool NodeAttempt::addParts(Content &content) {
     }
     const bool isNothing =
         !added || (added->isZero() && operand.kind == GlobalOperand::Kind::Value && !isGraphsZero_[k]);
-    if (isNothing) here.elements.assign(content.lists.size(), lists_.whole(0));
-    content.parts.push_back(std::move(here));
+    if (!isNothing) content.parts.push_back(std::move(here));
   }
   return true;
 }

@@ -91,6 +91,9 @@ OperatorIndices operatorIndices(const OpDef &row, const OpCall &call) {
       indices.contracted[j].push_back(numbering.leaf(axis));
   indices.isMaximum = llvm::StringRef(row.name) == "reduce_max";
   for (const auto &[axis, reason] : terms.whole)
+    for (AxisId leaf : arena.leaves(axis))
+      indices.isWhole[numbering.leaf(leaf)] = true;
+  for (AxisId axis : terms.within)
     for (AxisId leaf : arena.leaves(axis)) {
       if (indices.isMaximum)
         indices.contracted[0].push_back(numbering.leaf(leaf));

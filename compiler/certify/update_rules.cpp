@@ -201,7 +201,7 @@ llvm::Error Coordinate::scheduleCall(const plan::KernelCall &call, llvm::ArrayRe
   for (const OperandRead &read : reads)
     operands.push_back(read.content);
   std::optional<ValueId> value = proof_.schedule.resultOf(call, operands);
-  if (!value) return problem("", "the schedule does not compute this", "compile the plan again");
+  if (!value) return problem("", "the schedule does not compute this");
   const Type &type = proof_.schedule.type(*value);
   Content scalar;
   scalar.kind = Content::Kind::Scalar;

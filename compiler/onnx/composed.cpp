@@ -19,11 +19,7 @@ llvm::SmallVector<int64_t, 6> lastSwapped(size_t rank, int64_t axis) {
   return perm;
 }
 
-ValueId logSoftmax(Formula &f, ValueId x) {
-  llvm::SmallVector<int64_t, 6> last = {int64_t(f.typeOf(x).shape.size()) - 1};
-  ValueId centred = f("sub", {x, f.reduced("reduce_max", x, last)});
-  return f("sub", {centred, f("log", {f.reduced("reduce_sum", f("exp", {centred}), last)})});
-}
+ValueId logSoftmax(Formula &f, ValueId x) { return f("log_softmax", {x}); }
 
 namespace {
 

@@ -80,6 +80,17 @@ std::optional<size_t> Component::dimension() const {
   return found.value_or(0);
 }
 
+bool Component::isOneIndex() const {
+  return llvm::all_of(known->data, [&](double i) { return i == known->data[0]; });
+}
+
+std::vector<double> Component::along(const Shape &space, size_t d) const {
+  std::vector<double> indices;
+  for (int64_t i = 0; i < space[d]; ++i)
+    indices.push_back(known->data[size_t(i * stridesOf(space)[d])]);
+  return indices;
+}
+
 Component counting(const Shape &space, size_t dimension) {
   Array numbers(Type{DType::I64, space});
   int64_t stride = stridesOf(space)[dimension];
@@ -99,20 +110,15 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
   for (auto [k, component] : indexed(components)) {
     auto d = space.empty() ? std::nullopt : component.dimension();
     if (!component.known || (!space.empty() && !d)) return std::nullopt;
-    bool isOneIndex = llvm::all_of(component.known->data, [&](double i) { return i == component.known->data[0]; });
-    if (isOneIndex) continue;
+    if (component.isOneIndex()) continue;
     if (taken[*d] >= 0) return std::nullopt;
     taken[*d] = int64_t(k);
   }
   ValueId x = data;
   for (auto [k, component] : indexed(components)) {
     auto at = llvm::find(taken, int64_t(k));
-    size_t d = size_t(at - taken.begin());
-    std::vector<double> indices;
-    int64_t count = at == taken.end() ? 1 : space[d], stride = at == taken.end() ? 1 : stridesOf(space)[d];
-    for (int64_t i = 0; i < count; ++i)
-      indices.push_back(component.known->data[i * stride]);
-    x = chosenAlong(f, node, x, k, indices);
+    x = at == taken.end() ? f.slice(x, int64_t(k), int64_t(component.known->data[0]), 1)
+                          : chosenAlong(f, node, x, k, component.along(space, size_t(at - taken.begin())));
   }
   llvm::SmallVector<int64_t, 6> perm;
   Shape apart, whole = space;
@@ -129,6 +135,48 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
     whole.push_back(rest[d]);
   }
   return f.expand(f.reshape(f.transpose(x, perm), apart), whole);
+}
+
+/// One component is computed, and every other is constant and depends on a dimension of its own, or on none: elements of
+/// each row, data[i[a], j[a, b], ..]. Nothing where that is not so.
+std::optional<ValueId> alongRows(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components,
+                                 const Shape &space) {
+  if (components.size() != f.typeOf(data).shape.size() || elementsOf(space) == 0) return std::nullopt;
+  llvm::SmallVector<int64_t, 6> toRows, fromRows(space.size()), dataToRows; // dimensions of the space, of the data
+  const Component *computed = nullptr;
+  Shape rows, apart;
+  ValueId x = data;
+  for (auto [k, component] : indexed(components)) {
+    if (!component.known) {
+      if (computed) return std::nullopt;
+      computed = &component;
+      continue;
+    }
+    auto d = component.dimension();
+    if (!d || (!component.isOneIndex() && llvm::is_contained(toRows, int64_t(*d)))) return std::nullopt;
+    if (component.isOneIndex()) {
+      x = f.slice(x, int64_t(k), int64_t(component.known->data[0]), 1);
+    } else {
+      x = chosenAlong(f, node, x, k, component.along(space, *d));
+      toRows.push_back(int64_t(*d));
+      rows.push_back(space[*d]);
+    }
+    dataToRows.push_back(int64_t(k));
+  }
+  if (!computed) return std::nullopt;
+  dataToRows.push_back(computed - components.data());
+  for (int64_t d = 0; d < int64_t(space.size()); ++d)
+    if (!llvm::is_contained(toRows, d)) toRows.push_back(d);
+  for (auto [i, d] : indexed(toRows)) {
+    apart.push_back(space[size_t(d)]);
+    fromRows[size_t(d)] = int64_t(i);
+  }
+  Shape idRows = rows;
+  idRows.push_back(elementsOf(space) / elementsOf(rows));
+  rows.push_back(f.typeOf(data).shape[size_t(dataToRows.back())]);
+  ValueId ids = f.reshape(f.transpose(computed->computed, toRows), idRows);
+  ValueId chosen = f("gather_elements", {f.reshape(f.transpose(x, dataToRows), rows), ids});
+  return f.transpose(f.reshape(chosen, apart), fromRows);
 }
 
 } // namespace
@@ -160,6 +208,7 @@ ValueId numberOf(Formula &f, NodeImport &node, llvm::ArrayRef<int64_t> leading, 
 
 ValueId atPoints(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components, const Shape &space) {
   if (auto result = alongEach(f, node, data, components, space)) return *result;
+  if (auto result = alongRows(f, node, data, components, space)) return *result;
   const Shape shape = f.typeOf(data).shape;
   auto leading = llvm::ArrayRef<int64_t>(shape).take_front(components.size());
   Shape table = {elementsOf(leading)};

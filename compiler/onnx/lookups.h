@@ -12,6 +12,9 @@ struct Component {
 
   /// The only dimension of the index space that the choice depends on; nothing if there are several, or it is computed.
   std::optional<size_t> dimension() const;
+  /// Of a known one: whether it chooses the same everywhere; what it chooses along a dimension of the index space.
+  bool isOneIndex() const;
+  std::vector<double> along(const Shape &space, size_t d) const;
 };
 
 /// The index along one dimension of the space itself.

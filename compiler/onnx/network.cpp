@@ -73,18 +73,18 @@ llvm::Error finishCrossEntropy(NodeImport &node, Formula &f, const Rows &rows, b
   return f.finish(isMean ? f("div", {(*all)[0], (*all)[1]}) : (*all)[0]);
 }
 
-/// Of each row the logarithm at its label, negated and weighed; then as `reduction` says.
-llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, ValueId logarithms,
+/// Of each row the score at its label, taken from its log-sum-exp (kNone: the scores are logarithms already) and
+/// weighed; then as `reduction` says.
+llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, ValueId logSumExp,
                              const std::string &reduction) {
-  ValueId classes = node.constantOf(countingTensor({rows.classes}));
-  ValueId isLabel = f("equal", {f.reshape(rows.labels, {rows.count, 1}), classes});
-  ValueId zero = f.constant(logarithms, 0), one = f.constant(logarithms, 1);
-  auto ofLabel = [&](ValueId x) {
-    return f.reshape(f.reduced("reduce_sum", f("where", {isLabel, x, zero}), {1}), {rows.count});
-  };
+  ValueId zero = f.constant(rows.scores, 0), one = f.constant(rows.scores, 1);
   ValueId ignored = f("equal", {rows.labels, f.constant(rows.labels, rows.ignored)});
-  ValueId weight = f("where", {ignored, zero, node.has(2) ? ofLabel(node[2]) : f.expand(one, {rows.count})});
-  ValueId loss = f("mul", {f("neg", {ofLabel(logarithms)}), weight});
+  ValueId labels = f("where", {ignored, f.constant(rows.labels, 0), rows.labels});
+  ValueId score = f("gather_elements", {rows.scores, f.reshape(labels, {rows.count, 1})});
+  ValueId given = f.reshape(logSumExp == kNone ? f("neg", {score}) : f("sub", {logSumExp, score}), {rows.count});
+  ValueId weight = node.has(2) ? f("gather", {node[2], labels}) : f.expand(one, {rows.count});
+  weight = f("where", {ignored, zero, weight});
+  ValueId loss = f("mul", {given, weight});
   if (reduction == "none") return f.finish(f.reshape(loss, node.type(1).shape));
   auto total = [&](ValueId x) { return f.reshape(f.reduced("reduce_sum", x, {0}), {}); };
   return f.finish(reduction == "sum" ? total(loss) : f("div", {total(loss), total(weight)}));
@@ -117,7 +117,7 @@ llvm::Error importCrossEntropy(NodeImport &node) {
   if (!rows) return rows.takeError();
   bool isFused = reduction != "none" && !node.has(2);
   if (llvm::Error error = isFused ? finishCrossEntropy(node, f, *rows, reduction == "mean")
-                                  : finishLikelihood(node, f, *rows, logSoftmax(f, rows->scores), reduction))
+                                  : finishLikelihood(node, f, *rows, f("log_sum_exp", {rows->scores}), reduction))
     return error;
   if (node.numResults() < 2) return llvm::Error::success();
   Formula second(node); // the logarithms themselves, in the scores' own shape
@@ -125,12 +125,13 @@ llvm::Error importCrossEntropy(NodeImport &node) {
   return second.finish(second.transpose(logSoftmax(second, second.transpose(node[0], perm)), perm));
 }
 
-/// The scores whose log-softmax `value` is, or kNone: value = z - log(sum(exp(z))), and z may be x - max(x).
+/// The scores whose log-softmax `value` is, or kNone; also of z - log(sum(exp(z))), where z may be x - max(x).
 ValueId scoresOf(const Graph &graph, ValueId value) {
   auto operand = [&](ValueId v, llvm::StringRef op, unsigned k) {
     const Node *producer = v == kNone ? nullptr : graph.producer(v);
     return producer && producer->is(op) ? producer->operands[k] : kNone;
   };
+  if (ValueId x = operand(value, "log_softmax", 0); x != kNone) return x;
   ValueId z = operand(value, "sub", 0), sum = operand(operand(value, "sub", 1), "log", 0);
   if (z == kNone || operand(operand(sum, "reduce_sum", 0), "exp", 0) != z) return kNone;
   ValueId x = operand(z, "sub", 0);
@@ -144,8 +145,7 @@ llvm::Error importLikelihood(NodeImport &node) {
   auto rows = rowsOf(node, f);
   if (!rows) return rows.takeError();
   ValueId scores = scoresOf(node.graph(), rows->scores);
-  if (scores == kNone || reduction == "none" || node.has(2))
-    return finishLikelihood(node, f, *rows, rows->scores, reduction);
+  if (scores == kNone || reduction == "none" || node.has(2)) return finishLikelihood(node, f, *rows, kNone, reduction);
   rows->scores = scores;
   return finishCrossEntropy(node, f, *rows, reduction == "mean");
 }

@@ -135,21 +135,29 @@ llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "redu
 llvm::Error importReduceSumSquare(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, itself); }
 llvm::Error importReduceLogSum(NodeImport &node) { return importReduceOf(node, "reduce_sum", itself, logarithm); }
 
-/// m + log(sum(exp(x - m))) with m = max(x), or 0 where that is infinite: of nothing but -inf it is -inf.
+/// What is reduced becomes one last dimension.
 llvm::Error importReduceLogSumExp(NodeImport &node) {
   auto axes = reducedAxes(node);
   if (!axes) return axes.takeError();
   if (axes->empty()) return node.result(node[0]);
+  const Shape all = node.type(0).shape;
+  llvm::SmallVector<int64_t, 6> perm;
+  Shape kept, result;
+  for (int64_t d = 0; d < int64_t(all.size()); ++d) {
+    const bool isReduced = llvm::is_contained(*axes, d);
+    if (!isReduced) {
+      perm.push_back(d);
+      kept.push_back(all[d]);
+    }
+    if (!isReduced || node.integer("keepdims", 1)) result.push_back(isReduced ? 1 : all[d]);
+  }
+  perm.append(axes->begin(), axes->end());
+  int64_t reduced = 1;
+  for (int64_t axis : *axes)
+    reduced *= all[size_t(axis)];
+  kept.push_back(reduced);
   Formula f(node);
-  ValueId most = f.reduced("reduce_max", node[0], *axes);
-  ValueId isInfinite = f("equal", {f("abs", {most}), f.constant(most, HUGE_VAL)});
-  most = f("where", {isInfinite, f.constant(most, 0), most});
-  ValueId sum = f.reduced("reduce_sum", f("exp", {f("sub", {node[0], most})}), *axes);
-  ValueId result = f("add", {most, f("log", {sum})});
-  Shape shape;
-  for (int64_t d = 0; d < int64_t(node.type(0).shape.size()); ++d)
-    if (!llvm::is_contained(*axes, d)) shape.push_back(node.type(0).shape[d]);
-  return f.finish(node.integer("keepdims", 1) ? result : f.reshape(result, shape));
+  return f.finish(f.reshape(f("log_sum_exp", {f.reshape(f.transpose(node[0], perm), kept)}), result));
 }
 
 const ImportDef kImports[] = {

@@ -5,10 +5,10 @@
 
 namespace autotp {
 
-Attributes attributesOf(const FusedStep &step, const Attributes &attributes) {
-  Attributes own = step.own ? step.own() : Attributes();
+Attributes attributesOf(const FusedStep &step, const OpCall &whole) {
+  Attributes own = step.own ? step.own(whole) : Attributes();
   for (const char *name : step.passed)
-    if (name) own.set(name, attributes.integer(name));
+    if (name) own.set(name, whole.attributes.integer(name));
   return own;
 }
 
@@ -16,7 +16,7 @@ llvm::Expected<std::vector<TypedStep>> typedSteps(llvm::ArrayRef<FusedStep> step
                                                   const Attributes &attributes, llvm::ArrayRef<Type> results) {
   std::vector<TypedStep> typed;
   for (auto [i, step] : indexed(steps)) {
-    TypedStep next{findOp(step.op), {}, {}, {}, attributesOf(step, attributes)};
+    TypedStep next{findOp(step.op), {}, {}, {}, attributesOf(step, OpCall{operands, attributes, results})};
     const bool isStated = i + results.size() >= steps.size();
     for (int8_t operand : step.operands) {
       if (operand == FusedStep::kNoOperand) continue;

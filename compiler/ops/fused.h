@@ -5,8 +5,8 @@
 
 namespace autotp {
 
-/// The attributes of one step of a fused operator that has `attributes`.
-Attributes attributesOf(const FusedStep &step, const Attributes &attributes);
+/// The attributes of one step of an operator.
+Attributes attributesOf(const FusedStep &step, const OpCall &whole);
 
 /// For each step its row and the types of what it reads and computes. `operands`: of the fused operator.
 struct TypedStep {

@@ -103,6 +103,70 @@ void evaluateWrapIndex(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
     out[0].data[i] = in[0]->data[i] + (in[0]->data[i] < 0 ? double(call.attributes.integer("size")) : 0);
 }
 
+/// data [.., n], ids [.., k]: alike but for the last dimension.
+llvm::Error checkPicked(const OpCall &call, const Type &data, const Type &ids) {
+  if (data.shape.empty() || ids.shape.size() != data.shape.size() ||
+      llvm::ArrayRef<int64_t>(data.shape).drop_back() != llvm::ArrayRef<int64_t>(ids.shape).drop_back())
+    return typeProblem("its indices are " + llvm::Twine(ids.text()) + " for rows of " + data.text());
+  if (isFloat(ids.dtype) || ids.dtype == DType::Bool) return typeProblem("its indices are " + llvm::Twine(ids.text()));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Types> inferGatherElements(const OpCall &call) {
+  if (llvm::Error error = checkPicked(call, call.operands[0], call.operands[1])) return error;
+  return Types{Type{call.operands[0].dtype, call.operands[1].shape}};
+}
+
+llvm::Expected<Types> inferScatterElements(const OpCall &call) {
+  llvm::Expected<Types> data = inferStated(call);
+  if (!data) return data;
+  if (llvm::Error error = checkPicked(call, (*data)[0], call.operands[0])) return error;
+  if (llvm::Error error = checkShape(call, 1, "arriving gradient", call.operands[0].shape)) return error;
+  return data;
+}
+
+/// Calls `use` with each index's place among the ids, and that which it names in the data; -1: another coordinate's.
+/// Negative indices count from the end of all rows.
+void forEachPicked(const OpCall &call, const Array &ids, const Type &data,
+                   llvm::function_ref<void(size_t, int64_t)> use) {
+  const int64_t n = data.shape.back(), k = ids.type.shape.back(), offset = call.attributes.integer("offset"),
+                rows = call.attributes.integer("rows", offset + n);
+  for (size_t i = 0; i < ids.data.size(); ++i) {
+    const int64_t id = int64_t(ids.data[i]), at = (id < 0 ? id + rows : id) - offset;
+    use(i, at >= 0 && at < n ? int64_t(i) / k * n + at : -1);
+  }
+}
+
+void evaluateGatherElements(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  forEachPicked(call, *in[1], in[0]->type,
+                [&](size_t i, int64_t at) { out[0].data[i] = at < 0 ? 0 : in[0]->data[size_t(at)]; });
+}
+
+void evaluateScatterElements(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  forEachPicked(call, *in[0], out[0].type, [&](size_t i, int64_t at) {
+    if (at >= 0) out[0].data[size_t(at)] += in[1]->data[i];
+  });
+}
+
+void gatherElementsGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  const Type data = b.graph.type(b.graph.node(id).operands[0]);
+  o[0] = b.makeTyped("scatter_elements", {b.graph.node(id).operands[1], d[0]}, data);
+}
+
+/// As with gather, each coordinate looks up what it holds, and leaves 0 for the others.
+IndexTerms gatherElementsAxes(AxisArena &arena, const OpCall &call) {
+  IndexTerms terms = instantiateText("r... v, r... k -> r... k", arena, call.operands, call.results);
+  terms.lookup = terms.ins[0].back();
+  llvm::erase_value(terms.contracted[0], terms.lookup);
+  return terms;
+}
+
+IndexTerms scatterElementsAxes(AxisArena &arena, const OpCall &call) {
+  IndexTerms terms = instantiateText("r... k, r... k -> r... v", arena, call.operands, call.results);
+  terms.scatter = terms.outs[0].back();
+  return terms;
+}
+
 llvm::Expected<Types> inferTopK(const OpCall &call) {
   Type values = call.operands[0];
   int64_t k = call.attributes.integer("k");
@@ -148,6 +212,13 @@ const OpDef kOps[] = {
      .evaluate = evaluateGather,
      .gradient = gatherGradient,
      .kernel = KernelId::Gather},
+    {.name = "gather_elements",
+     .axisRule = gatherElementsAxes,
+     .linearity = Linearity::First,
+     .infer = inferGatherElements,
+     .evaluate = evaluateGatherElements,
+     .gradient = gatherElementsGradient,
+     .kernel = KernelId::GatherElements},
     {.name = "scatter_add",
      .axisRule = scatterAddAxes,
      .linearity = Linearity::Last,
@@ -155,6 +226,13 @@ const OpDef kOps[] = {
      .evaluate = evaluateScatterAdd,
      .gradient = scatterAddGradient,
      .kernel = KernelId::ScatterAdd,
+     .precision = Precision::Full},
+    {.name = "scatter_elements",
+     .axisRule = scatterElementsAxes,
+     .linearity = Linearity::Last,
+     .infer = inferScatterElements,
+     .evaluate = evaluateScatterElements,
+     .kernel = KernelId::ScatterElements,
      .precision = Precision::Full},
     {.name = "top_k",
      .axes = "... n! -> ... k!, ... k!",

@@ -117,7 +117,7 @@ constexpr FusedStep kBiasGeluSteps[] = {
     {.op = "gelu",
      .operands = {FusedStep::kStep + 1, FusedStep::kNoOperand},
      .own =
-         [] {
+         [](const OpCall &) {
            return Attributes{{"tanh", int64_t(1)}};
          }},
 };

@@ -1,4 +1,5 @@
 // compiler/ops/norm.cpp: softmax and the normalisations, all over the last dimension, with their gradients.
+#include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
 #include <cmath>
@@ -138,6 +139,106 @@ void evaluateRmsNormGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm:
   }
 }
 
+/// The maximum of a row, and the logarithm of the sum of exponentials less that.
+std::pair<double, double> logTotalOf(const double *x, int64_t width) {
+  double largest = -HUGE_VAL, sum = 0;
+  for (int64_t j = 0; j < width; ++j)
+    largest = std::max(largest, x[j]);
+  for (int64_t j = 0; j < width; ++j)
+    sum += std::exp(x[j] - largest);
+  return {largest, std::log(sum)};
+}
+
+void evaluateLogSoftmax(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  Rows r(*in[0]);
+  for (int64_t i = 0; i < r.rows; ++i) {
+    const double *x = in[0]->data.data() + i * r.width;
+    const auto [largest, logTotal] = logTotalOf(x, r.width);
+    for (int64_t j = 0; j < r.width; ++j)
+      out[0].data[size_t(i * r.width + j)] = x[j] - largest - logTotal;
+  }
+}
+
+/// dx = dy - softmax(x) sum(dy)
+void logSoftmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  const ValueId y = b.graph.node(id).results[0];
+  llvm::SmallVector<int64_t, 6> rows = {int64_t(b.graph.type(y).shape.size()) - 1};
+  ValueId total = b.make("reduce_sum", {d[0]}, {{"axes", rows}, {"keepdims", int64_t(1)}});
+  o[0] = b.make("sub", {d[0], b.make("mul", {b.make("exp", {y}), total})});
+}
+
+void evaluateLogSumExp(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
+  Rows r(*in[0]);
+  for (size_t i = 0; i < out[0].data.size(); ++i) {
+    const auto [largest, logTotal] = logTotalOf(in[0]->data.data() + int64_t(i) * r.width, r.width);
+    out[0].data[i] = largest + logTotal;
+  }
+}
+
+/// dx = softmax(x) dy
+void logSumExpGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
+  const Node node = b.graph.node(id);
+  o[0] = b.make("mul", {b.make("exp", {b.make("sub", {node.operands[0], node.results[0]})}), d[0]});
+}
+
+llvm::Expected<Types> inferLogSumExp(const OpCall &call) {
+  if (call.operands[0].shape.empty()) return typeProblem("its operand has no dimension");
+  Type type = call.operands[0];
+  type.shape.back() = 1;
+  return Types{type};
+}
+
+/// Rows that sums run along within the operator: the last dimension of its operands.
+template <const char *kText> IndexTerms alongRows(AxisArena &arena, const OpCall &call) {
+  IndexTerms terms = instantiateText(kText, arena, call.operands, call.results);
+  if (const AxisId row = terms.ins[0].back(); row != kNoAxis) {
+    terms.within.push_back(row);
+    for (auto &contracted : terms.contracted)
+      llvm::erase_value(contracted, row);
+  }
+  return terms;
+}
+constexpr char kSoftmaxText[] = "r... c -> r... c", kSoftmaxGradText[] = "r... c, r... c -> r... c",
+               kLogSumExpText[] = "r... c -> r... one";
+
+Attributes overRows(const OpCall &whole) {
+  llvm::SmallVector<int64_t, 6> axes = {int64_t(whole.operands[0].shape.size()) - 1};
+  return {{"axes", axes}, {"keepdims", int64_t(1)}};
+}
+
+constexpr int8_t step(int8_t i) { return int8_t(FusedStep::kStep + i); }
+constexpr int8_t kNoOperand = FusedStep::kNoOperand;
+
+constexpr FusedStep kSoftmaxFormula[] = {
+    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "sub", .operands = {0, step(0)}},
+    {.op = "exp", .operands = {step(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "div", .operands = {step(2), step(3)}},
+};
+constexpr FusedStep kSoftmaxGradFormula[] = {
+    {.op = "mul", .operands = {0, 1}},
+    {.op = "reduce_sum", .operands = {step(0), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "sub", .operands = {1, step(1)}},
+    {.op = "mul", .operands = {0, step(2)}},
+};
+constexpr FusedStep kLogSoftmaxFormula[] = {
+    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "sub", .operands = {0, step(0)}},
+    {.op = "exp", .operands = {step(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "log", .operands = {step(3), kNoOperand}},
+    {.op = "sub", .operands = {step(1), step(4)}},
+};
+constexpr FusedStep kLogSumExpFormula[] = {
+    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "sub", .operands = {0, step(0)}},
+    {.op = "exp", .operands = {step(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "log", .operands = {step(3), kNoOperand}},
+    {.op = "add", .operands = {step(0), step(4)}},
+};
+
 void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   o[0] = b.make("softmax_grad", {b.graph.node(id).results[0], d[0]});
 }
@@ -211,6 +312,25 @@ const OpDef kOps[] = {
      .flops = perElement,
      .kernel = KernelId::LayerNormGrad,
      .precision = Precision::Full},
+    {.name = "log_softmax",
+     .axisRule = alongRows<kSoftmaxText>,
+     .infer = inferSame,
+     .evaluate = evaluateLogSoftmax,
+     .gradient = logSoftmaxGradient,
+     .flops = perElement,
+     .kernel = KernelId::LogSoftmax,
+     .precision = Precision::Full,
+     .mayReuse = true,
+     .formula = kLogSoftmaxFormula},
+    {.name = "log_sum_exp",
+     .axisRule = alongRows<kLogSumExpText>,
+     .infer = inferLogSumExp,
+     .evaluate = evaluateLogSumExp,
+     .gradient = logSumExpGradient,
+     .flops = perElement,
+     .kernel = KernelId::LogSumExp,
+     .precision = Precision::Full,
+     .formula = kLogSumExpFormula},
     {.name = "rms_norm",
      .axes = "r... h!, h! -> r... h!, r...",
      .infer = inferRmsNorm,
@@ -228,22 +348,24 @@ const OpDef kOps[] = {
      .kernel = KernelId::RmsNormGrad,
      .precision = Precision::Full},
     {.name = "softmax",
-     .axes = "r... c! -> r... c!",
+     .axisRule = alongRows<kSoftmaxText>,
      .infer = inferSame,
      .evaluate = evaluateSoftmax,
      .gradient = softmaxGradient,
      .flops = perElement,
      .kernel = KernelId::Softmax,
      .precision = Precision::Full,
-     .mayReuse = true},
+     .mayReuse = true,
+     .formula = kSoftmaxFormula},
     {.name = "softmax_grad",
-     .axes = "r... c!, r... c! -> r... c!",
+     .axisRule = alongRows<kSoftmaxGradText>,
      .linearity = Linearity::Last,
      .infer = inferAlike,
      .evaluate = evaluateSoftmaxGrad,
      .flops = perElement,
      .kernel = KernelId::SoftmaxGrad,
-     .precision = Precision::Full},
+     .precision = Precision::Full,
+     .formula = kSoftmaxGradFormula},
 };
 
 } // namespace

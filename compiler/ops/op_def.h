@@ -56,15 +56,16 @@ using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
 /// Floating-point operations of one execution; null: one for each result element.
 using CostFn = double (*)(const OpCall &call);
 
-/// One of the operators that a fused operator stands for, in order.
+/// One of the operators that another one stands for, in order.
 /// What it reads of earlier steps may be seen in another shape: that of its own result, where the fused operator's says
 /// so.
 struct FusedStep {
   const char *op;
-  std::array<int8_t, 2> operands;          ///< of the fused operator; kStep + i: result 0 of step i; kNoOperand: none
-  bool commutes = false;                   ///< its operands may stand in either order
-  std::array<const char *, 2> passed = {}; ///< attributes of the fused operator that it has, too
-  Attributes (*own)() = nullptr;           ///< its other attributes
+  std::array<int8_t, 2> operands;                   ///< of the whole; kStep + i: result 0 of step i; kNoOperand: none
+  bool commutes = false;                            ///< its operands may stand in either order
+  std::array<const char *, 2> passed = {};          ///< attributes of the whole that it has, too
+  Attributes (*own)(const OpCall &whole) = nullptr; ///< its other attributes
+  const char *reduce = nullptr; ///< of a formula: how ranks that hold parts of `within` join its results: "sum", "max"
 
   static constexpr int8_t kNoOperand = -1, kStep = 64;
 };
@@ -90,6 +91,8 @@ struct OpDef {
   bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
   std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
   llvm::ArrayRef<FusedStep> steps = {}; ///< what a fused operator stands for; its results are those of the last steps
+  /// What an operator with indices within (IndexTerms::within) is computed by where one of them is sharded.
+  llvm::ArrayRef<FusedStep> formula = {};
 };
 
 /// The row named `name`, or null.

@@ -88,14 +88,25 @@ IndexTerms reduceAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-/// Sharding what a maximum runs over would leave a pending maximum; only sums may be pending here, so it stays whole.
+/// Only sums may be pending: a maximum over what is sharded is reduced at once. Integers have no least number to begin
+/// with where a rank holds nothing.
 IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = reduceAxes(arena, call);
   for (AxisId axis : terms.contracted[0])
-    terms.whole.push_back({axis, "a maximum runs over it"});
+    if (isFloat(call.operands[0].dtype))
+      terms.within.push_back(axis);
+    else
+      terms.whole.push_back({axis, "a maximum of integers runs over it"});
   terms.contracted[0].clear();
   return terms;
 }
+
+constexpr FusedStep kMaxFormula[] = {
+    {.op = "reduce_max",
+     .operands = {0, FusedStep::kNoOperand},
+     .own = [](const OpCall &whole) { return whole.attributes; },
+     .reduce = "max"},
+};
 
 void evaluateCumsum(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   int64_t n = call.operands[0].shape.back(), count = int64_t(in[0]->data.size());
@@ -137,7 +148,8 @@ const OpDef kOps[] = {
      .gradient = maxGradient,
      .flops = reduceFlops,
      .kernel = KernelId::ReduceMax,
-     .precision = Precision::Full},
+     .precision = Precision::Full,
+     .formula = kMaxFormula},
     {.name = "reduce_sum",
      .axisRule = reduceAxes,
      .linearity = Linearity::Each,

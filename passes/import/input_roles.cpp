@@ -16,6 +16,8 @@ struct Found {
   std::string role;
   int64_t limit = 0;
   bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
+  bool isNumberOf = false;   ///< it looks up numbers, one each: of classes, or of tokens
+  std::string roleOfIgnored; ///< of what is compared with a negative number, as labels that do not count are
 };
 
 constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice", "max", "min"};
@@ -38,13 +40,16 @@ public:
     for (Use use : graph_.value(value).uses) {
       const Node &node = graph_.node(use.node);
       if (isMoved && node.is("gather") && use.operand == 1) {
-        found.isLookup = true;
-        bound(graph_.type(node.operands[0]).shape[0]);
+        const Shape &table = graph_.type(node.operands[0]).shape;
+        (table.size() == 1 ? found.isNumberOf : found.isLookup) = true;
+        bound(table[0]);
       }
-      if (isMoved && node.is("cross_entropy") && use.operand == 1) labelsOf(node, isShifted);
+      const bool picks = node.is("cross_entropy") || node.is("gather_elements");
+      if (isMoved && picks && use.operand == 1) labelsOf(node, isShifted);
+      if (isMoved && node.is("equal")) oneHot(node, use.operand, isShifted);
       found.isTurned |= node.is("sin") || node.is("cos");
       found.isScoreMask |= node.is("softmax");
-      bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0);
+      bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0) || replacesSome(node, use.operand);
       if (isMove) follow(node.results[0], isShifted || node.is("slice"), isMoved);
       if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, false);
     }
@@ -55,11 +60,43 @@ public:
 private:
   void labelsOf(const Node &loss, bool isShifted) {
     const Node *logits = graph_.producer(loss.operands[0]);
-    while (logits && logits->is("reshape"))
+    while (logits && (logits->is("reshape") || logits->is("log_softmax")))
       logits = graph_.producer(logits->operands[0]);
     bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
-    found.role = isShifted || cutsLogits ? "labels" : "next-labels";
-    bound(graph_.type(loss.operands[0]).shape[1]);
+    labels(isShifted || cutsLogits, graph_.type(loss.operands[0]).shape.back());
+  }
+
+  void labels(bool isShifted, int64_t classes) {
+    found.role = isShifted ? "labels" : "next-labels";
+    bound(classes);
+  }
+
+  /// Compared with 0, 1, .. along the last dimension: a lookup where a product follows, else labels.
+  void oneHot(const Node &compares, unsigned operand, bool isShifted) {
+    const Value &numbers = graph_.value(compares.operands[1 - operand]);
+    const int64_t classes = numbers.type.shape.empty() ? 0 : numbers.type.shape.back();
+    if (numbers.kind == ValueKind::Constant && numbers.type.elements() == 1 && toArray(*numbers.contents).data[0] < 0)
+      found.roleOfIgnored = isShifted ? "labels" : "next-labels";
+    if (numbers.kind != ValueKind::Constant || classes < 2 || numbers.type.elements() != classes) return;
+    const Array counted = toArray(*numbers.contents);
+    for (int64_t i = 0; i < classes; ++i)
+      if (counted.data[size_t(i)] != double(i)) return;
+    if (!reachesProduct(compares.results[0])) return labels(isShifted, classes);
+    found.isLookup = true;
+    bound(classes);
+  }
+
+  bool reachesProduct(ValueId value) const {
+    return llvm::any_of(graph_.value(value).uses, [&](Use use) {
+      const Node &node = graph_.node(use.node);
+      return node.is("matmul") ||
+             ((node.is("cast") || node.is("reshape") || node.is("where")) && reachesProduct(node.results[0]));
+    });
+  }
+
+  /// Some of its elements become a constant, such as the labels of rows that do not count.
+  bool replacesSome(const Node &node, unsigned operand) const {
+    return node.is("where") && operand > 0 && graph_.value(node.operands[3 - operand]).kind == ValueKind::Constant;
   }
   void bound(int64_t limit) { found.limit = found.limit ? std::min(found.limit, limit) : limit; }
 
@@ -74,7 +111,8 @@ Found foundOf(const Graph &graph, ValueId input) {
   Found found = follower.found;
   const Type &type = graph.type(input);
   if (isFloat(type.dtype)) return found.role = "data", found;
-  if (found.isLookup) found.role = "tokens";
+  if (found.isLookup || (found.isNumberOf && found.role.empty())) found.role = "tokens";
+  if (found.role.empty()) found.role = found.roleOfIgnored;
   // Labels of rows that are no sequence have nothing to be shifted along: they are data with a limit.
   if (found.role == "next-labels" && type.shape.size() < 2) found.role = "data";
   if (found.role.empty() && found.isTurned) found.role = "positions";

@@ -18,7 +18,7 @@ struct InputRole {
 };
 
 /// tokens: indices of a lookup (of the largest table, where there are several). labels, next-labels: the labels of a
-/// cross-entropy, shifted on the way or not. positions: indices of a smaller table with a row for each place of the
+/// cross-entropy, or what picks one element of each row, by index or by comparing, shifted on the way or not. positions: indices of a smaller table with a row for each place of the
 /// sequence, or integers that reach a sine. ones: integers that reach the scores of a softmax. Floats are
 /// data, and so are the indices of other tables, such as kinds of tokens. unused: no node reads it.
 /// `given`: --input NAME=ROLE. Errors: an input whose role cannot be told, or a role that does not exist.

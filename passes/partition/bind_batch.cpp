@@ -24,6 +24,8 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
     const Node &node = graph.node(id);
     const IndexTerms &terms = axes.nodes[id].terms;
     if (has(terms.lookup) || has(terms.scatter)) return "which '" + escaped(node.origin) + "' looks up by its index";
+    for (AxisId axis : terms.within)
+      if (has(axis)) return "all of which '" + escaped(node.origin) + "' needs";
     for (const auto &[axis, reason] : terms.whole)
       if (has(axis)) return "all of which '" + escaped(node.origin) + "' needs";
   }

@@ -3,6 +3,7 @@
 #include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/op_def.h"
 #include "compiler/sharding/reshard.h"
+#include "passes/partition/reduce_within.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -159,14 +160,12 @@ private:
     const Node &node = g_.node(id);
     bool isOwn = p_.axes.nodes[id].terms.cutDim >= 0;
     FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : computedBy(id, node.results[0], c); });
-    if (first.points == FirstHeld::Points::All) return local;
-    Type type = program_.graph.type(local);
-    if (first.points == FirstHeld::Points::None) return b_.full(type, 0);
-    if (!isOwn) {
+    if (!isOwn && first.points == FirstHeld::Points::Some) {
+      Type type = program_.graph.type(local);
       type.shape = shapeOf(computedBy(id, node.results[0], coordinate_));
       if (program_.graph.type(local).shape != type.shape) local = b_.makeTyped("expand", {local}, type);
     }
-    return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
+    return countedOnce(local, first);
   }
 
   /// The iteration space of a node: all its dimensions, each term once. Classes are summed within the node.
@@ -268,14 +267,14 @@ private:
     const IndexTerms &terms = p_.axes.nodes[id].terms;
     Attributes attributes = node.attributes;
     if (node.is("slice")) localiseSlice(id, types[0], attributes);
-    if (terms.lookup != kNoAxis)
-      setOffset(id, attributes, wantedBy(id, 0, coordinate_)[0], g_.type(node.operands[0]).shape[0]);
+    if (terms.lookup != kNoAxis) setOffset(attributes, terms.lookup, terms.ins[0], wantedBy(id, 0, coordinate_));
     if (terms.scatter != kNoAxis)
-      setOffset(id, attributes, computedBy(id, node.results[0], coordinate_)[0], g_.type(node.results[0]).shape[0]);
+      setOffset(attributes, terms.scatter, terms.outs[0], computedBy(id, node.results[0], coordinate_));
     if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
       attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
       if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);
     }
+    if (isSharded(arena_, terms.within, p_.ofNode(id))) return reducedWithin(id, operands);
     auto made = b_.tryMake(node.op, operands, attributes, types);
     if (!made) {
       errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp coordinate " +
@@ -296,36 +295,47 @@ private:
     attributes.set("length", type.shape[axis]);
   }
 
-  void setOffset(NodeId, Attributes &attributes, const Cover &held, int64_t rows) {
-    attributes.set("offset", beginOf(held));
-    attributes.set("rows", rows);
+  /// Which of the `axis` that is looked up a value with these terms holds.
+  void setOffset(Attributes &attributes, AxisId axis, llvm::ArrayRef<AxisId> terms, const Covers &held) const {
+    const auto d = size_t(llvm::find(terms, axis) - terms.begin());
+    attributes.set("offset", beginOf(held[d]));
+    attributes.set("rows", arena_.size(axis));
   }
 
-  /// Over the coordinates that hold the same rows.
-  ValueId allReduceRows(NodeId id, ValueId value, const char *how) {
+  llvm::SmallVector<int64_t, 6> holdersOf(CoversOf rows) const {
     llvm::SmallVector<int64_t, 6> group;
     for (int c = 0; c < p_.tp; ++c)
-      if (wantedBy(id, 1, c) == wantedBy(id, 1, coordinate_)) group.push_back(c);
-    return b_.make("all_reduce", {value},
-                   {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string(how)}});
+      if (rows(c) == rows(coordinate_)) group.push_back(c);
+    return group;
   }
 
-  /// The maximum, then the sum and the target's logit together: 3 values a row travel (Shoeybi et al. 2019, section 3).
+  /// An operator that needs all of an index which is sharded: over the coordinates that hold the same rows.
+  llvm::SmallVector<ValueId, 3> reducedWithin(NodeId id, llvm::ArrayRef<ValueId> operands) {
+    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    auto rows = [&](int c) {
+      Covers kept = wantedBy(id, 0, c);
+      for (auto [d, term] : indexed(terms.ins[0]))
+        if (llvm::is_contained(terms.within, term)) kept[d].clear();
+      return kept;
+    };
+    const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
+    return {writeFormula(b_, g_.node(id), operands, holdersOf(rows), [&](ValueId v) { return countedOnce(v, first); })};
+  }
+
+  /// Zeros where an earlier coordinate holds the same.
+  ValueId countedOnce(ValueId local, const FirstHeld &first) {
+    if (first.points == FirstHeld::Points::All) return local;
+    if (first.points == FirstHeld::Points::None) return b_.full(program_.graph.type(local), 0);
+    return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
+  }
+
   llvm::SmallVector<ValueId, 3> shardedCrossEntropy(NodeId id, llvm::ArrayRef<ValueId> operands,
-                                                    Attributes attributes) {
-    const Node &node = g_.node(id);
-    ValueId logits = operands[0], labels = operands[1];
-    llvm::SmallVector<int64_t, 6> classes = {1};
-    ValueId own = b_.make("reduce_max", {logits}, {{"axes", classes}, {"keepdims", int64_t(0)}});
-    ValueId largest = allReduceRows(id, own, "max");
-    attributes.set("classes", g_.type(node.operands[0]).shape[1]);
-    ValueId local = b_.make("cross_entropy_local", {logits, labels, largest}, attributes);
-    FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
-    if (first.points == FirstHeld::Points::None) local = b_.full(program_.graph.type(local), 0);
-    ValueId sums = allReduceRows(id, local, "sum");
-    auto all = b_.makeMany("cross_entropy_finish", {sums, largest, labels},
-                           {{"ignore_index", node.attributes.integer("ignore_index", -100)}});
-    return {all.begin(), all.end()};
+                                                    const Attributes &attributes) {
+    const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
+    return writeCrossEntropy(b_, operands, attributes, g_.type(g_.node(id).operands[0]).shape[1],
+                             holdersOf([&](int c) { return wantedBy(id, 1, c); }), [&](ValueId v) {
+                               return first.points == FirstHeld::Points::None ? countedOnce(v, first) : v;
+                             });
   }
 
   void finish() {

@@ -26,12 +26,12 @@ private:
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
     const IndexTerms &terms = axes_.nodes[id].terms;
+    if (node.is("gather_elements")) picked(terms.lookup);
     if (node.is("gather") && isToken(node.operands[1])) {
       words_ = axes_.arena.size(terms.lookup);
       name(terms.lookup, "vocabulary");
     }
-    if (terms.classes != kNoAxis)
-      name(terms.classes, axes_.arena.size(terms.classes) == words_ ? "vocabulary" : "classes");
+    if (terms.classes != kNoAxis) picked(terms.classes);
     if (node.is("attention"))
       for (unsigned k = 0; k < 3; ++k)
         name(terms.ins[k][2], "heads");
@@ -39,6 +39,11 @@ private:
       for (AxisId term : llvm::ArrayRef<AxisId>(terms.ins[0]).drop_back())
         if (terms.ins[0].size() > 2) name(term, "heads");
     if (node.is("matmul")) visitProduct(node, terms);
+  }
+
+  /// An index of which a label picks one.
+  void picked(AxisId axis) {
+    if (axis != kNoAxis) name(axis, axes_.arena.size(axis) == words_ ? "vocabulary" : "classes");
   }
 
   void visitProduct(const Node &node, const IndexTerms &terms) {

@@ -22,6 +22,7 @@ struct Candidate {
   llvm::SmallVector<ValueId, 4> parameters;
   double elements = 0, flops = 0;
   llvm::SmallSetVector<ValueId, 4> reduced; ///< sums that it leaves pending
+  double withinBytes = 0, withinTimes = 0;  ///< what operators reduce that run over all of it
   const Candidate *keptBy = nullptr;        ///< one that was taken, with which it multiplies
   AxisId groupPartner = kNoAxis;            ///< in a product (this partner): heads that share keys and values
 };
@@ -33,6 +34,7 @@ public:
 
   llvm::Expected<ChosenAxes> run(ShardMode mode) {
     collectCandidates();
+    findWithin();
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       visitNode(id);
     ChosenAxes chosen;
@@ -85,6 +87,46 @@ private:
     }
   }
 
+  /// Which indices a softmax or maximum runs over, and which values depend on parameters alone.
+  void findWithin() {
+    for (ValueId id : graph_.sources(ValueKind::Parameter))
+      ofParameters_.insert(id);
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next) {
+      const Node &node = graph_.node(id);
+      if (llvm::any_of(node.operands, [&](ValueId v) { return ofParameters_.count(v); }) &&
+          llvm::all_of(node.operands, [&](ValueId v) {
+            return ofParameters_.count(v) || graph_.value(v).kind == ValueKind::Constant;
+          }))
+        ofParameters_.insert(node.results.begin(), node.results.end());
+      const IndexTerms &terms = axes_.nodes[id].terms;
+      double rows = 4, times = double(llvm::count_if(opOf(node).formula, [](auto &step) { return step.reduce; }));
+      for (AxisId term : terms.within)
+        rows /= double(axes_.arena.size(term));
+      for (AxisId term : terms.within)
+        for (AxisId leaf : axes_.arena.leaves(term)) {
+          within_.insert(axes_.arena.find(leaf));
+          auto at = candidates_.find(axes_.arena.find(leaf));
+          if (at == candidates_.end()) continue;
+          at->second.withinTimes += times;
+          at->second.withinBytes += times * rows * double(graph_.type(node.operands[0]).elements());
+        }
+    }
+  }
+
+  /// What a softmax runs over is worth what it divides of products with its weights. What else has the index, as all
+  /// tokens have that of a table of positions, is no reason to shard it.
+  bool dividesWork(const Node &node, const IndexTerms &terms, AxisId leaf) const {
+    if (!within_.count(leaf)) return true;
+    for (auto [k, operand] : indexed(node.operands)) {
+      if (!ofParameters_.count(operand)) continue;
+      for (AxisId term : terms.ins[k])
+        if (term != kNoAxis &&
+            llvm::any_of(axes_.arena.leaves(term), [&](AxisId own) { return axes_.arena.find(own) == leaf; }))
+          return true;
+    }
+    return false;
+  }
+
   void visitNode(NodeId id) {
     const Node &node = graph_.node(id);
     const IndexTerms &terms = axes_.nodes[id].terms;
@@ -96,7 +138,8 @@ private:
             leaves.insert(axes_.arena.find(leaf));
     if (double flops = flopsOf(graph_, node); flops > 0)
       for (AxisId leaf : leaves)
-        if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.flops += flops;
+        if (auto at = candidates_.find(leaf); at != candidates_.end() && dividesWork(node, terms, leaf))
+          at->second.flops += flops;
     for (const auto &[j, result] : indexed(node.results))
       countSent(terms, j, result);
   }
@@ -133,12 +176,13 @@ private:
   /// What taking it makes the ranks send beside what the axes taken so far do: a sum that is pending already is
   /// reduced once.
   double sent(const Candidate &c) const {
-    double seconds = 0;
+    double bytes = c.withinBytes, times = c.withinTimes;
     for (ValueId value : c.reduced)
-      if (!reduced_.count(value))
-        seconds += 2.0 * (tp_ - 1) / tp_ * double(graph_.type(value).bytes()) / machine_.linkBytesPerSecond +
-                   machine_.latencySeconds;
-    return seconds;
+      if (!reduced_.count(value)) {
+        bytes += double(graph_.type(value).bytes());
+        ++times;
+      }
+    return 2.0 * (tp_ - 1) / tp_ * bytes / machine_.linkBytesPerSecond + times * machine_.latencySeconds;
   }
   double worth(const Candidate &c) const { return saved(c) / (sent(c) + machine_.latencySeconds); }
 
@@ -234,7 +278,8 @@ private:
   const AxisRules &rules_;
   MachineModel machine_;
   llvm::MapVector<AxisId, Candidate> candidates_;
-  llvm::DenseSet<AxisId> isTaken_;
+  llvm::DenseSet<AxisId> isTaken_, within_;
+  llvm::DenseSet<ValueId> ofParameters_;
   llvm::DenseSet<ValueId> reduced_; ///< sums that the taken ones leave pending
 };
 

@@ -147,7 +147,7 @@ bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &
   bool isTwice = llvm::count(node.operands, node.operands[operand]) > 1;
   if (isTwice && opOf(node).linearity == Linearity::Each) return false; // x * x is not linear in x
   const IndexTerms &terms = axes.nodes[id].terms;
-  if (axes.nodes[id].isCut[operand]) return false;
+  if (axes.nodes[id].isCut[operand] || isSharded(axes.arena, terms.within, assignment)) return false;
   LeafSet own = assignedLeaves(axes.arena, terms.ins[operand], assignment);
   auto has = [&](AxisId leaf) { return own.count(leaf); };
   for (const auto &other : terms.ins)

@@ -85,6 +85,7 @@ private:
       }
     for (const auto &[axis, reason] : terms.whole)
       if (isSharded(axes_.arena, axis, sequence_)) return false;
+    if (isSharded(axes_.arena, terms.within, sequence_)) return false;
     for (AxisId term : {terms.lookup, terms.scatter, terms.classes})
       if (term != kNoAxis && isSharded(axes_.arena, term, sequence_)) return false;
     for (const auto &[j, result] : indexed(node.results))

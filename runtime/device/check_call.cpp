@@ -145,6 +145,22 @@ llvm::Error checkLookup(const KernelCall &call) {
   return expectShape(call, rows, expected, "the rows");
 }
 
+/// GatherElements and ScatterElements: ids and what they choose are alike, and the rows but for their last dimension.
+llvm::Error checkElements(const KernelCall &call) {
+  const bool gather = call.kernel == KernelId::GatherElements;
+  const auto &in = call.args.operands;
+  const TensorArg &result = call.args.results[0];
+  const TensorArg &rows = gather ? in[0] : result, &ids = in[gather ? 1 : 0], &chosen = gather ? result : in[1];
+  if (rows.shape.empty() || ids.shape.empty()) return mistake(call, "its operand is a scalar");
+  if (ids.dtype != DType::I64 && ids.dtype != DType::I32)
+    return mistake(call, "the ids are " + nameOf(ids.dtype) + ", expected i64 or i32");
+  if (llvm::Error error = expectDType(call, chosen, rows.dtype, "what is chosen")) return error;
+  Shape expected = rows.shape;
+  expected.back() = ids.shape.back();
+  if (llvm::Error error = expectShape(call, ids, expected, "the ids")) return error;
+  return expectShape(call, chosen, expected, "what is chosen");
+}
+
 CallCheck checkOf(KernelId kernel) {
   auto isAmong = [&](KernelId first, KernelId last) { return kernel >= first && kernel <= last; };
   switch (kernel) {
@@ -181,6 +197,9 @@ CallCheck checkOf(KernelId kernel) {
   case KernelId::Gather:
   case KernelId::ScatterAdd:
     return checkLookup;
+  case KernelId::GatherElements:
+  case KernelId::ScatterElements:
+    return checkElements;
   case KernelId::TopK:
     return checkTopK;
   default:

@@ -24,6 +24,15 @@ llvm::Error checkSoftmax(const KernelCall &call) {
   return checkSame(call);
 }
 
+llvm::Error checkLogSumExp(const KernelCall &call) {
+  const TensorArg &x = call.args.operands[0];
+  if (x.shape.empty()) return mistake(call, "its operand is a scalar");
+  Shape rows = x.shape;
+  rows.back() = 1;
+  if (llvm::Error error = expectDType(call, call.args.results[0], x.dtype, "the result")) return error;
+  return expectShape(call, call.args.results[0], rows, "the result");
+}
+
 /// Forward (x, scale [, bias]) -> (y, statistics..), backward (x, scale, statistics.., dy) -> (dx, dscale [, dbias]).
 llvm::Error checkNorm(const KernelCall &call) {
   const auto &in = call.args.operands;
@@ -146,9 +155,12 @@ CallCheck rowCheckOf(KernelId kernel) {
   switch (kernel) {
   case KernelId::Dropout:
     return checkDropout;
+  case KernelId::LogSoftmax:
   case KernelId::Softmax:
   case KernelId::SoftmaxGrad:
     return checkSoftmax;
+  case KernelId::LogSumExp:
+    return checkLogSumExp;
   case KernelId::LayerNorm:
   case KernelId::LayerNormGrad:
   case KernelId::RmsNorm:

@@ -37,10 +37,12 @@ llvm::ArrayRef<DType> dtypesOf(KernelId kernel) {
   case KernelId::Dropout:
     return kFloats;
   case KernelId::ScatterAdd:
+  case KernelId::ScatterElements:
     return kWide;
   case KernelId::Rotary:
     return kProducts;
   case KernelId::Cast:
+  case KernelId::GatherElements:
   case KernelId::Where:
     return kAll;
   default:

@@ -15,7 +15,8 @@ namespace {
 
 TEST(Rows, SoftmaxAndItsGradient) {
   for (auto [rows, n] : {std::pair<int64_t, int64_t>{3, 1}, {5, 17}, {33, 1031}, {0, 4}}) {
-    Value x = randomValue({rows, n}, 1, -9, 9), dy = randomValue({rows, n}, 2), y{DType::F32, {rows, n}, {}}, dx = y;
+    Value x = randomValue({rows, n}, 1, -9, 9), dy = randomValue({rows, n}, 2), y{DType::F32, {rows, n}, {}}, dx = y,
+          log = y;
     for (int64_t r = 0; r < rows; ++r) {
       const double *a = &x.v[size_t(r * n)], *g = &dy.v[size_t(r * n)];
       double total = 0, dot = 0;
@@ -25,10 +26,12 @@ TEST(Rows, SoftmaxAndItsGradient) {
         dot += g[i] * std::exp(a[i]) / total;
       for (int64_t i = 0; i < n; ++i) {
         y.v.push_back(std::exp(a[i]) / total);
+        log.v.push_back(a[i] - std::log(total));
         dx.v.push_back(std::exp(a[i]) / total * (g[i] - dot));
       }
     }
     expectCase({KernelId::Softmax, {x}, {y}, {}, 2e-6});
+    expectCase({KernelId::LogSoftmax, {x}, {log}, {}, 2e-5});
     expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
   }
 }
@@ -42,6 +45,50 @@ TEST(Rows, SoftmaxOfHiddenRows) {
   dy.v[0] = 1;
   dx.v[0] = dx.v[1] = NAN;
   expectCase({KernelId::SoftmaxGrad, {y, dy}, {dx}});
+}
+
+TEST(Rows, LogSumExp) {
+  for (auto [rows, n] : {std::pair<int64_t, int64_t>{3, 1}, {5, 17}, {33, 1031}, {2, 2000}, {0, 4}}) {
+    Value x = randomValue({rows, n}, 1, -9, 9), y{DType::F32, {rows, 1}, {}};
+    for (int64_t r = 0; r < rows; ++r) {
+      double total = 0;
+      for (int64_t i = 0; i < n; ++i)
+        total += std::exp(x.v[size_t(r * n + i)]);
+      y.v.push_back(std::log(total));
+    }
+    expectCase({KernelId::LogSumExp, {x}, {y}, {}, 2e-6});
+  }
+  const double inf = HUGE_VAL;
+  Value x{DType::F32, {4, 2}, {-inf, 3, -inf, -inf, inf, 0, NAN, 1}}, y{DType::F32, {4, 1}, {3, -inf, inf, NAN}};
+  expectCase({KernelId::LogSumExp, {x}, {y}, {}, 2e-6});
+}
+
+TEST(Rows, ElementsByIndex) {
+  const int64_t rows = 5, n = 7, k = 3, offset = 4, all = 13; // columns 4 to 10 of 13
+  Value x = randomValue({rows, n}, 1), dy = randomValue({rows, k}, 2);
+  Value ids{DType::I64, {rows, k}, {4, 10, 3, 11, 0, 12, -13, -1, -2, -9, 5, 5, 8, 8, 8}};
+  Value chosen{DType::F32, {rows, k}, {}}, spread = filled({rows, n}, 0);
+  for (int64_t i = 0; i < rows * k; ++i) {
+    const int64_t id = int64_t(ids.v[size_t(i)]), at = (id < 0 ? id + all : id) - offset;
+    const bool isHere = at >= 0 && at < n;
+    chosen.v.push_back(isHere ? x.v[size_t(i / k * n + at)] : 0);
+    if (isHere) spread.v[size_t(i / k * n + at)] += dy.v[size_t(i)];
+  }
+  const KernelAttributes part = attributes({{"offset", offset}, {"rows", all}});
+  for (DType dtype : {DType::I64, DType::I32}) {
+    ids.dtype = dtype;
+    expectCase({KernelId::GatherElements, {x, ids}, {chosen}, part, 0});
+    expectCase({KernelId::ScatterElements, {ids, dy}, {spread}, part});
+    for (double out : {-14.0, 13.0}) {
+      Value bad = ids;
+      bad.v[3] = out;
+      expectStatus({KernelId::GatherElements, {x, bad}, {chosen}, part}, Status::IndexOutOfRange);
+      expectStatus({KernelId::ScatterElements, {bad, dy}, {spread}, part}, Status::IndexOutOfRange);
+    }
+  }
+  Value none{DType::I64, {0, 1}, {}};
+  expectCase({KernelId::GatherElements, {filled({0, 4}, 0), none}, {filled({0, 1}, 0)}, {}, 0});
+  expectCase({KernelId::ScatterElements, {integers({2, 0}, {}), filled({2, 0}, 0)}, {filled({2, 3}, 0)}, {}, 0});
 }
 
 TEST(Rows, CumSum) {

@@ -1,4 +1,4 @@
-/// \file Running sums along rows, and the largest elements of each.
+/// \file Running sums along rows, the largest elements of each, and elements of each by index.
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 
@@ -90,7 +90,83 @@ Prepared prepareTopK(Call call) {
   }
 }
 
-constexpr KernelRow kRows[] = {{KernelId::CumSum, prepareCumSum}, {KernelId::TopK, prepareTopK}};
+/// Which elements of rows of `n` the ids name, here being those from `offset`, of `all`.
+template <typename Id> struct Picks {
+  const Id *ids;
+  int64_t rows, k, n, offset, all;
+
+  bool areWithin() const {
+    bool within = true;
+    for (int64_t i = 0; i < rows * k; ++i)
+      within &= ids[i] >= -all && ids[i] < all;
+    return within;
+  }
+  /// Where id `i` stands in its row; outside [0, n) where another rank has it.
+  int64_t at(int64_t i) const {
+    const auto id = static_cast<int64_t>(ids[i]);
+    return (id < 0 ? id + all : id) - offset;
+  }
+};
+
+template <typename Id> Picks<Id> picksOf(const Call &call, const TensorArg &ids, const TensorArg &rows) {
+  const int64_t n = rows.shape.back(), k = ids.shape.back(), offset = call.args.attributes.integer("offset");
+  return {ids.as<Id>(), k ? ids.elements() / k : 0, k, n, offset, call.args.attributes.integer("rows", offset + n)};
+}
+
+template <typename Word, typename Id> Prepared gatherElementsOf(const Call &call) {
+  const TensorArg &x = call.args.operands[0];
+  return ready([picks = picksOf<Id>(call, call.args.operands[1], x), from = x.as<Word>(),
+                to = call.args.results[0].as<Word>(), threads = call.threads] {
+    if (!picks.areWithin()) return Status::IndexOutOfRange;
+    parallelFor(threads, picks.rows, picks.k, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin * picks.k; i < end * picks.k; ++i) {
+        const int64_t at = picks.at(i);
+        to[i] = at >= 0 && at < picks.n ? from[i / picks.k * picks.n + at] : Word();
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+template <typename T, typename Id> Prepared scatterElementsOf(const Call &call) {
+  const TensorArg &x = call.args.results[0];
+  return ready([picks = picksOf<Id>(call, call.args.operands[0], x), dy = call.args.operands[1].as<T>(), to = x.as<T>(),
+                rows = rowsOf(x).count, threads = call.threads] {
+    if (!picks.areWithin()) return Status::IndexOutOfRange;
+    parallelFor(threads, rows, picks.n, [&](int64_t begin, int64_t end, int) {
+      std::fill(to + begin * picks.n, to + end * picks.n, T());
+      for (int64_t i = begin * picks.k; i < end * picks.k; ++i) {
+        const int64_t at = picks.at(i);
+        if (at >= 0 && at < picks.n) to[i / picks.k * picks.n + at] += dy[i];
+      }
+    });
+    return Status::Ok;
+  });
+}
+
+Prepared prepareGatherElements(Call call) {
+  const bool isWide = call.args.operands[1].dtype == DType::I64;
+  return withWord(call.args.operands[0].dtype, [&](auto word) {
+    return isWide ? gatherElementsOf<decltype(word), int64_t>(call) : gatherElementsOf<decltype(word), int32_t>(call);
+  });
+}
+
+template <typename T> Prepared scatterElementsBy(const Call &call) {
+  return call.args.operands[0].dtype == DType::I64 ? scatterElementsOf<T, int64_t>(call)
+                                                   : scatterElementsOf<T, int32_t>(call);
+}
+
+Prepared prepareScatterElements(Call call) {
+  const DType dtype = call.args.results[0].dtype;
+  if (dtype == DType::F32) return scatterElementsBy<float>(call);
+  if (dtype == DType::F64) return scatterElementsBy<double>(call);
+  return unsupported(call, dtype);
+}
+
+constexpr KernelRow kRows[] = {{KernelId::CumSum, prepareCumSum},
+                               {KernelId::GatherElements, prepareGatherElements},
+                               {KernelId::ScatterElements, prepareScatterElements},
+                               {KernelId::TopK, prepareTopK}};
 
 } // namespace
 

@@ -1,4 +1,4 @@
-/// \file Softmax over the last dimension, and its gradient. One pass finds maximum and sum together (Milakov and
+/// \file Softmax over the last dimension, its gradient, and the logarithm of what softmax divides by. One pass finds maximum and sum together (Milakov and
 /// Gimelshein 2018), a second writes.
 #include "runtime/device/cuda/groups.cuh"
 #include "runtime/device/cuda/row_kernels.cuh"
@@ -7,7 +7,8 @@ namespace autotp::cuda {
 
 namespace {
 
-template <int Threads, int V>
+/// IsLog: its logarithm instead.
+template <int Threads, int V, bool IsLog>
 __global__ void __launch_bounds__(blockThreads(Threads), 1)
     softmaxKernel(const float *x, float *y, int64_t rows, int64_t n) {
   __shared__ MaxSum scratch[Threads / 32];
@@ -22,11 +23,11 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
       seen.add(a.at[k]);
   });
   seen = joinThreads<Threads>(seen, JoinMaxSum(), scratch);
-  const float scale = 1.0f / seen.total;
+  const float scale = IsLog ? logf(seen.total) : 1.0f / seen.total;
   forEachPack<Threads, V>(n, [&](int64_t i) {
     auto a = packAt<V>(x, i);
     for (int k = 0; k < V; ++k)
-      a.at[k] = expf(a.at[k] - seen.most) * scale;
+      a.at[k] = IsLog ? a.at[k] - seen.most - scale : expf(a.at[k] - seen.most) * scale;
     setPack<V>(y, i, a);
   });
 }
@@ -59,8 +60,40 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
   });
 }
 
+template <int Threads, int V>
+__global__ void __launch_bounds__(blockThreads(Threads), 1)
+    logSumExpKernel(const float *x, float *y, int64_t rows, int64_t n) {
+  __shared__ MaxSum scratch[Threads / 32];
+  const int64_t row = rowOfThread();
+  if (row >= rows) return;
+  x += row * n;
+  MaxSum seen{-INFINITY, 0.0f};
+  forEachPack<Threads, V>(n, [&](int64_t i) {
+    const auto a = packAt<V>(x, i);
+    for (int k = 0; k < V; ++k)
+      seen.add(a.at[k]);
+  });
+  seen = joinThreads<Threads>(seen, JoinMaxSum(), scratch);
+  if (threadIdx.x != 0) return;
+  const float shift = seen.most == -INFINITY ? 0.0f : seen.most; // of nothing but -infinity the total is 0
+  y[row] = seen.most == INFINITY ? seen.most : shift + logf(seen.total);
+}
+
+Prepared prepareLogSumExp(const Call &call) {
+  const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
+  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
+  const int64_t n = x.shape.back(), rows = y.elements();
+  if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
+  return withRowShape(rows, n, {x.data}, [&](auto threads, auto pack, LaunchShape shape) {
+    constexpr int kThreads = decltype(threads)::value, kPack = decltype(pack)::value;
+    return ready([=, from = x.as<float>(), to = y.as<float>(), stream = call.stream()] {
+      return launch(logSumExpKernel<kThreads, kPack>, shape, stream, from, to, rows, n);
+    });
+  });
+}
+
 Prepared prepareSoftmax(const Call &call) {
-  const bool gradient = call.kernel == KernelId::SoftmaxGrad;
+  const bool gradient = call.kernel == KernelId::SoftmaxGrad, isLog = call.kernel == KernelId::LogSoftmax;
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
   if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
@@ -69,12 +102,16 @@ Prepared prepareSoftmax(const Call &call) {
     constexpr int kThreads = decltype(threads)::value, kPack = decltype(pack)::value;
     return ready([=, a = x.as<float>(), b = dy.as<float>(), to = y.as<float>(), stream = call.stream()] {
       if (gradient) return launch(softmaxGradKernel<kThreads, kPack>, shape, stream, a, b, to, rows, n);
-      return launch(softmaxKernel<kThreads, kPack>, shape, stream, a, to, rows, n);
+      if (isLog) return launch(softmaxKernel<kThreads, kPack, true>, shape, stream, a, to, rows, n);
+      return launch(softmaxKernel<kThreads, kPack, false>, shape, stream, a, to, rows, n);
     });
   });
 }
 
-constexpr KernelRow kRows[] = {{KernelId::Softmax, prepareSoftmax}, {KernelId::SoftmaxGrad, prepareSoftmax}};
+constexpr KernelRow kRows[] = {{KernelId::LogSoftmax, prepareSoftmax},
+                               {KernelId::LogSumExp, prepareLogSumExp},
+                               {KernelId::Softmax, prepareSoftmax},
+                               {KernelId::SoftmaxGrad, prepareSoftmax}};
 
 } // namespace
 

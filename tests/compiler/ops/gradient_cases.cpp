@@ -45,11 +45,14 @@ std::vector<OpCase> gradientCases() {
   cases.push_back({"concat", {f64({2, 3}), f64({2, 1}), f64({2, 2})}, {{"axis", int64_t(1)}}});
   cases.push_back({"gather", {f64({5, 3}), given({2, 2}, {4, 0, 4, 2}, DType::I64)}});
   cases.push_back({"scatter_add", {given({3}, {4, 0, 4}, DType::I64), f64({3, 2})}, {}, Type{DType::F64, {5, 2}}});
+  cases.push_back({"gather_elements", {f64({2, 5}), given({2, 3}, {4, -1, 0, 2, -5, 2}, DType::I64)}});
   cases.push_back({"dropout",
                    {f64({3, 5}), given({3}, {7, 1, 0}, DType::I64), given({3, 2}, {0, 0, 1, 0, 2, 0}, DType::I64),
                     given({5, 2}, {0, 0, 0, 1, 0, 2, 0, 3, 0, 4}, DType::I64)},
                    {{"ordinal", int64_t(2)}, {"per_sample", int64_t(1)}, {"ratio", 0.25}}});
   cases.push_back({"softmax", {f64({2, 3, 4})}});
+  cases.push_back({"log_softmax", {f64({2, 3, 4})}});
+  cases.push_back({"log_sum_exp", {f64({2, 3, 4})}});
   for (int64_t reverse : {0, 1})
     cases.push_back({"cumsum", {f64({2, 5})}, {{"reverse", reverse}}});
   cases.push_back({"top_k", {f64({3, 5})}, {{"k", int64_t(2)}}});

@@ -51,6 +51,7 @@ TEST(Rows, WithoutGradient) {
                                              "reduce_scatter",
                                              "relu_grad",
                                              "rms_norm_grad",
+                                             "scatter_elements",
                                              "sgd",
                                              "silu_grad",
                                              "softmax_grad",

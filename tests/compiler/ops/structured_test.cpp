@@ -103,12 +103,26 @@ TEST(Lookup, Values) {
   expectValues({"scatter_add", {ids, dy}, {{"offset", int64_t(1)}}, Type{DType::F64, {2, 2}}}, {3, 3, 5, 5});
 }
 
+TEST(Lookup, ElementsOfRows) {
+  const Operand x = given({2, 3}, kSix), ids = given({2, 2}, {2, -3, 1, 1}, DType::I64);
+  expectValues({"gather_elements", {x, ids}}, {3, 1, 5, 5});
+  const Attributes part = {{"offset", int64_t(2)}, {"rows", int64_t(5)}}; // columns 2, 3 and 4 of five
+  expectValues({"gather_elements", {x, given({2, 2}, {1, 3, -1, 4}, DType::I64)}, part}, {0, 2, 6, 6});
+  const Operand dy = given({2, 2}, {1, 2, 3, 4});
+  expectValues({"scatter_elements", {ids, dy}, {}, Type{DType::F64, {2, 3}}}, {2, 0, 1, 0, 7, 0});
+  expectValues({"scatter_elements", {given({2, 2}, {1, 3, -1, 4}, DType::I64), dy}, part, Type{DType::F64, {2, 3}}},
+               {0, 2, 0, 0, 0, 7});
+}
+
 TEST(Norms, Values) {
   expectValues({"cumsum", {given({2, 3}, {1, 2, 3, 4, 5, 6})}, {{"reverse", int64_t(0)}}}, {1, 3, 6, 4, 9, 15});
   expectValues({"cumsum", {given({3}, {1, 2, 3})}, {{"reverse", int64_t(1)}}}, {6, 5, 3});
   expectValues({"top_k", {given({2, 3}, {1, 5, 5, 9, 7, 8})}, {{"k", int64_t(2)}}}, {5, 5, 9, 8});
   expectValues({"top_k", {given({2, 3}, {1, 5, 5, 9, 7, 8})}, {{"k", int64_t(2)}}}, {1, 2, 0, 2}, 1);
   expectValues({"softmax", {given({2, 2}, {0, std::log(3.0), 5, 5})}}, {0.25, 0.75, 0.5, 0.5});
+  expectValues({"log_softmax", {given({2, 2}, {0, std::log(3.0), 1e4, 1e4 - 800})}},
+               {std::log(0.25), std::log(0.75), 0, -800});
+  expectValues({"log_sum_exp", {given({2, 2}, {0, std::log(3.0), -HUGE_VAL, 5})}}, {std::log(4.0), 5});
   expectValues({"softmax_grad", {given({2}, {0.25, 0.75}), given({2}, {4, 0})}}, {0.75, -0.75});
   OpCase layer{"layer_norm", {given({1, 2}, {1, 3}), given({2}, {2, 2}), given({2}, {5, 6})}, {{"epsilon", 0.0}}};
   expectValues(layer, {3, 8}, 0);

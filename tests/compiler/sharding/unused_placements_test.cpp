@@ -266,7 +266,8 @@ Every operator was run on two coordinates with every combination of `Replicate`,
 `operator_placements_test.cpp`. Listed here is what was right and is not allowed: there a reshard comes first that could
 come later. An operand that may be Partial(max) may be Replicate, too.
 
-- **Partial(max)** is a placement of cross-entropy's own reduction only. Sharded transformers leave sums pending.
+- **Partial(max)** is a placement of reductions within an operator only: cross-entropy, softmax, maxima. Sharded
+  transformers leave sums pending.
 - **Values of attention** (`Partial(sum)`, or `Shard(3)`, the value's head dimension): tp takes heads, so V is whole in
   that dimension, and no sum of it is pending.
 - **Keys of attention's gradient** (`Shard(1)`): the sequence of keys, given the log-sum-exp of all of them. Context

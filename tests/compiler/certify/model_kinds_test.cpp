@@ -1,0 +1,149 @@
+// Plans of models that once were refused though right: each kind is proven on every mesh.
+#include "passes/pipeline.h"
+#include "runtime/base/error.h"
+#include "tests/compiler/onnx/model_file.h"
+
+namespace autotp::test {
+namespace {
+
+/// A model whose loss a test computes, and its proofs.
+class Kind {
+public:
+  ModelFile file;
+
+  void weight(const std::string &name, std::vector<int64_t> shape) {
+    std::vector<float> values(size_t(elementsOf(shape)));
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = float((i * 7919 + name.size() * 31) % 1000) / 1000 - 0.5f;
+    file.initializer(floats(name, shape, values));
+  }
+  void node(const std::string &op, std::vector<std::string> operands, const std::string &result,
+            std::vector<onnx::AttributeProto> attributes = {}) {
+    file.node(op, std::move(operands), {result}, std::move(attributes));
+  }
+  void total(const std::string &op, const std::string &x, const std::string &result) {
+    node(op, {x}, result, {intAttribute("keepdims", 0)});
+  }
+
+  void expectProof(const std::string &frozen = "", int64_t microBatch = 0) {
+    file.output("loss");
+    CompileOptions options;
+    options.model = file.folder.write("model.onnx", file.proto.SerializeAsString());
+    options.shard = ShardMode::All;
+    options.memory.threads = 1;
+    options.import.microBatch = microBatch;
+    options.parameters.freeze = frozen;
+    for (int tp : {1, 2, 3, 4})
+      for (int dp : {1, 2}) {
+        options.step.tp = tp;
+        options.step.dp = dp;
+        llvm::Expected<CompiledModel> compiled = compile(options);
+        ASSERT_TRUE(bool(compiled)) << "tp " << tp << " dp " << dp << ": " << describe(compiled.takeError());
+        EXPECT_TRUE(compiled->certificate);
+      }
+  }
+};
+
+/// A term that every rank has whole beside one of which each has a part: both are scalars.
+TEST(Kinds, ALossOfSeveralTerms) {
+  Kind m;
+  m.file.input("x", {4, 6});
+  m.weight("in", {6, 12});
+  m.weight("out", {12, 6});
+  m.node("MatMul", {"x", "in"}, "h");
+  m.node("Tanh", {"h"}, "a");
+  m.node("MatMul", {"a", "out"}, "y");
+  m.node("Mul", {"y", "y"}, "q");
+  m.total("ReduceMean", "q", "data_term");
+  for (const char *w : {"in", "out"}) {
+    const std::string name = w;
+    m.node("Abs", {name}, name + "_abs");
+    m.total("ReduceSum", name + "_abs", name + "_term");
+  }
+  m.node("Add", {"in_term", "data_term"}, "two");
+  m.node("Sub", {"two", "out_term"}, "loss");
+  m.expectProof();
+}
+
+/// Constants of sharded dimensions that nothing but their own bytes tells apart, some of them equal.
+TEST(Kinds, AWeightOfEachOutput) {
+  Kind m;
+  m.file.input("x", {4, 6});
+  m.weight("w", {6, 12});
+  m.file.initializer(floats("of_output", {12}, {1, 1, 2, 1, 1, 1, 3, 2, 1, 1, 1, 1}));
+  m.node("MatMul", {"x", "w"}, "y");
+  m.node("Mul", {"y", "y"}, "q");
+  m.node("Mul", {"q", "of_output"}, "weighed");
+  m.total("ReduceMean", "weighed", "loss");
+  m.expectProof("of_output");
+}
+
+/// The gradients of logits that were cut twice lie side by side, with zeros behind them.
+TEST(Kinds, ChunksOfLogitsOfOneSequence) {
+  Kind m;
+  m.file.input("ids", {4, 13}, onnx::TensorProto::INT64);
+  m.file.input("labels", {4, 13}, onnx::TensorProto::INT64);
+  m.weight("table", {20, 8});
+  m.weight("head", {8, 20});
+  m.node("Gather", {"table", "ids"}, "e");
+  m.node("Tanh", {"e"}, "h");
+  m.node("MatMul", {"h", "head"}, "logits");
+  m.file.initializer(integers("rows", {-1, 20}));
+  m.file.initializer(integers("row", {-1}));
+  m.file.initializer(integers("first", {0}));
+  m.file.initializer(integers("second", {1}));
+  m.file.initializer(integers("end", {12}));
+  m.file.initializer(integers("last", {13}));
+  m.file.initializer(integers("along", {1}));
+  m.file.initializer(integers("sizes", {5, 4, 3}));
+  m.node("Slice", {"logits", "first", "end", "along"}, "kept");
+  m.node("Slice", {"labels", "second", "last", "along"}, "shifted");
+  m.file.node("Split", {"kept", "sizes"}, {"z0", "z1", "z2"}, {intAttribute("axis", 1)});
+  m.file.node("Split", {"shifted", "sizes"}, {"t0", "t1", "t2"}, {intAttribute("axis", 1)});
+  for (const char *number : {"0", "1", "2"}) {
+    const std::string n = number;
+    m.node("Reshape", {"z" + n, "rows"}, "zr" + n);
+    m.node("Reshape", {"t" + n, "row"}, "tr" + n);
+    m.node("SoftmaxCrossEntropyLoss", {"zr" + n, "tr" + n}, "l" + n, {textAttribute("reduction", "mean")});
+  }
+  m.node("Sum", {"l0", "l1", "l2"}, "loss");
+  m.expectProof("", 1);
+}
+
+/// A convolution over sharded channels beside some that every rank has: its padding, too, counts once.
+TEST(Kinds, PaddedChannelsOfWhichSomeAreWhole) {
+  Kind m;
+  m.file.input("x", {2, 5, 6});
+  m.weight("wide", {6, 8});
+  m.weight("one", {6, 1});
+  m.weight("filter", {9, 1, 3});
+  m.weight("last", {9, 6});
+  m.node("MatMul", {"x", "wide"}, "a");
+  m.node("MatMul", {"x", "one"}, "b");
+  m.node("Concat", {"a", "b"}, "c", {intAttribute("axis", -1)});
+  m.node("Transpose", {"c"}, "t", {intsAttribute("perm", {0, 2, 1})});
+  m.node("Conv", {"t", "filter"}, "f", {intsAttribute("pads", {2, 0}), intAttribute("group", 9)});
+  m.node("Transpose", {"f"}, "u", {intsAttribute("perm", {0, 2, 1})});
+  m.node("Sigmoid", {"u"}, "s");
+  m.node("MatMul", {"s", "last"}, "y");
+  m.node("Mul", {"y", "y"}, "q");
+  m.total("ReduceMean", "q", "loss");
+  m.expectProof();
+}
+
+/// What a stride left out becomes zeros between rows, of which some are cut off again.
+TEST(Kinds, StridedConvolutions) {
+  Kind m;
+  m.file.input("x", {1, 2, 9, 5});
+  m.weight("first", {4, 2, 3, 3});
+  m.weight("second", {6, 4, 3, 3});
+  m.node("Conv", {"x", "first"}, "a", {intsAttribute("pads", {1, 1, 1, 1})});
+  m.node("Relu", {"a"}, "b");
+  m.node("Conv", {"b", "second"}, "c", {intsAttribute("pads", {1, 1, 1, 1}), intsAttribute("strides", {2, 3})});
+  m.node("Mul", {"c", "c"}, "q");
+  m.total("ReduceMean", "q", "loss");
+  m.expectProof();
+}
+
+} // namespace
+} // namespace autotp::test
