@@ -44,7 +44,7 @@ bool Contributions::isCompleteAt(const Ats &parts, std::vector<const Part *> who
   }
   for (size_t k = 0; k < byOperand.size(); ++k) {
     const GlobalOperand &operand = node.operands[k];
-    if (isAdditive && operand.kind == GlobalOperand::Kind::Fill && operand.fill == 0) continue;
+    if (isAdditive && isZeroConstant(operand)) continue;
     if (!isCompleteAt(byOperand[k], wholes, elements, kind, why)) return false;
   }
   return true;

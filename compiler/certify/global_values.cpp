@@ -29,6 +29,12 @@ uint64_t readerKey(KernelId kernel, unsigned k, RootId root) {
 
 } // namespace
 
+bool isZeroConstant(const GlobalOperand &operand) {
+  if (operand.kind == GlobalOperand::Kind::Fill) return operand.fill == 0;
+  return operand.kind == GlobalOperand::Kind::Constant &&
+         llvm::all_of(operand.constant->bytes, [](uint8_t byte) { return byte == 0; });
+}
+
 GlobalValues::GlobalValues(const Graph &graph, IndexLists &lists) : lists_(lists) {
   values_.resize(graph.numValues());
   for (ValueId id = 0; id < graph.numValues(); ++id) {

@@ -25,6 +25,9 @@ struct GlobalOperand {
   Type type;
 };
 
+/// Whether adding a constant of the graph changes nothing.
+bool isZeroConstant(const GlobalOperand &operand);
+
 struct GlobalNode {
   const OpDef *row = nullptr;
   llvm::SmallVector<GlobalOperand, 4> operands;

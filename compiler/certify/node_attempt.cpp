@@ -121,6 +121,7 @@ bool NodeAttempt::takeConstant(unsigned k) {
   const Content &content = *reads_[k].content;
   if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp)
     return fail(textOf(k) + " is " + describe(content, values_, lists_) + ", not a constant of the graph");
+  const bool isNothing = isAdditive() && content.isZero() && !isZeroConstant(wanted); // it counts on another rank
   Lists held;
   const bool isFill = wanted.kind == GlobalOperand::Kind::Fill;
   std::optional<size_t> open; // a dimension of which nothing says which part is here: found by what is there
@@ -147,12 +148,13 @@ bool NodeAttempt::takeConstant(unsigned k) {
       return fail(textOf(k) + ", a constant, is not the part that the others need");
     held.push_back(*list);
   }
-  if (open) {
+  if (open && !isNothing) {
     std::optional<ListId> part = moves_.partAlong(content, wanted, held, *open, reads_[k].shape[*open]);
     if (!part) return fail(textOf(k) + " is no part of the graph's constant");
     held[*open] = *part;
   }
   if (!bindDims(k, held)) return false;
+  if (isNothing) return addsParts_ = true;
   if (!moves_.isPartOf(content, wanted, held)) return fail(textOf(k) + " is another constant than the graph's");
   return true;
 }

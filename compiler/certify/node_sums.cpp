@@ -93,7 +93,7 @@ bool NodeAttempt::addParts(Content &content) {
   content.pending = Pending::Sum;
   for (unsigned k = 0; k < reads_.size(); ++k) {
     const GlobalOperand &operand = node_.operands[k];
-    if (operand.kind == GlobalOperand::Kind::Fill && operand.fill == 0) continue;
+    if (isZeroConstant(operand)) continue;
     Part here{
         contributions_.extended(kWholePath, id_, k), content.lists, {}, Lists(content.lists.size(), kWholeSpan), {}};
     if (indices_.cutDim >= 0 && !cutToSegment(k, content, here)) return false;
@@ -102,8 +102,7 @@ bool NodeAttempt::addParts(Content &content) {
       if (!addPending(k, content)) return fail("which part of a pending sum is added does not follow");
       continue;
     }
-    const bool isNothing =
-        !added || (added->isZero() && operand.kind == GlobalOperand::Kind::Value && !isGraphsZero_[k]);
+    const bool isNothing = !added || (added->isZero() && !isGraphsZero_[k]);
     if (!isNothing) content.parts.push_back(std::move(here));
   }
   return true;

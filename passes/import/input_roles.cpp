@@ -16,7 +16,7 @@ struct Found {
   std::string role;
   int64_t limit = 0;
   bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
-  bool isNumberOf = false;   ///< it looks up numbers, one each: of classes, or of tokens
+  bool isWeakLookup = false; ///< it looks up numbers of classes or tokens, or rows once some elements are replaced
   std::string roleOfIgnored; ///< of what is compared with a negative number, as labels that do not count are
 };
 
@@ -34,14 +34,20 @@ class Follower {
 public:
   explicit Follower(const Graph &graph) : graph_(graph) {}
 
-  /// `isShifted`: a part was cut off on the way; `isMoved`: so far elements were only moved, or kept within bounds.
-  void follow(ValueId value, bool isShifted, bool isMoved) {
-    if (!seen_.insert({value, isShifted, isMoved}).second) return;
+  /// What became of the input's elements so far: moved or kept within bounds, some replaced by a constant, or computed
+  /// with.
+  enum class Are : uint8_t { Moved, Replaced, Computed };
+
+  /// `isShifted`: a part was cut off on the way.
+  void follow(ValueId value, bool isShifted, Are elements) {
+    if (!seen_.insert({value, isShifted, elements}).second) return;
+    const bool isMoved = elements != Are::Computed;
     for (Use use : graph_.value(value).uses) {
       const Node &node = graph_.node(use.node);
       if (isMoved && node.is("gather") && use.operand == 1) {
         const Shape &table = graph_.type(node.operands[0]).shape;
-        (table.size() == 1 ? found.isNumberOf : found.isLookup) = true;
+        const bool isWeak = table.size() == 1 || elements == Are::Replaced; // labels, that are a decoder's tokens too
+        (isWeak ? found.isWeakLookup : found.isLookup) = true;
         bound(table[0]);
       }
       const bool picks = node.is("cross_entropy") || node.is("gather_elements");
@@ -49,9 +55,10 @@ public:
       if (isMoved && node.is("equal")) oneHot(node, use.operand, isShifted);
       found.isTurned |= node.is("sin") || node.is("cos");
       found.isScoreMask |= node.is("softmax");
-      bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0) || replacesSome(node, use.operand);
-      if (isMove) follow(node.results[0], isShifted || node.is("slice"), isMoved);
-      if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, false);
+      bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0);
+      if (isMove) follow(node.results[0], isShifted || node.is("slice"), elements);
+      if (isMoved && replacesSome(node, use.operand)) follow(node.results[0], isShifted, Are::Replaced);
+      if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, Are::Computed);
     }
   }
 
@@ -101,17 +108,17 @@ private:
   void bound(int64_t limit) { found.limit = found.limit ? std::min(found.limit, limit) : limit; }
 
   const Graph &graph_;
-  std::set<std::tuple<ValueId, bool, bool>> seen_;
+  std::set<std::tuple<ValueId, bool, Are>> seen_;
 };
 
 /// One input's own evidence. Only integers look up, turn or mask; a lookup overrules what else its values are used for.
 Found foundOf(const Graph &graph, ValueId input) {
   Follower follower(graph);
-  follower.follow(input, false, true);
+  follower.follow(input, false, Follower::Are::Moved);
   Found found = follower.found;
   const Type &type = graph.type(input);
   if (isFloat(type.dtype)) return found.role = "data", found;
-  if (found.isLookup || (found.isNumberOf && found.role.empty())) found.role = "tokens";
+  if (found.isLookup || (found.isWeakLookup && found.role.empty())) found.role = "tokens";
   if (found.role.empty()) found.role = found.roleOfIgnored;
   // Labels of rows that are no sequence have nothing to be shifted along: they are data with a limit.
   if (found.role == "next-labels" && type.shape.size() < 2) found.role = "data";

@@ -26,6 +26,8 @@ private:
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
     const IndexTerms &terms = axes_.nodes[id].terms;
+    for (AxisId term : terms.within)
+      if (axes_.arena.size(term) == words_) name(term, "vocabulary");
     if (node.is("gather_elements")) picked(terms.lookup);
     if (node.is("gather") && isToken(node.operands[1])) {
       words_ = axes_.arena.size(terms.lookup);

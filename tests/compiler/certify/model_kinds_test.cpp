@@ -65,6 +65,23 @@ TEST(Kinds, ALossOfSeveralTerms) {
   m.expectProof();
 }
 
+/// A constant beside a sum that is pending counts on one rank.
+TEST(Kinds, AConstantBesideAPendingSum) {
+  Kind m;
+  m.file.input("x", {4, 6});
+  m.weight("in", {6, 12});
+  m.file.initializer(floats("one", {}, {1}));
+  m.file.initializer(floats("of_row", {4}, {1, 2, 3, 4}));
+  m.file.initializer(integers("last", {-1}));
+  m.node("MatMul", {"x", "in"}, "h");
+  m.node("Relu", {"h"}, "a");
+  m.node("ReduceSum", {"a", "last"}, "row", {intAttribute("keepdims", 0)});
+  m.node("Sub", {"row", "one"}, "less");
+  m.node("Add", {"of_row", "less"}, "more");
+  m.total("ReduceMean", "more", "loss");
+  m.expectProof();
+}
+
 /// Constants of sharded dimensions that nothing but their own bytes tells apart, some of them equal.
 TEST(Kinds, AWeightOfEachOutput) {
   Kind m;

@@ -87,25 +87,26 @@ TEST(InputRoles, LabelsWhoseShiftLiesInTheGraphOrNot) {
 
 /// What picks an element of each row, by index or by comparing, whatever else becomes of it.
 TEST(InputRoles, LabelsOfOtherLosses) {
+  std::string counted = "{0"; // 0, 1, .., 49
+  for (int c = 1; c < 50; ++c)
+    counted += ", " + std::to_string(c);
+  counted += "}\n";
+  const std::string classes = "  constant %classes : i64[50] = " + counted;
   const std::string loss = std::string(kEmbed) +
                            "  parameter %head : f32[4,50]\n"
                            "  %z = matmul(%e, %head) {trans_a=0, trans_b=0} : f32[2,6,50]\n"
                            "  %l = log_softmax(%z) : f32[2,6,50]\n  %r = reshape(%other) : i64[2,6,1]\n";
   EXPECT_EQ(rolesOf(loss + "  %p = gather_elements(%l, %r) : f32[2,6,1]\n  return y=%p\n"),
             "tokens<50 next-labels<50 ");
-  EXPECT_EQ(rolesOf(loss + "  constant %ignored : i64[] = {-100}\n  constant %zero : i64[] = {0}\n"
-                           "  constant %of_class : f32[50] = {1}\n"
-                           "  %i = equal(%r, %ignored) : bool[2,6,1]\n  %t = where(%i, %zero, %r) : i64[2,6,1]\n"
-                           "  %w = gather(%of_class, %t) : f32[2,6,1]\n"
-                           "  %p = gather_elements(%l, %t) : f32[2,6,1]\n  %q = mul(%p, %w) : f32[2,6,1]\n"
-                           "  return y=%q\n"),
+  EXPECT_EQ(rolesOf(loss +
+                    "  constant %ignored : i64[] = {-100}\n  constant %zero : i64[] = {0}\n"
+                    "  constant %of_class : f32[50] = " +
+                    counted +
+                    "  %i = equal(%r, %ignored) : bool[2,6,1]\n  %t = where(%i, %zero, %r) : i64[2,6,1]\n"
+                    "  %w = gather(%of_class, %t) : f32[2,6,1]\n"
+                    "  %p = gather_elements(%l, %t) : f32[2,6,1]\n  %q = mul(%p, %w) : f32[2,6,1]\n"
+                    "  return y=%q\n"),
             "tokens<50 next-labels<50 ");
-  const std::string classes = "  constant %classes : i64[50] = " + [] {
-    std::string all = "{0";
-    for (int c = 1; c < 50; ++c)
-      all += ", " + std::to_string(c);
-    return all + "}\n";
-  }();
   EXPECT_EQ(rolesOf(loss + classes +
                     "  %h = equal(%r, %classes) : bool[2,6,50]\n  %f = cast(%h) : f32[2,6,50]\n"
                     "  %q = mul(%l, %f) : f32[2,6,50]\n  return y=%q\n"),

@@ -47,9 +47,11 @@ TEST(BindBatch, MeansStayMeans) {
         kSquares + "  constant %c : f64[] = {0.25}\n  %s = reduce_sum(%q) {axes=[0], keepdims=1} : f64[1,6]\n"
                    "  %t = reshape(%s) : f64[6]\n  %m = mul(%c, %t) : f64[6]\n"
                    "  %l = reduce_sum(%m) {axes=[0], keepdims=0} : f64[]\n",
-        "  constant %at : i64[4,1] = {2, 2, 2, 2}\n  %s = log_softmax(%x) : f64[4,6]\n"
-        "  %g = gather_elements(%s, %at) : f64[4,1]\n  %t = reduce_sum(%g) {axes=[0,1], keepdims=0} : f64[]\n"
-        "  constant %c : f64[] = {-0.25}\n  %l = mul(%t, %c) : f64[]\n",
+        all + "  constant %c : f64[] = {0.25}\n  %l = mul(%s, %c) : f64[]\n", // of each row the sum
+        std::string(
+            "  constant %at : i64[4,1] = {2, 2, 2, 2}\n  %s = log_softmax(%x) : f64[4,6]\n"
+            "  %g = gather_elements(%s, %at) : f64[4,1]\n  %t = reduce_sum(%g) {axes=[0,1], keepdims=0} : f64[]\n"
+            "  constant %c : f64[] = {0.25}\n  %l = mul(%t, %c) : f64[]\n"),
         kSquares + "  %s = reduce_sum(%q) {axes=[0,1], keepdims=0} : f64[]\n"
                    "  %n = reduce_sum(%x) {axes=[0,1], keepdims=0} : f64[]\n"
                    "  constant %c : f64[] = {3}\n  %k = mul(%s, %c) : f64[]\n  constant %z : f64[] = {24}\n"
