@@ -67,7 +67,7 @@ private:
   /// Whether samples meet in a node otherwise than in a sum: an operator that needs all of them, or looks among them.
   bool mixes(NodeId id) const {
     const IndexTerms &terms = axes_.nodes[id].terms;
-    return isBatch(terms.lookup) || isBatch(terms.scatter) || isBatch(terms.classes) ||
+    return hasBatch(terms.within) || isBatch(terms.lookup) || isBatch(terms.scatter) || isBatch(terms.classes) ||
            llvm::any_of(terms.whole, [&](const auto &row) { return isBatch(row.first); });
   }
 
