@@ -112,13 +112,14 @@ llvm::Error importXor(NodeImport &node) {
   return f.finish(f("not", {f("equal", {node[0], node[1]})}));
 }
 
-/// Flat at bounds that are numbers (torch.clamp, hardtanh, relu6); bounds that are computed share the slope with x.
+/// Flat at bounds that are single numbers (torch.clamp, hardtanh, relu6); other bounds share the slope with x.
 llvm::Error importClip(NodeImport &node) {
   Formula f(node);
   ValueId x = node[0];
   for (size_t k : {1u, 2u}) {
     if (!node.has(k)) continue;
-    const bool shares = isFloat(node.type(0).dtype) && !node.constant(node[k]);
+    const bool isNumber = node.type(k).elements() == 1 && node.constant(node[k]);
+    const bool shares = isFloat(node.type(0).dtype) && !isNumber;
     x = f(k == 1 ? "max" : "min", {node[k], x}, shares ? Attributes{{"shares", int64_t(1)}} : Attributes());
   }
   return f.finish(x);

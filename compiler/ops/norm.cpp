@@ -171,7 +171,7 @@ void evaluateLogSumExp(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::M
   Rows r(*in[0]);
   for (size_t i = 0; i < out[0].data.size(); ++i) {
     const auto [largest, logTotal] = logTotalOf(in[0]->data.data() + int64_t(i) * r.width, r.width);
-    out[0].data[i] = largest + logTotal;
+    out[0].data[i] = std::isinf(largest) ? largest : largest + logTotal;
   }
 }
 

@@ -51,16 +51,22 @@ llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batc
 
 llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches,
                                     const llvm::StringSet<> &withoutBatch) {
-  if (crossEntropyMean(graph, graph.output("loss"))) microBatches = 1; // see differentiate.h
+  const bool isOneMean = crossEntropyMean(graph, graph.output("loss")).has_value();
+  if (isOneMean) microBatches = 1; // see differentiate.h
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
   if (llvm::all_of(inputs, [&](ValueId input) { return graph.type(input).shape.empty(); })) return LossTerms();
   if (microBatches > 1) exposeCounts(graph);
   GraphAxes axes = findAxes(graph);
-  const Batch batch = findBatch(graph, axes, withoutBatch);
+  Batch batch = findBatch(graph, axes, withoutBatch);
   const bool isSmaller = microBatch != 0 && microBatch != batch.size && llvm::is_contained(batch.isBatched, true);
   if (!isSmaller && microBatches == 1) return LossTerms();
   if (isSmaller)
     if (llvm::Error error = checkMayShrink(graph, axes, batch, microBatch)) return error;
+  if (isSmaller && microBatches == 1 && !isOneMean) {
+    exposeCounts(graph);
+    axes = findAxes(graph);
+    batch = findBatch(graph, axes, withoutBatch);
+  }
   const double share = isSmaller ? double(microBatch) / double(batch.size) : 1;
   llvm::SmallVector<AxisId> leaves;
   if (batch.axis != kNoAxis) leaves = axes.arena.leaves(batch.axis);

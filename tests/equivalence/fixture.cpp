@@ -260,6 +260,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
     options.import.shapes[name] = size;
   options.recognise = runAs.recognise;
   options.parameters.freeze = runAs.freeze;
+  options.parameters.assumesRoles = runAs.assumesRoles;
   options.sequenceParallel = runAs.sequenceParallel;
   options.recompute = runAs.recompute;
   options.memory.device = runAs.device;

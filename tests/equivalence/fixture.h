@@ -65,8 +65,9 @@ struct RunAs {
   std::string data = {}; ///< as --data, in place of the recorded batches
   std::string feed = {}; ///< a file of the fixture's folder in the place of batch.npz
   Recompute recompute = Recompute::None;
-  std::string model = {};  ///< a file in the place of the fixture's
-  std::string freeze = {}; ///< as --freeze
+  std::string model = {};    ///< a file in the place of the fixture's
+  std::string freeze = {};   ///< as --freeze
+  bool assumesRoles = false; ///< as --assume roles
 };
 
 /// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded

@@ -278,7 +278,7 @@ std::string modelOf(const Loss &loss, LossModel &model) {
 TEST_P(Vocabulary, AreThoseOfOneRank) {
   const Loss &loss = GetParam();
   LossModel model(loss.isTied);
-  RunAs runAs{.model = modelOf(loss, model), .freeze = loss.frozen};
+  RunAs runAs{.model = modelOf(loss, model), .freeze = loss.frozen, .assumesRoles = true};
   Expected expected = readExpected("llama"); // its batches, of four sequences
   expected.steps = 2;
   llvm::Expected<Trained> one = train("llama", expected, {1, 1, 0, 1}, runAs);
@@ -297,7 +297,7 @@ TEST_P(Vocabulary, AreThoseOfOneRank) {
 TEST_P(Vocabulary, AreThoseOfOneRankInPartsAndInBf16) {
   const Loss &loss = GetParam();
   LossModel model(loss.isTied);
-  RunAs runAs{.dtype = DType::BF16, .model = modelOf(loss, model), .freeze = loss.frozen};
+  RunAs runAs{.dtype = DType::BF16, .model = modelOf(loss, model), .freeze = loss.frozen, .assumesRoles = true};
   Expected expected = readExpected("llama");
   expected.steps = 2;
   llvm::Expected<Trained> one = train("llama", expected, {1, 1, 0, 1}, runAs);
@@ -325,6 +325,7 @@ TEST(Vocabulary, Collectives) {
     options.memory.threads = 1;
     options.step.tp = 2;
     options.parameters.freeze = loss.frozen;
+    options.parameters.assumesRoles = true; // one vector scales two norms
     llvm::Expected<CompiledModel> compiled = compile(options);
     ASSERT_TRUE(bool(compiled)) << loss.name << ": " << describe(compiled.takeError());
     std::map<std::string, int> counts;
