@@ -7,6 +7,7 @@
 #include "passes/check_options.h"
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
+#include "passes/import/check_losses.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
 #include "passes/import/fold_transposes.h"
@@ -106,6 +107,7 @@ void findSamples(const Graph &graph, State &state) {
 
 constexpr PassEntry kPipeline[] = {
     // What an exporter says is by node, as imported: these come before any pass that makes the graph anew.
+    {"check-losses", [](Graph &g, State &s) { return checkLosses(g, s.imported.exporter); }, kOfForwards},
     {"separate-merged", [](Graph &g, State &s) { return separateMerged(g, s.imported.exporter, s.compiled.separated); },
      kOfForwards},
     {"restore-biases", [](Graph &g, State &s) { return restoreBiases(g, s.imported.exporter, s.compiled.restored); },

@@ -70,8 +70,10 @@ bool GlobalValues::isZero(ViewId id, llvm::ArrayRef<ListId> held, int depth) con
   const View &view = views_[id];
   const int producer = roots_[view.root].producer;
   std::optional<Lists> positions = lists_.refold(view.shape, held, view.sizes, {});
-  if (producer < 0 || !positions || depth == 0) return false;
+  auto isFree = [&](ListId list) { return lists_.isFree(list); };
+  if (producer < 0 || depth == 0 || !positions || llvm::any_of(*positions, isFree)) return false;
   const GlobalNode &node = nodes_[size_t(producer)];
+  if (node.results.size() != 1) return false;
   const OperatorIndices &indices = *node.indices;
   Lists leaves;
   for (int64_t size : indices.sizes)
@@ -94,7 +96,6 @@ bool GlobalValues::isZero(ViewId id, llvm::ArrayRef<ListId> held, int depth) con
     if (operand.kind == GlobalOperand::Kind::Fill) return operand.fill == 0;
     return operand.kind == GlobalOperand::Kind::Value && isZero(operand.view, own, depth - 1);
   };
-  if (node.results.size() != 1 || node.results[0] != view.root) return false;
   if (llvm::StringRef(node.row->name) == "concat" || node.row->linearity == Linearity::Together)
     return llvm::all_of(llvm::seq<size_t>(0, node.operands.size()),
                         [&](size_t k) { return isZeroOperand(unsigned(k)); });

@@ -144,7 +144,9 @@ private:
       if (evidence_.overrides.assumesRoles) return std::nullopt;
       return Decision{Kind::Doubt, EvidenceKind::Exporter, verdict.why};
     case ExporterVerdict::Kind::Lost:
-      if (evidence_.overrides.assumesRoles || (!verdict.isOfParameter && role.kind == ParameterRole::Kind::Constant))
+      // A mask or a rotation is one whatever it was made of; a number may be a formula of a parameter.
+      if (evidence_.overrides.assumesRoles ||
+          (!verdict.isOfParameter && role.kind == ParameterRole::Kind::Constant && !role.isNumber && !role.isUniform))
         return std::nullopt;
       return Decision{Kind::Doubt, EvidenceKind::Exporter, verdict.why + ": its parameters are not in the file"};
     case ExporterVerdict::Kind::None:

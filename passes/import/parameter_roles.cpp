@@ -268,7 +268,7 @@ ParameterRole ParameterRoles::of(ValueId initializer) const {
   if (contents && isBinary(*contents)) return {Kind::Constant, "a mask of zeros and ones"};
   if (contents && (isSinusoidal(*contents) || isRotation(initializer))) return {Kind::Constant, "a table of rotations"};
   if (strength == Strength::Scales) return {Kind::Trained, "it scales something learned"};
-  if (contents && isOneNumber(*contents)) return {Kind::Constant, "one number throughout"};
+  if (contents && isOneNumber(*contents)) return {Kind::Constant, "one number throughout", false, /*isUniform=*/true};
   if (contents && isSloped(*contents)) return {Kind::Constant, "slopes of positions"};
   return {};
 }

@@ -17,8 +17,9 @@ namespace autotp {
 struct ParameterRole {
   enum class Kind : uint8_t { Unknown, Trained, Constant };
   Kind kind = Kind::Unknown;
-  llvm::StringRef why;   ///< "a mask"; in static storage
-  bool isNumber = false; ///< constant for no other reason than that it is a single number
+  llvm::StringRef why;    ///< "a mask"; in static storage
+  bool isNumber = false;  ///< constant for no other reason than that it is a single number
+  bool isUniform = false; ///< or one number throughout
 };
 
 class ParameterRoles {

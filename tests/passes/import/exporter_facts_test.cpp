@@ -1,5 +1,6 @@
 // What an exporter says beside the graph: initializers taken apart, tied and brought back; and what each is said to be.
 #include "compiler/ops/op_def.h"
+#include "passes/import/check_losses.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
 #include "passes/import/mark_padding.h"
@@ -224,6 +225,19 @@ TEST(ExporterVerdicts, WhatFoldingReadAndHow) {
   EXPECT_EQ(e.verdict("masked_fill"), "constant: computed from no parameter");
   EXPECT_EQ(e.verdict("cos"), "constant: sines of positions and rope.inv_freq");
   EXPECT_EQ(e.verdict("buf"), "constant: BUFFER");
+}
+
+TEST(CheckLosses, ASmoothingThatTheExporterLeftOutIsRefused) {
+  auto refusal = [](Arguments arguments) {
+    Exported e("  input %x : f32[2,4]\n  input %l : i64[2]\n"
+               "  %s, %c, %r = cross_entropy(%x, %l) {ignore_index=-100} : f32[], f32[], f32[2]\n  return s=%s\n");
+    e.call("loss", "aten.cross_entropy_loss", std::move(arguments), "m");
+    llvm::Error error = checkLosses(e.graph, e.facts);
+    return error ? describe(std::move(error)) : std::string();
+  };
+  EXPECT_NE(refusal({"%x", "%l", "None", "1", "-100", "0.1"}).find("label_smoothing of 0.1"), std::string::npos);
+  EXPECT_EQ(refusal({"%x", "%l", "None", "1", "-100", "0.0"}), "");
+  EXPECT_EQ(refusal({"%x", "%l"}), "");
 }
 
 } // namespace
