@@ -1,5 +1,6 @@
 #include "passes/train/batch_statistics.h"
 
+#include "compiler/ir/loss.h"
 #include "compiler/ops/op_def.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -51,17 +52,55 @@ private:
   llvm::DenseMap<ValueId, ValueId> values_; // looked up only
 };
 
-} // namespace
-
-Graph takeBatchStatistics(Graph &microStep) {
+/// A graph of its own; without outputs where there are none.
+Graph taken(Graph &microStep) {
   std::vector<Output> statistics;
   llvm::copy_if(microStep.outputs, std::back_inserter(statistics),
                 [](const Output &output) { return isBatchStatistic(output.name); });
   if (statistics.empty()) return {};
-  Graph taken = Slice(microStep, statistics).take();
+  Graph graph = Slice(microStep, statistics).take();
   llvm::erase_if(microStep.outputs, [](const Output &output) { return isBatchStatistic(output.name); });
   microStep.removeDead([](const Node &node) { return opOf(node).isCollective; });
-  return taken;
+  return graph;
+}
+
+/// A state of zeros for the statistic, where micro_step reads it.
+unsigned addState(RankProgram &program, const std::string &name, const Type &type) {
+  const auto state = unsigned(program.states.size());
+  program.states.push_back({name, "gradients", type, /*isZeroedEachStep=*/true});
+  program.states.back().initial.assign(sizeOf(type.dtype), 0); // so that the plan names it
+  const Graph &microStep = program.microStep.graph;
+  for (ValueId read : microStep.sources(ValueKind::State))
+    if (microStep.value(read).name == name) program.microStep.homes[read] = {state};
+  return state;
+}
+
+ValueId sumOverDp(Builder &b, ValueId value, int dp) {
+  llvm::SmallVector<int64_t, 6> all;
+  for (int rank = 0; rank < dp; ++rank)
+    all.push_back(rank);
+  if (dp == 1) return value;
+  return b.make("all_reduce", {value}, {{"axis", std::string("dp")}, {"group", all}, {"reduce", std::string("sum")}});
+}
+
+} // namespace
+
+void addBatchStatistics(RankProgram &program, int dp) {
+  Graph graph = taken(program.microStep.graph);
+  if (graph.outputs.empty()) return;
+  const std::vector<Output> statistics = std::exchange(graph.outputs, {});
+  Section &section = program.batchStatistics.emplace(Section{"batch_statistics", std::move(graph), {}});
+  Graph &g = section.graph;
+  for (const Output &statistic : statistics) {
+    const Node *producer = g.producer(statistic.value);
+    Builder b(g);
+    b.origin = producer ? producer->origin : "loss";
+    const unsigned state = addState(program, statistic.name, g.type(statistic.value));
+    const ValueId before = g.addState(statistic.name, g.type(statistic.value)),
+                  after = b.make("accumulate", {before, sumOverDp(b, statistic.value, dp)});
+    section.homes[before] = section.homes[after] = {state};
+    g.outputs.push_back({"state:" + statistic.name, after});
+  }
 }
 
 } // namespace autotp

@@ -54,7 +54,7 @@ public:
     p_.microStep.graph = std::move(local_.graph);
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
-    buildBatchStatistics();
+    addBatchStatistics(p_, o_.dp);
     if (isScaled_) {
       scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
       p_.states.back().initial = bytesOf({float(o_.lossScale.initial), 0, 0});
@@ -107,25 +107,6 @@ private:
   void store(Section &section, ValueId value, Home home) {
     section.homes[value] = home;
     section.graph.outputs.push_back({"state:" + p_.states[home.state].name, value});
-  }
-
-  /// A section of its own, which sums each over dp and micro-steps; micro_step finds them in their states.
-  void buildBatchStatistics() {
-    Graph graph = takeBatchStatistics(p_.microStep.graph);
-    if (graph.outputs.empty()) return;
-    const std::vector<Output> statistics = std::exchange(graph.outputs, {});
-    Section &s = p_.batchStatistics.emplace(Section{"batch_statistics", std::move(graph), {}});
-    for (const Output &statistic : statistics) {
-      const Type type = s.graph.type(statistic.value);
-      const unsigned state = addState(statistic.name, "gradients", type, true);
-      p_.states[state].initial.assign(sizeOf(type.dtype), 0); // so that the plan names it
-      for (ValueId read : p_.microStep.graph.sources(ValueKind::State))
-        if (p_.microStep.graph.value(read).name == statistic.name) p_.microStep.homes[read] = {state};
-      const Node *producer = s.graph.producer(statistic.value);
-      Builder b(s.graph);
-      b.origin = producer ? producer->origin : "loss";
-      store(s, b.make("accumulate", {source(s, state), allReduce(b, statistic.value, "dp", o_.dp)}), {state});
-    }
   }
 
   void buildMicroStep() {
