@@ -318,8 +318,11 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
   else if (compiled.hasOwnBackward)
     os << "mean over micro-batches and dp ranks: the model brings its own backward\n";
   else
-    os << (terms.isSum ? "the global batch's, a sum over its samples" : "the global batch's") << ": "
-       << terms.statistics << " sums of inputs over the batch are taken before a step's first micro-batch\n";
+    os << (terms.isSum ? "the global batch's, a sum over its samples" : "the global batch's")
+       << (terms.statistics == 0   ? ""
+           : terms.statistics == 1 ? "; it divides by a sum of inputs over all of it, which is taken first"
+                                   : "; it divides by sums of inputs over all of it, which are taken first")
+       << "\n";
   for (const std::string &node : terms.ofMicroBatches)
     os << "note        '" << escaped(node)
        << "' mixes samples with parameters: it is computed within each micro-batch\n";
