@@ -141,15 +141,18 @@ llvm::Error importAtanh(NodeImport &node) {
 
 /// Integers element by element, with broadcasting, of what is known: no operator of ours looks at bits.
 llvm::Error foldBits(NodeImport &node, llvm::function_ref<int64_t(int64_t, int64_t)> combine) {
-  const Tensor *a = node.constant(node[0]), *b = node.numOperands() > 1 ? node.constant(node[1]) : a;
-  if (!a || !b || isFloat(a->type.dtype) || b->type.dtype != a->type.dtype)
+  std::vector<Array> known; // copies: to ask for a constant may fold it, which moves others
+  for (ValueId operand : node.operands())
+    if (const Tensor *tensor = node.constant(operand)) known.push_back(toArray(*tensor));
+  if (known.size() != node.numOperands() || isFloat(known[0].type.dtype) ||
+      known.back().type.dtype != known[0].type.dtype)
     return node.fail("bits are looked at in integers that are known when compiling only");
-  auto shape = broadcastShapes(a->type.shape, b->type.shape);
+  const Array &left = known[0], &right = known.back();
+  auto shape = broadcastShapes(left.type.shape, right.type.shape);
   if (!shape) return node.fail(shape.takeError());
   if (!countElements(*shape, kMostFolded)) return node.fail("its result is too large");
-  const Array left = toArray(*a), right = toArray(*b);
-  Array result(Type{a->type.dtype, *shape});
-  BroadcastWalk walk(*shape, {a->type, b->type});
+  Array result(Type{left.type.dtype, *shape});
+  BroadcastWalk walk(*shape, {left.type, right.type});
   while (walk.next())
     result.data[size_t(walk.index)] =
         double(combine(int64_t(left.data[walk.offsets[0]]), int64_t(right.data[walk.offsets[1]])));

@@ -294,6 +294,7 @@ llvm::Error importGatherElements(NodeImport &node) {
 llvm::Error importCompress(NodeImport &node) {
   const Tensor *condition = node.constant(node[1]);
   if (!condition) return node.fail("its condition depends on an input, and so does the size of its result");
+  const Array known = toArray(*condition);
   const Shape x = node.type(0).shape;
   const int64_t given = node.integer("axis", INT64_MIN);
   const bool isFlat = given == INT64_MIN;
@@ -302,7 +303,7 @@ llvm::Error importCompress(NodeImport &node) {
   Formula f(node);
   ValueId data = isFlat ? f.reshape(node[0], {node.type(0).elements()}) : node[0];
   std::vector<double> indices;
-  for (auto [i, holds] : indexed(toArray(*condition).data))
+  for (auto [i, holds] : indexed(known.data))
     if (holds != 0) indices.push_back(double(i));
   if (!indices.empty() && indices.back() >= double(f.typeOf(data).shape[size_t(*axis)]))
     return node.fail("its condition is longer than its operand");

@@ -152,7 +152,8 @@ llvm::Expected<Filter> filterOf(NodeImport &node) {
 llvm::Expected<std::vector<double>> numbersOf(NodeImport &node, size_t k) {
   if (!node.has(k) || node.type(k).elements() == 0) return std::vector<double>();
   const bool saysShape = k > 1; // a region is a number like others, which may be trained
-  const Tensor *known = saysShape ? node.constantOrInitializer(node[k]) : node.constant(node[k]);
+  const bool isKnown = saysShape || node.graph().value(node[k]).kind == ValueKind::Constant;
+  const Tensor *known = isKnown ? node.constantOrInitializer(node[k]) : nullptr;
   if (!known)
     return node.fail("operand " + llvm::Twine(k) + " must be known when compiling", "export it as a constant");
   return toArray(*known).data;
