@@ -160,6 +160,7 @@ llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
   constexpr int kAttempts = 100;
   for (int attempt = 1;; ++attempt) {
     const int descriptor = open(folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0 && errno == ENOENT) return FolderContents();
     auto closing = llvm::make_scope_exit([&] { close(descriptor); });
     Examination examination(folder);
     llvm::Error error = examination.examine("");

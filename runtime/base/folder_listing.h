@@ -32,7 +32,8 @@ struct FolderContents {
   /// "'.git', 'src' and 3 more"
   std::string foreignNames() const;
 };
-/// Reads every listed file. Follows no links. Errors: a folder that cannot be read.
+/// Reads every listed file. Follows no links. Of a folder that another process has just moved away: nothing. Errors: one
+/// that cannot be read.
 llvm::Expected<FolderContents> examineFolder(const std::string &folder);
 
 /// Whether `folder` still is what `contents` were read of, by the times of its entries: no file is read again.

@@ -306,6 +306,17 @@ TEST_F(Output, AFolderThatChangesMeanwhile) {
   EXPECT_EQ(names(), (Names{"other", "plan"}));
 }
 
+/// A writer without exchanges is between its two renames for as long as its thread sleeps there.
+TEST_F(Output, AFolderThatIsMovedAwayMeanwhile) {
+  auto contents = examineFolder(at("plan"));
+  ASSERT_TRUE(bool(contents)) << said(contents.takeError());
+  EXPECT_TRUE(contents->isEmpty());
+  ASSERT_EQ(writeFolder("plan", "old"), "");
+  EXPECT_EQ(writeFolder("plan", "new", {}, [&] { fs::rename(at("plan"), at("aside")); }), "");
+  EXPECT_EQ(textOf("plan"), "new");
+  EXPECT_EQ(textOf("aside"), "old");
+}
+
 TEST_F(Output, AFolderThatFailsLeavesNothing) {
   {
     auto made = OutputFolder::open(at("plan"), {});
