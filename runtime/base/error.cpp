@@ -1,5 +1,7 @@
 #include "runtime/base/error.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
@@ -30,15 +32,14 @@ llvm::Error placed(llvm::StringRef where, llvm::Error error) {
 }
 
 std::string describe(llvm::Error error) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
+  std::vector<std::string> said; // two tries may have met the same
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
-    if (!text.empty()) os << "\n";
-    if (!info.isA<Problem>()) os << "error: ";
+    std::string text = info.isA<Problem>() ? "" : "error: ";
+    llvm::raw_string_ostream os(text);
     info.log(os);
-    os.flush();
+    if (!llvm::is_contained(said, os.str())) said.push_back(os.str());
   });
-  return os.str();
+  return llvm::join(said, "\n");
 }
 
 std::string escaped(llvm::StringRef name) {

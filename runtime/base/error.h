@@ -38,7 +38,8 @@ public:
 /// The same errors, where those that do not say where they are get this place.
 llvm::Error placed(llvm::StringRef where, llvm::Error error);
 
-/// The text a user sees: one `error: ...` line for each joined error, each with its `  do:  ...` line. Consumes it.
+/// The text a user sees: one `error: ...` line for each joined error, each with its `  do:  ...` line; equal ones once.
+/// Consumes it.
 std::string describe(llvm::Error error);
 
 /// A name that came out of a file, safe to print: control characters and quotes are escaped, long ones are cut.
