@@ -30,13 +30,20 @@ llvm::Error importIsInf(NodeImport &node) {
 }
 
 /// a - b trunc(a / b), and b more where its sign differs from b's, or with fmod as it is. Of floats in f64, where a / b
-/// and b times a whole number are exact enough to be on the right side of it.
+/// and b times a whole number are exact enough to be on the right side of it; NaN where b is 0 or a is infinite, without
+/// a gradient that is NaN, too, where nothing asks for it.
 llvm::Error importMod(NodeImport &node) {
   const DType dtype = node.type(0).dtype;
   if (node.type(1).dtype != dtype) return node.fail("its operands differ in type");
   Formula f(node);
   const DType wide = isFloat(dtype) ? DType::F64 : dtype;
   ValueId a = f.cast(node[0], wide), b = f.cast(node[1], wide), zero = f.constant(a, 0);
+  ValueId isNone = kNone;
+  if (isFloat(dtype)) {
+    isNone = f("or", {f("or", {isEqual(f, b, 0), f("is_nan", {b})}), f("is_nan", {f("sub", {a, a})})});
+    a = f("where", {isNone, zero, a});
+    b = f("where", {isNone, f.constant(b, 1), b});
+  }
   ValueId quotient = f("div", {a, b}); // of integers it is truncated
   if (isFloat(dtype))
     quotient = f("where",
@@ -44,6 +51,7 @@ llvm::Error importMod(NodeImport &node) {
   ValueId rest = f("sub", {a, f("mul", {quotient, b})});
   if (isFloat(dtype)) rest = f("where", {isEqual(f, quotient, 0), a, rest}); // b may be infinite
   if (!node.integer("fmod", 0)) rest = f("where", {f("less", {f("mul", {rest, b}), zero}), f("add", {rest, b}), rest});
+  if (isFloat(dtype)) rest = f("where", {isNone, f.constant(rest, std::nan("")), rest});
   return f.finish(f.cast(rest, dtype));
 }
 
@@ -84,16 +92,12 @@ llvm::Expected<ValueId> shifted(NodeImport &node, ValueId x, int64_t steps, bool
 
 /// Products from the first element up to each: of 2, then 4, then 8 neighbours.
 llvm::Error importCumProd(NodeImport &node) {
-  auto given = node.constantIntegers(1);
-  if (!given) return given.takeError();
-  const size_t rank = node.type(0).shape.size();
-  if (given->size() != 1) return node.fail("it needs one axis");
-  auto axis = node.axis((*given)[0], rank);
+  auto axis = node.axisOperand(1);
   if (!axis) return axis.takeError();
   const bool isReverse = node.integer("reverse", 0);
   const int64_t size = node.type(0).shape[*axis];
   Formula f(node);
-  const auto perm = lastSwapped(rank, *axis);
+  const auto perm = lastSwapped(node.type(0).shape.size(), *axis);
   ValueId x = f.transpose(node[0], perm);
   for (int64_t steps = 1; steps < size && !f.isBroken(x); steps *= 2)
     x = f("mul", {x, f.taken(shifted(node, x, steps, isReverse))});

@@ -202,14 +202,10 @@ llvm::Error importOneHot(NodeImport &node) {
 
 /// Sums from the first element up to each; along the last dimension, others by exchange.
 llvm::Error importCumSum(NodeImport &node) {
-  auto given = node.constantIntegers(1);
-  if (!given) return given.takeError();
-  const size_t rank = node.type(0).shape.size();
-  if (given->size() != 1) return node.fail("it needs one axis");
-  auto axis = node.axis((*given)[0], rank);
+  auto axis = node.axisOperand(1);
   if (!axis) return axis.takeError();
   Formula f(node);
-  auto perm = lastSwapped(rank, *axis);
+  auto perm = lastSwapped(node.type(0).shape.size(), *axis);
   ValueId x = f.transpose(node[0], perm);
   ValueId sums = f("cumsum", {x}, {{"reverse", node.integer("reverse", 0)}});
   if (node.integer("exclusive", 0)) sums = f("sub", {sums, x});

@@ -68,6 +68,8 @@ public:
   const Tensor *constantOrInitializer(ValueId value) const;
   /// `axis`, counted from the end where negative; an error where there is no such dimension.
   llvm::Expected<int64_t> axis(int64_t axis, size_t rank) const;
+  /// The one axis of the first operand that operand `k` says, a constant.
+  llvm::Expected<int64_t> axisOperand(size_t k) const;
 
   /// Builds one of our nodes, folded where all its operands are constants. `stated`: see Builder::makeTyped.
   llvm::Expected<ValueId> make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {},

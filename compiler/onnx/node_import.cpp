@@ -199,6 +199,13 @@ llvm::Expected<int64_t> NodeImport::axis(int64_t axis, size_t rank) const {
   return found;
 }
 
+llvm::Expected<int64_t> NodeImport::axisOperand(size_t k) const {
+  auto given = constantIntegers(k);
+  if (!given) return given.takeError();
+  if (given->size() != 1) return fail("it needs one axis");
+  return axis((*given)[0], type(0).shape.size());
+}
+
 llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                                    Attributes attributes, llvm::ArrayRef<Type> stated) {
   if (llvm::is_contained(operands, kNone)) return fail("one of its operands is missing");
