@@ -9,6 +9,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
@@ -143,8 +144,8 @@ public:
 private:
   ValueId addSource(ValueKind kind, llvm::StringRef name, Type type, std::optional<Tensor> contents);
 
-  std::vector<Value> values_;
-  std::vector<Node> nodes_;
+  std::deque<Value> values_; ///< deques, so that what is at hand stays where it is while more is added
+  std::deque<Node> nodes_;
   NodeId first_ = kNone, last_ = kNone;
   struct NameTable;
   std::shared_ptr<NameTable> names_;
