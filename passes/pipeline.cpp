@@ -96,7 +96,7 @@ template <llvm::Error (*kRecognise)(Graph &)> llvm::Error recognise(Graph &graph
 
 /// Which inputs hold a row for each sample, and what each element of it may be.
 void findSamples(const Graph &graph, State &state) {
-  const Batch batch = findBatch(graph, findAxes(graph), state.imported.withoutBatch);
+  const Batch batch = findBatch(graph, findAxes(graph, Cuts::Dimensions), state.imported.withoutBatch);
   for (auto [i, input] : indexed(graph.sources(ValueKind::Input))) {
     InputRole &role = state.compiled.inputs[i];
     role.isBatched = batch.isBatched[i];
@@ -383,7 +383,10 @@ static llvm::Expected<CompiledModel> importAndMakeGraph(const CompileOptions &op
     llvm::Expected<CompiledModel> made =
         two ? makeGraph(options, std::move(*two), 1) : llvm::Expected<CompiledModel>(two.takeError());
     if (made) return made;
-    llvm::consumeError(made.takeError()); // what the batch of 1 cannot do is said below
+    llvm::Expected<CompiledModel> ofOne = makeGraph(options, std::move(*imported), microBatch);
+    if (!ofOne) return llvm::joinErrors(ofOne.takeError(), made.takeError());
+    llvm::consumeError(made.takeError()); // it was not needed
+    return ofOne;
   }
   return makeGraph(options, std::move(*imported), microBatch);
 }

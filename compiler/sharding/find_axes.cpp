@@ -6,17 +6,18 @@
 namespace autotp {
 namespace {
 
-/// All dimensions or none.
-bool unifyAll(AxisArena &arena, llvm::ArrayRef<AxisId> a, llvm::ArrayRef<AxisId> b) {
-  auto mark = arena.mark();
-  for (size_t d = 0; d < a.size(); ++d) {
+/// Whether all dimensions are the same. If not, none is, or those are that can be.
+bool unifyAll(AxisArena &arena, llvm::ArrayRef<AxisId> a, llvm::ArrayRef<AxisId> b, Cuts cuts) {
+  const auto mark = arena.mark();
+  bool isAll = true;
+  for (size_t d = 0; d < a.size() && (isAll || cuts == Cuts::Dimensions); ++d) {
     if (a[d] == kNoAxis && b[d] == kNoAxis) continue;
-    if (a[d] == kNoAxis || b[d] == kNoAxis || !arena.unify(a[d], b[d])) {
-      arena.undo(mark);
-      return false;
-    }
+    const auto before = arena.mark();
+    if (a[d] != kNoAxis && b[d] != kNoAxis && arena.unify(a[d], b[d])) continue;
+    arena.undo(cuts == Cuts::Dimensions ? before : mark);
+    isAll = false;
   }
-  return true;
+  return isAll;
 }
 
 Terms freshTerms(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
@@ -28,7 +29,7 @@ Terms freshTerms(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
 
 } // namespace
 
-GraphAxes findAxes(const Graph &graph) {
+GraphAxes findAxes(const Graph &graph, Cuts cuts) {
   GraphAxes axes;
   axes.values.resize(graph.numValues());
   axes.nodes.resize(graph.numNodes());
@@ -41,12 +42,13 @@ GraphAxes findAxes(const Graph &graph) {
     own.terms = axesOf(axes.arena, graph, node);
     own.isCut.assign(node.operands.size(), false);
     for (const auto &[k, operand] : indexed(node.operands))
-      if (!hasTermsPerUse(graph, operand)) own.isCut[k] = !unifyAll(axes.arena, own.terms.ins[k], axes.values[operand]);
+      if (!hasTermsPerUse(graph, operand))
+        own.isCut[k] = !unifyAll(axes.arena, own.terms.ins[k], axes.values[operand], cuts);
     for (const auto &[j, result] : indexed(node.results))
       axes.values[result] = Terms(own.terms.outs[j].begin(), own.terms.outs[j].end());
   }
   for (auto [parameter, gradient] : gradientOutputs(graph))
-    if (!hasTermsPerUse(graph, gradient)) unifyAll(axes.arena, axes.values[parameter], axes.values[gradient]);
+    if (!hasTermsPerUse(graph, gradient)) unifyAll(axes.arena, axes.values[parameter], axes.values[gradient], cuts);
   axes.arena.settle();
   return axes;
 }

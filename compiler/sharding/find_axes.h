@@ -10,6 +10,10 @@
 
 namespace autotp {
 
-GraphAxes findAxes(const Graph &graph);
+/// What is cut of an operand that cannot be unified: all of it, as placements need it, or its dimensions that cannot. The
+/// latter tells more of what is the same: where the batch is.
+enum class Cuts : uint8_t { Operands, Dimensions };
+
+GraphAxes findAxes(const Graph &graph, Cuts cuts = Cuts::Operands);
 
 } // namespace autotp

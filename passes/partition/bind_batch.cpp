@@ -56,7 +56,7 @@ llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t mi
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
   if (llvm::all_of(inputs, [&](ValueId input) { return graph.type(input).shape.empty(); })) return LossTerms();
   if (microBatches > 1) exposeCounts(graph);
-  GraphAxes axes = findAxes(graph);
+  GraphAxes axes = findAxes(graph, Cuts::Dimensions);
   Batch batch = findBatch(graph, axes, withoutBatch);
   const bool isSmaller = microBatch != 0 && microBatch != batch.size && llvm::is_contained(batch.isBatched, true);
   if (!isSmaller && microBatches == 1) return LossTerms();
@@ -64,7 +64,7 @@ llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t mi
     if (llvm::Error error = checkMayShrink(graph, axes, batch, microBatch)) return error;
   if (isSmaller && microBatches == 1 && !isOneMean) {
     exposeCounts(graph);
-    axes = findAxes(graph);
+    axes = findAxes(graph, Cuts::Dimensions);
     batch = findBatch(graph, axes, withoutBatch);
   }
   const double share = isSmaller ? double(microBatch) / double(batch.size) : 1;
@@ -72,7 +72,7 @@ llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t mi
   if (batch.axis != kNoAxis) leaves = axes.arena.leaves(batch.axis);
   llvm::Expected<LossTerms> terms = makeLossGlobal(graph, axes, leaves, {microBatches, share});
   if (!terms || !isSmaller) return terms;
-  axes = findAxes(graph); // of the nodes that are new
+  axes = findAxes(graph, Cuts::Dimensions); // of the nodes that are new
   Assignment assignment;
   assignment.assign(findBatch(graph, axes, withoutBatch).axis, {Interval{0, microBatch}});
   Reductions none{std::vector<bool>(graph.numValues(), false), std::vector<bool>(graph.numValues(), false)};

@@ -14,7 +14,7 @@ namespace {
 class DropoutBinder {
 public:
   DropoutBinder(Graph &graph, const llvm::StringSet<> &withoutBatch)
-      : g_(graph), axes_(findAxes(graph)), samples_(findBatch(graph, axes_, withoutBatch).axis),
+      : g_(graph), axes_(findAxes(graph, Cuts::Dimensions)), samples_(findBatch(graph, axes_, withoutBatch).axis),
         fromInput_(graph.numValues(), false) {
     findWhatDependsOnInputs();
   }

@@ -49,6 +49,12 @@ TEST(BindBatch, MeansStayMeans) {
                    "  %t = reshape(%s) : f64[6]\n  %m = mul(%c, %t) : f64[6]\n"
                    "  %l = reduce_sum(%m) {axes=[0], keepdims=0} : f64[]\n",
         all + "  constant %c : f64[] = {0.25}\n  %l = mul(%s, %c) : f64[]\n", // of each row the sum
+        std::string( // segments, of which every second element is taken: the rows stay rows
+            "  %a = slice(%x) {axis=1, length=5, start=0, step=1} : f64[4,5]\n"
+            "  constant %z : f64[4,1] = {0, 0, 0, 0}\n  %b = concat(%z, %a) {axis=1} : f64[4,6]\n"
+            "  %e = slice(%b) {axis=1, length=3, start=1, step=2} : f64[4,3]\n"
+            "  %s = reduce_sum(%e) {axes=[0,1], keepdims=0} : f64[]\n"
+            "  constant %c : f64[] = {12}\n  %l = div(%s, %c) : f64[]\n"),
         std::string(
             "  constant %at : i64[4,1] = {2, 2, 2, 2}\n  %s = log_softmax(%x) : f64[4,6]\n"
             "  %g = gather_elements(%s, %at) : f64[4,1]\n  %t = reduce_sum(%g) {axes=[0,1], keepdims=0} : f64[]\n"
