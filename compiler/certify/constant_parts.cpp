@@ -6,12 +6,27 @@
 
 namespace autotp {
 
+std::optional<Lists> Moves::claimedPart(const Content &content, const GlobalOperand &wanted,
+                                        llvm::ArrayRef<int64_t> local) {
+  if (content.claimed.size() != wanted.type.shape.size() || lists_.lengths(content.claimed) != Sizes(local.begin(), local.end()))
+    return std::nullopt;
+  for (auto [d, list] : indexed(content.claimed))
+    if (!lists_.contains(lists_.whole(wanted.type.shape[d]), list)) return std::nullopt;
+  return isPartOf(content, wanted, content.claimed) ? std::optional(content.claimed) : std::nullopt;
+}
+
 bool Moves::isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists) {
   if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp) return false;
   if (whole.kind == GlobalOperand::Kind::Fill) return content.data.empty() && content.fill == whole.fill;
   if (whole.kind != GlobalOperand::Kind::Constant || content.data.empty() ||
       llvm::any_of(lists, [&](ListId list) { return lists_.isFree(list); }))
     return false;
+  std::optional<Lists> folded; // the graph reads it under another shape
+  if (whole.type.shape != whole.constant->type.shape) {
+    folded = lists_.refold(whole.type.shape, lists, whole.constant->type.shape, {});
+    if (!folded) return false;
+    lists = *folded;
+  }
   ByteKey key;
   key.add(content.data.data()).add(content.data.size()).add(whole.constant->bytes.data()).addList(lists);
   auto [at, isNew] = compared_.try_emplace(std::move(key), false);
@@ -58,6 +73,7 @@ static llvm::SmallVector<int64_t, 0> indicesOf(const IndexLists &lists, ListId l
 std::optional<ListId> Moves::partAlong(const Content &content, const GlobalOperand &wanted,
                                        llvm::ArrayRef<ListId> lists, size_t d, int64_t held) {
   const Tensor &whole = *wanted.constant;
+  if (wanted.type.shape != whole.type.shape) return std::nullopt;
   for (const Hint &hint : hints_) {
     if (hint.size != whole.type.shape[d] || lists_.length(hint.list) != held) continue;
     Lists likely(lists.begin(), lists.end());

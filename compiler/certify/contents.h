@@ -63,6 +63,7 @@ struct Content {
   bool isUpdated = false; ///< a parameter, or a scalar that a skipped step keeps, after its update
 
   // Constant
+  Lists claimed;             ///< which part of one of the graph's it says it is: proven before it is believed
   llvm::ArrayRef<char> data; ///< empty: `fill` throughout
   double fill = 0;           ///< of data, 0 where all of it is 0, else not known
 
@@ -87,8 +88,16 @@ class ContentStore {
 public:
   const Content *add(Content content) { return &contents_.emplace_back(std::move(content)); }
 
+  /// The same bytes may be parts of several values, where their constants are equal there.
+  void addAlternative(const Content *content, const Content *other) { alternatives_[content].push_back(other); }
+  llvm::ArrayRef<const Content *> alternatives(const Content *content) const {
+    auto at = alternatives_.find(content);
+    return at == alternatives_.end() ? llvm::ArrayRef<const Content *>() : llvm::ArrayRef<const Content *>(at->second);
+  }
+
 private:
   std::deque<Content> contents_;
+  llvm::DenseMap<const Content *, llvm::SmallVector<const Content *, 2>> alternatives_; // looked up only
 };
 
 /// "%h [0-16, 0-32]", "sums of earlier micro-steps", ...

@@ -353,7 +353,7 @@ bool Coordinate::isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<Opera
   }
   const bool nothingIsSummed = llvm::all_of(reads, [](const OperandRead &read) { return !read.content; });
   return !reads.empty() && areZero &&
-         (row->linearity == Linearity::Together || (nothingIsSummed && row->linearity == Linearity::Each));
+         (row->linearity == Linearity::Together || (nothingIsSummed && row->linearity != Linearity::None));
 }
 
 const Content *Coordinate::moved(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {

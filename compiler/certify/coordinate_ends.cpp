@@ -12,6 +12,24 @@
 namespace autotp {
 namespace {
 
+/// Covers of a tensor, one a dimension; nothing where they are none, or as many elements as it has.
+std::optional<Lists> listsOf(IndexLists &lists, const google::protobuf::RepeatedPtrField<plan::Cover> &covers,
+                             const plan::TensorRef &tensor) {
+  Lists all;
+  if (covers.size() != tensor.shape_size()) return std::nullopt;
+  for (auto [d, cover] : indexed(covers)) {
+    llvm::SmallVector<Interval, 4> held;
+    int64_t at = 0;
+    for (int i = 0; i < std::min(cover.begins_size(), cover.ends_size()); ++i) {
+      if (cover.begins(i) < at || cover.ends(i) < cover.begins(i)) return std::nullopt;
+      held.push_back({cover.begins(i), at = cover.ends(i)});
+    }
+    all.push_back(lists.of(held));
+    if (lists.length(all.back()) != tensor.shape(int(d))) return std::nullopt;
+  }
+  return all;
+}
+
 /// The runtime leaves these as they are when it loads a program, and sets everything else to 0.
 bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
 
@@ -46,6 +64,7 @@ llvm::Error Coordinate::begin() {
     content.dtype = DType(constant.tensor().dtype());
     content.bytes = bytesOf(constant.tensor());
     content.data = {constant.data().data(), constant.data().size()};
+    content.claimed = listsOf(proof_.lists, constant.covers(), constant.tensor()).value_or(Lists());
     content.fill = llvm::all_of(content.data, [](char byte) { return byte == 0; }) ? 0 : NAN;
     const Content *held = proof_.store.add(std::move(content));
     write(constant.tensor(), Piece{held, 0, held->bytes});
@@ -64,16 +83,7 @@ llvm::Error Coordinate::begin() {
 
 /// The lists of a parameter's covers; nothing where they do not fit.
 std::optional<Lists> Coordinate::coversOf(const plan::Parameter &parameter) {
-  IndexLists &lists = proof_.lists;
-  Lists covers;
-  for (auto [d, cover] : indexed(parameter.covers())) {
-    llvm::SmallVector<Interval, 4> held;
-    for (int i = 0; i < cover.begins_size(); ++i)
-      held.push_back({cover.begins(i), cover.ends(i)});
-    covers.push_back(lists.of(held));
-    if (lists.length(covers.back()) != parameter.tensor().shape(int(d))) return std::nullopt;
-  }
-  return covers;
+  return listsOf(proof_.lists, parameter.covers(), parameter.tensor());
 }
 
 llvm::Error Coordinate::checkDeclared(const plan::Parameter &parameter) {

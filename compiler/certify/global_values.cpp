@@ -113,8 +113,12 @@ ViewId GlobalValues::addView(View view) {
   auto [at, isNew] = knownViews_.try_emplace(std::move(key), ViewId(views_.size()));
   if (isNew) {
     view.sizes = lists_.lengths(view.window);
-    roots_[view.root].views.push_back(at->second);
-    views_.push_back(std::move(view));
+    const ViewId made = at->second;
+    roots_[view.root].views.push_back(made);
+    views_.push_back(view);
+    segments_.push_back(std::nullopt);
+    segments_[made] = segmentOf(view);
+    return made;
   }
   return at->second;
 }
@@ -175,6 +179,12 @@ void GlobalValues::visit(const Graph &graph, const Node &node) {
   made.origin = node.origin;
   for (ValueId operand : node.operands)
     made.operands.push_back(values_[operand]);
+  llvm::SmallVector<GlobalOperand, 4> fewer;
+  if (node.is("concat")) fewer = neighboursJoined(made.operands, size_t(node.attributes.integer("axis")));
+  if (fewer.size() == 1) {
+    result = fewer[0];
+    return;
+  }
   for (ValueId value : node.results)
     made.resultTypes.push_back(graph.type(value));
   GlobalNode &known = number(std::move(made), graph.value(node.results[0]).name);
@@ -182,6 +192,10 @@ void GlobalValues::visit(const Graph &graph, const Node &node) {
   for (auto [j, value] : indexed(node.results))
     values_[value] = whole(known.results[j]);
   if (node.is("cross_entropy")) addShardedLoss(known);
+  if (fewer.empty() || fewer.size() == known.operands.size()) return;
+  GlobalNode shorter = known;
+  shorter.operands = std::move(fewer);
+  number(std::move(shorter), "");
 }
 
 /// An operator that runs over all of an index may be computed by its formula. Where the graph has that, too, both are one
@@ -209,13 +223,17 @@ void GlobalValues::addFormula(GlobalNode &whole) {
 }
 
 std::optional<GlobalOperand> GlobalValues::sliceOf(const Node &node, const GlobalOperand &of, const Type &type) {
-  if (of.kind != GlobalOperand::Kind::Value || node.attributes.integer("step", 1) != 1) return std::nullopt;
+  if (of.kind != GlobalOperand::Kind::Value) return std::nullopt;
   View view = views_[of.view];
   const size_t axis = size_t(node.attributes.integer("axis"));
-  const int64_t start = node.attributes.integer("start");
+  const int64_t start = node.attributes.integer("start"), step = node.attributes.integer("step", 1);
+  llvm::SmallVector<Interval, 4> own;
+  for (int64_t i = 0; i < type.shape[axis] && step > 1; ++i)
+    own.push_back({start + i * step, start + i * step + 1});
+  if (step == 1) own.push_back({start, start + type.shape[axis]});
   Lists taken;
   for (size_t d = 0; d < view.shape.size(); ++d)
-    taken.push_back(d == axis ? lists_.of({Interval{start, start + type.shape[d]}}) : lists_.whole(view.shape[d]));
+    taken.push_back(d == axis ? lists_.of(own) : lists_.whole(view.shape[d]));
   auto positions = lists_.refold(view.shape, taken, view.sizes, {});
   if (!positions) return std::nullopt;
   for (auto [d, list] : indexed(view.window))
@@ -225,6 +243,67 @@ std::optional<GlobalOperand> GlobalValues::sliceOf(const Node &node, const Globa
   part.type = type;
   part.view = addView(std::move(view));
   return part;
+}
+
+/// Parts of one root, one after the other: another part of it, where they differ in one dimension that is the joined one.
+std::optional<GlobalOperand> GlobalValues::joined(const GlobalOperand &a, const GlobalOperand &b, size_t axis) {
+  if (a.kind != GlobalOperand::Kind::Value || b.kind != GlobalOperand::Kind::Value) return std::nullopt;
+  View all = views_[a.view];
+  const View next = views_[b.view];
+  if (next.root != all.root) return std::nullopt;
+  auto before = [](llvm::ArrayRef<int64_t> sizes, size_t d) { return elementsOf(sizes.take_front(d)); };
+  auto after = [](llvm::ArrayRef<int64_t> sizes, size_t d) { return elementsOf(sizes.drop_front(d + 1)); };
+  for (size_t d = 0; d < all.sizes.size(); ++d) { // of the root
+    if (before(all.sizes, d) != before(all.shape, axis) || after(all.sizes, d) != after(all.shape, axis)) continue;
+    Lists others = next.window;
+    others[d] = all.window[d];
+    const std::optional<ListId> list = lists_.joined(all.window[d], next.window[d]);
+    if (others != all.window || !list) continue;
+    all.window[d] = *list;
+    all.shape[axis] += b.type.shape[axis];
+    GlobalOperand result = a;
+    result.type.shape = all.shape;
+    result.view = addView(std::move(all));
+    return result;
+  }
+  return std::nullopt;
+}
+
+/// Neighbours that are one part of a root, as one.
+llvm::SmallVector<GlobalOperand, 4> GlobalValues::neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis) {
+  llvm::SmallVector<GlobalOperand, 4> fewer;
+  for (const GlobalOperand &operand : operands) {
+    const auto both = fewer.empty() ? std::nullopt : joined(fewer.back(), operand, axis);
+    if (both)
+      fewer.back() = *both;
+    else
+      fewer.push_back(operand);
+  }
+  return fewer;
+}
+
+/// A view of a concat's result that is all within one of its operands.
+std::optional<ViewId> GlobalValues::segmentOf(const View &view) {
+  if (roots_[view.root].producer < 0 || lists_.elements(view.window) == 0 || !isConcat(view.root)) return std::nullopt;
+  const GlobalNode &node = nodes_[size_t(roots_[view.root].producer)];
+  const auto axis = size_t(node.attributes->integer("axis"));
+  int64_t begin = 0;
+  for (const GlobalOperand &operand : node.operands) {
+    const int64_t end = begin + operand.type.shape[axis];
+    Lists own = view.window;
+    own[axis] = lists_.within(own[axis], begin, end);
+    begin = end;
+    if (lists_.length(own[axis]) != lists_.length(view.window[axis])) continue;
+    if (operand.kind != GlobalOperand::Kind::Value) return std::nullopt;
+    View inner = views_[operand.view];
+    std::optional<Lists> positions = lists_.refold(inner.shape, own, inner.sizes, {});
+    if (!positions) return std::nullopt;
+    for (auto [d, list] : indexed(inner.window))
+      list = lists_.select(list, (*positions)[d]);
+    inner.shape = view.shape;
+    return addView(std::move(inner));
+  }
+  return std::nullopt;
 }
 
 ByteKey GlobalValues::keyOf(const GlobalNode &node, bool hasOperands) const {
@@ -265,8 +344,8 @@ GlobalNode &GlobalValues::number(GlobalNode node, llvm::StringRef name) {
   for (auto [k, operand] : indexed(node.operands)) {
     if (operand.kind != GlobalOperand::Kind::Value) continue;
     hasValue = true;
-    auto &list = readers_[readerKey(node.row->kernel, unsigned(k), views_[operand.view].root)];
-    list.push_back(at->second);
+    for (std::optional<ViewId> view = operand.view; view; view = segments_[*view])
+      readers_[readerKey(node.row->kernel, unsigned(k), views_[*view].root)].push_back(at->second);
   }
   if (!hasValue) readers_[readerKey(node.row->kernel, kConstants, 0)].push_back(at->second);
   nodes_.push_back(std::move(node));

@@ -53,6 +53,13 @@ public:
   const View &view(ViewId id) const { return views_[id]; }
   const GlobalNode &node(unsigned id) const { return nodes_[id]; }
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
+  /// The same elements as a part of this root: what lies within one operand of a concat is also a part of that.
+  std::optional<ViewId> viewIn(RootId root, ViewId view) const {
+    std::optional<ViewId> id = view;
+    while (id && views_[*id].root != root)
+      id = segments_[*id];
+    return id;
+  }
   /// Whether an operator of the graph joins it of others.
   bool isConcat(RootId id) const {
     return roots_[id].producer >= 0 && llvm::StringRef(nodes_[size_t(roots_[id].producer)].row->name) == "concat";
@@ -80,6 +87,9 @@ private:
   ViewId addView(View view);
   GlobalOperand whole(RootId root);
   void visit(const Graph &graph, const Node &node);
+  std::optional<GlobalOperand> joined(const GlobalOperand &a, const GlobalOperand &b, size_t axis);
+  llvm::SmallVector<GlobalOperand, 4> neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis);
+  std::optional<ViewId> segmentOf(const View &view);
   std::optional<GlobalOperand> sliceOf(const Node &node, const GlobalOperand &of, const Type &type);
   /// The node itself, or the one that computes the same.
   GlobalNode &number(GlobalNode node, llvm::StringRef name);
@@ -91,6 +101,7 @@ private:
   IndexLists &lists_;
   std::vector<Root> roots_;
   std::vector<View> views_;
+  std::vector<std::optional<ViewId>> segments_; ///< by ViewId
   std::deque<GlobalNode> nodes_;
   std::vector<GlobalOperand> values_; ///< by ValueId
   ByteMap<ViewId> knownViews_;

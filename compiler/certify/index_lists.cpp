@@ -349,4 +349,32 @@ bool IndexLists::refoldGroup(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId
   return merged.has_value();
 }
 
+static void appendBoxes(IndexLists &lists, llvm::ArrayRef<int64_t> sizes, Interval run, Lists before,
+                        std::vector<Lists> &boxes) {
+  if (sizes.empty()) {
+    boxes.push_back(before);
+    return;
+  }
+  int64_t inner = 1;
+  for (int64_t size : sizes.drop_front())
+    inner *= size;
+  auto add = [&](Interval rows, Interval within) {
+    if (rows.begin >= rows.end || within.begin >= within.end) return;
+    Lists next = before;
+    next.push_back(lists.of({rows}));
+    appendBoxes(lists, sizes.drop_front(), within, next, boxes);
+  };
+  const int64_t first = (run.begin + inner - 1) / inner, last = run.end / inner; // whole rows
+  if (first > last) return add({last, first}, {run.begin - last * inner, run.end - last * inner});
+  add({first - 1, first}, {run.begin - (first - 1) * inner, run.begin < first * inner ? inner : 0});
+  add({first, last}, {0, inner});
+  add({last, last + 1}, {0, run.end - last * inner});
+}
+
+std::vector<Lists> IndexLists::boxesOf(llvm::ArrayRef<int64_t> sizes, Interval run) {
+  std::vector<Lists> boxes;
+  appendBoxes(*this, sizes, run, {}, boxes);
+  return boxes;
+}
+
 } // namespace autotp

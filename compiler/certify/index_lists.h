@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace autotp {
 
@@ -61,6 +62,9 @@ public:
   /// shape, which says what is empty and how long a free list is.
   std::optional<Lists> refold(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> to,
                               llvm::ArrayRef<int64_t> local);
+
+  /// Boxes of a tensor of these sizes that together are a run of its elements, in order.
+  std::vector<Lists> boxesOf(llvm::ArrayRef<int64_t> sizes, Interval run);
 
   // Of lists as sets.
   ListId intersection(ListId a, ListId b);

@@ -18,6 +18,15 @@ std::optional<Lists> Moves::inView(const View &view, llvm::ArrayRef<ListId> list
   return folded;
 }
 
+std::optional<Lists> Moves::inRoot(const View &view, llvm::ArrayRef<ListId> lists) {
+  std::optional<Lists> positions = lists_.refold(view.shape, lists, view.sizes, {});
+  if (!positions) return std::nullopt;
+  Lists own;
+  for (auto [d, list] : indexed(*positions))
+    own.push_back(lists_.select(view.window[d], list));
+  return own;
+}
+
 std::optional<Lists> Moves::spansInView(const View &view, llvm::ArrayRef<ListId> spans) {
   Lists all;
   if (llvm::all_of(spans, [](ListId span) { return span == kWholeSpan; })) {
@@ -99,6 +108,13 @@ const Content *Moves::range(const Content &content, int64_t begin, int64_t end) 
   if (auto positions = positionsOf(lists_, lists_.lengths(content.lists), begin, end))
     return boxOf(content, *positions);
   return rangeOfSlice(content, begin, end);
+}
+
+const Content *Moves::firstBox(const Content &content, Interval run) {
+  if (const Content *all = range(content, run.begin, run.end)) return all;
+  if (content.kind != Content::Kind::Value) return nullptr;
+  const std::vector<Lists> boxes = lists_.boxesOf(lists_.lengths(content.lists), run);
+  return boxes.empty() ? nullptr : boxOf(content, boxes[0]);
 }
 
 /// What is no box of the value itself may be one of a slice that the graph takes of it under another shape.

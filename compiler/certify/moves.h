@@ -13,11 +13,15 @@ public:
 
   /// Lists of a view's dimensions, from those of its root. `local`: the local shape.
   std::optional<Lists> inView(const View &view, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> local);
+  /// And the other way.
+  std::optional<Lists> inRoot(const View &view, llvm::ArrayRef<ListId> lists);
   /// The same of a part's spans.
   std::optional<Lists> spansInView(const View &view, llvm::ArrayRef<ListId> spans);
 
   /// Elements [begin, end) of a content, in memory order. Null where they are no box.
   const Content *range(const Content &content, int64_t begin, int64_t end);
+  /// As many of these elements, from the first on, as are a box; null where they are none.
+  const Content *firstBox(const Content &content, Interval run);
   /// {axis, start, step, length} of a tensor of this local shape. Null where the result is no box of the root.
   const Content *slice(const Content &content, llvm::ArrayRef<int64_t> shape, size_t axis, Interval taken,
                        int64_t step);
@@ -42,6 +46,8 @@ public:
   /// begin.
   std::optional<ListId> hintFor(int64_t size, int64_t all, Interval segment, int64_t held);
 
+  /// Which part of a constant of the graph a constant says that it is, where that is true; `local`: its shape.
+  std::optional<Lists> claimedPart(const Content &content, const GlobalOperand &wanted, llvm::ArrayRef<int64_t> local);
   /// Whether a constant is these elements of a constant of the graph.
   bool isPartOf(const Content &content, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
   /// The indices of dimension `d` at which the whole constant has what `content` holds, `held` of them in ascending
@@ -65,7 +71,10 @@ private:
   const Content *joinNestedConcats(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinSameRoot(llvm::ArrayRef<const Content *> contents, int64_t outer);
   const Content *joinInto(unsigned node, llvm::ArrayRef<const Content *> contents, const Content &model, int64_t outer);
-  const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model, int64_t all);
+  bool isAfter(ListId a, ListId b);
+  const Content *asAddend(const Content &segment, unsigned node, unsigned k);
+  const Content *constantSegment(const Content &content, unsigned node, unsigned k, const Content &model, int64_t all,
+                                 bool isFirst);
   const char *comparedFrom(llvm::ArrayRef<char> bytes, const Tensor &whole, llvm::ArrayRef<ListId> lists, size_t d,
                            int64_t at);
   const Content *joinAsConcat(llvm::ArrayRef<const Content *> contents, int64_t outer);

@@ -39,12 +39,7 @@ const Content *Moves::joinInViews(llvm::ArrayRef<const Content *> contents, llvm
       if (fits && !all) all = own;
       if (fits && next) (*all)[axis] = *next;
     }
-    std::optional<Lists> positions = fits ? lists_.refold(view.shape, *all, view.sizes, {}) : std::nullopt;
-    if (!positions) continue;
-    Lists joined;
-    for (auto [d, list] : indexed(*positions))
-      joined.push_back(lists_.select(view.window[d], list));
-    return merged(contents, joined);
+    if (std::optional<Lists> joined = fits ? inRoot(view, *all) : std::nullopt) return merged(contents, *joined);
   }
   return nullptr;
 }
@@ -206,10 +201,11 @@ const Content *Moves::joinAlong(llvm::ArrayRef<const Content *> contents, const 
 const Content *Moves::asSegment(const Content &content, unsigned id, unsigned k) {
   const GlobalNode &node = values_.node(id);
   const GlobalOperand &operand = node.operands[k];
-  if (content.kind != Content::Kind::Value || !content.isMicroValue() || operand.kind != GlobalOperand::Kind::Value ||
-      values_.view(operand.view).root != content.root)
+  if (content.kind != Content::Kind::Value || !content.isMicroValue() || operand.kind != GlobalOperand::Kind::Value)
     return nullptr;
-  const View &view = values_.view(operand.view);
+  const std::optional<ViewId> own = values_.viewIn(content.root, operand.view);
+  if (!own) return nullptr;
+  const View &view = values_.view(*own);
   const auto &dims = node.indices->ins[k];
   auto lifted = [&](std::optional<Lists> lists) -> std::optional<Lists> {
     if (!lists) return std::nullopt;
@@ -260,8 +256,9 @@ std::optional<ListId> Moves::hintFor(int64_t size, int64_t all, Interval segment
 }
 
 /// A constant as operand `k`, beside a segment `model` of the result, which has `all` elements in the joined dimension.
+/// `isFirst`: it stands before all others, so that a part of it is its end.
 const Content *Moves::constantSegment(const Content &content, unsigned id, unsigned k, const Content &model,
-                                      int64_t all) {
+                                      int64_t all, bool isFirst) {
   const GlobalNode &node = values_.node(id);
   if (node.operands[k].kind == GlobalOperand::Kind::Value || node.indices->cutDim < 0) return nullptr;
   const size_t cut = size_t(node.indices->cutDim);
@@ -273,9 +270,11 @@ const Content *Moves::constantSegment(const Content &content, unsigned id, unsig
   own[cut] = lists_.whole(1);
   const int64_t held = int64_t(content.bytes / sizeOf(content.dtype)) / std::max<int64_t>(1, lists_.elements(own));
   own[cut] = lists_.whole(length);
-  if (node.operands[k].kind == GlobalOperand::Kind::Fill && held != length)
-    own[cut] = hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held)
-                   .value_or(lists_.of({Interval{0, std::min(held, length)}}));
+  if (held < length) {
+    const ListId edge = lists_.of({isFirst ? Interval{length - held, length} : Interval{0, held}});
+    const bool isFill = node.operands[k].kind == GlobalOperand::Kind::Fill;
+    own[cut] = isFill ? hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held).value_or(edge) : edge;
+  }
   if (uint64_t(lists_.elements(own)) * sizeOf(content.dtype) != content.bytes ||
       content.dtype != node.operands[k].type.dtype || !isPartOf(content, node.operands[k], own))
     return nullptr;
@@ -300,9 +299,16 @@ const Content *Moves::joinAsConcat(llvm::ArrayRef<const Content *> contents, int
   return nullptr;
 }
 
+/// Whether all indices of `b` come after those of `a`.
+bool Moves::isAfter(ListId a, ListId b) {
+  const std::optional<ListId> both = lists_.joined(a, b);
+  return both && !lists_.isFree(*both) && lists_.isAscending(*both);
+}
+
 const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> contents, const Content &model,
                                int64_t outer) {
   llvm::SmallVector<const Content *, 4> segments;
+  llvm::SmallVector<unsigned, 4> operands; // whose segments they are
   unsigned next = 0;
   const int cut = values_.node(id).indices->cutDim;
   uint64_t bytes = 0;
@@ -312,15 +318,39 @@ const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> cont
   for (const Content *content : contents) {
     const Content *segment = nullptr;
     for (unsigned k = next; !segment && k < values_.node(id).operands.size(); ++k) {
-      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model, all)
+      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model, all, segments.empty())
                                                          : asSegment(*content, id, k);
-      if (segment) next = k + 1;
+      const bool isMore = !operands.empty() && k == operands.back() && !segments.back()->isZero(); // of the same operand
+      if (segment && isMore && !isAfter(segments.back()->lists[size_t(cut)], segment->lists[size_t(cut)]))
+        segment = nullptr;
+      if (segment) next = k;
     }
     if (!segment && content->isZero()) segment = content;
     if (!segment) return nullptr;
     segments.push_back(segment);
+    operands.push_back(next);
   }
+  if (operands.front() == operands.back()) return nullptr; // it is no concat
+  if (llvm::any_of(segments, [](const Content *segment) { return segment->pending == Pending::Sum; }))
+    for (auto [i, segment] : indexed(segments))
+      if (segment->kind == Content::Kind::Value && segment->pending == Pending::None)
+        segment = asAddend(*segment, id, operands[i]);
   return joinSameRoot(segments, outer);
+}
+
+/// A whole segment beside pending ones.
+const Content *Moves::asAddend(const Content &segment, unsigned id, unsigned k) {
+  const GlobalNode &node = values_.node(id);
+  const auto cut = size_t(node.indices->cutDim);
+  int64_t begin = 0;
+  for (unsigned before = 0; before < k; ++before)
+    begin += node.operands[before].type.shape[cut];
+  Part part{contributions_.extended(kWholePath, id, k), segment.lists, {}, Lists(segment.lists.size(), kWholeSpan), {}};
+  part.elementSpans[cut] = lists_.of({Interval{begin, begin + node.operands[k].type.shape[cut]}});
+  Content addend = segment;
+  addend.pending = Pending::Sum;
+  addend.parts = {std::move(part)};
+  return store_.add(std::move(addend));
 }
 
 } // namespace autotp

@@ -77,10 +77,12 @@ bool NodeAttempt::takeOperand(unsigned k) {
   if (wanted.kind != GlobalOperand::Kind::Value) return true; // below, once the lists are known
   if (read.content->isZero()) return true;                    // so are zeros
   if (!read.content->isMicroValue()) return fail(textOf(k) + " is " + describe(*read.content, values_, lists_));
-  const View &view = values_.view(wanted.view);
-  if (view.root != read.content->root)
+  const std::optional<ViewId> id = values_.viewIn(read.content->root, wanted.view);
+  if (!id)
     return fail(textOf(k) + " is " + describe(*read.content, values_, lists_) + ", not '" +
-                escaped(values_.root(view.root).name) + "'");
+                escaped(values_.root(values_.view(wanted.view).root).name) + "'");
+  const View &view = values_.view(*id);
+  views_[k] = *id;
   std::optional<Lists> held = moves_.inView(view, read.content->lists, read.shape);
   if (!held || lists_.lengths(*held) != read.shape)
     return fail(textOf(k) + " is " + describe(*read.content, values_, lists_) +
@@ -124,6 +126,7 @@ bool NodeAttempt::takeConstant(unsigned k) {
   const bool isNothing = isAdditive() && content.isZero() && !isZeroConstant(wanted); // it counts on another rank
   Lists held;
   const bool isFill = wanted.kind == GlobalOperand::Kind::Fill;
+  const std::optional<Lists> claimed = moves_.claimedPart(content, wanted, reads_[k].shape);
   std::optional<size_t> open; // a dimension of which nothing says which part is here: found by what is there
   for (auto [d, dim] : indexed(indices_.ins[k])) {
     std::optional<ListId> list;
@@ -136,7 +139,9 @@ bool NodeAttempt::takeConstant(unsigned k) {
       list = listOfDim(lists_, indices_, dim, own);
     }
     const bool isAny = !isKnown || (list && lists_.isFree(*list)); // the others have the same at each index
-    if (isAny && size == wanted.type.shape[d]) {
+    if (isAny && claimed) {
+      list = (*claimed)[d];
+    } else if (isAny && size == wanted.type.shape[d]) {
       list = lists_.whole(size);
     } else if (!isKnown && isFill) {
       list = int(d) == indices_.cutDim ? hintFor(k, size) : lists_.free(size);

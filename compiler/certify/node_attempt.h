@@ -13,7 +13,7 @@ public:
               std::string &why)
       : values_(values), lists_(lists), contributions_(contributions), store_(store), moves_(moves), call_(call),
         reads_(reads), id_(node), why_(why), node_(values.node(node)), indices_(*node_.indices),
-        leaves_(indices_.sizes.size()) {}
+        views_(node_.operands.size()), leaves_(indices_.sizes.size()) {}
 
   /// What the results hold; null where one has no elements.
   bool run(std::vector<const Content *> &results);
@@ -62,6 +62,7 @@ private:
   std::string &why_;
   const GlobalNode &node_;
   const OperatorIndices &indices_;
+  llvm::SmallVector<ViewId, 4> views_;        ///< as which operands are read, of those that are values
   std::vector<std::optional<ListId>> leaves_; ///< what is held of each index
   Lists bound_;                               ///< the same once all operands are known; kUnbound: not known
   static constexpr ListId kUnbound = ~0u;

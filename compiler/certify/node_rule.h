@@ -24,6 +24,13 @@ public:
   std::vector<const Content *> prove(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads, std::string &why);
 
 private:
+  /// All operators of which the call may be a part, the likeliest first.
+  llvm::SmallVector<unsigned, 4> candidates(KernelId kernel, llvm::ArrayRef<OperandRead> reads, std::string &why) const;
+  std::vector<const Content *> attempt(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads, unsigned node,
+                                       std::string &why);
+  std::vector<const Content *> proveOf(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads,
+                                       std::string &why);
+
   const GlobalValues &values_;
   IndexLists &lists_;
   Contributions &contributions_;

@@ -36,7 +36,7 @@ bool NodeAttempt::sumParts(size_t j, Content &content) {
 /// A pending operand passes through: each of its parts, with what this operator sums.
 bool NodeAttempt::passParts(size_t j, Content &content) {
   const unsigned operand = unsigned(pending_);
-  const View &view = values_.view(node_.operands[operand].view);
+  const View &view = values_.view(views_[operand]);
   content.pending = Pending::Sum;
   for (const Part &part : reads_[operand].content->parts) {
     std::optional<Lists> elements = moves_.inView(view, part.elements, {}),
@@ -109,7 +109,7 @@ bool NodeAttempt::addParts(Content &content) {
 }
 
 bool NodeAttempt::addPending(unsigned k, Content &content) {
-  const View &view = values_.view(node_.operands[k].view);
+  const View &view = values_.view(views_[k]);
   for (const Part &part : reads_[k].content->parts) {
     std::optional<Lists> elements = moves_.inView(view, part.elements, {}),
                          spans = moves_.spansInView(view, part.elementSpans);

@@ -69,17 +69,21 @@ const Content *Proof::settled(const Content *content) {
   return store.add(std::move(whole));
 }
 
+const Content *Proof::boxAt(const Piece &piece) {
+  const uint64_t size = sizeOf(piece.content->dtype);
+  if (piece.bytes == piece.content->bytes) return piece.content;
+  if (piece.offset % size || piece.bytes % size) return nullptr;
+  return moves.firstBox(*piece.content, {int64_t(piece.offset / size), int64_t((piece.offset + piece.bytes) / size)});
+}
+
 const Content *Proof::together(llvm::ArrayRef<Piece> pieces) {
-  llvm::SmallVector<const Content *, 4> parts;
-  for (const Piece &piece : pieces) {
-    const uint64_t size = sizeOf(piece.content->dtype);
-    const bool isWhole = piece.bytes == piece.content->bytes;
-    if (!isWhole && (piece.offset % size || piece.bytes % size)) return nullptr;
-    parts.push_back(isWhole ? piece.content
-                            : moves.range(*piece.content, int64_t(piece.offset / size),
-                                          int64_t((piece.offset + piece.bytes) / size)));
-    if (!parts.back()) return nullptr;
-  }
+  llvm::SmallVector<const Content *> parts;
+  for (const Piece &piece : pieces)
+    for (Piece left = piece; left.bytes;) {
+      parts.push_back(boxAt(left));
+      if (!parts.back()) return nullptr;
+      left = {left.content, left.offset + parts.back()->bytes, left.bytes - parts.back()->bytes};
+    }
   return parts.size() == 1 ? parts[0] : moves.join(parts);
 }
 
@@ -97,6 +101,21 @@ bool Proof::isDivisor(const Content &content) {
   return options.lossScale ? content.kind == Content::Kind::Divisor : isStepSum(content, count);
 }
 
+bool Proof::isGradient(Piece gradient, const Parameter &row, Piece parameter, std::string &why) {
+  while (parameter.bytes) { // boxes of both at a time
+    const Content *part = boxAt(parameter), *added = boxAt(gradient);
+    while (part && added && part->bytes != added->bytes) {
+      const uint64_t bytes = std::min(part->bytes, added->bytes);
+      part = boxAt({parameter.content, parameter.offset, bytes});
+      added = boxAt({gradient.content, gradient.offset, bytes});
+    }
+    if (!part || !added || !isGradient(*added, row, part->lists, why)) return false;
+    parameter = {parameter.content, parameter.offset + part->bytes, parameter.bytes - part->bytes};
+    gradient = {gradient.content, gradient.offset + part->bytes, gradient.bytes - part->bytes};
+  }
+  return true;
+}
+
 bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held,
                        std::string &why) {
   if (isGradient(content, parameter, held)) return true;
@@ -112,11 +131,15 @@ bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm:
       (options.gradAccum > 1 && !content.isAccumulated) || (options.dp > 1 && !content.isSummedOverDp) ||
       content.root != values.view(gradient.view).root)
     return false;
-  std::optional<Lists> of = moves.inView(values.view(gradient.view), content.lists, lists.lengths(held));
-  if (!of || of->size() != held.size()) return false;
-  for (size_t d = 0; d < held.size(); ++d)
-    if ((*of)[d] != held[d] && !lists.fits((*of)[d], held[d]) && lists.elements(held) > 0) return false;
-  return true;
+  auto isAll = [&](const std::optional<Lists> &own, const std::optional<Lists> &wanted) {
+    bool isEqual = own && wanted && own->size() == wanted->size();
+    for (size_t d = 0; isEqual && d < wanted->size(); ++d)
+      isEqual = (*own)[d] == (*wanted)[d] || lists.fits((*own)[d], (*wanted)[d]) || lists.elements(*wanted) == 0;
+    return isEqual;
+  };
+  const View &view = values.view(gradient.view);
+  return isAll(moves.inView(view, content.lists, lists.lengths(held)), Lists(held.begin(), held.end())) ||
+         isAll(content.lists, moves.inRoot(view, held)); // a list that is free may be so in the root's dimensions alone
 }
 
 } // namespace autotp

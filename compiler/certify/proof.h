@@ -45,6 +45,8 @@ struct Proof {
   /// Whether a content is this part of the gradient of `parameter`, ready for the update.
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held, std::string &why);
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held);
+  /// The same of pieces that may be no boxes: `parameter` is of what memory holds of the parameter `row`.
+  bool isGradient(Piece gradient, const Parameter &row, Piece parameter, std::string &why);
   /// What memory holds of these elements of a parameter, or of master weights, when a step begins: the same content on
   /// all coordinates, which share what each updates a part of.
   const Content *parameterContent(RootId root, llvm::ArrayRef<ListId> held);
@@ -52,6 +54,8 @@ struct Proof {
   const Content *rounded(const Content &masters, DType dtype);
   /// Whether a content is what gradients were multiplied by and summed over.
   bool isDivisor(const Content &content);
+  /// As much of a piece, from its begin on, as is a box of its value; null where that is nothing.
+  const Content *boxAt(const Piece &piece);
   /// Pieces one after the other as one content; null where they are no box of one value.
   const Content *together(llvm::ArrayRef<Piece> pieces);
 

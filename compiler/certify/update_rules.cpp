@@ -68,26 +68,6 @@ llvm::Error Coordinate::sumSquares(const plan::KernelCall &call) {
 }
 
 namespace {
-/// Boxes of a tensor of these sizes that together are a run of its elements, in order.
-void boxesOf(IndexLists &lists, llvm::ArrayRef<int64_t> sizes, Interval run, Lists before, std::vector<Lists> &boxes) {
-  if (sizes.empty()) {
-    boxes.push_back(before);
-    return;
-  }
-  const int64_t inner = elementsOf(sizes.drop_front());
-  auto add = [&](Interval rows, Interval within) {
-    if (rows.begin >= rows.end || within.begin >= within.end) return;
-    Lists next = before;
-    next.push_back(lists.of({rows}));
-    boxesOf(lists, sizes.drop_front(), within, next, boxes);
-  };
-  const int64_t first = (run.begin + inner - 1) / inner, last = run.end / inner; // whole rows
-  if (first > last) return add({last, first}, {run.begin - last * inner, run.end - last * inner});
-  add({first - 1, first}, {run.begin - (first - 1) * inner, run.begin < first * inner ? inner : 0});
-  add({first, last}, {0, inner});
-  add({last, last + 1}, {0, run.end - last * inner});
-}
-
 /// The parts of a window that lie in segments, which count from `shift` before its own elements.
 llvm::SmallVector<Interval, 2> within(llvm::ArrayRef<Interval> segments, Interval window, int64_t shift) {
   llvm::SmallVector<Interval, 2> parts;
@@ -134,7 +114,7 @@ llvm::Error Coordinate::countGradients(const plan::KernelCall &call, const Flat 
     std::vector<Lists> boxes;
     for (const Interval &run : own) {
       counted += run.end - run.begin;
-      boxesOf(proof_.lists, proof_.lists.lengths(covers), run, {}, boxes);
+      llvm::append_range(boxes, proof_.lists.boxesOf(proof_.lists.lengths(covers), run));
     }
     for (Lists &box : boxes) {
       for (auto [d, list] : indexed(box))
@@ -341,8 +321,7 @@ llvm::Expected<Piece> Coordinate::updatedPiece(const Piece &parameter, const Pie
   const bool isSamePart = parameter.offset == gradient.offset && own.bytes == gradient.content->bytes;
   if (isSamePart && proof_.isGradient(*gradient.content, *row, own.lists, why))
     return Piece{proof_.after(&own, Proof::Step::Update), parameter.offset, parameter.bytes};
-  const Content *part = proof_.together(parameter), *added = proof_.together(gradient);
-  if (!part || !added || !proof_.isGradient(*added, *row, part->lists, why))
+  if (!proof_.isGradient(gradient, *row, parameter, why))
     return problem(
         "", "it updates " + describe(own, proof_.values, proof_.lists) +
                 " with what is not all of its own gradient: " + (why.empty() ? std::string("it lies elsewhere") : why));

@@ -28,9 +28,16 @@ struct LocalParameter {
   bool isPending = false;    ///< the gradient is still pending over tp, too
 };
 
+/// A part of a constant of the global graph.
+struct LocalConstant {
+  ValueId local;
+  llvm::SmallVector<Cover, 6> covers; ///< one a dimension
+};
+
 struct LocalProgram {
   Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
   std::vector<LocalParameter> parameters;
+  std::vector<LocalConstant> constants; ///< those of which this coordinate has a part
   std::vector<ValueId> values; ///< by ValueId of the global graph: its part here; kNone where there is none
   int coordinate = 0;          ///< on tp
 };

@@ -75,6 +75,7 @@ struct RankProgram {
   Section microStep, optimizerStep;
   std::vector<BucketLayout> buckets;
   std::vector<PlacedParameter> parameters;
+  std::vector<LocalConstant> constants; ///< of microStep
 };
 
 } // namespace autotp

@@ -50,6 +50,16 @@ private:
     return ref;
   }
 
+  static void addCovers(llvm::ArrayRef<Cover> covers, google::protobuf::RepeatedPtrField<plan::Cover> &to) {
+    for (const Cover &cover : covers) {
+      plan::Cover &added = *to.Add();
+      for (const Interval &interval : cover) {
+        added.add_begins(interval.begin);
+        added.add_ends(interval.end);
+      }
+    }
+  }
+
   void emitSection(const Section &section, const std::vector<Address> &addresses) {
     const Graph &g = section.graph;
     auto ref = [&](ValueId v) { return tensor(g.type(v), addresses[v]); };
@@ -75,6 +85,10 @@ private:
       *constant.mutable_tensor() = ref(v);
       llvm::ArrayRef<uint8_t> bytes = g.value(v).contents->bytes;
       constant.set_data(bytes.data(), bytes.size());
+      if (&section != &p_.microStep) continue;
+      if (auto part = llvm::find_if(p_.constants, [&](const LocalConstant &own) { return own.local == v; });
+          part != p_.constants.end())
+        addCovers(part->covers, *constant.mutable_covers());
     }
     for (const Output &output : g.outputs) {
       if (llvm::StringRef(output.name).startswith("state:")) continue;
@@ -187,13 +201,7 @@ private:
       to.set_name(value.name);
       for (int64_t d : value.type.shape)
         to.add_global_shape(d);
-      for (const Cover &cover : p.local.covers) {
-        plan::Cover &c = *to.add_covers();
-        for (const Interval &i : cover) {
-          c.add_begins(i.begin);
-          c.add_ends(i.end);
-        }
-      }
+      addCovers(p.local.covers, *to.mutable_covers());
       const std::vector<Address> &ofMicroStep = memory_.values[p_.batchStatistics ? 1 : 0];
       *to.mutable_tensor() = tensor(p_.microStep.graph.type(p.local.local), ofMicroStep[p.local.local]);
       to.set_bucket(p.bucket);

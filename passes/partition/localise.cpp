@@ -126,6 +126,7 @@ private:
       if (covers == wanted) return local;
     ValueId local = program_.graph.addConstant(value.name, partOf(*value.contents, wanted));
     known.push_back({wanted, local});
+    if (wanted != wholeCovers(value.type.shape)) program_.constants.push_back({local, wanted});
     return local;
   }
 

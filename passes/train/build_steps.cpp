@@ -52,6 +52,7 @@ public:
     isScaled_ = objective_.lossScale != kNone;
     placeBuckets();
     p_.microStep.graph = std::move(local_.graph);
+    p_.constants = std::move(local_.constants);
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
     addBatchStatistics(p_, o_.dp);

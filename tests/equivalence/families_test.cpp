@@ -55,15 +55,19 @@ class FreshFamilies : public Families {};
 TEST_P(FreshFamilies, EqualPyTorch) {
   const std::string folder = std::string("models/") + GetParam().name;
   const Expected expected = readExpected(folder, "fresh.json");
-  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 1, 1, 1}}) {
-    llvm::Expected<Trained> run =
-        train(folder, expected, mesh, {.model = std::string(AUTOTP_SOURCE_DIR) + "/" + folder + "/fresh.onnx"});
-    ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
-    if (GetParam().name != llvm::StringRef("gpt_bigcode")) // of whose positions the file holds those that it looks up
-      EXPECT_EQ(run->parameterElements, expected.parameterElements) << mesh.text();
-    for (const std::string &broken : compare(expected, *run))
-      ADD_FAILURE() << mesh.text() << ": " << broken;
-  }
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 1, 1, 1}})
+    for (bool sequenceParallel : {false, true}) {
+      if (sequenceParallel && (mesh.tp == 1 || !hasSequence(folder))) continue;
+      const std::string model = std::string(AUTOTP_SOURCE_DIR) + "/" + folder + "/fresh.onnx";
+      llvm::Expected<Trained> run =
+          train(folder, expected, mesh, {.sequenceParallel = sequenceParallel, .model = model});
+      const std::string where = mesh.text() + (sequenceParallel ? ", sequence parallel" : "");
+      ASSERT_TRUE(bool(run)) << where << ": " << describe(run.takeError());
+      if (GetParam().name != llvm::StringRef("gpt_bigcode")) // of whose positions the file holds those that it looks up
+        EXPECT_EQ(run->parameterElements, expected.parameterElements) << where;
+      for (const std::string &broken : compare(expected, *run))
+        ADD_FAILURE() << where << ": " << broken;
+    }
 }
 
 class FamiliesInParts : public Families {};

@@ -162,5 +162,101 @@ TEST(Kinds, StridedConvolutions) {
   m.expectProof();
 }
 
+/// A loss of rows of a parameter, which are sharded, times a number of the batch.
+class RowLoss : public Kind {
+public:
+  RowLoss() {
+    file.input("x", {4, 6});
+    weight("rows", {6, 5});
+    total("ReduceMean", "x", "scale");
+    file.initializer(integers("labels", {1, 4, 1, 4, 1, 1}));
+  }
+  void expectProofOf(const std::string &sum) {
+    node("Mul", {sum, "scale"}, "loss");
+    expectProof();
+  }
+};
+
+/// Which rows a part of equal labels and weights belongs to, nothing but the plan says.
+TEST(Kinds, RowsWithEqualLabels) {
+  for (const char *reduction : {"sum", "mean"})
+    for (int64_t ignored : {int64_t(-100), int64_t(4)}) {
+      RowLoss m;
+      m.file.initializer(floats("of_class", {5}, {1, 1, 2, 1, 0.5f}));
+      m.node("SoftmaxCrossEntropyLoss", {"rows", "labels", "of_class"}, "sum",
+             {textAttribute("reduction", reduction), intAttribute("ignore_index", ignored)});
+      m.expectProofOf("sum");
+    }
+}
+
+/// Parts that the ranks have of the second operand of a concat are no sum, those of the first are.
+TEST(Kinds, AWholeSegmentBesideAPendingOne) {
+  RowLoss m;
+  m.file.initializer(integers("flat", {-1}));
+  m.file.node("SoftmaxCrossEntropyLoss", {"rows", "labels"}, {"mean", "logs"}, {textAttribute("reduction", "mean")});
+  m.node("Reshape", {"mean", "flat"}, "one");
+  m.node("Reshape", {"logs", "flat"}, "others");
+  m.node("Concat", {"one", "others"}, "all", {intAttribute("axis", 0)});
+  m.total("ReduceSum", "all", "sum");
+  m.expectProofOf("sum");
+}
+
+/// Factors are halved again and again: what is cut from a concat is one of its operands.
+TEST(Kinds, AProductOfManyElements) {
+  RowLoss m;
+  m.total("ReduceProd", "rows", "product");
+  m.expectProofOf("product");
+}
+
+/// Rows that constants name: those of two writes are equal on some rank.
+TEST(Kinds, RowsWrittenTwice) {
+  for (const char *reduction : {"max", "mul"}) {
+    RowLoss m;
+    m.weight("written", {2, 5});
+    m.file.initializer(integers("places", {2, 1}, {0, 0}));
+    m.node("ScatterND", {"rows", "places", "written"}, "y", {textAttribute("reduction", reduction)});
+    m.total("ReduceSum", "y", "sum");
+    m.expectProofOf("sum");
+  }
+}
+
+/// The gradient of each half is the same, and so has no index of its own.
+TEST(Kinds, HalvesOfABiasThatAreAdded) {
+  RowLoss m;
+  m.weight("bias", {1, 10});
+  m.file.initializer(integers("halves", {2, 5}));
+  m.file.initializer(integers("first", {0}));
+  m.node("Reshape", {"bias", "halves"}, "two");
+  m.node("ReduceSum", {"two", "first"}, "one", {intAttribute("keepdims", 0)});
+  m.node("Add", {"rows", "one"}, "y");
+  m.node("Tanh", {"y"}, "z");
+  m.total("ReduceSum", "z", "sum");
+  m.expectProofOf("sum");
+}
+
+/// Zeros between and beside the rows of one channel, all in place.
+TEST(Kinds, TransposedConvolutionsOfOneChannel) {
+  Kind m;
+  m.file.input("x", {1, 4, 3, 3});
+  m.weight("mix", {1, 4, 1, 1});
+  m.weight("filter", {1, 2, 3, 3});
+  m.node("Conv", {"x", "mix"}, "c");
+  m.node("ConvTranspose", {"c", "filter"}, "y", {intsAttribute("strides", {3, 2}), intsAttribute("pads", {1, 2, 1, 2})});
+  m.node("Mul", {"y", "y"}, "q");
+  m.total("ReduceMean", "q", "loss");
+  m.expectProof();
+}
+
+/// Rows of a parameter between constants, each a concat within a concat.
+TEST(Kinds, AGridOfAnAffineMap) {
+  RowLoss m;
+  m.weight("map", {2, 2, 3});
+  m.file.initializer(integers("size", {2, 1, 5, 6}));
+  m.node("AffineGrid", {"map", "size"}, "grid");
+  m.node("Mul", {"grid", "grid"}, "q");
+  m.total("ReduceMean", "q", "mean");
+  m.expectProofOf("mean");
+}
+
 } // namespace
 } // namespace autotp::test

@@ -28,7 +28,7 @@ public:
 
   ModelFile &file() { return file_; }
 
-  void expectProof() {
+  void expectProof(bool sequenceParallel = false) {
     file_.initializer(weights("head", {kWidth, kVocabulary}));
     file_.initializer(integers("rows", {-1, kVocabulary}));
     file_.initializer(integers("row", {-1}));
@@ -40,6 +40,7 @@ public:
     options.model = file_.folder.write("model.onnx", file_.proto.SerializeAsString());
     options.shard = ShardMode::All;
     options.memory.threads = 1;
+    options.sequenceParallel = sequenceParallel;
     for (int tp : {1, 2, 3})
       for (int dp : {1, 2})
         for (int zero : {0, 2, 3})
@@ -113,6 +114,20 @@ TEST(SmallModels, MasksOfSeveralSizes) {
   file.node("Concat", {"some", "some"}, {"twice"}, {intAttribute("axis", 1)});
   file.node("Add", {"all", "twice"}, {"x"});
   model.expectProof();
+}
+
+/// Tokens that are shifted by one are not divided: all ranks but one look up nothing, and add nothing to the table.
+TEST(SmallModels, AShiftOfTheSequence) {
+  SmallModel model;
+  ModelFile &file = model.file();
+  file.initializer(floats("nothing", {kBatch, 1, kWidth}, std::vector<float>(kBatch * kWidth, 0)));
+  file.initializer(integers("from", {0}));
+  file.initializer(integers("to", {kLength - 1}));
+  file.initializer(integers("along", {1}));
+  file.node("Slice", {"e", "from", "to", "along"}, {"before"});
+  file.node("Concat", {"nothing", "before"}, {"shifted"}, {intAttribute("axis", 1)});
+  file.node("Sub", {"e", "shifted"}, {"x"});
+  model.expectProof(/*sequenceParallel=*/true);
 }
 
 } // namespace
