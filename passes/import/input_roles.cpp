@@ -12,12 +12,15 @@ namespace {
 constexpr const char *kUnused = "unused"; // no role that could be given
 constexpr const char *kRoles[] = {"tokens", "labels", "next-labels", "ones", "positions", "data"};
 
+constexpr int64_t kNoLabel = INT64_MIN; // as cross_entropy has it where every label counts
+
 struct Found {
   std::string role;
   int64_t limit = 0;
   bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
   bool isWeakLookup = false; ///< it looks up numbers of classes or tokens, or rows once some elements are replaced
   std::string roleOfIgnored; ///< of what is compared with a negative number, as labels that do not count are
+  std::set<int64_t> ignored; ///< labels that a loss leaves out, or that are replaced before one is picked
 };
 
 constexpr const char *kMoves[] = {"reshape", "cast", "transpose", "expand", "concat", "slice", "max", "min"};
@@ -38,9 +41,9 @@ public:
   /// with.
   enum class Are : uint8_t { Moved, Replaced, Computed };
 
-  /// `isShifted`: a part was cut off on the way.
-  void follow(ValueId value, bool isShifted, Are elements) {
-    if (!seen_.insert({value, isShifted, elements}).second) return;
+  /// `isShifted`: a part was cut off on the way. `replaced`: the number that was replaced; kNoLabel: none, or others.
+  void follow(ValueId value, bool isShifted, Are elements, int64_t replaced = kNoLabel) {
+    if (!seen_.insert({value, isShifted, elements, replaced}).second) return;
     const bool isMoved = elements != Are::Computed;
     for (Use use : graph_.value(value).uses) {
       const Node &node = graph_.node(use.node);
@@ -51,13 +54,18 @@ public:
         bound(table[0]);
       }
       const bool picks = node.is("cross_entropy") || node.is("gather_elements");
-      if (isMoved && picks && use.operand == 1) labelsOf(node, isShifted);
+      if (isMoved && picks && use.operand == 1) {
+        labelsOf(node, isShifted);
+        ignore(replaced);
+        if (node.is("cross_entropy")) ignore(node.attributes.integer("ignore_index", kNoLabel));
+      }
       if (isMoved && node.is("equal")) oneHot(node, use.operand, isShifted);
       found.isTurned |= node.is("sin") || node.is("cos");
       found.isScoreMask |= node.is("softmax");
       bool isMove = isOneOf(node, kMoves) || (node.is("gather") && use.operand == 0);
-      if (isMove) follow(node.results[0], isShifted || node.is("slice"), elements);
-      if (isMoved && replacesSome(node, use.operand)) follow(node.results[0], isShifted, Are::Replaced);
+      if (isMove) follow(node.results[0], isShifted || node.is("slice"), elements, replaced);
+      if (isMoved && replacesSome(node, use.operand))
+        follow(node.results[0], isShifted, Are::Replaced, replacedBy(node, use.operand));
       if (isOneOf(node, kElementwise)) follow(node.results[0], isShifted, Are::Computed);
     }
   }
@@ -105,10 +113,28 @@ private:
   bool replacesSome(const Node &node, unsigned operand) const {
     return node.is("where") && operand > 0 && graph_.value(node.operands[3 - operand]).kind == ValueKind::Constant;
   }
+
+  /// The one number that a choice replaces: where(equal(x, 255), 0, x), or where(not(equal(x, 255)), x, 0).
+  int64_t replacedBy(const Node &choice, unsigned kept) const {
+    const Node *compares = graph_.producer(choice.operands[0]);
+    const bool isNegated = compares && compares->is("not");
+    if (isNegated) compares = graph_.producer(compares->operands[0]);
+    if (!compares || !compares->is("equal") || kept != (isNegated ? 1 : 2)) return kNoLabel;
+    for (ValueId operand : compares->operands)
+      if (const Value &number = graph_.value(operand);
+          number.kind == ValueKind::Constant && number.type.elements() == 1)
+        return int64_t(toArray(*number.contents).data[0]);
+    return kNoLabel;
+  }
+
+  void ignore(int64_t label) {
+    if (label != kNoLabel) found.ignored.insert(label);
+  }
+
   void bound(int64_t limit) { found.limit = found.limit ? std::min(found.limit, limit) : limit; }
 
   const Graph &graph_;
-  std::set<std::tuple<ValueId, bool, Are>> seen_;
+  std::set<std::tuple<ValueId, bool, Are, int64_t>> seen_;
 };
 
 /// One input's own evidence. Only integers look up, turn or mask; a lookup overrules what else its values are used for.
@@ -163,6 +189,8 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
                                                       "say it with --input " + escaped(input.name) +
                                                           "=tokens|labels|next-labels|ones|positions|data"));
     roles.push_back({input.name, found.role, found.limit});
+    for (int64_t label : found.ignored) // what is looked up must be a row of its table
+      if (label >= found.limit && !found.isLookup) roles.back().ignored.push_back(label);
   }
   for (const auto &row : given)
     if (llvm::none_of(roles, [&](const InputRole &role) { return role.name == row.getKey(); }))

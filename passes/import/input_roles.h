@@ -15,6 +15,7 @@ struct InputRole {
   int64_t limit = 0;     ///< exclusive upper bound of integer values; 0: none; of several bounds the smallest
   bool isBatched = true; ///< its first dimension counts samples; else it is the same for all samples of a step
   std::vector<InputBound> bounds = {}; ///< where parts of it have bounds of their own
+  std::vector<int64_t> ignored = {};   ///< labels at or above the limit that a loss leaves out, such as 255
 };
 
 /// tokens: indices of a lookup (of the largest table, where there are several). labels, next-labels: the labels of a

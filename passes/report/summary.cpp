@@ -271,7 +271,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     if (input.uses.empty()) continue; // a feed may bring it or not
     const InputRole &role = compiled.inputs[i];
     Manifest::Input &row = m.inputs.emplace_back();
-    row = {input.name, nameOf(input.type.dtype).str(), role.role, {}, role.isBatched, role.limit, {}};
+    row = {input.name, nameOf(input.type.dtype).str(), role.role, {}, role.isBatched, role.limit, {}, role.ignored};
     row.shape.assign(input.type.shape.begin(), input.type.shape.end());
     for (const InputBound &bound : role.bounds)
       row.bounds.push_back({bound.of, bound.limit, bound.places});
@@ -333,6 +333,8 @@ static void printInput(const InputRole &input, llvm::raw_ostream &os) {
   if (input.bounds.empty() && input.limit) os << ", below " << input.limit;
   for (const InputBound &bound : input.bounds)
     os << ", below " << bound.limit << " for " << escaped(bound.of);
+  for (int64_t label : input.ignored)
+    os << ", or " << label << ", which counts nothing";
   if (!input.isBatched && input.role != "unused") os << ", the same for all samples of a step";
   os << "\n";
 }

@@ -85,7 +85,8 @@ std::vector<Limit> limitsOf(const Manifest::Input &input) {
   return limits;
 }
 
-/// Labels may hold any negative number: rows that are not counted. A token that is negative counts from the end.
+/// Labels may hold any negative number, and what their loss ignores: rows that are not counted. A token that is negative
+/// counts from the end.
 llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const NpyArray &array) {
   if (input.limit == 0) return llvm::Error::success();
   const std::vector<Limit> limits = limitsOf(input);
@@ -95,7 +96,7 @@ llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const
     const double value = loadValue(array.dtype, array.data.data() + i * size);
     const Limit &limit = limits[i % limits.size()];
     const double least = isTokens ? -double(limit.value) : -HUGE_VAL;
-    if (limit.value == 0 || (value < double(limit.value) && value >= least)) continue;
+    if (limit.value == 0 || (value < double(limit.value) && value >= least) || input.ignores(value)) continue;
     return problem((path + ": input '" + escaped(input.name) + "'").str(),
                    llvm::formatv("element {0} is {1}, outside [{2}, {3}){4}", i, int64_t(value),
                                  isTokens ? -limit.value : 0, limit.value, limit.of)

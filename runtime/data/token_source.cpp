@@ -37,7 +37,7 @@ public:
         continue;
       }
       int64_t value = integer(input, row, i, elements);
-      bool isOut = input.limit > 0 && value >= input.limit;
+      bool isOut = input.limit > 0 && value >= input.limit && !input.ignores(double(value));
       if (isOut)
         return problem(
             "input '" + escaped(input.name) + "'",

@@ -18,7 +18,7 @@ bool fromJSON(const llvm::json::Value &value, Manifest::Input &input, llvm::json
   llvm::json::ObjectMapper map(value, path);
   return map && map.map("name", input.name) && map.map("dtype", input.dtype) && map.map("role", input.role) &&
          map.map("shape", input.shape) && map.map("batch", input.isBatched) && map.map("limit", input.limit) &&
-         map.map("bounds", input.bounds);
+         map.map("bounds", input.bounds) && map.mapOptional("ignored", input.ignored);
 }
 
 bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {
@@ -65,6 +65,7 @@ void writeInput(llvm::json::OStream &json, const Manifest::Input &input) {
           writeIntegers(json, "places", bound.places);
         });
     });
+    if (!input.ignored.empty()) writeIntegers(json, "ignored", input.ignored);
   });
 }
 

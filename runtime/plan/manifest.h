@@ -5,6 +5,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Manifest {
     bool isBatched = true;      ///< its first dimension is the micro-batch; else all samples of a step share it
     int64_t limit = 0;          ///< exclusive upper bound of integer values; 0: none; of several bounds the smallest
     std::vector<Bound> bounds;  ///< where parts of it have bounds of their own
+    std::vector<int64_t> ignored = {}; ///< legal beside those below the limit: labels that a loss leaves out
 
     /// Of one row of the batch; of all of it where it has none.
     int64_t elementsOfSample() const {
@@ -32,6 +34,9 @@ struct Manifest {
       for (size_t d = isBatched && !shape.empty() ? 1 : 0; d < shape.size(); ++d)
         elements *= shape[d];
       return elements;
+    }
+    bool ignores(double value) const {
+      return std::any_of(ignored.begin(), ignored.end(), [&](int64_t label) { return double(label) == value; });
     }
   };
   struct File {

@@ -27,9 +27,9 @@ TEST_P(Losses, EqualPyTorchHoweverTheBatchIsDivided) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Losses,
-                         testing::Values("bounded_mask", "entropy_and_z", "entropy_sum", "masked_mean",
-                                         "mean_and_masked", "mean_of_samples", "mean_over_mean", "normalised_weights",
-                                         "two_means"));
+                         testing::Values("bounded_mask", "entropy_and_z", "entropy_marked", "entropy_sum",
+                                         "masked_mean", "mean_and_masked", "mean_of_samples", "mean_over_mean",
+                                         "normalised_weights", "two_means"));
 
 /// What ended a run; "" where nothing did.
 std::string endOf(const Mesh &mesh, const RunAs &runAs) {

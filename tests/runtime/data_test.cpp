@@ -156,6 +156,24 @@ TEST(Feed, BoundsOfParts) {
   EXPECT_NE(said({9, 98, 5, 9, 9, 0}).find("element 2 is 5, outside [0, 5) of 'kinds'"), std::string::npos);
 }
 
+/// Rows that do not count, such as the edges of objects in an image.
+TEST(Feed, LabelsThatTheLossIgnores) {
+  TemporaryFolder folder;
+  Manifest m;
+  m.microBatch = 1;
+  m.inputs = {{"y", "i64", "labels", {1, 3}, true, 5, {}, {255}}};
+  auto said = [&](std::vector<int64_t> values) -> std::string {
+    auto feed = openFeed(folder.write("f.npz", npz("y.npy", npy("<i8", "(2, 3)", longs(values)))), m, 2);
+    return feed ? "" : describe(feed.takeError());
+  };
+  EXPECT_EQ(said({0, 255, 4, 255, 255, -100}), "");
+  EXPECT_NE(said({0, 255, 4, 5, 255, 0}).find("element 3 is 5, outside [0, 5)"), std::string::npos);
+  EXPECT_NE(said({0, 254, 4, 0, 255, 0}).find("element 1 is 254, outside [0, 5)"), std::string::npos);
+  auto tokens = openTokens(folder.write("t.txt", "\xff\xff\xff\xff\xff"), m);
+  ASSERT_TRUE(bool(tokens)) << describe(tokens.takeError());
+  EXPECT_EQ(rowOf(**tokens, 0, 0, 3), (std::vector<int64_t>{255, 255, 255}));
+}
+
 TEST(Tokens, Synthetic) {
   Manifest m = tokensManifest(50);
   auto one = openTokens("synthetic:3", m), again = openTokens("synthetic:3", m), other = openTokens("synthetic:4", m),

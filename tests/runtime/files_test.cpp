@@ -75,6 +75,7 @@ Manifest sampleManifest() {
   m.lr = 0.5;
   m.inputs = {{"ids", "i64", "tokens", {4, 16}, true, 100, {}},
               {"x", "i64", "data", {4, 3}, true, 7, {{"users", 9, {0, 2}}, {"items", 7, {}}}},
+              {"labels", "i64", "labels", {4, 16}, true, 100, {}, {255}},
               {"temperature", "f32", "data", {}, false, 0, {}}};
   m.programs = {{"a.pb", "00"}};
   m.weights = {{"w0", "11"}, {"w1", "22"}};
@@ -92,7 +93,8 @@ TEST(Manifest, RoundTrip) {
   ASSERT_TRUE(bool(read)) << describe(read.takeError());
   EXPECT_EQ(manifestText(*read), text);
   EXPECT_EQ(read->ranks[3].dp, 1);
-  EXPECT_FALSE(read->inputs[2].isBatched);
+  EXPECT_EQ(read->inputs[2].ignored, std::vector<int64_t>{255});
+  EXPECT_FALSE(read->inputs[3].isBatched);
   EXPECT_EQ(read->inputs[1].bounds[0].places, (std::vector<int64_t>{0, 2}));
 }
 

@@ -19,8 +19,11 @@ std::string rolesOf(const std::string &lines, const llvm::StringMap<std::string>
   llvm::Expected<std::vector<InputRole>> roles = inputRoles(graph, given);
   if (!roles) return describe(roles.takeError());
   std::string text;
-  for (const InputRole &role : *roles)
+  for (const InputRole &role : *roles) {
     text += role.role + (role.limit ? "<" + std::to_string(role.limit) : "") + " ";
+    for (int64_t label : role.ignored)
+      text += "or " + std::to_string(label) + " ";
+  }
   return text;
 }
 
@@ -119,6 +122,31 @@ TEST(InputRoles, LabelsOfOtherLosses) {
                            "  %i = equal(%r, %ignored) : bool[2,6,1]\n  %q = where(%i, %zero, %l) : f32[2,6,50]\n"
                            "  return y=%q\n"), // a mask
             "tokens<50 next-labels ");
+}
+
+/// A label that is no class, where the loss leaves it out or something takes its place.
+TEST(InputRoles, LabelsThatAreIgnored) {
+  const std::string loss = std::string(kEmbed) + "  parameter %head : f32[4,50]\n"
+                                                 "  %l = matmul(%e, %head) {trans_a=0, trans_b=0} : f32[2,6,50]\n";
+  auto entropy = [&](const std::string &ignored, const std::string &input) {
+    return rolesOf(loss + "  %r = reshape(%l) : f32[12,50]\n  %t = reshape(%" + input +
+                   ") : i64[12]\n  %y, %c, %z = cross_entropy(%r, %t) {ignore_index=" + ignored +
+                   "} : f32[], f32[], f32[12]\n  return y=%y\n");
+  };
+  EXPECT_EQ(entropy("255", "other"), "tokens<50 next-labels<50 or 255 ");
+  EXPECT_EQ(entropy("0", "other"), "tokens<50 next-labels<50 ") << "a class all the same";
+  EXPECT_EQ(entropy("255", "ids"), "tokens<50 unused ") << "they are looked up too";
+  auto picked = [&](const std::string &choice) {
+    return rolesOf(loss +
+                   "  constant %ignored : i64[] = {255}\n  constant %zero : i64[] = {0}\n"
+                   "  %is = equal(%other, %ignored) : bool[2,6]\n  %not = not(%is) : bool[2,6]\n  %t = where(" +
+                   choice +
+                   ") : i64[2,6]\n  %r = reshape(%t) : i64[2,6,1]\n"
+                   "  %p = gather_elements(%l, %r) : f32[2,6,1]\n  return y=%p\n");
+  };
+  EXPECT_EQ(picked("%is, %zero, %other"), "tokens<50 next-labels<50 or 255 ");
+  EXPECT_EQ(picked("%not, %other, %zero"), "tokens<50 next-labels<50 or 255 ");
+  EXPECT_EQ(picked("%not, %zero, %other"), "tokens<50 next-labels<50 ") << "only these are kept";
 }
 
 } // namespace
