@@ -13,6 +13,12 @@ enum class Exporter : uint8_t { Unknown, TorchScript, Dynamo };
 
 enum class TensorKind : uint8_t { Parameter, Buffer, Constant };
 
+/// A tensor that the exported program takes beside its inputs, whether the file still holds it or not.
+struct ProgramSource {
+  std::string placeholder, name; ///< "p_h_0_ln_1_weight", "h.0.ln_1.weight"
+  TensorKind kind;
+};
+
 /// One call of the exported program: %linear_1 = aten.linear(%mul_1, %p_h_0_weight, %p_h_0_bias).
 struct ProgramCall {
   std::string result, target;         ///< "linear_1", "aten.linear"
@@ -44,6 +50,7 @@ struct ExporterFacts {
   std::vector<NodeFacts> nodes;                               ///< by NodeId, of the graph as it was imported
   std::map<std::string, ExportedTensor, std::less<>> tensors; ///< by the initializer's name
   std::vector<TensorCopy> copies;
+  std::vector<ProgramSource> sources; ///< all of them, in the program's order; empty where the file has no signature
 
   const NodeFacts *of(NodeId node) const { return node < nodes.size() ? &nodes[node] : nullptr; }
   /// The call that a node is of, or null.

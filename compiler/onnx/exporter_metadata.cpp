@@ -9,6 +9,7 @@ namespace {
 
 constexpr llvm::StringLiteral kCall = "pkg.torch.onnx.fx_node", kScopes = "pkg.torch.onnx.name_scopes",
                               kKind = "pkg.torch.export.graph_signature.InputSpec.kind",
+                              kSignature = "pkg.torch.export.ExportedProgram.graph_signature",
                               kPlaceholder = "pkg.torch.onnx.original_node_name",
                               kFoldedFrom = "pkg.onnxscript.optimizer.folded_from";
 
@@ -91,9 +92,26 @@ std::string moduleOf(const onnx::NodeProto &node) {
   }
   llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
   if (!path.consume_front("/")) return "";
-  std::string module = path.str();
-  std::replace(module.begin(), module.end(), '/', '.');
-  return module;
+  llvm::SmallVector<llvm::StringRef, 8> steps, kept;
+  path.split(steps, '/');
+  for (llvm::StringRef step : steps) { // a Sequential stands before its members too: "head/head.0"
+    if (!kept.empty() && step.startswith((kept.back() + ".").str())) kept.pop_back();
+    kept.push_back(step);
+  }
+  return llvm::join(kept, ".");
+}
+
+std::vector<ProgramSource> parseSignature(llvm::StringRef text) {
+  std::vector<ProgramSource> sources;
+  llvm::SmallVector<llvm::StringRef, 64> lines;
+  text.split(lines, '\n');
+  for (llvm::StringRef line : lines) {
+    auto [placeholder, said] = line.trim().split(": ");
+    auto [kind, target] = said.split(" target='");
+    if (std::optional<TensorKind> known = kindOf(kind.trim()); known && target.contains('\''))
+      sources.push_back({placeholder.str(), target.split('\'').first.str(), *known});
+  }
+  return sources;
 }
 
 ExporterMetadata::ExporterMetadata(const onnx::ModelProto &model) {
@@ -104,6 +122,7 @@ ExporterMetadata::ExporterMetadata(const onnx::ModelProto &model) {
     facts.exporter = Exporter::Dynamo;
   else if (llvm::any_of(model.graph().node(), hasPath))
     facts.exporter = Exporter::TorchScript;
+  facts.sources = parseSignature(metadata(model.graph(), kSignature));
   for (const auto &value : model.graph().value_info())
     if (ExportedTensor tensor{kindOf(metadata(value, kKind)), metadata(value, kPlaceholder).str(),
                               listOf(metadata(value, kFoldedFrom))};
@@ -126,6 +145,11 @@ void ExporterMetadata::attribute(const onnx::NodeProto &node, NodeId first, size
   for (size_t id = first; id < end; ++id)
     if (NodeFacts &made = facts.nodes[id]; made.call == kNone && made.module.empty())
       made = {at->second, moduleOf(node)};
+}
+
+bool ExporterMetadata::isRewritten(llvm::StringRef initializer) const {
+  return !facts.tensors.count(initializer) &&
+         llvm::any_of(facts.sources, [&](const ProgramSource &source) { return source.name == initializer; });
 }
 
 bool ExporterMetadata::isCopy(const onnx::NodeProto &node) const {

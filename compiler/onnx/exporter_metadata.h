@@ -20,6 +20,8 @@ public:
   /// Whether a node gives an initializer a second name: TorchScript writes such an Identity for each initializer whose
   /// contents another one has.
   bool isCopy(const onnx::NodeProto &node) const;
+  /// Whether an initializer has the name of one of the program's sources, and numbers of its own.
+  bool isRewritten(llvm::StringRef initializer) const;
 
   ExporterFacts facts;
 
@@ -33,5 +35,8 @@ std::string moduleOf(const onnx::NodeProto &node);
 /// "%linear : [num_users=1] = call_function[target=torch.ops.aten.linear.default](args = (%x, %w), kwargs = {})";
 /// nothing where it is of another form.
 std::optional<ProgramCall> parseCall(llvm::StringRef text);
+
+/// The sources in a program's signature, one a line: "p_h_0_weight: PARAMETER target='h.0.weight'".
+std::vector<ProgramSource> parseSignature(llvm::StringRef text);
 
 } // namespace autotp

@@ -1,6 +1,6 @@
 #include "passes/import/find_ties.h"
 
-#include "passes/import/named_uses.h"
+#include "passes/import/program_sources.h"
 
 #include <algorithm>
 #include <map>

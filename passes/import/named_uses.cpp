@@ -8,14 +8,6 @@
 namespace autotp {
 namespace {
 
-/// "h.0.ln_2.weight" as placeholders have it: "h_0_ln_2_weight".
-std::string flat(llvm::StringRef path) {
-  std::string text;
-  for (char c : path)
-    text += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
-  return text;
-}
-
 /// Which argument of a call an operand is, where the operator's definition says so.
 struct OperandRule {
   llvm::StringLiteral target, op; ///< op "": any other
@@ -301,6 +293,13 @@ constexpr llvm::StringLiteral kFormulas[] = {
 
 } // namespace
 
+std::string flat(llvm::StringRef path) {
+  std::string text;
+  for (char c : path)
+    text += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
+  return text;
+}
+
 llvm::SmallVector<llvm::StringRef, 2> namesIn(llvm::StringRef argument) {
   llvm::SmallVector<llvm::StringRef, 2> names;
   while (!argument.empty()) {
@@ -346,27 +345,6 @@ std::optional<TensorKind> kindOfPlaceholder(llvm::StringRef placeholder) {
   if (placeholder.startswith("b_")) return TensorKind::Buffer;
   if (placeholder.startswith("c_")) return TensorKind::Constant;
   return std::nullopt;
-}
-
-SourceNames::SourceNames(const ExporterFacts &facts) {
-  for (const auto &[initializer, said] : facts.tensors) {
-    if (said.kind && kindOfPlaceholder(said.placeholder))
-      known_[llvm::StringRef(said.placeholder).drop_front(2)] = initializer;
-    for (const std::string &name : said.foldedFrom)
-      known_.try_emplace(flat(name), name);
-  }
-}
-
-std::string SourceNames::nameOf(llvm::StringRef placeholder, const ProgramCall &call, llvm::StringRef like) const {
-  llvm::StringRef name = placeholder.drop_front(2);
-  if (auto at = known_.find(name); at != known_.end()) return at->second;
-  for (const std::string &scope : llvm::reverse(call.scopes)) {
-    llvm::StringRef leaf = name;
-    if (scope.empty() || !leaf.consume_front(flat(scope)) || !leaf.consume_front("_")) continue;
-    llvm::StringRef spelled = like.rsplit('.').second;
-    return scope + "." + (flat(spelled) == leaf ? spelled : leaf).str();
-  }
-  return name.str();
 }
 
 ProgramNames nameUses(const Graph &graph, const ExporterFacts &facts) { return Namer(graph, facts).run(); }

@@ -7,7 +7,6 @@
 #include "compiler/ir/exporter_facts.h"
 
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringMap.h"
 
 namespace autotp {
 
@@ -38,23 +37,14 @@ struct ProgramNames {
 /// `graph` as it was imported: initializers are its parameters.
 ProgramNames nameUses(const Graph &graph, const ExporterFacts &facts);
 
-/// Names of the tensors that placeholders stand for: "p_h_0_ln_2_weight" is h.0.ln_2.weight. A placeholder has lost dots
-/// and capitals, which come from an initializer, from the names that folded ones were made from, or from the modules
-/// around the call.
-class SourceNames {
-public:
-  explicit SourceNames(const ExporterFacts &facts);
-  /// `like`: the initializer that was used in its place; the last part of both names is mostly the same.
-  std::string nameOf(llvm::StringRef placeholder, const ProgramCall &call, llvm::StringRef like = "") const;
-
-private:
-  llvm::StringMap<std::string> known_; ///< by placeholder without its "p_"; looked up only
-};
-
+/// What the first letters of a placeholder say: p_ a parameter, b_ a buffer, c_ a constant.
 std::optional<TensorKind> kindOfPlaceholder(llvm::StringRef placeholder);
 
 /// The names in an argument of a call: "[%a, %b]" holds two.
 llvm::SmallVector<llvm::StringRef, 2> namesIn(llvm::StringRef argument);
+
+/// "h.0.ln_2.weight" as placeholders have it: "h_0_ln_2_weight".
+std::string flat(llvm::StringRef path);
 
 /// The operator that a value's name says: "tanh_3" is tanh's.
 llvm::StringRef operatorOf(llvm::StringRef value);

@@ -1,7 +1,7 @@
 #include "passes/import/restore_biases.h"
 
 #include "compiler/ops/op_def.h"
-#include "passes/import/named_uses.h"
+#include "passes/import/program_sources.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

@@ -1,7 +1,7 @@
 #include "passes/import/separate_merged.h"
 
 #include "passes/import/known_tables.h"
-#include "passes/import/named_uses.h"
+#include "passes/import/program_sources.h"
 
 #include "llvm/ADT/StringSet.h"
 

@@ -8,12 +8,10 @@
 namespace autotp::test {
 namespace {
 
-class Parameters : public testing::TestWithParam<const char *> {};
-
-TEST_P(Parameters, EqualPyTorch) {
-  const Expected expected = readExpected(GetParam());
+void expectPyTorch(const std::string &fixture, const RunAs &runAs) {
+  const Expected expected = readExpected(fixture);
   for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{4, 1, 1, 1}}) {
-    llvm::Expected<Trained> run = train(GetParam(), expected, mesh);
+    llvm::Expected<Trained> run = train(fixture, expected, mesh, runAs);
     ASSERT_TRUE(bool(run)) << mesh.text() << ": " << describe(run.takeError());
     EXPECT_EQ(run->parameterElements, expected.parameterElements) << mesh.text();
     for (const std::string &broken : compare(expected, *run))
@@ -21,7 +19,11 @@ TEST_P(Parameters, EqualPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Equivalence, Parameters, testing::Values("parameters-dynamo", "parameters-torchscript"));
+TEST(Parameters, OfDynamo) { expectPyTorch("parameters-dynamo", {}); }
+TEST(Parameters, OfTorchScript) { expectPyTorch("parameters-torchscript", {}); }
+
+/// Of a teacher whose vectors were merged with its student's.
+TEST(Parameters, FrozenByTheNamesOfTheModel) { expectPyTorch("frozen", {.freeze = "^teacher"}); }
 
 } // namespace
 } // namespace autotp::test
