@@ -7,19 +7,45 @@
 namespace autotp {
 namespace {
 
-/// The value that a call's bias is added to: its last result whose last dimension are the product's columns. A
-/// convolution only turns them to the front after that.
-ValueId biased(const Graph &graph, const DroppedBias &dropped) {
+/// What a bias is added to, along its last dimension, or its second one.
+struct Biased {
+  ValueId value = kNone;
+  bool isOfChannels = false;
+};
+
+/// Whether a node turns the last dimension to the front, behind the samples.
+bool turnsToChannels(const Node &node) {
+  if (!node.is("transpose")) return false;
+  const auto &perm = node.attributes.integers("perm");
+  return perm.size() > 2 && perm[0] == 0 && perm[1] == int64_t(perm.size()) - 1;
+}
+
+/// The last result whose last dimension are the product's columns.
+Biased ofProduct(const Graph &graph, llvm::ArrayRef<NodeId> nodes) {
   int64_t columns = -1;
-  ValueId found = kNone;
-  for (NodeId id : dropped.nodes) {
+  Biased found;
+  for (NodeId id : nodes) {
     const Node &node = graph.node(id);
     const Shape &shape = graph.type(node.results[0]).shape;
     if (node.is("matmul")) columns = shape.back();
-    const bool isTurned = found != kNone && node.is("transpose");
-    if (columns >= 0 && !shape.empty() && shape.back() == columns && !isTurned) found = node.results[0];
+    if (columns >= 0 && !shape.empty() && shape.back() == columns) found.value = node.results[0];
   }
   return found;
+}
+
+/// What is turned to [n, channels, ..] behind the product, of all groups; else the result, which is so already.
+Biased ofConvolution(const Graph &graph, llvm::ArrayRef<NodeId> nodes) {
+  auto product = llvm::find_if(nodes, [&](NodeId id) { return graph.node(id).is("matmul"); });
+  if (product == nodes.end()) return {};
+  for (NodeId id : llvm::make_range(product, nodes.end()))
+    if (const Node &node = graph.node(id); turnsToChannels(node)) return {node.operands[0]};
+  const ValueId result = graph.node(nodes.back()).results[0];
+  return graph.type(result).shape.size() < 3 ? Biased() : Biased{result, /*isOfChannels=*/true};
+}
+
+Biased biased(const Graph &graph, const DroppedBias &dropped, llvm::StringRef target) {
+  const bool isConvolution = target.startswith("aten.conv");
+  return isConvolution ? ofConvolution(graph, dropped.nodes) : ofProduct(graph, dropped.nodes);
 }
 
 } // namespace
@@ -33,7 +59,8 @@ llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::s
   llvm::Error errors = llvm::Error::success();
   for (const DroppedBias &dropped : nameUses(graph, facts).dropped) {
     const ProgramCall &call = facts.calls[dropped.call];
-    const ValueId product = biased(graph, dropped);
+    const Biased place = biased(graph, dropped, call.target);
+    const ValueId product = place.value;
     if (product == kNone) {
       errors = llvm::joinErrors(std::move(errors),
                                 problem("bias '" + escaped(names.nameOf(dropped.placeholder, call)) + "'",
@@ -41,9 +68,10 @@ llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::s
                                         "export the model with optimize=False"));
       continue;
     }
+    const Type whole = graph.type(product);
     auto [at, isNew] = known.try_emplace(dropped.placeholder, kNone);
     if (isNew) {
-      const Type type{graph.type(product).dtype, {graph.type(product).shape.back()}};
+      const Type type{whole.dtype, {place.isOfChannels ? whole.shape[1] : whole.shape.back()}};
       at->second = graph.addParameter(names.nameOf(dropped.placeholder, call), type, filledTensor(type, 0));
       const std::string &name = graph.value(at->second).name;
       facts.tensors[name] = {TensorKind::Parameter, dropped.placeholder, {}};
@@ -53,7 +81,13 @@ llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::s
     Builder builder(graph, graph.node(producer).next);
     builder.origin = graph.node(producer).origin;
     const llvm::SmallVector<Use, 2> uses = graph.value(product).uses;
-    const ValueId sum = builder.make("add", {product, at->second});
+    ValueId bias = at->second;
+    if (place.isOfChannels) {
+      Shape shape(whole.shape.size() - 1, 1);
+      shape[0] = whole.shape[1];
+      bias = builder.makeTyped("reshape", {bias}, Type{whole.dtype, shape});
+    }
+    const ValueId sum = builder.make("add", {product, bias});
     for (Use use : uses)
       graph.setOperand(use.node, use.operand, sum);
     for (Output &output : graph.outputs)
