@@ -8,6 +8,7 @@
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/check_losses.h"
+#include "passes/import/check_merged.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
 #include "passes/import/fold_transposes.h"
@@ -108,6 +109,11 @@ void findSamples(const Graph &graph, State &state) {
 constexpr PassEntry kPipeline[] = {
     // What an exporter says is by node, as imported: these come before any pass that makes the graph anew.
     {"check-losses", [](Graph &g, State &s) { return checkLosses(g, s.imported.exporter); }, kOfForwards},
+    {"check-merged",
+     [](Graph &g, State &s) {
+       return s.options.parameters.assumesRoles ? llvm::Error::success() : checkMerged(g, s.imported.exporter);
+     },
+     kOfForwards},
     {"separate-merged", [](Graph &g, State &s) { return separateMerged(g, s.imported.exporter, s.compiled.separated); },
      kOfForwards},
     {"restore-biases", [](Graph &g, State &s) { return restoreBiases(g, s.imported.exporter, s.compiled.restored); },
