@@ -1,6 +1,6 @@
 #include "passes/import/exporter_verdicts.h"
 
-#include "passes/import/named_uses.h"
+#include "passes/import/program_sources.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -62,7 +62,9 @@ ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer
 
 class Judge {
 public:
-  Judge(const Graph &graph, const ExporterFacts &facts) : g_(graph), facts_(facts), names_(nameUses(graph, facts)) {}
+  Judge(const Graph &graph, const ExporterFacts &facts)
+      : g_(graph), facts_(facts), names_(nameUses(graph, facts)), held_(heldSources(graph, facts, names_)),
+        sourceNames_(facts) {}
 
   ExporterVerdict of(ValueId initializer) const {
     const Value &value = g_.value(initializer);
@@ -73,9 +75,11 @@ public:
     bool isOther = facts_.exporter == Exporter::Dynamo, isComputed = false;
     auto uses = names_.uses.find(initializer);
     size_t numNamed = 0;
+    std::vector<std::string> lost;
     if (uses != names_.uses.end())
       for (const NamedUse &use : uses->second) {
         if (use.kind == NamedUse::Kind::Source) kinds.insert(*kindOfPlaceholder(use.name));
+        if (use.kind == NamedUse::Kind::Unknown) addLost(*facts_.callOf(use.use.node), lost);
         isOther &= use.kind == NamedUse::Kind::Number;
         isComputed |= use.kind == NamedUse::Kind::Computed && originOf(use.name) == ValueOrigin::Formula;
         ++numNamed;
@@ -87,15 +91,31 @@ public:
     if (!kinds.empty()) return {Kind::Constant, *kinds.begin() == TensorKind::Buffer ? "BUFFER" : "CONSTANT"};
     if (isSaid && (said->second.isOfUnknown || !said->second.foldedFrom.empty()))
       return ofFolded(said->second, value.name, value.type, facts_);
+    // TorchScript turns weights of products and calls them anew; those of convolutions keep their names.
+    if (facts_.exporter == Exporter::TorchScript && llvm::StringRef(value.name).startswith("onnx::Conv"))
+      return {Kind::Lost, "computed by the exporter, as a norm is into the convolution before it", true};
+    if (!lost.empty()) return {Kind::Lost, "computed from " + llvm::join(lost, ", "), /*isOfParameter=*/true};
     if (isOther && numNamed == value.uses.size()) return {Kind::Unnamed, "no parameter of any call"};
     if (isComputed) return {Kind::Lost, "a folded value, of what is not said"};
     return {};
   }
 
 private:
+  /// Parameters that a call names and that the file does not hold: a norm of running statistics names its scale, where
+  /// the product before it was scaled for good.
+  void addLost(const ProgramCall &call, std::vector<std::string> &lost) const {
+    for (const std::string &argument : call.arguments)
+      for (llvm::StringRef name : namesIn(argument))
+        if (kindOfPlaceholder(name) == TensorKind::Parameter && !held_.contains(name))
+          if (std::string source = sourceNames_.nameOf(name, call); !llvm::is_contained(lost, source))
+            lost.push_back(std::move(source));
+  }
+
   const Graph &g_;
   const ExporterFacts &facts_;
   const ProgramNames names_;
+  const llvm::StringSet<> held_;
+  const SourceNames sourceNames_;
 };
 
 } // namespace
