@@ -55,11 +55,13 @@ struct State {
 };
 
 llvm::Error classify(Graph &graph, State &s) {
+  const OptimizerOptions &optimizer = s.options.step.optimizer;
   if (!s.imported.updates)
     return classifyParameters(graph, s.imported.initializers,
                               {s.options.parameters, s.imported.moduleNames, s.exporter, s.imported.exporter.exporter,
                                s.imported.untrained,
-                               s.options.retie ? llvm::ArrayRef<Tie>(s.ties) : llvm::ArrayRef<Tie>()},
+                               s.options.retie ? llvm::ArrayRef<Tie>(s.ties) : llvm::ArrayRef<Tie>(),
+                               optimizer.decaysAll && optimizer.weightDecay != 0},
                               s.compiled.initializers);
   return takeParameters(
       graph, s.imported.initializers,

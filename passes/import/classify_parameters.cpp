@@ -1,6 +1,7 @@
 #include "passes/import/classify_parameters.h"
 
 #include "passes/import/known_tables.h"
+#include "passes/import/named_uses.h"
 #include "passes/import/parameter_names.h"
 #include "passes/import/parameter_roles.h"
 #include "runtime/base/error.h"
@@ -79,8 +80,11 @@ public:
 private:
   Decision decide(ValueId id) const {
     const std::string &name = g_.value(id).name;
-    if (std::optional<Decision> decision = byFlags(name)) return *decision;
     const ParameterRole role = roles_.of(id);
+    if (role.kind == ParameterRole::Kind::Trained && !evidence_.overrides.assumesRoles && cannotBeNamed(name))
+      return {Kind::Doubt, EvidenceKind::Flag,
+              "the exporter renamed it, so that what is given by name may mean it or not"};
+    if (std::optional<Decision> decision = byFlags(name)) return *decision;
     if (evidence_.overrides.isListed) return byList(name, role);
     if (llvm::is_contained(evidence_.untrained, name))
       return {Kind::Constant, EvidenceKind::Role, "no parameter of the operator that reads it"};
@@ -90,10 +94,29 @@ private:
       return {Kind::Doubt, EvidenceKind::Role, "nothing says whether it is a parameter"};
     if (role.isNumber && evidence_.exporter == Exporter::TorchScript)
       return {Kind::Doubt, EvidenceKind::Role, "a number that is a member of a module, a parameter or a buffer"};
+    if (role.kind == ParameterRole::Kind::Trained && evidence_.decaysVectors && isComputed(id))
+      return {Kind::Doubt, EvidenceKind::Role, "the exporter computed it, and decays would be of the result"};
+    if (role.isFactor && evidence_.exporter == Exporter::TorchScript)
+      return {Kind::Doubt, EvidenceKind::Role, "it scales what is computed, a parameter or a buffer"};
     if (role.kind == ParameterRole::Kind::Trained && evidence_.exporter == Exporter::Unknown && maybeMerged(id))
       return {Kind::Doubt, EvidenceKind::Role,
               "several operators use this vector of one number: it is shared, or an exporter merged several"};
     return byRole(role);
+  }
+
+  /// Whether names say what is trained, and the one that the model has for this initializer is lost.
+  bool cannotBeNamed(const std::string &name) const {
+    const bool isRenamed = llvm::StringRef(name).startswith("onnx::") || originOf(name) == ValueOrigin::Unnamed;
+    const bool isByName = freeze_.isGiven() || only_.isGiven() || evidence_.overrides.isListed;
+    return isByName && isRenamed && evidence_.exporter != Exporter::Unknown && !evidence_.moduleNames.count(name) &&
+           !train_.matches(name) && !freeze_.matches(name) && !only_.matches(name) && !isListed(name);
+  }
+
+  /// Whether TorchScript named it itself, and it is no matrix, which was turned: 1 + w, or a view.
+  bool isComputed(ValueId id) const {
+    const Value &value = g_.value(id);
+    const bool isVector = llvm::count_if(value.type.shape, [](int64_t size) { return size > 1; }) == 1;
+    return evidence_.exporter == Exporter::TorchScript && isVector && llvm::StringRef(value.name).startswith("onnx::");
   }
 
   /// Scales of ones and biases of zeros are equal until they are trained.
@@ -133,6 +156,8 @@ private:
     const ExporterVerdict &verdict = at->second;
     switch (verdict.kind) {
     case ExporterVerdict::Kind::Trained:
+      if (verdict.isShifted && evidence_.decaysVectors && !evidence_.overrides.assumesRoles)
+        return Decision{Kind::Doubt, EvidenceKind::Exporter, verdict.why + " but for --decay all: it is the sum's"};
       return Decision{Kind::Trained, EvidenceKind::Exporter, verdict.why};
     case ExporterVerdict::Kind::Constant:
       return Decision{Kind::Constant, EvidenceKind::Exporter, verdict.why};

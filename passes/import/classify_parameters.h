@@ -47,6 +47,7 @@ struct ParameterEvidence {
   Exporter exporter = Exporter::Unknown;
   llvm::ArrayRef<std::string> untrained = {}; ///< no parameters by what reads them, such as running statistics
   llvm::ArrayRef<Tie> ties = {};              ///< what the exporter wrote twice is one: the copy is what the other is
+  bool decaysVectors = false;                 ///< as the optimizer is told
 };
 
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterEvidence &evidence,

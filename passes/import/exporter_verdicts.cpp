@@ -56,7 +56,7 @@ ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer
   if (!isOfParameter && isComputedBy(said, initializer, {"sin", "cos"}))
     return {Kind::Constant, "sines of positions and " + sources};
   if (isOfParameter && folded.sources.size() == 1 && isShifted(said, initializer, type))
-    return {Kind::Trained, sources + " and a number, which trains the same"};
+    return {Kind::Trained, sources + " and a number, which trains the same", true, /*isShifted=*/true};
   return {Kind::Lost, "folded from " + sources + " by a formula", isOfParameter};
 }
 

@@ -3,7 +3,7 @@
 ///   kind PARAMETER, or a call that names a p_...         trained
 ///   BUFFER, CONSTANT_TENSOR, b_..., c_..., computed from no parameter, a number that a call states     not trained
 ///   a view of a parameter, or the sum of a vector and a number, which trains the same                   trained
-///   any other formula of parameters, such as -exp(A)                                                    lost
+///   any other formula of parameters, such as -exp(A); what a norm was multiplied into                   lost
 /// Before order-nodes: what the exporter says is by node.
 #pragma once
 
@@ -23,6 +23,7 @@ struct ExporterVerdict {
   Kind kind = Kind::None;
   std::string why;            ///< "PARAMETER", "folded from A_log by a formula"
   bool isOfParameter = false; ///< Lost, and what it was folded from is a parameter for certain
+  bool isShifted = false; ///< Trained, and the file holds the sum of a parameter and a number, which decays otherwise
 };
 
 /// By the initializer's name; those of which nothing is said are left out.

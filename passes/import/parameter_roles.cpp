@@ -174,18 +174,24 @@ bool ParameterRoles::isAdded(ValueId rows, int depth) const {
          });
 }
 
-/// Something divided by a root: what a norm scales.
+/// Something divided by a root, and perhaps scaled and moved by constants: what a norm scales.
 bool ParameterRoles::isNormalised(ValueId value, int depth) const {
   const Node *node = g_.producer(value);
   if (!node || depth >= kDeepest) return false;
   if (isView(*node)) return isNormalised(node->operands[0], depth + 1);
   auto isRoot = [&](ValueId v) {
     const Node *made = g_.producer(v);
-    if (made && made->is("reciprocal")) made = g_.producer(made->operands[0]);
+    if (made && (made->is("reciprocal") || made->is("div"))) made = g_.producer(made->operands.back());
     return made && (made->is("sqrt") || made->is("rsqrt"));
   };
-  return (node->is("mul") && (isRoot(node->operands[0]) || isRoot(node->operands[1]))) ||
-         (node->is("div") && isRoot(node->operands[1]));
+  auto isConstant = [&](ValueId v) { return !dependsOnInput_[v] && !isLearned_[v]; };
+  if (node->is("layer_norm") || node->is("rms_norm"))
+    return isConstant(node->operands[1]); // it has no scale of its own
+  if (node->is("mul") && (isRoot(node->operands[0]) || isRoot(node->operands[1]))) return true;
+  if (node->is("div") && isRoot(node->operands[1])) return true;
+  if (!node->is("mul") && !node->is("add")) return false;
+  return (isConstant(node->operands[1]) && isNormalised(node->operands[0], depth + 1)) ||
+         (isConstant(node->operands[0]) && isNormalised(node->operands[1], depth + 1));
 }
 
 /// Scores: what masks and decays multiply.
@@ -255,22 +261,45 @@ ParameterRole ParameterRoles::of(ValueId initializer) const {
   const Value &value = g_.value(initializer);
   const Tensor *contents = value.contents ? &*value.contents : nullptr;
   const Strength strength = strength_[initializer];
+  // New parameters hold one number; a buffer of one would be written as that number.
+  const bool isFactor = contents && !isOneNumber(*contents) && onlyIsFactor(initializer, 0);
   if (!hasGradient_[initializer]) return {Kind::Constant, "no gradient reaches it"};
   if (contents && isAdditiveMask(*contents)) return {Kind::Constant, "a mask"};
   if (isScaleOfNone(initializer)) return {Kind::Constant, "ones of norms without a scale"};
   if (weighsLoss(initializer, 0)) return {Kind::Constant, "weights of a loss's terms"};
   if (strength == Strength::Sure) {
     if (contents && isTable(initializer) && isSinusoidal(*contents)) return {Kind::Constant, "sines of positions"};
-    return {Kind::Trained, "its role in the graph"};
+    return {Kind::Trained, "its role in the graph", false, false, isFactor};
   }
   if (isNumber(initializer)) return {Kind::Constant, "a number", /*isNumber=*/true};
   if (becomesAngle(initializer, 0)) return {Kind::Constant, "frequencies"};
   if (contents && isBinary(*contents)) return {Kind::Constant, "a mask of zeros and ones"};
   if (contents && (isSinusoidal(*contents) || isRotation(initializer))) return {Kind::Constant, "a table of rotations"};
-  if (strength == Strength::Scales) return {Kind::Trained, "it scales something learned"};
+  if (strength == Strength::Scales) return {Kind::Trained, "it scales something learned", false, false, isFactor};
   if (contents && isOneNumber(*contents)) return {Kind::Constant, "one number throughout", false, /*isUniform=*/true};
   if (contents && isSloped(*contents)) return {Kind::Constant, "slopes of positions"};
   return {};
+}
+
+/// Whether what tells that it is trained are products with what is computed, none of them a norm's or a term of a sum:
+/// the weight of one path beside others is a parameter.
+bool ParameterRoles::onlyIsFactor(ValueId value, int depth) const {
+  return depth < kDeepest && llvm::all_of(g_.value(value).uses, [&](Use use) {
+           const Node &node = g_.node(use.node);
+           if (isView(node)) return onlyIsFactor(node.results[0], depth + 1);
+           if (strengthOf(use, depth) == Strength::None) return true;
+           return (node.is("mul") || node.is("div")) && dependsOnInput_[node.results[0]] &&
+                  !isNormalised(otherOperand(node, use.operand), depth) && !isTerm(node.results[0], depth);
+         });
+}
+
+/// Whether all that becomes of it is a sum with something else that is computed.
+bool ParameterRoles::isTerm(ValueId value, int depth) const {
+  return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
+           const Node &node = g_.node(use.node);
+           if (isView(node)) return isTerm(node.results[0], depth + 1);
+           return (node.is("add") || node.is("sub")) && dependsOnInput_[otherOperand(node, use.operand)];
+         });
 }
 
 /// Whether another table holds the sines of its cosines.

@@ -20,6 +20,7 @@ struct ParameterRole {
   llvm::StringRef why;    ///< "a mask"; in static storage
   bool isNumber = false;  ///< constant for no other reason than that it is a single number
   bool isUniform = false; ///< or one number throughout
+  bool isFactor = false;  ///< trained for no other reason than that it scales what is computed, as a buffer may too
 };
 
 class ParameterRoles {
@@ -53,6 +54,8 @@ private:
   bool isVector(ValueId value, ValueId result, int depth) const;
   bool weighsLoss(ValueId value, int depth) const;
   bool isRotation(ValueId initializer) const;
+  bool onlyIsFactor(ValueId value, int depth) const;
+  bool isTerm(ValueId value, int depth) const;
 
   const Graph &g_;
   // By ValueId:

@@ -25,6 +25,7 @@ struct Trial {
   std::map<std::string, ExporterVerdict> verdicts = {};
   Exporter exporter = Exporter::Unknown;
   std::vector<ClassifiedInitializer> classified = {};
+  bool decaysVectors = false;
 
   Trial() {
     moduleNames["val_9"] = "v.weight";
@@ -40,8 +41,8 @@ struct Trial {
   /// The names of what is trained, or the error.
   std::string trained(const ParameterOverrides &overrides) {
     const std::vector<ValueId> initializers = graph.sources(ValueKind::Parameter);
-    if (llvm::Error error =
-            classifyParameters(graph, initializers, {overrides, moduleNames, verdicts, exporter}, classified))
+    if (llvm::Error error = classifyParameters(
+            graph, initializers, {overrides, moduleNames, verdicts, exporter, {}, {}, decaysVectors}, classified))
       return describe(std::move(error));
     std::string names;
     for (const ParameterInfo &parameter : graph.parameters)
@@ -131,6 +132,69 @@ TEST(Evidence, AVectorOfOnesThatSeveralOperatorsUseMayHaveBeenMerged) {
     const std::string trained = trial.trained({});
     EXPECT_EQ(trained == "w", !isInDoubt) << trained;
     EXPECT_EQ(trained.find("it is shared, or an exporter merged several") != std::string::npos, isInDoubt) << trained;
+  }
+}
+
+TEST(Evidence, NamesDoNotTellOfWhatLostItsOwn) {
+  Trial trial;
+  trial.exporter = Exporter::TorchScript;
+  EXPECT_EQ(trial.trained(flags("", "base")), "q.lora_A q.lora_B val_9");
+  for (const ParameterOverrides &given : {flags("", "base"), flags("", "", "lora")}) {
+    Trial renamed;
+    renamed.exporter = Exporter::TorchScript;
+    renamed.moduleNames.clear();
+    EXPECT_NE(renamed.trained(given).find("val_9 f32[6,4]: the exporter renamed it"), std::string::npos);
+  }
+  Trial said;
+  said.exporter = Exporter::TorchScript;
+  said.moduleNames.clear();
+  EXPECT_EQ(said.trained(flags("", "base|val_9")), "q.lora_A q.lora_B");
+}
+
+/// What scales activations is a parameter or a buffer, and TorchScript says neither; a new parameter holds one number, and
+/// the weight of one path beside others is a parameter.
+TEST(Evidence, WhatScalesIsInDoubtWhereNothingSaysWhatItIs) {
+  struct Case {
+    Exporter exporter;
+    double last;
+    const char *becomes;
+    bool isInDoubt;
+  };
+  for (const Case &c :
+       {Case{Exporter::TorchScript, 2, "exp(%s)", true}, Case{Exporter::TorchScript, 1, "exp(%s)", false},
+        Case{Exporter::TorchScript, 2, "add(%s, %m)", false}, Case{Exporter::Unknown, 2, "exp(%s)", false}}) {
+    Trial trial;
+    trial.exporter = c.exporter;
+    trial.graph = graphOf("graph {\n  input %x : f32[2,4]\n  parameter %w : f32[4,4]\n  parameter %scale : f32[4]\n"
+                          "  %m = matmul(%x, %w) {trans_a=0, trans_b=0} : f32[2,4]\n  %a = tanh(%m) : f32[2,4]\n"
+                          "  %s = mul(%a, %scale) : f32[2,4]\n  %y = " +
+                          std::string(c.becomes) + " : f32[2,4]\n  %z = exp(%y) : f32[2,4]\n  return loss=%z\n}\n");
+    for (ValueId id : trial.graph.sources(ValueKind::Parameter)) {
+      Array array(trial.graph.type(id));
+      std::fill(array.data.begin(), array.data.end(), 1);
+      array.data.back() = c.last;
+      trial.graph.value(id).contents = toTensor(array);
+    }
+    Trial frozen = trial;
+    const std::string trained = trial.trained({}),
+                      doubt = "scale f32[4]: it scales what is computed, a parameter or a buffer";
+    EXPECT_EQ(trained == "w scale", !c.isInDoubt) << trained;
+    EXPECT_EQ(trained.find(doubt) != std::string::npos, c.isInDoubt) << trained;
+    if (c.isInDoubt) EXPECT_EQ(frozen.trained(flags("", "scale")), "w");
+  }
+}
+
+/// Decay of 1 + w, which the exporter computed, is not decay of w.
+TEST(Evidence, AParameterAndANumberDoNotDecayAsTheirSum) {
+  for (bool decaysVectors : {false, true}) {
+    Trial trial;
+    trial.decaysVectors = decaysVectors;
+    trial.verdicts["val_9"] = {ExporterVerdict::Kind::Trained, "v.weight and a number", true, /*isShifted=*/true};
+    const std::string trained = trial.trained({});
+    EXPECT_EQ(trained == "q.base q.lora_A q.lora_B val_9", !decaysVectors) << trained;
+    EXPECT_EQ(trained.find("val_9 (v.weight) f32[6,4]: v.weight and a number but for --decay all") != std::string::npos,
+              decaysVectors)
+        << trained;
   }
 }
 

@@ -1,6 +1,7 @@
 // What an exporter says beside the graph: initializers taken apart, tied and brought back; and what each is said to be.
 #include "compiler/ops/op_def.h"
 #include "passes/import/check_losses.h"
+#include "passes/import/check_merged.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
 #include "passes/import/mark_padding.h"
@@ -38,6 +39,11 @@ struct Exported {
     facts.tensors[name] = {TensorKind::Parameter, placeholder, {}};
     return *this;
   }
+  /// A source of the program, which the file may hold or not.
+  Exported &source(const std::string &name, const std::string &placeholder) {
+    facts.sources.push_back({placeholder, name, TensorKind::Parameter});
+    return *this;
+  }
   Exported &folded(const std::string &name, std::vector<std::string> from) {
     facts.tensors[name] = {{}, "", std::move(from)};
     return *this;
@@ -53,6 +59,12 @@ struct Exported {
     std::vector<std::string> names;
     llvm::cantFail(separateMerged(graph, facts, names));
     return llvm::join(names, " ");
+  }
+  /// What checkMerged names.
+  std::string merged() const {
+    const std::string text = describe(checkMerged(graph, facts));
+    const auto [head, names] = llvm::StringRef(text).split(":\n    ");
+    return names.split("\n  do:").first.str();
   }
   std::string verdict(const std::string &name) const {
     const auto verdicts = exporterVerdicts(graph, facts);
@@ -148,6 +160,56 @@ TEST(RestoreBiases, OfZeros) {
   EXPECT_EQ(e.verdict("h.fc.bias"), "trained: PARAMETER");
 }
 
+TEST(SourceNames, SignaturesAndModulesGiveBackTheDots) {
+  for (const auto &[signature, modules, name] : {std::tuple(true, false, "teacher.0_a.weight"),
+                                                 {false, true, "teacher.0.a_weight"},
+                                                 {false, false, "teacher_0_a_weight"}}) {
+    Exported e("  input %x : f32[2,4]\n  parameter %w : f32[4]\n  %y = mul(%x, %w) : f32[2,4]\n"
+               "  %z = mul(%y, %w) : f32[2,4]\n  return z=%z\n");
+    e.parameter("w", "p_w")
+        .call("y", "aten.mul", {"%x", "%p_w"}, "")
+        .call("z", "aten.mul", {"%y", "%p_teacher_0_a_weight"}, "");
+    if (signature) e.source("teacher.0_a.weight", "p_teacher_0_a_weight");
+    if (modules) e.folded("val_9", {"teacher.0.b.weight"});
+    EXPECT_EQ(e.separated(), name);
+  }
+}
+
+/// Groups have products of their own, whose columns are a part of the channels.
+TEST(RestoreBiases, OfConvolutionsInGroups) {
+  Exported e(
+      "  input %p : f32[3,10,4]\n  parameter %w : f32[3,4,2]\n"
+      "  %m = matmul(%p, %w) {trans_a=0, trans_b=0} : f32[3,10,2]\n  %t = transpose(%m) {perm=[1,0,2]} : f32[10,3,2]\n"
+      "  %r = reshape(%t) : f32[2,5,6]\n  %y = transpose(%r) {perm=[0,2,1]} : f32[2,6,5]\n  return y=%y\n");
+  for (int node = 0; node < 4; ++node)
+    e.facts.nodes.push_back({0, "c"});
+  e.facts.calls.push_back(
+      {"conv1d", "aten.conv1d", {"%x", "%p_c_weight", "%p_c_bias", "[1]", "[1]", "[1]", "3"}, {"", "c"}});
+  e.parameter("w", "p_c_weight");
+  std::vector<std::string> restored;
+  llvm::cantFail(restoreBiases(e.graph, e.facts, restored));
+  EXPECT_EQ(restored, std::vector<std::string>{"c.bias"});
+  const Node &sum = *e.graph.producer(e.graph.node(e.graph.last()).operands[0]);
+  EXPECT_EQ(sum.op, "add");
+  EXPECT_EQ(e.graph.value(sum.operands[1]).type.text(), "f32[6]");
+}
+
+/// The result of a transposed one may have its channels in front from the start.
+TEST(RestoreBiases, OfChannelsThatStandInFront) {
+  Exported e("  input %x : f32[2,5,4]\n  parameter %w : f32[4,6]\n"
+             "  %m = matmul(%x, %w) {trans_a=0, trans_b=0} : f32[2,5,6]\n  %r = reshape(%m) : f32[2,5,3,2]\n"
+             "  %t = transpose(%r) {perm=[0,2,1,3]} : f32[2,3,5,2]\n  %y = reshape(%t) : f32[2,3,10]\n  return y=%y\n");
+  for (int node = 0; node < 4; ++node)
+    e.facts.nodes.push_back({0, "c"});
+  e.facts.calls.push_back({"convolution", "aten.convolution", {"%x", "%p_c_weight", "%p_c_bias"}, {"", "c"}});
+  e.parameter("w", "p_c_weight");
+  std::vector<std::string> restored;
+  llvm::cantFail(restoreBiases(e.graph, e.facts, restored));
+  const Node &sum = *e.graph.producer(e.graph.outputs[0].value);
+  EXPECT_EQ(e.graph.type(sum.operands[1]).text(), "f32[3,1]");
+  EXPECT_EQ(e.graph.type(e.graph.producer(sum.operands[1])->operands[0]).text(), "f32[3]");
+}
+
 TEST(RestoreTables, ALookupThatWasFoldedForEachSample) {
   Exported e("  input %x : f32[2,3,2]\n  parameter %embedding_1 : f32[2,3,2]\n"
              "  %y = add(%x, %embedding_1) : f32[2,3,2]\n  return y=%y\n");
@@ -225,6 +287,76 @@ TEST(ExporterVerdicts, WhatFoldingReadAndHow) {
   EXPECT_EQ(e.verdict("masked_fill"), "constant: computed from no parameter");
   EXPECT_EQ(e.verdict("cos"), "constant: sines of positions and rope.inv_freq");
   EXPECT_EQ(e.verdict("buf"), "constant: BUFFER");
+}
+
+/// A norm of running statistics that was multiplied into the product before it.
+TEST(ExporterVerdicts, AProductThatANormWasMultipliedInto) {
+  Exported e("  input %x : f32[2,4]\n  parameter %f.weight : f32[4,3]\n  parameter %f.bias : f32[3]\n"
+             "  %m = matmul(%x, %f.weight) {trans_a=0, trans_b=0} : f32[2,3]\n  %y = add(%m, %f.bias) : f32[2,3]\n"
+             "  return y=%y\n");
+  e.facts.nodes = {{0, "bn"}, {0, "bn"}};
+  e.facts.calls.push_back({"bn",
+                           "aten._native_batch_norm_legit_no_training",
+                           {"%linear", "%p_bn_weight", "%p_bn_bias", "%b_bn_mean", "%b_bn_var", "0.1", "1e-05"},
+                           {"", "bn"}});
+  e.source("f.weight", "p_f_weight").source("f.bias", "p_f_bias").source("bn.weight", "p_bn_weight");
+  EXPECT_EQ(e.verdict("f.weight"), "lost: computed from bn.weight, bn.bias");
+  EXPECT_EQ(e.verdict("f.bias"), "lost: computed from bn.weight, bn.bias");
+  EXPECT_EQ(e.merged(), "");
+}
+
+TEST(ExporterVerdicts, AConvolutionThatTorchScriptRenamed) {
+  Exported e("  input %x : f32[2,4]\n  parameter %onnx::Conv_18 : f32[4,3]\n  parameter %onnx::MatMul_7 : f32[3,3]\n"
+             "  %y = matmul(%x, %onnx::Conv_18) {trans_a=0, trans_b=0} : f32[2,3]\n"
+             "  %z = matmul(%y, %onnx::MatMul_7) {trans_a=0, trans_b=0} : f32[2,3]\n  return z=%z\n");
+  e.facts.exporter = Exporter::TorchScript;
+  EXPECT_EQ(e.verdict("onnx::Conv_18"), "lost: computed by the exporter, as a norm is into the convolution before it");
+  EXPECT_EQ(e.verdict("onnx::MatMul_7"), "nothing");
+}
+
+/// Two heads of equal weights over one input, of which the exporter made one.
+TEST(CheckMerged, LayersOverOneInput) {
+  auto heads = [](const std::string &first, const std::string &second, const std::string &last) {
+    Exported e("  input %x : f32[2,4]\n  parameter %a.weight : f32[4,3]\n"
+               "  %l = matmul(%x, %a.weight) {trans_a=0, trans_b=0} : f32[2,3]\n  %t = " +
+               first + "(%l) : f32[2,3]\n  %u = exp(%t) : f32[2,3]\n  %z = add(%u, %t) : f32[2,3]\n  return z=%z\n");
+    e.parameter("a.weight", "p_a_weight").call("linear", "aten.linear", {"%x", "%p_a_weight"}, "a");
+    e.call(first, "aten." + first, {"%linear"}, "").call("exp", "aten.exp", {"%" + first}, "");
+    e.call("add", "aten.add", {"%exp", "%" + second}, "");
+    e.source("a.weight", "p_a_weight").source(last, "p_b");
+    return e.merged();
+  };
+  EXPECT_EQ(heads("tanh", "tanh_1", "b.weight"), "b.weight");
+  EXPECT_EQ(heads("reshape", "reshape_1", "b.weight"), "b.weight");
+  EXPECT_EQ(heads("tanh", "tanh", "b.weight"), "") << "it is not used";
+  EXPECT_EQ(heads("tanh", "tanh_1", "b.gain"), "") << "it is of no such layer";
+  EXPECT_EQ(heads("tanh", "clone", "b.weight"), "") << "a copy was left out";
+}
+
+/// A module whose call names another's parameter is tied; a mask that was folded stands for nothing that was merged.
+TEST(CheckMerged, TiedWeightsAndFoldedMasksAreNone) {
+  for (bool isFolded : {false, true}) {
+    Exported e("  input %x : f32[2,4]\n  parameter %a.weight : f32[4,4]\n  parameter %val_5 : f32[2,4]\n"
+               "  %l = matmul(%x, %a.weight) {trans_a=0, trans_b=0} : f32[2,4]\n  %m = expand(%l) : f32[2,4]\n"
+               "  %z = add(%m, %val_5) : f32[2,4]\n  return z=%z\n");
+    e.parameter("a.weight", "p_a_weight").source("a.weight", "p_a_weight").source("b.weight", "p_b_weight");
+    e.call("linear", "aten.linear", {"%x", "%p_a_weight"}, isFolded ? "a" : "b")
+        .call("expand_1", "aten.expand", {"%linear"}, "");
+    e.call("out", "aten.attention", {isFolded ? "%view" : "%expand_1", "%expand"}, "");
+    EXPECT_EQ(e.merged(), "") << isFolded;
+  }
+}
+
+/// Products of equal weights are one, and their biases differ.
+TEST(CheckMerged, AWeightThatACallNamesAndNoNodeHas) {
+  Exported e("  input %x : f32[2,4]\n  parameter %a.weight : f32[4,3]\n  parameter %a.bias : f32[3]\n"
+             "  parameter %b.bias : f32[3]\n  %m = matmul(%x, %a.weight) {trans_a=0, trans_b=0} : f32[2,3]\n"
+             "  %y = add(%m, %a.bias) : f32[2,3]\n  %z = add(%m, %b.bias) : f32[2,3]\n  return y=%y, z=%z\n");
+  e.parameter("a.weight", "p_a_weight").parameter("a.bias", "p_a_bias").parameter("b.bias", "p_b_bias");
+  e.facts.nodes = {{0, "a"}, {0, "a"}, {1, "b"}};
+  e.facts.calls = {{"linear", "aten.linear", {"%x", "%p_a_weight", "%p_a_bias"}, {"", "a"}},
+                   {"linear_1", "aten.linear", {"%x", "%p_b_weight", "%p_b_bias"}, {"", "b"}}};
+  EXPECT_EQ(e.merged(), "b.weight");
 }
 
 TEST(CheckLosses, ASmoothingThatTheExporterLeftOutIsRefused) {
