@@ -13,7 +13,7 @@ using Kind = ExporterVerdict::Kind;
 
 /// Modules of torch.nn call what they train so, and no buffer.
 bool isCalledAsParameter(llvm::StringRef name) {
-  const llvm::StringRef leaf = name.rsplit('.').second;
+  const llvm::StringRef leaf = name.substr(name.rfind('.') + 1);
   return leaf == "weight" || leaf == "bias" || name.contains(".parametrizations.");
 }
 
@@ -23,10 +23,11 @@ bool isComputedBy(const ExportedTensor &said, llvm::StringRef initializer, llvm:
 }
 
 /// Whether all that was computed are sums, of one vector and numbers: 1 + w.
-bool isShifted(const ExportedTensor &said, llvm::StringRef initializer, const Type &type) {
-  auto isHarmless = [](llvm::StringRef value) {
+bool isShifted(const ExportedTensor &said, llvm::StringRef initializer, const Type &type, const FoldedFrom &folded) {
+  auto isHarmless = [&](llvm::StringRef value) {
     const llvm::StringRef op = operatorOf(value);
-    return op == "add" || op == "sub" || op == "rsub" || value.contains('.') || originOf(value) != ValueOrigin::Formula;
+    return op == "add" || op == "sub" || op == "rsub" || llvm::is_contained(folded.sources, value) ||
+           originOf(value) != ValueOrigin::Formula;
   };
   return type.shape.size() == 1 && isHarmless(initializer) && llvm::all_of(said.foldedFrom, isHarmless);
 }
@@ -55,7 +56,7 @@ ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer
     return isOfParameter ? ExporterVerdict{Kind::Trained, "a view of " + sources} : ExporterVerdict{};
   if (!isOfParameter && isComputedBy(said, initializer, {"sin", "cos"}))
     return {Kind::Constant, "sines of positions and " + sources};
-  if (isOfParameter && folded.sources.size() == 1 && isShifted(said, initializer, type))
+  if (isOfParameter && folded.sources.size() == 1 && isShifted(said, initializer, type, folded))
     return {Kind::Trained, sources + " and a number, which trains the same", true, /*isShifted=*/true};
   return {Kind::Lost, "folded from " + sources + " by a formula", isOfParameter};
 }
