@@ -35,7 +35,7 @@ public:
 
   /// Names of what is lost, in the program's order.
   std::vector<std::string> run() const {
-    llvm::StringSet<> called, merged;
+    llvm::StringSet<> called;
     std::vector<std::string> lost;
     for (const auto &[id, call] : indexed(facts_.calls))
       for (const std::string &argument : call.arguments)
