@@ -8,7 +8,8 @@ namespace autotp {
 
 std::optional<Lists> Moves::claimedPart(const Content &content, const GlobalOperand &wanted,
                                         llvm::ArrayRef<int64_t> local) {
-  if (content.claimed.size() != wanted.type.shape.size() || lists_.lengths(content.claimed) != Sizes(local.begin(), local.end()))
+  if (content.claimed.size() != wanted.type.shape.size() ||
+      lists_.lengths(content.claimed) != Sizes(local.begin(), local.end()))
     return std::nullopt;
   for (auto [d, list] : indexed(content.claimed))
     if (!lists_.contains(lists_.whole(wanted.type.shape[d]), list)) return std::nullopt;

@@ -352,8 +352,8 @@ bool Coordinate::isZeroResult(const plan::KernelCall &call, llvm::ArrayRef<Opera
     if (isZero && read.content && isZeroAtZero(*row, k, reads.size())) return true;
   }
   const bool nothingIsSummed = llvm::all_of(reads, [](const OperandRead &read) { return !read.content; });
-  return !reads.empty() && areZero &&
-         (row->linearity == Linearity::Together || (nothingIsSummed && row->linearity != Linearity::None));
+  const bool isSum = row->linearity != Linearity::None || KernelId(call.kernel()) == KernelId::CrossEntropy;
+  return !reads.empty() && areZero && (row->linearity == Linearity::Together || (nothingIsSummed && isSum));
 }
 
 const Content *Coordinate::moved(const plan::KernelCall &call, llvm::ArrayRef<OperandRead> reads) {

@@ -270,7 +270,8 @@ std::optional<GlobalOperand> GlobalValues::joined(const GlobalOperand &a, const 
 }
 
 /// Neighbours that are one part of a root, as one.
-llvm::SmallVector<GlobalOperand, 4> GlobalValues::neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis) {
+llvm::SmallVector<GlobalOperand, 4> GlobalValues::neighboursJoined(llvm::ArrayRef<GlobalOperand> operands,
+                                                                   size_t axis) {
   llvm::SmallVector<GlobalOperand, 4> fewer;
   for (const GlobalOperand &operand : operands) {
     const auto both = fewer.empty() ? std::nullopt : joined(fewer.back(), operand, axis);

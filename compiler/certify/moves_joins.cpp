@@ -273,7 +273,8 @@ const Content *Moves::constantSegment(const Content &content, unsigned id, unsig
   if (held < length) {
     const ListId edge = lists_.of({isFirst ? Interval{length - held, length} : Interval{0, held}});
     const bool isFill = node.operands[k].kind == GlobalOperand::Kind::Fill;
-    own[cut] = isFill ? hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held).value_or(edge) : edge;
+    own[cut] =
+        isFill ? hintFor(node.resultTypes[0].shape[cut], all, {begin, begin + length}, held).value_or(edge) : edge;
   }
   if (uint64_t(lists_.elements(own)) * sizeOf(content.dtype) != content.bytes ||
       content.dtype != node.operands[k].type.dtype || !isPartOf(content, node.operands[k], own))
@@ -318,9 +319,11 @@ const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> cont
   for (const Content *content : contents) {
     const Content *segment = nullptr;
     for (unsigned k = next; !segment && k < values_.node(id).operands.size(); ++k) {
-      segment = content->kind == Content::Kind::Constant ? constantSegment(*content, id, k, model, all, segments.empty())
-                                                         : asSegment(*content, id, k);
-      const bool isMore = !operands.empty() && k == operands.back() && !segments.back()->isZero(); // of the same operand
+      segment = content->kind == Content::Kind::Constant
+                    ? constantSegment(*content, id, k, model, all, segments.empty())
+                    : asSegment(*content, id, k);
+      const bool isMore =
+          !operands.empty() && k == operands.back() && !segments.back()->isZero(); // of the same operand
       if (segment && isMore && !isAfter(segments.back()->lists[size_t(cut)], segment->lists[size_t(cut)]))
         segment = nullptr;
       if (segment) next = k;

@@ -30,8 +30,8 @@ llvm::SmallVector<unsigned, 4> NodeRule::candidates(KernelId kernel, llvm::Array
       reads, [](const OperandRead &read) { return read.content && read.content->kind == Content::Kind::Value; });
   const auto operand = unsigned(known - reads.begin());
   const bool hasValue = known != reads.end();
-  llvm::ArrayRef<unsigned> found = hasValue ? values_.readers(kernel, operand, known->content->root)
-                                            : values_.readersOfConstants(kernel);
+  llvm::ArrayRef<unsigned> found =
+      hasValue ? values_.readers(kernel, operand, known->content->root) : values_.readersOfConstants(kernel);
   if (found.empty())
     why = hasValue ? "no operator of the graph does this with " + describe(*known->content, values_, lists_)
                    : "no operator of the graph does this with constants";

@@ -38,8 +38,8 @@ struct LocalProgram {
   Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
   std::vector<LocalParameter> parameters;
   std::vector<LocalConstant> constants; ///< those of which this coordinate has a part
-  std::vector<ValueId> values; ///< by ValueId of the global graph: its part here; kNone where there is none
-  int coordinate = 0;          ///< on tp
+  std::vector<ValueId> values;          ///< by ValueId of the global graph: its part here; kNone where there is none
+  int coordinate = 0;                   ///< on tp
 };
 
 /// Everything that decides a local program.

@@ -64,10 +64,12 @@ public:
 
   std::vector<Decision> decideAll(llvm::ArrayRef<ValueId> initializers) const {
     std::map<std::string, Decision> byName;
-    for (ValueId id : initializers)
-      byName.try_emplace(g_.value(id).name, g_.value(id).uses.empty() ? Decision{Kind::Constant, EvidenceKind::Role,
-                                                                                 "the loss does not depend on it"}
-                                                                      : decide(id));
+    for (ValueId id : initializers) {
+      const char *why = g_.value(id).uses.empty()     ? "the loss does not depend on it"
+                        : g_.type(id).elements() == 0 ? "it has no elements"
+                                                      : nullptr;
+      byName.try_emplace(g_.value(id).name, why ? Decision{Kind::Constant, EvidenceKind::Role, why} : decide(id));
+    }
     for (const Tie &tie : evidence_.ties)
       if (auto copy = byName.find(tie.copy), of = byName.find(tie.of); copy != byName.end() && of != byName.end())
         copy->second = of->second;

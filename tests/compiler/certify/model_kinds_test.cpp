@@ -10,6 +10,7 @@ namespace {
 class Kind {
 public:
   ModelFile file;
+  std::string trained; ///< as --train
 
   void weight(const std::string &name, std::vector<int64_t> shape) {
     std::vector<float> values(size_t(elementsOf(shape)));
@@ -33,6 +34,7 @@ public:
     options.memory.threads = 1;
     options.import.microBatch = microBatch;
     options.parameters.freeze = frozen;
+    options.parameters.train = trained;
     for (int tp : {1, 2, 3, 4})
       for (int dp : {1, 2}) {
         options.step.tp = tp;
@@ -166,14 +168,15 @@ TEST(Kinds, StridedConvolutions) {
 class RowLoss : public Kind {
 public:
   RowLoss() {
+    trained = "^(rows|written|bias|map)$";
     file.input("x", {4, 6});
     weight("rows", {6, 5});
     total("ReduceMean", "x", "scale");
     file.initializer(integers("labels", {1, 4, 1, 4, 1, 1}));
   }
-  void expectProofOf(const std::string &sum) {
+  void expectProofOf(const std::string &sum, const std::string &frozen = "") {
     node("Mul", {sum, "scale"}, "loss");
-    expectProof();
+    expectProof(frozen);
   }
 };
 
@@ -185,7 +188,7 @@ TEST(Kinds, RowsWithEqualLabels) {
       m.file.initializer(floats("of_class", {5}, {1, 1, 2, 1, 0.5f}));
       m.node("SoftmaxCrossEntropyLoss", {"rows", "labels", "of_class"}, "sum",
              {textAttribute("reduction", reduction), intAttribute("ignore_index", ignored)});
-      m.expectProofOf("sum");
+      m.expectProofOf("sum", "of_class");
     }
 }
 
@@ -241,7 +244,8 @@ TEST(Kinds, TransposedConvolutionsOfOneChannel) {
   m.weight("mix", {1, 4, 1, 1});
   m.weight("filter", {1, 2, 3, 3});
   m.node("Conv", {"x", "mix"}, "c");
-  m.node("ConvTranspose", {"c", "filter"}, "y", {intsAttribute("strides", {3, 2}), intsAttribute("pads", {1, 2, 1, 2})});
+  m.node("ConvTranspose", {"c", "filter"}, "y",
+         {intsAttribute("strides", {3, 2}), intsAttribute("pads", {1, 2, 1, 2})});
   m.node("Mul", {"y", "y"}, "q");
   m.total("ReduceMean", "q", "loss");
   m.expectProof();

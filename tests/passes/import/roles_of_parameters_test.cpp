@@ -41,6 +41,11 @@ TEST(RolesOfParameters, FormulasOfWeights) {
   EXPECT_EQ(trained("  parameter %g : f32[4]\n  %s = sigmoid(%g) : f32[4]\n  %y = mul(%h, %s) : f32[2,6,4]\n"), "g ");
 }
 
+/// The past of a decoder, as it is where nothing has come before.
+TEST(RolesOfParameters, WhatHasNoElementsIsNone) {
+  EXPECT_EQ(trained("  parameter %past : f32[2,0,4]\n  %y = concat(%past, %h) {axis=1} : f32[2,6,4]\n"), "");
+}
+
 TEST(RolesOfParameters, RunningStatisticsAreNone) {
   auto trains = [](const ParameterOverrides &overrides) {
     Graph graph = graphOf("graph {\n  input %x : f32[2,4]\n  parameter %scale : f32[4]\n  parameter %mean : f32[4]\n"
