@@ -333,7 +333,8 @@ const Content *Moves::joinInto(unsigned id, llvm::ArrayRef<const Content *> cont
     segments.push_back(segment);
     operands.push_back(next);
   }
-  if (operands.front() == operands.back()) return nullptr; // it is no concat
+  const bool hasZeros = llvm::any_of(segments, [](const Content *segment) { return segment->isZero(); });
+  if (operands.front() == operands.back() && !hasZeros) return nullptr; // it is no concat
   if (llvm::any_of(segments, [](const Content *segment) { return segment->pending == Pending::Sum; }))
     for (auto [i, segment] : indexed(segments))
       if (segment->kind == Content::Kind::Value && segment->pending == Pending::None)

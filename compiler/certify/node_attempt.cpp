@@ -123,7 +123,11 @@ bool NodeAttempt::takeConstant(unsigned k) {
   const Content &content = *reads_[k].content;
   if (content.kind != Content::Kind::Constant || content.isAccumulated || content.isSummedOverDp)
     return fail(textOf(k) + " is " + describe(content, values_, lists_) + ", not a constant of the graph");
-  const bool isNothing = isAdditive() && content.isZero() && !isZeroConstant(wanted); // it counts on another rank
+  // Zeros where the graph has others count on another rank; but where nothing is pending, they may be its own there.
+  const bool mayBeNothing = isAdditive() && content.isZero() && !isZeroConstant(wanted);
+  const bool isNothing = mayBeNothing && llvm::any_of(reads_, [](const OperandRead &read) {
+                           return read.content && read.content->pending != Pending::None;
+                         });
   Lists held;
   const bool isFill = wanted.kind == GlobalOperand::Kind::Fill;
   const std::optional<Lists> claimed = moves_.claimedPart(content, wanted, reads_[k].shape);
@@ -155,13 +159,13 @@ bool NodeAttempt::takeConstant(unsigned k) {
   }
   if (open && !isNothing) {
     std::optional<ListId> part = moves_.partAlong(content, wanted, held, *open, reads_[k].shape[*open]);
-    if (!part) return fail(textOf(k) + " is no part of the graph's constant");
-    held[*open] = *part;
+    if (!part && !mayBeNothing) return fail(textOf(k) + " is no part of the graph's constant");
+    if (part) held[*open] = *part;
   }
   if (!bindDims(k, held)) return false;
-  if (isNothing) return addsParts_ = true;
-  if (!moves_.isPartOf(content, wanted, held)) return fail(textOf(k) + " is another constant than the graph's");
-  return true;
+  if (!isNothing && moves_.isPartOf(content, wanted, held)) return true;
+  if (mayBeNothing) return addsParts_ = true;
+  return fail(textOf(k) + " is another constant than the graph's");
 }
 
 /// 0 where a value is wanted: the graph has zeros there too, or it is nobody's part of a sum.

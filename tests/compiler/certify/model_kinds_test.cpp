@@ -251,6 +251,29 @@ TEST(Kinds, TransposedConvolutionsOfOneChannel) {
   m.expectProof();
 }
 
+/// A constant that is 0 in all that one rank has of it, and not on another: it is the graph's, no stand-in for it.
+TEST(Kinds, AMaskThatHidesNothingOfOneRank) {
+  RowLoss m;
+  m.file.initializer(floats("mask", {6, 1}, {0, 0, 0, 0, -100, -1}));
+  m.node("Add", {"rows", "mask"}, "y");
+  m.node("Softmax", {"y"}, "p");
+  m.node("Mul", {"p", "rows"}, "q");
+  m.total("ReduceSum", "q", "sum");
+  m.expectProofOf("sum", "mask");
+}
+
+/// A pending segment beside numbers that count on one rank.
+TEST(Kinds, ConstantSegmentsBesideAPendingOne) {
+  RowLoss m;
+  m.file.initializer(floats("numbers", {2}, {2, 3}));
+  m.file.initializer(integers("flat", {-1}));
+  m.node("SoftmaxCrossEntropyLoss", {"rows", "labels"}, "mean", {textAttribute("reduction", "mean")});
+  m.node("Reshape", {"mean", "flat"}, "one");
+  m.node("Concat", {"one", "numbers"}, "all", {intAttribute("axis", 0)});
+  m.total("ReduceSum", "all", "sum");
+  m.expectProofOf("sum", "numbers");
+}
+
 /// Rows of a parameter between constants, each a concat within a concat.
 TEST(Kinds, AGridOfAnAffineMap) {
   RowLoss m;
