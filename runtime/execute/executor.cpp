@@ -167,8 +167,10 @@ bool Executor::communicate(const Step &step) {
     return step.group->allReduce(step.in, step.out, step.elements, dtype, Reduce::Max);
   case plan::REDUCE_SCATTER_SUM:
     return step.group->reduceScatter(step.in, step.out, step.counts, dtype);
-  default:
+  case plan::ALL_GATHER:
     return step.group->allGather(step.in, step.out, step.counts, dtype);
+  default:
+    return false; // the checker knows no other kind
   }
 }
 

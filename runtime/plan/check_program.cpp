@@ -2,6 +2,7 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/plan/collective.h"
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/kernel_id.h"
 #include "runtime/plan/manifest.h"
@@ -190,7 +191,9 @@ private:
   llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
     int64_t members = p_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()),
             out = elementsOf(c.result()), sum = 0;
-    bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members);
+    const bool isOneByte = sizeOf(DType(c.operand().dtype())) == 1; // moved, but never added
+    bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members) &&
+                !(isOneByte && combines(c.kind()));
     for (int64_t count : c.counts()) {
       fits = fits && count >= 0 && count <= std::max(in, out);
       sum += count;
@@ -198,7 +201,6 @@ private:
     switch (c.kind()) {
     case plan::ALL_REDUCE_SUM:
     case plan::ALL_REDUCE_MAX:
-    case plan::BROADCAST:
       fits = fits && in == out;
       break;
     case plan::REDUCE_SCATTER_SUM:

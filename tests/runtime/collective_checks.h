@@ -67,6 +67,24 @@ inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_
   EXPECT_EQ(in, inOut);
 }
 
+/// What is one byte wide, as masks are: moved, and nothing past its end is.
+inline void checkBytes(Communicator &comm) {
+  auto device = llvm::cantFail(makeCpuDevice(1));
+  std::vector<int> ranks;
+  for (int r = 0; r < comm.size(); ++r)
+    ranks.push_back(r);
+  auto group = comm.group(ranks, *device);
+  ASSERT_TRUE(bool(group));
+  const std::vector<int64_t> counts(ranks.size(), 5);
+  for (DType dtype : {DType::U8, DType::Bool}) {
+    const std::vector<uint8_t> own(5, uint8_t(comm.rank() % 2));
+    std::vector<uint8_t> out(5 * ranks.size() + 64, 77);
+    ASSERT_TRUE((*group)->allGather(own.data(), out.data(), counts, dtype));
+    for (size_t i = 0; i < out.size(); ++i)
+      ASSERT_EQ(out[i], i < 5 * ranks.size() ? i / 5 % 2 : 77) << i;
+  }
+}
+
 /// Small floats: sums in f32, and what moves, over all ranks. Small whole numbers are exact.
 inline void checkSmallFloats(Communicator &comm) {
   auto device = llvm::cantFail(makeCpuDevice(1));

@@ -64,6 +64,11 @@ TEST(LocalCommunicator, SmallFloats) {
     onRanks(size, [](Communicator &comm) { checkSmallFloats(comm); });
 }
 
+TEST(LocalCommunicator, Bytes) {
+  for (int size : {1, 2, 3})
+    onRanks(size, [](Communicator &comm) { checkBytes(comm); });
+}
+
 TEST(LocalCommunicator, AbortWakesEveryWait) {
   std::atomic<int> failed{0};
   onRanks(4, [&](Communicator &comm) {

@@ -26,6 +26,8 @@ TEST(MpiCommunicator, Subgroups) {
 
 TEST(MpiCommunicator, SmallFloats) { checkSmallFloats(*world); }
 
+TEST(MpiCommunicator, Bytes) { checkBytes(*world); }
+
 TEST(MpiCommunicator, IntegersAndDoubles) {
   auto device = llvm::cantFail(makeCpuDevice(1));
   auto group = world->group({0, 1, 2, 3}, *device);

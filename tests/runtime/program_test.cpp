@@ -95,7 +95,12 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
          collective(p)->add_counts(9);
        }},
       {"elements", [&](P &p) { collective(p)->mutable_result()->set_shape(0, 5); }},
-      {"kind", [&](P &p) { collective(p)->set_kind(plan::ALL_TO_ALL); }},
+      {"kind", [&](P &p) { collective(p)->set_kind(plan::CollectiveKind(5)); }}, // once a broadcast
+      {"sum of bytes",
+       [&](P &p) {
+         for (plan::TensorRef *tensor : {collective(p)->mutable_operand(), collective(p)->mutable_result()})
+           tensor->set_dtype(uint32_t(DType::U8));
+       }},
       {"dtypes", [&](P &p) { collective(p)->mutable_result()->set_dtype(uint32_t(DType::I32)); }},
       {"cover outside", [](P &p) { p.mutable_parameters(0)->mutable_covers(0)->set_ends(0, 9); }},
       {"cover too small", [](P &p) { p.mutable_parameters(0)->mutable_covers(0)->set_begins(0, 5); }},

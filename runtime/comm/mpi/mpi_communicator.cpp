@@ -21,9 +21,13 @@ MPI_Datatype mpiType(DType dtype) {
   case DType::BF16:
   case DType::F16:
     return MPI_UINT16_T; // as bits, which SmallFloats reads
-  default:
-    return MPI_FLOAT;
+  case DType::Bool:
+  case DType::U8:
+    return MPI_UINT8_T;
+  case DType::F32:
+    break;
   }
+  return MPI_FLOAT;
 }
 
 /// MPI knows no bf16 and no f16: their sums and maxima, in f32, each rounded.

@@ -1,0 +1,73 @@
+#include "runtime/plan/program_text.h"
+
+#include "runtime/plan/check_program.h"
+#include "runtime/plan/collective.h"
+#include "runtime/plan/dtype.h"
+#include "runtime/plan/kernel_id.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace autotp {
+namespace {
+
+std::string tensorText(const plan::TensorRef &t, bool hasAddress) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << nameOf(DType(t.dtype())) << "[";
+  llvm::interleave(t.shape(), os, ",");
+  os << "]";
+  if (!hasAddress) return os.str();
+  os << "@" << t.offset();
+  if (t.dp_stride()) os << "+dp*" << t.dp_stride();
+  return os.str();
+}
+
+std::string stepText(const plan::Program &program, const plan::Step &step, bool hasAddresses) {
+  auto write = [&](const plan::TensorRef &t) { return tensorText(t, hasAddresses); };
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "%" << step.name() << " = ";
+  if (step.has_collective()) {
+    const plan::Collective &c = step.collective();
+    const plan::Group &group = program.groups(int(c.group()));
+    os << nameOf(c.kind()) << "(" << write(c.operand()) << ") over " << nameOf(group.axis()) << "[";
+    llvm::interleave(group.coordinates(), os, ",");
+    os << "] #" << c.sequence() << " -> " << write(c.result());
+  } else {
+    os << nameOf(KernelId(step.kernel().kernel())) << "(";
+    llvm::interleave(
+        step.kernel().operands(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
+    os << ") -> ";
+    llvm::interleave(
+        step.kernel().results(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
+  }
+  for (uint32_t event : step.waits())
+    os << " waits " << event;
+  if (step.signals()) os << " signals " << step.signals() - 1;
+  os << "   # " << step.origin();
+  return os.str();
+}
+
+} // namespace
+
+std::vector<std::string> linesOf(const plan::Program &program, bool hasAddresses) {
+  std::vector<std::string> lines;
+  for (const plan::Parameter &p : program.parameters()) {
+    const plan::Bucket &bucket = program.buckets(int(p.bucket()));
+    const bool isSliced = elementsOf(bucket.parameters()) != bucket.elements();
+    lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor(), hasAddresses && !isSliced));
+    if (isSliced && hasAddresses)
+      lines.back() += llvm::formatv(", from element {0} of slices {1}", p.bucket_begin(),
+                                    tensorText(bucket.parameters(), hasAddresses));
+  }
+  for (const plan::Section &section : program.sections()) {
+    lines.push_back(section.name() + ":");
+    for (const plan::Step &step : section.steps())
+      lines.push_back("  " + stepText(program, step, hasAddresses));
+  }
+  return lines;
+}
+
+} // namespace autotp
