@@ -34,7 +34,7 @@ void readList(const llvm::json::Array *lines, ParameterOverrides &parameters) {
 
 llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
   const OptimizerOptions &update = o.step.optimizer;
-  return llvm::json::Object{{"model", o.model},
+  llvm::json::Object source{{"model", o.model},
                             {"sha256", sha256.str()},
                             {"micro_batch", o.import.microBatch},
                             {"shapes", objectOf(o.import.shapes)},
@@ -65,6 +65,11 @@ llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
                             {"weight_decay", update.weightDecay},
                             {"clip_grad_norm", update.clipGradNorm},
                             {"decays_all", update.decaysAll}};
+  llvm::json::Array skipped; // of those that the global graph depends on
+  for (const Pass &pass : allPasses())
+    if (pass.isOnGraph() && o.skipped.count(pass.name.str())) skipped.push_back(pass.name);
+  if (!skipped.empty()) source["skip_passes"] = std::move(skipped);
+  return source;
 }
 
 llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringRef model) {
@@ -89,6 +94,9 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
   o.retie = s.getBoolean("retie").getValueOr(true);
   o.tiesByContents = s.getBoolean("ties_by_contents").getValueOr(true);
   o.recognise = s.getBoolean("recognise").getValueOr(true);
+  if (const llvm::json::Array *skipped = s.getArray("skip_passes"))
+    for (const llvm::json::Value &name : *skipped)
+      o.skipped.insert(name.getAsString().getValueOr("").str());
   o.loss.output = text("loss_output");
   o.loss.logits = text("logits");
   o.dtype = dtypeNamed(text("dtype"));
@@ -112,7 +120,7 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
                       real("lr_decay"),
                       real("initial_accumulator"),
                       s.getBoolean("nesterov").getValueOr(false)};
-  o.stopAfter = graphPasses().back();
+  o.look.stopAfter = lastGraphPass();
   return o;
 }
 
@@ -122,7 +130,7 @@ llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef
   if (!options) return options.takeError();
   llvm::Expected<CompiledModel> compiled = compile(*options);
   if (!compiled) return compiled.takeError();
-  if (manifest.source.getString("sha256") != llvm::StringRef(compiled->sha256))
+  if (manifest.source.getString("sha256") != llvm::StringRef(compiled->source.sha256))
     return problem(options->model, "it is not the model that the plan was made from", "name that one with --model");
   std::vector<const plan::Program *> byTp;
   for (int64_t c = 0; c < manifest.tp; ++c)

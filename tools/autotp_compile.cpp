@@ -6,6 +6,7 @@
 #include "runtime/base/output_file.h"
 #include "tools/command_line.h"
 #include "tools/ds_config.h"
+#include "tools/look_flags.h"
 #include "tools/optimizer_flags.h"
 #include "tools/parameter_flags.h"
 
@@ -17,7 +18,7 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx|ARTIFACTS
 static cl::opt<std::string> output("o",
                                    cl::desc("folder of the plan; one that is there is replaced if autotp-compile wrote "
                                             "all that it holds"),
-                                   cl::value_desc("DIR"), cl::Required, cl::cat(category));
+                                   cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<bool>
     force("force", cl::desc("move a folder that -o would not replace aside, to DIR.old-...; nothing is deleted"),
           cl::cat(category));
@@ -81,15 +82,9 @@ static autotp::ParameterFlags parameters(category);
 static cl::opt<std::string> explain("explain",
                                     cl::desc("parameters: list what each initializer is, and by which evidence"),
                                     cl::value_desc("parameters"), cl::cat(category));
-static cl::opt<bool>
-    noRecognise("no-recognise",
-                cl::desc("keep the exporter's operators instead of fused ones: slower, the same numbers"),
-                cl::cat(category));
 static cl::opt<std::string>
     weights("weights", cl::desc("copy (default) the model's weights into the plan, or none[:seed]: random ones"),
             cl::value_desc("copy|none[:seed]"), cl::init("copy"), cl::cat(category));
-static cl::opt<bool> noVerify("no-verify", cl::desc("do not prove the plan against the model's graph"),
-                              cl::cat(category));
 static cl::opt<std::string>
     dsConfig("ds-config",
              cl::desc("take the options that DeepSpeed's configuration gives; a flag given as well overrules it"),
@@ -97,10 +92,7 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     patterns("patterns", cl::desc("rules that say which parameters are sharded: DeepSpeed's partition_config, as JSON"),
              cl::value_desc("FILE"), cl::cat(category));
-static cl::opt<std::string> printAfter("print-after", cl::desc("print the graph after a pass, or after all"),
-                                       cl::value_desc("PASS|all"), cl::cat(category));
-static cl::opt<std::string> stopAfter("stop-after", cl::desc("end after a pass and write no plan"),
-                                      cl::value_desc("PASS"), cl::cat(category));
+static autotp::LookFlags look(category);
 
 static Error keyValues(StringRef flag, const cl::list<std::string> &list,
                        function_ref<bool(StringRef, StringRef)> take) {
@@ -156,10 +148,8 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
     return problem("command line", "--tp, --dp, --grad-accum, --micro-batch and --bucket-mb take positive numbers");
   if (zero < 0 || zero > 3) return problem("--zero", "the stage is 0, 1, 2 or 3");
   if (shard != "auto" && shard != "all") return problem("--shard", "'" + shard + "' is neither auto nor all");
-  for (const std::string &pass : {std::string(printAfter), std::string(stopAfter)})
-    if (!pass.empty() && pass != "all" && !is_contained(autotp::passNames(), pass))
-      return problem("--print-after", "there is no pass '" + autotp::escaped(pass) + "'",
-                     "the passes are: " + join(autotp::passNames(), ", "));
+  if (Error error = look.read(o)) return error;
+  if (output.empty() && !look.stopsEarly()) return problem("-o", "the plan needs a folder", "give one with -o DIR");
   StringRef kind = weights;
   if (kind != "copy" && (!kind.consume_front("none") ||
                          (!kind.empty() && (!kind.consume_front(":") || kind.getAsInteger(10, seed) || seed < 0))))
@@ -185,16 +175,11 @@ static Error readOptions(autotp::CompileOptions &o, int64_t &seed) {
     return problem("--loss", "a loss is made, so --loss-output names none", "leave one of them out");
   o.loss = {lossOutput, madeLoss, logits};
   o.tiesByContents = weights == "copy";
-  o.recognise = !noRecognise;
-  o.verify = !noVerify;
   o.shard = shard == "all" ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   readSteps(o);
   o.sequenceParallel = sequenceParallel;
   o.recompute = recompute;
   o.memory.device = device;
-  o.printAfter = printAfter;
-  o.stopAfter = stopAfter;
-  o.printTo = &outs();
   return Error::success();
 }
 
@@ -206,8 +191,8 @@ static Expected<std::unique_ptr<autotp::OutputFolder>> openOutput() {
 }
 
 static Error write(autotp::CompiledModel &compiled, autotp::Manifest manifest, autotp::OutputFolder &folder) {
-  if (Error error =
-          autotp::writePlan({compiled.graph, compiled.programs, compiled.emitted, std::move(manifest)}, folder))
+  if (Error error = autotp::writePlan(
+          {compiled.graph, compiled.ranks.programs, compiled.ranks.emitted, std::move(manifest)}, folder))
     return error;
   if (Error error = autotp::flushed(outs(), "standard output")) return error; // then there is no plan
   Expected<std::string> movedTo = folder.commit();
@@ -217,25 +202,34 @@ static Error write(autotp::CompiledModel &compiled, autotp::Manifest manifest, a
   return Error::success();
 }
 
-static Error run(const autotp::CompileOptions &options, int64_t seed) {
+/// The summary, and where the plan lies.
+static Error finish(autotp::CompiledModel &compiled, const autotp::CompileOptions &options, int64_t seed,
+                    autotp::OutputFolder &folder) {
+  autotp::Manifest manifest = autotp::describe(compiled, options);
+  manifest.weightsKind = weights == "copy" ? "copy" : "none";
+  manifest.weightsSeed = seed;
+  autotp::printSummary(compiled, options, outs());
+  if (compiled.certificate)
+    outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled.certificate->steps,
+                      compiled.certificate->programs, compiled.times.back().seconds);
+  return write(compiled, std::move(manifest), folder);
+}
+
+static Error run(autotp::CompileOptions &options, int64_t seed) {
   std::unique_ptr<autotp::OutputFolder> folder;
-  if (stopAfter.empty()) {
+  if (!look.stopsEarly()) {
     Expected<std::unique_ptr<autotp::OutputFolder>> opened = openOutput();
     if (!opened) return opened.takeError();
     folder = std::move(*opened);
   }
+  if (Error error = look.openDump(options, force)) return error;
   Expected<autotp::CompiledModel> compiled = autotp::compile(options);
-  if (!compiled) return compiled.takeError();
+  Error dumped = look.commitDump(outs());
+  if (!compiled) return joinErrors(compiled.takeError(), std::move(dumped));
+  if (dumped) return dumped;
   if (explain == "parameters") autotp::explainParameters(*compiled, outs());
-  if (!folder) return Error::success();
-  autotp::Manifest manifest = autotp::describe(*compiled, options);
-  manifest.weightsKind = weights == "copy" ? "copy" : "none";
-  manifest.weightsSeed = seed;
-  autotp::printSummary(*compiled, options, outs());
-  if (compiled->certificate)
-    outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled->certificate->steps,
-                      compiled->certificate->programs, compiled->certifySeconds);
-  return write(*compiled, std::move(manifest), *folder);
+  look.printTimes(compiled->times, outs());
+  return folder ? finish(*compiled, options, seed, *folder) : Error::success();
 }
 
 int main(int argc, char **argv) {

@@ -2,9 +2,8 @@
 #include "passes/plan_source.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
-#include "runtime/plan/dtype.h"
-#include "runtime/plan/kernel_id.h"
 #include "runtime/plan/manifest.h"
+#include "runtime/plan/program_text.h"
 #include "tools/command_line.h"
 
 #include <google/protobuf/util/json_util.h>
@@ -25,49 +24,6 @@ static cl::opt<std::string> model("model", cl::desc("verify: where the model is 
                                   cl::value_desc("MODEL.onnx"), cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat(category));
 
-/// Addresses shift with every change, so a diff leaves them out.
-static bool printsAddresses = true;
-
-static std::string tensorText(const plan::TensorRef &t, bool hasPlace = true) {
-  std::string text;
-  raw_string_ostream os(text);
-  os << nameOf(DType(t.dtype())) << "[";
-  interleave(t.shape(), os, ",");
-  os << "]";
-  if (!printsAddresses || !hasPlace) return os.str();
-  os << "@" << t.offset();
-  if (t.dp_stride()) os << "+dp*" << t.dp_stride();
-  return os.str();
-}
-
-static std::string stepText(const plan::Program &program, const plan::Step &step) {
-  static constexpr const char *kAxes[] = {"tp", "dp", "world"},
-                              *kKinds[] = {"all_reduce", "all_reduce_max", "reduce_scatter",
-                                           "all_gather", "all_to_all",     "broadcast"};
-  std::string text;
-  raw_string_ostream os(text);
-  os << "%" << step.name() << " = ";
-  if (step.has_collective()) {
-    const plan::Collective &c = step.collective();
-    const plan::Group &group = program.groups(int(c.group()));
-    os << kKinds[c.kind()] << "(" << tensorText(c.operand()) << ") over " << kAxes[group.axis()] << "[";
-    interleave(group.coordinates(), os, ",");
-    os << "] #" << c.sequence() << " -> " << tensorText(c.result());
-  } else {
-    os << nameOf(KernelId(step.kernel().kernel())) << "(";
-    interleave(
-        step.kernel().operands(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
-    os << ") -> ";
-    interleave(
-        step.kernel().results(), os, [&](const plan::TensorRef &t) { os << tensorText(t); }, ", ");
-  }
-  for (uint32_t event : step.waits())
-    os << " waits " << event;
-  if (step.signals()) os << " signals " << step.signals() - 1;
-  os << "   # " << step.origin();
-  return os.str();
-}
-
 struct LoadedPlan {
   Manifest manifest;
   std::vector<plan::Program> programs;
@@ -86,22 +42,8 @@ static Expected<LoadedPlan> load(const std::string &folder) {
   return loaded;
 }
 
-static std::vector<std::string> linesOf(const LoadedPlan &plan, int64_t rank) {
-  const plan::Program &program = plan.programs[size_t(plan.manifest.ranks[size_t(rank)].program)];
-  std::vector<std::string> lines;
-  for (const plan::Parameter &p : program.parameters()) {
-    const plan::Bucket &bucket = program.buckets(int(p.bucket()));
-    const bool isSliced = elementsOf(bucket.parameters()) != bucket.elements();
-    lines.push_back("parameter " + p.name() + " " + tensorText(p.tensor(), !isSliced));
-    if (isSliced && printsAddresses)
-      lines.back() += formatv(", from element {0} of slices {1}", p.bucket_begin(), tensorText(bucket.parameters()));
-  }
-  for (const plan::Section &section : program.sections()) {
-    lines.push_back(section.name() + ":");
-    for (const plan::Step &step : section.steps())
-      lines.push_back("  " + stepText(program, step));
-  }
-  return lines;
+static std::vector<std::string> linesOfRank(const LoadedPlan &plan, int64_t rank, bool hasAddresses) {
+  return linesOf(plan.programs[size_t(plan.manifest.ranks[size_t(rank)].program)], hasAddresses);
 }
 
 /// The whole program, but for what constants and states begin with.
@@ -190,15 +132,14 @@ static Error run() {
   if (verb == "show" && asJson)
     return printProgramJson(plan->programs[size_t(plan->manifest.ranks[size_t(shownRank)].program)]);
   if (verb == "show") {
-    for (const std::string &line : linesOf(*plan, shownRank))
+    for (const std::string &line : linesOfRank(*plan, shownRank, /*hasAddresses=*/true))
       outs() << line << "\n";
     return Error::success();
   }
-  printsAddresses = false;
   Expected<LoadedPlan> other = load(second);
   if (!other) return other.takeError();
   if (size_t(shownRank) >= other->manifest.ranks.size()) return problem("--rank", "the second plan has fewer ranks");
-  if (!printDiff(linesOf(*plan, shownRank), linesOf(*other, shownRank)))
+  if (!printDiff(linesOfRank(*plan, shownRank, false), linesOfRank(*other, shownRank, false)))
     outs() << "rank " << shownRank << " runs the same program\n";
   return Error::success();
 }

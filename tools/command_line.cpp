@@ -30,12 +30,16 @@ void endStreams() {
 
 } // namespace
 
-bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview) {
+bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview,
+                      llvm::StringRef parts) {
   (void)llvm::sys::Process::FixupStandardFileDescriptors();
   llvm::outs(); // made before what is to run at exit, so it is there still
   llvm::errs();
   std::atexit(endStreams);
   llvm::cl::HideUnrelatedOptions(category);
+  llvm::cl::SetVersionPrinter([command = llvm::sys::path::filename(argv[0]).str(), text = parts.str()](
+                                  llvm::raw_ostream &os) { os << command << " " AUTOTP_VERSION "\n"
+                                                              << text; });
   std::string said;
   llvm::raw_string_ostream os(said);
   if (llvm::cl::ParseCommandLineOptions(argc, argv, overview, &os)) return true;

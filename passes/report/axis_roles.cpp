@@ -9,9 +9,9 @@ namespace {
 
 class AxisRoles {
 public:
-  explicit AxisRoles(const CompiledModel &compiled) : graph_(compiled.graph), axes_(compiled.axes) {
+  explicit AxisRoles(const CompiledModel &compiled) : graph_(compiled.graph), axes_(compiled.placement.axes) {
     for (auto [i, input] : indexed(graph_.sources(ValueKind::Input)))
-      if (compiled.inputs[i].role == "tokens") tokens_.push_back(input);
+      if (compiled.training.inputs[i].role == "tokens") tokens_.push_back(input);
   }
 
   llvm::DenseMap<AxisId, llvm::StringRef> run() {

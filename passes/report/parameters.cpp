@@ -19,24 +19,24 @@ void printNames(llvm::StringRef title, llvm::ArrayRef<std::string> names, llvm::
 
 void printTrained(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::map<EvidenceKind, int> counts;
-  for (const ClassifiedInitializer &initializer : compiled.initializers)
+  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers)
     if (initializer.isTrained) ++counts[initializer.evidence];
   os << "trained     ";
   llvm::ListSeparator comma;
   for (const auto &[kind, count] : counts)
     os << comma << count << " by " << nameOf(kind);
   os << " (--explain parameters lists them)\n";
-  printNames("separated", compiled.separated, "the exporter had merged it with others of equal contents", os);
-  printNames("note", compiled.unknownNames, "listed by --parameters, and no parameter of the graph", os);
-  printNames("note", compiled.perhapsPadding,
+  printNames("separated", compiled.evidence.separated, "the exporter had merged it with others of equal contents", os);
+  printNames("note", compiled.evidence.unknownNames, "listed by --parameters, and no parameter of the graph", os);
+  printNames("note", compiled.evidence.perhapsPadding,
              "it holds zeros; if it is a padding_idx, which only dynamo's export says, it is not to be trained", os);
-  printNames("restored", compiled.restored, "the exporter had dropped a bias of zeros, or looked up rows of a table",
-             os);
+  printNames("restored", compiled.evidence.restored,
+             "the exporter had dropped a bias of zeros, or looked up rows of a table", os);
 }
 
 void printConstants(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::map<std::string, std::pair<int, std::string>> byReason; // how many, and the first
-  for (const ClassifiedInitializer &initializer : compiled.initializers)
+  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers)
     if (!initializer.isTrained && !initializer.isNumber)
       ++byReason
             .try_emplace((nameOf(initializer.evidence) + ": " + initializer.why).str(), 0,
@@ -51,7 +51,7 @@ void printConstants(const CompiledModel &compiled, llvm::raw_ostream &os) {
 
 llvm::json::Array initializersJson(const CompiledModel &compiled) {
   llvm::json::Array all;
-  for (const ClassifiedInitializer &initializer : compiled.initializers)
+  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers)
     all.push_back(llvm::json::Object{{"name", initializer.name},
                                      {"type", initializer.type},
                                      {"trained", initializer.isTrained},
@@ -61,10 +61,10 @@ llvm::json::Array initializersJson(const CompiledModel &compiled) {
 }
 
 void explainParameters(const CompiledModel &compiled, llvm::raw_ostream &os) {
-  for (const ClassifiedInitializer &initializer : compiled.initializers) {
-    auto module = compiled.moduleNames.find(initializer.name);
+  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers) {
+    auto module = compiled.source.moduleNames.find(initializer.name);
     os << (initializer.isTrained ? "trained     " : "constant    ") << escaped(initializer.name);
-    if (module != compiled.moduleNames.end() && module->second != initializer.name)
+    if (module != compiled.source.moduleNames.end() && module->second != initializer.name)
       os << " (" << escaped(module->second) << ")";
     os << " " << initializer.type << ": " << nameOf(initializer.evidence) << ", " << escaped(initializer.why) << "\n";
   }

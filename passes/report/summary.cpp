@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
+#include "runtime/plan/collective.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -22,9 +23,6 @@ struct Traffic {
 
 /// Collectives of one step of rank 0, by section, mesh axis and kind; micro-steps counted as often as they run.
 std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t gradAccum) {
-  static constexpr const char *kAxes[] = {"tp", "dp", "world"},
-                              *kKinds[] = {"all_reduce", "all_reduce max", "reduce_scatter",
-                                           "all_gather", "all_to_all",     "broadcast"};
   std::map<std::string, Traffic> traffic;
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps()) {
@@ -33,8 +31,8 @@ std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t g
       int64_t times = section.name() == "optimizer_step" ? 1 : gradAccum, elements = 1;
       for (int64_t d : c.operand().shape())
         elements *= d;
-      Traffic &row =
-          traffic[section.name() + ", " + kAxes[program.groups(int(c.group())).axis()] + ": " + kKinds[c.kind()]];
+      const plan::MeshAxis axis = program.groups(int(c.group())).axis();
+      Traffic &row = traffic[(section.name() + ", " + nameOf(axis) + ": " + nameOf(c.kind())).str()];
       row.count += times;
       row.bytes += times * elements * int64_t(sizeOf(DType(c.operand().dtype())));
     }
@@ -62,14 +60,15 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
     llvm::json::Array aliases, sharded;
     for (const auto &alias : info.aliases)
       aliases.push_back(alias.name);
-    llvm::ArrayRef<AxisId> terms = compiled.axes.values[info.value];
+    llvm::ArrayRef<AxisId> terms = compiled.placement.axes.values[info.value];
     for (size_t d = 0; d < terms.size(); ++d)
-      if (terms[d] != kNoAxis && isSharded(compiled.axes.arena, terms[d], compiled.chosen.assignment))
+      if (terms[d] != kNoAxis &&
+          isSharded(compiled.placement.axes.arena, terms[d], compiled.placement.chosen.assignment))
         sharded.push_back(int64_t(d));
-    auto module = compiled.moduleNames.find(value.name);
+    auto module = compiled.source.moduleNames.find(value.name);
     all.push_back(
         llvm::json::Object{{"name", value.name},
-                           {"module_name", module == compiled.moduleNames.end() ? value.name : module->second},
+                           {"module_name", module == compiled.source.moduleNames.end() ? value.name : module->second},
                            {"shape", integers(value.type.shape)},
                            {"dtype", nameOf(value.type.dtype).str()},
                            {"tp_dimensions", std::move(sharded)},
@@ -81,27 +80,27 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
 /// Each rule, with its numbers and how many parameters it updates.
 llvm::json::Object optimizerJson(const CompiledModel &compiled, const CompileOptions &options) {
   llvm::json::Array rules;
-  for (auto [i, rule] : indexed(compiled.updates.rules)) {
+  for (auto [i, rule] : indexed(compiled.training.updates.rules)) {
     llvm::json::Object numbers;
     for (const auto &[name, value] : rule.attributes.all())
       numbers[name] =
           std::holds_alternative<double>(value) ? std::get<double>(value) : double(std::get<int64_t>(value));
     int64_t parameters = 0;
     for (const ParameterInfo &info : compiled.graph.parameters)
-      parameters += compiled.updates.parameters.lookup(compiled.graph.value(info.value).name).rule == i;
+      parameters += compiled.training.updates.parameters.lookup(compiled.graph.value(info.value).name).rule == i;
     rules.push_back(
         llvm::json::Object{{"update", rule.op}, {"numbers", std::move(numbers)}, {"parameters", parameters}});
   }
   return llvm::json::Object{
-      {"name", compiled.hasOwnOptimizer ? "the model's own" : nameOf(options.step.optimizer.kind)},
+      {"name", compiled.source.hasOwnOptimizer ? "the model's own" : nameOf(options.step.optimizer.kind)},
       {"rules", std::move(rules)},
-      {"clip_grad_norm", compiled.updates.clipGradNorm}};
+      {"clip_grad_norm", compiled.training.updates.clipGradNorm}};
 }
 
 llvm::json::Array axesJson(const CompiledModel &compiled) {
   llvm::json::Array all;
   const auto roles = axisRoles(compiled);
-  for (const AxisDecision &d : compiled.chosen.decisions) {
+  for (const AxisDecision &d : compiled.placement.chosen.decisions) {
     llvm::json::Array parameters;
     for (ValueId p : d.parameters)
       parameters.push_back(compiled.graph.value(p).name);
@@ -121,8 +120,8 @@ std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text)
   for (llvm::StringRef lead : {"", "it multiplies with "})
     if (text.startswith(lead)) before = lead;
   llvm::StringRef rest = text.drop_front(before.size());
-  auto at = compiled.moduleNames.find(rest.split(' ').first);
-  if (at == compiled.moduleNames.end()) return text.str();
+  auto at = compiled.source.moduleNames.find(rest.split(' ').first);
+  if (at == compiled.source.moduleNames.end()) return text.str();
   return (before + at->second + rest.drop_front(at->first().size())).str();
 }
 
@@ -130,7 +129,7 @@ std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text)
 std::string partsText(const CompiledModel &compiled, AxisId leaf) {
   std::string text;
   bool isEven = true;
-  llvm::ArrayRef<Interval> parts = compiled.chosen.assignment.intervals(leaf);
+  llvm::ArrayRef<Interval> parts = compiled.placement.chosen.assignment.intervals(leaf);
   for (const Interval &part : parts) {
     text += (text.empty() ? "" : " ") + std::to_string(part.end - part.begin);
     isEven &= part.end - part.begin == parts[0].end - parts[0].begin;
@@ -150,12 +149,12 @@ double workOf(const RankProgram &program) {
 /// The busiest coordinate's work against the mean: 1 is even.
 double imbalance(const CompiledModel &compiled) {
   double most = 0, sum = 0;
-  for (const RankProgram &program : compiled.programs) {
+  for (const RankProgram &program : compiled.ranks.programs) {
     double work = workOf(program);
     most = std::max(most, work);
     sum += work;
   }
-  return sum > 0 ? most * double(compiled.programs.size()) / sum : 1;
+  return sum > 0 ? most * double(compiled.ranks.programs.size()) / sum : 1;
 }
 
 std::string bytesText(uint64_t bytes) {
@@ -194,7 +193,7 @@ void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
   llvm::StringMap<size_t> places;                           // of rows, by what equal layers share; looked up only
   std::map<std::string, std::pair<int, std::string>> whole; // by reason
   const auto roles = axisRoles(compiled);
-  for (const AxisDecision &d : compiled.chosen.decisions) {
+  for (const AxisDecision &d : compiled.placement.chosen.decisions) {
     std::string name = withModuleNames(compiled, d.name);
     if (!d.isChosen) {
       ++whole.try_emplace(withoutLayer(withModuleNames(compiled, d.reason)), 0, name).first->second.first;
@@ -227,7 +226,7 @@ std::string recomputeText(Recompute what, unsigned values) {
 /// Where parameters lie in slices over dp.
 void printGathered(const CompiledModel &compiled, llvm::raw_ostream &os) {
   int64_t buckets = 0, largest = 0;
-  for (const plan::Bucket &bucket : compiled.emitted[0].buckets()) {
+  for (const plan::Bucket &bucket : compiled.ranks.emitted[0].buckets()) {
     if (elementsOf(bucket.parameters()) == bucket.elements()) continue;
     ++buckets;
     largest = std::max(largest, bucket.elements() * int64_t(sizeOf(DType(bucket.parameters().dtype()))));
@@ -240,7 +239,7 @@ void printGathered(const CompiledModel &compiled, llvm::raw_ostream &os) {
 /// Coordinates that need the same are one line.
 void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::vector<std::string> texts;
-  for (const plan::Program &program : compiled.emitted) {
+  for (const plan::Program &program : compiled.ranks.emitted) {
     std::string &text = texts.emplace_back(bytesText(program.arena_bytes()) + " (");
     for (const plan::Region &region : program.regions())
       text += (text.back() == '(' ? "" : ", ") + region.name() + " " + bytesText(region.bytes());
@@ -265,30 +264,30 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   m.gradAccum = options.step.gradAccum;
   m.lr = options.step.optimizer.lr;
   m.device = options.memory.device == DeviceKind::Cuda ? "cuda" : "cpu";
-  m.lossKind = compiled.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
+  m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);
     if (input.uses.empty()) continue; // a feed may bring it or not
-    const InputRole &role = compiled.inputs[i];
+    const InputRole &role = compiled.training.inputs[i];
     Manifest::Input &row = m.inputs.emplace_back();
     row = {input.name, nameOf(input.type.dtype).str(), role.role, {}, role.isBatched, role.limit, {}, role.ignored};
     row.shape.assign(input.type.shape.begin(), input.type.shape.end());
     for (const InputBound &bound : role.bounds)
       row.bounds.push_back({bound.of, bound.limit, bound.places});
   }
-  m.microBatch = compiled.microBatch;
+  m.microBatch = compiled.training.microBatch;
   llvm::json::Array collectives, memory;
-  for (const auto &[name, row] : trafficOf(compiled.emitted[0], m.gradAccum))
+  for (const auto &[name, row] : trafficOf(compiled.ranks.emitted[0], m.gradAccum))
     collectives.push_back(llvm::json::Object{{"what", name}, {"count", row.count}, {"bytes", row.bytes}});
-  for (const plan::Program &program : compiled.emitted) {
+  for (const plan::Program &program : compiled.ranks.emitted) {
     llvm::json::Object regions;
     for (const plan::Region &region : program.regions())
       regions[region.name()] = int64_t(region.bytes());
     memory.push_back(
         llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
-  m.source = sourceOf(options, compiled.sha256);
-  m.report = llvm::json::Object{{"model_sha256", compiled.sha256},
+  m.source = sourceOf(options, compiled.source.sha256);
+  m.report = llvm::json::Object{{"model_sha256", compiled.source.sha256},
                                 {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
@@ -300,22 +299,22 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
 }
 
 static std::string optimizerText(const CompiledModel &compiled, const CompileOptions &options) {
-  if (!compiled.hasOwnOptimizer) return nameOf(options.step.optimizer.kind).str();
+  if (!compiled.source.hasOwnOptimizer) return nameOf(options.step.optimizer.kind).str();
   std::string text = "the model's own: ";
-  for (auto [i, rule] : indexed(compiled.updates.rules))
+  for (auto [i, rule] : indexed(compiled.training.updates.rules))
     text += (i ? ", " : "") + rule.op;
   return text;
 }
 
 /// What the loss is averaged over.
 static void printLoss(const CompiledModel &compiled, const StepOptions &step, llvm::raw_ostream &os) {
-  const LossTerms &terms = compiled.lossTerms;
+  const LossTerms &terms = compiled.training.lossTerms;
   os << "loss        ";
-  if (compiled.objective.kind == LossKind::CrossEntropySum)
+  if (compiled.training.objective.kind == LossKind::CrossEntropySum)
     os << "cross-entropy, mean over the valid labels of the global batch\n";
   else if (int64_t(step.dp) * step.gradAccum == 1)
     os << "as the graph says, of the one micro-batch that a step has\n";
-  else if (compiled.hasOwnBackward)
+  else if (compiled.source.hasOwnBackward)
     os << "mean over micro-batches and dp ranks: the model brings its own backward\n";
   else
     os << (terms.isSum ? "the global batch's, a sum over its samples" : "the global batch's")
@@ -345,31 +344,32 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   os << "model       " << options.model << ", " << g.parameters.size() << " parameters, "
      << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
   printTrained(compiled, os);
-  for (const std::string &tie : compiled.retied)
+  for (const std::string &tie : compiled.evidence.retied)
     os << "tied        " << tie << "\n";
-  for (const std::string &pair : compiled.equalWeights)
+  for (const std::string &pair : compiled.evidence.equalWeights)
     os << "note        equal weights are trained apart: " << pair << "\n";
-  for (const std::string &note : compiled.notes)
+  for (const std::string &note : compiled.source.notes)
     os << "note        " << note << "\n";
-  for (const std::string &name : compiled.objective.untrained)
+  for (const std::string &name : compiled.training.objective.untrained)
     os << "constant    " << name << ": the loss does not depend on it\n";
   printConstants(compiled, os);
-  for (const InputRole &input : compiled.inputs)
+  for (const InputRole &input : compiled.training.inputs)
     printInput(input, os);
   printLoss(compiled, s, os);
-  if (compiled.dtype != DType::F32)
-    os << "dtype       " << nameOf(compiled.dtype) << ", with f32 master weights, states, norms, softmax and loss"
-       << (compiled.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
-  if (compiled.hadDoubles) os << "note        parameters or inputs are float64: all is computed in f32\n";
+  if (compiled.training.dtype != DType::F32)
+    os << "dtype       " << nameOf(compiled.training.dtype)
+       << ", with f32 master weights, states, norms, softmax and loss"
+       << (compiled.training.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
+  if (compiled.source.hadDoubles) os << "note        parameters or inputs are float64: all is computed in f32\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   os << "optimizer   " << optimizerText(compiled, options) << "\n";
   if (options.recompute != Recompute::None)
-    os << "recompute   " << recomputeText(options.recompute, compiled.recomputed) << "\n";
+    os << "recompute   " << recomputeText(options.recompute, compiled.ranks.recomputed) << "\n";
   printAxes(compiled, os);
   constexpr double kEven = 1.01;
   if (double busiest = imbalance(compiled); busiest > kEven)
     os << "imbalance   the busiest tp coordinate works " << llvm::format("%.2f", busiest) << " times the mean\n";
-  for (const auto &[name, row] : trafficOf(compiled.emitted[0], s.gradAccum))
+  for (const auto &[name, row] : trafficOf(compiled.ranks.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
   printGathered(compiled, os);
   printMemory(compiled, os);

@@ -43,7 +43,7 @@ namespace {
 /// One rank's steps; the barrier keeps what the others do at load out of the count.
 llvm::Error runRank(const CompiledModel &compiled, Communicator &comm, std::barrier<> &together) {
   auto executor =
-      Executor::create(compiled.emitted[size_t(comm.rank() % 2)], 2, 2, comm, llvm::cantFail(makeCpuDevice(1)));
+      Executor::create(compiled.ranks.emitted[size_t(comm.rank() % 2)], 2, 2, comm, llvm::cantFail(makeCpuDevice(1)));
   if (!executor) return executor.takeError();
   initialiseWeights(**executor, 1);
   if (llvm::Error error = runStep(**executor, 1)) return error; // libraries may allocate on first use

@@ -62,9 +62,9 @@ TEST_P(OnCuda, TrainsToTheHostsNumbers) {
   const CompiledModel forHost = llvm::cantFail(compile(options));
   options.memory.device = DeviceKind::Cuda;
   const CompiledModel forGpu = llvm::cantFail(compile(options));
-  llvm::Expected<Numbers> host = trainOn(llvm::cantFail(makeCpuDevice(1)), forHost.emitted[0]),
-                          gpu = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]),
-                          again = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.emitted[0]);
+  llvm::Expected<Numbers> host = trainOn(llvm::cantFail(makeCpuDevice(1)), forHost.ranks.emitted[0]),
+                          gpu = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.ranks.emitted[0]),
+                          again = trainOn(llvm::cantFail(makeCudaDevice({})), forGpu.ranks.emitted[0]);
   ASSERT_TRUE(bool(host)) << describe(host.takeError());
   ASSERT_TRUE(bool(gpu)) << describe(gpu.takeError());
   ASSERT_TRUE(bool(again)) << describe(again.takeError());
@@ -105,7 +105,8 @@ TEST(Replay, IsNotBegunOnceARankHasFailed) {
   options.memory.device = DeviceKind::Cuda;
   const CompiledModel compiled = llvm::cantFail(compile(options));
   Failing comm;
-  auto executor = llvm::cantFail(Executor::create(compiled.emitted[0], 1, 1, comm, llvm::cantFail(makeCudaDevice({}))));
+  auto executor =
+      llvm::cantFail(Executor::create(compiled.ranks.emitted[0], 1, 1, comm, llvm::cantFail(makeCudaDevice({}))));
   initialiseWeights(*executor, 3);
   feed(*executor);
   llvm::cantFail(runStep(*executor, 1));

@@ -21,7 +21,7 @@ std::vector<plan::Program> programsOf(const std::string &fixture) {
   options.step.tp = kTp;
   options.step.dp = kDp;
   options.step.bucketBytes = 100 << 10;
-  return llvm::cantFail(compile(options)).emitted;
+  return llvm::cantFail(compile(options)).ranks.emitted;
 }
 
 /// What a loader says of the programs; empty where it takes them.

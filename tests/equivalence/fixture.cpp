@@ -212,7 +212,7 @@ llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
 void callAsRecorded(std::map<std::string, std::vector<double>> &tensors, const Expected &expected,
                     const CompiledModel &compiled) {
   for (const auto &[name, measured] : expected.measured)
-    for (const auto &entry : compiled.moduleNames)
+    for (const auto &entry : compiled.source.moduleNames)
       if (entry.second == name && !tensors.count(name))
         if (auto node = tensors.extract(entry.first().str())) {
           node.key() = name;
@@ -287,7 +287,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   auto plan = OutputFolder::open(trainOptions.plan, {});
   if (!plan) return plan.takeError();
   if (llvm::Error error =
-          writePlan({compiled->graph, compiled->programs, compiled->emitted, std::move(manifest)}, **plan))
+          writePlan({compiled->graph, compiled->ranks.programs, compiled->ranks.emitted, std::move(manifest)}, **plan))
     return error;
   if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
   trainOptions.steps = expected.steps;

@@ -43,7 +43,7 @@ public:
 
   Reference() {
     CompileOptions options = fixtureOptions("mlp");
-    options.stopAfter = "classify-parameters";
+    options.look.stopAfter = "classify-parameters";
     const CompiledModel compiled = llvm::cantFail(compile(options));
     for (const ParameterInfo &parameter : compiled.graph.parameters) {
       const Value &value = compiled.graph.value(parameter.value);
@@ -255,15 +255,15 @@ int64_t countAfterAStep(double lossScale) {
   const CompiledModel compiled = llvm::cantFail(compile(options));
   auto comms = makeLocalCommunicators(1);
   auto executor =
-      llvm::cantFail(Executor::create(compiled.emitted[0], 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1))));
+      llvm::cantFail(Executor::create(compiled.ranks.emitted[0], 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1))));
   initialiseWeights(*executor, 3);
-  for (const plan::Input &input : compiled.emitted[0].inputs()) {
+  for (const plan::Input &input : compiled.ranks.emitted[0].inputs()) {
     if (DType(input.tensor().dtype()) != DType::F32) continue; // labels are all 0
     const std::vector<float> ones(size_t(elementsOf(input.tensor())), 1);
     executor->upload(input.tensor(), ones.data());
   }
   llvm::cantFail(runStep(*executor, 1));
-  for (const plan::State &state : compiled.emitted[0].states())
+  for (const plan::State &state : compiled.ranks.emitted[0].states())
     if (state.name() == "schedule.T") {
       int64_t count = -1;
       executor->download(state.tensor(), &count);

@@ -26,8 +26,8 @@ Numbers train(const std::string &model, int tp) {
   std::vector<std::thread> ranks;
   for (auto &comm : comms)
     ranks.emplace_back([&] {
-      auto executor = llvm::cantFail(
-          Executor::create(compiled.emitted[size_t(comm->rank())], tp, 1, *comm, llvm::cantFail(makeCpuDevice(1))));
+      auto executor = llvm::cantFail(Executor::create(compiled.ranks.emitted[size_t(comm->rank())], tp, 1, *comm,
+                                                      llvm::cantFail(makeCpuDevice(1))));
       initialiseWeights(*executor, 7);
       std::span<std::byte> x = executor->bytes(executor->input("x")->tensor());
       for (size_t i = 0; i < x.size() / sizeof(float); ++i)

@@ -329,7 +329,7 @@ TEST(Vocabulary, Collectives) {
     llvm::Expected<CompiledModel> compiled = compile(options);
     ASSERT_TRUE(bool(compiled)) << loss.name << ": " << describe(compiled.takeError());
     std::map<std::string, int> counts;
-    const Graph &graph = compiled->programs[0].microStep.graph;
+    const Graph &graph = compiled->ranks.programs[0].microStep.graph;
     for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
       const Node &node = graph.node(id);
       if (!opOf(node).isCollective || node.attributes.text("axis") != "tp") continue;

@@ -36,7 +36,9 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--momentum 0.5", "--momentum: adamw has no such option"},
                                {"--optimizer momentum --nesterov --dampening 0.5", "--nesterov"},
                                {"--weights some", "--weights"},
-                               {"--print-after nothing", "nothing"},
+                               {"--print-after nothing", "--print-after: there is no pass 'nothing'"},
+                               {"--stop-after nothing", "--stop-after: there is no pass 'nothing'"},
+                               {"--skip-pass differentiate", "no pass that may be left out, 'differentiate'"},
                                {"--loss some", "--loss"},
                                {"--logits y", "--logits"},
                                {"--loss next-token --loss-output y", "--loss-output"},
@@ -48,6 +50,8 @@ TEST_F(Commands, UnreadableCommandLines) {
     fails(2, compile + flag, culprit);
   fails(2, "autotp-compile -o {}/plan", "positional");
   fails(2, "autotp-compile @/mlp/model.onnx", "-o");
+  fails(2, "autotp-opt", "positional");
+  fails(1, "autotp-opt @/golden.ir --pass nothing", "golden.ir");
   fails(2, "autotp-run", "positional");
   fails(2, "autotp-run plan --steps x", "--steps");
   fails(2, "autotp-run plan --steps 0", "--steps");

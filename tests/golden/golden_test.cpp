@@ -39,16 +39,16 @@ std::string summaryOf(const std::string &fixture, int tp, int dp, int zero = 2) 
 /// The forward graph once idioms are recognised.
 std::string recognised(const std::string &fixture) {
   CompileOptions options = optionsFor(fixture, 1, 1);
-  options.stopAfter = "canonicalise-again";
+  options.look.stopAfter = "canonicalise-again";
   return printed(llvm::cantFail(compile(options)).graph);
 }
 
 /// Sources of the training graph with the axes of their dimensions.
 std::string axesOf(const std::string &fixture) {
   CompileOptions options = optionsFor(fixture, 1, 1);
-  options.stopAfter = "find-axes";
+  options.look.stopAfter = "find-axes";
   CompiledModel compiled = llvm::cantFail(compile(options));
-  AxisNames names(compiled.graph, compiled.axes);
+  AxisNames names(compiled.graph, compiled.placement.axes);
   std::string text;
   for (ValueKind kind : {ValueKind::Parameter, ValueKind::Input})
     for (ValueId id : compiled.graph.sources(kind))
@@ -78,9 +78,9 @@ std::string sequenceCounts(const std::string &model) {
   options.sequenceParallel = true;
   CompiledModel compiled = llvm::cantFail(compile(options));
   int gathers = 0, scatters = 0, reductions = 0, small = 0, buckets = 0;
-  for (const plan::Step &step : compiled.emitted[0].sections(0).steps()) {
+  for (const plan::Step &step : compiled.ranks.emitted[0].sections(0).steps()) {
     if (!step.has_collective()) continue;
-    if (compiled.emitted[0].groups(int(step.collective().group())).axis() == plan::WORLD) {
+    if (compiled.ranks.emitted[0].groups(int(step.collective().group())).axis() == plan::WORLD) {
       ++buckets;
       continue;
     }
@@ -143,7 +143,7 @@ TEST(Collectives, ADenseLayerCostsTwoForwardAndTwoBackward) {
   for (const char *fixture : {"llama", "llama-ts", "gpt2", "nanogpt"})
     for (int tp : {2, 4}) {
       CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, tp, 1)));
-      for (const RankProgram &program : compiled.programs) {
+      for (const RankProgram &program : compiled.ranks.programs) {
         Counts counts = countOverTp(program.microStep.graph);
         EXPECT_EQ(counts.forward, 2 * kLayers + 1) << fixture << " tp " << tp;
         EXPECT_EQ(counts.backward, 2 * kLayers + 1) << fixture << " tp " << tp;
@@ -156,7 +156,7 @@ TEST(Collectives, ADenseLayerCostsTwoForwardAndTwoBackward) {
 /// Names of the chosen axes' parameters, without the order of decisions.
 std::set<std::set<std::string>> chosenGroups(const CompiledModel &compiled) {
   std::set<std::set<std::string>> groups;
-  for (const AxisDecision &d : compiled.chosen.decisions) {
+  for (const AxisDecision &d : compiled.placement.chosen.decisions) {
     if (!d.isChosen) continue;
     std::set<std::string> names;
     for (ValueId p : d.parameters)
@@ -183,7 +183,7 @@ TEST(Plans, CompiledTwiceAreByteIdentical) {
     for (std::string *text : {&first, &second}) {
       CompiledModel compiled = llvm::cantFail(compile(optionsFor(fixture, 2, 2)));
       for (size_t c = 0; c < 2; ++c)
-        *text += compiled.emitted[c].SerializeAsString();
+        *text += compiled.ranks.emitted[c].SerializeAsString();
     }
     EXPECT_EQ(first, second) << fixture;
   }

@@ -158,8 +158,8 @@ TEST_P(Scramble, GivesTheSamePlanButForNames) {
     Scrambler(model, seed).run();
     llvm::Expected<CompiledModel> other = compileModel(options, model);
     ASSERT_TRUE(bool(other)) << describe(other.takeError());
-    for (size_t c = 0; c < plain.emitted.size(); ++c) {
-      plan::Program a = plain.emitted[c], b = other->emitted[c];
+    for (size_t c = 0; c < plain.ranks.emitted.size(); ++c) {
+      plan::Program a = plain.ranks.emitted[c], b = other->ranks.emitted[c];
       clearNames(a);
       clearNames(b);
       ASSERT_EQ(a.sections(0).steps_size(), b.sections(0).steps_size()) << "seed " << seed;

@@ -21,7 +21,7 @@ protected:
     compiling.import.microBatch = 2;
     compiling.shard = ShardMode::All;
     compiling.step.tp = 2;
-    compiling.stopAfter = stopAfter;
+    compiling.look.stopAfter = stopAfter;
     compiling.recompute = recompute;
     return compile(compiling);
   }
@@ -49,9 +49,10 @@ std::pair<uint64_t, int> activationsAndCollectives(const plan::Program &program)
 std::set<std::string> shardedDimensions(const CompiledModel &model) {
   std::set<std::string> found;
   for (const ParameterInfo &parameter : model.graph.parameters) {
-    const Terms &terms = model.axes.values[parameter.value];
+    const Terms &terms = model.placement.axes.values[parameter.value];
     for (size_t d = 0; d < terms.size(); ++d)
-      if (isSharded(model.axes.arena, llvm::makeArrayRef(terms).slice(d, 1), model.chosen.assignment))
+      if (isSharded(model.placement.axes.arena, llvm::makeArrayRef(terms).slice(d, 1),
+                    model.placement.chosen.assignment))
         found.insert(model.graph.value(parameter.value).name + "/" + std::to_string(d));
   }
   return found;
@@ -85,9 +86,9 @@ TEST_F(LlamaCompileTest, RecomputedLayersKeepLittleAndReduceNoMore) {
   auto kept = compileTiny(deep, ""), again = compileTiny(deep, "", true, Recompute::Layer);
   ASSERT_TRUE(bool(kept)) << describe(kept.takeError());
   ASSERT_TRUE(bool(again)) << describe(again.takeError());
-  EXPECT_GT(again->recomputed, 7u);
-  const auto [keptBytes, keptCollectives] = activationsAndCollectives(kept->emitted[0]);
-  const auto [bytes, collectives] = activationsAndCollectives(again->emitted[0]);
+  EXPECT_GT(again->ranks.recomputed, 7u);
+  const auto [keptBytes, keptCollectives] = activationsAndCollectives(kept->ranks.emitted[0]);
+  const auto [bytes, collectives] = activationsAndCollectives(again->ranks.emitted[0]);
   EXPECT_LT(bytes, keptBytes * 2 / 3) << keptBytes;
   EXPECT_EQ(collectives, keptCollectives);
 }
@@ -96,10 +97,10 @@ TEST_F(LlamaCompileTest, HeadsFeaturesAndVocabularyAreSharded) {
   auto model = compileTiny("", "");
   ASSERT_TRUE(bool(model)) << describe(model.takeError());
   EXPECT_EQ(shardedDimensions(*model), wantedDimensions());
-  EXPECT_EQ(model->programs.size(), 2u);
-  ASSERT_EQ(model->inputs.size(), 2u);
-  EXPECT_EQ(model->inputs[0].role, "tokens");
-  EXPECT_EQ(model->inputs[1].role, "labels");
+  EXPECT_EQ(model->ranks.programs.size(), 2u);
+  ASSERT_EQ(model->training.inputs.size(), 2u);
+  EXPECT_EQ(model->training.inputs[0].role, "tokens");
+  EXPECT_EQ(model->training.inputs[1].role, "labels");
 }
 
 TEST_F(LlamaCompileTest, ATiedEmbeddingIsShardedByVocabulary) {

@@ -86,13 +86,13 @@ TEST_F(SlicedParameters, AreAShareAndTwoBuckets) {
     ASSERT_TRUE(bool(whole)) << describe(whole.takeError());
     ASSERT_TRUE(bool(sliced)) << describe(sliced.takeError());
     for (int c = 0; c < tp; ++c) {
-      const plan::Program &before = whole->emitted[size_t(c)], &after = sliced->emitted[size_t(c)];
-      const auto [gathered, largest] = gatheredBytes(sliced->programs[size_t(c)].microStep.graph);
+      const plan::Program &before = whole->ranks.emitted[size_t(c)], &after = sliced->ranks.emitted[size_t(c)];
+      const auto [gathered, largest] = gatheredBytes(sliced->ranks.programs[size_t(c)].microStep.graph);
       const int64_t all = bytesOf(before, "parameters"), share = bytesOf(after, "parameters");
       const int64_t padding = after.buckets_size() * (16 * 4 + 256); // each slice from a cache line, in whole lines
       EXPECT_LE(share, all / kDp + padding);
       EXPECT_GT(gathered, 0);
-      const int64_t most = twoOfEachKind(sliced->programs[size_t(c)]);
+      const int64_t most = twoOfEachKind(sliced->ranks.programs[size_t(c)]);
       EXPECT_LE(gathered, most);
       EXPECT_LT(largest, all / 24) << "a bucket is not a layer";
       EXPECT_LE(int64_t(after.arena_bytes()), int64_t(before.arena_bytes()) - all + share + most);
@@ -105,7 +105,7 @@ TEST_F(SlicedParameters, StatesOfWholeOnesAreSharedByAllRanks) {
   constexpr int kTp = 2;
   auto plan = compiled(2, kTp);
   ASSERT_TRUE(bool(plan)) << describe(plan.takeError());
-  for (const plan::Program &program : plan->emitted) {
+  for (const plan::Program &program : plan->ranks.emitted) {
     int64_t whole = 0, sharded = 0;
     for (const plan::Parameter &parameter : program.parameters())
       (llvm::equal(parameter.global_shape(), parameter.tensor().shape()) ? whole : sharded) +=

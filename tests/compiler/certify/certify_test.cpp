@@ -96,12 +96,12 @@ TEST(CertifyPlans, AreProvenFromTheirManifest) {
     Manifest manifest = autotp::describe(compiled, options);
     for (int64_t rank = 0; rank < 4; ++rank)
       manifest.ranks.push_back({rank % 2, rank % 2, rank / 2});
-    llvm::Expected<Certificate> certificate = certifyPlan(manifest, compiled.emitted, "");
+    llvm::Expected<Certificate> certificate = certifyPlan(manifest, compiled.ranks.emitted, "");
     ASSERT_TRUE(bool(certificate)) << nameOf(dtype).str() << ": " << describe(certificate.takeError());
     EXPECT_EQ(certificate->steps, compiled.certificate->steps);
     if (dtype != DType::F16) continue;
     manifest.source["loss_scale_window"] = 501;
-    certificate = certifyPlan(manifest, compiled.emitted, "");
+    certificate = certifyPlan(manifest, compiled.ranks.emitted, "");
     ASSERT_FALSE(bool(certificate));
     EXPECT_NE(describe(certificate.takeError()).find("moves the loss scale in another way"), std::string::npos);
   }
@@ -111,7 +111,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
   CompileOptions options = fixtureOptions("mlp");
   options.step.tp = 2;
   CompiledModel compiled = llvm::cantFail(compile(options));
-  std::vector<plan::Program> programs = compiled.emitted;
+  std::vector<plan::Program> programs = compiled.ranks.emitted;
   for (plan::Program &program : programs) // the sum over tp becomes a maximum
     for (plan::Step &step : *program.mutable_sections(0)->mutable_steps())
       if (step.has_collective() && step.collective().kind() == plan::ALL_REDUCE_SUM) {

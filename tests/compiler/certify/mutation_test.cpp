@@ -77,7 +77,7 @@ Sound soundPlanOf(const Subject &subject) {
   // Below the norms here, so that a wrong norm shows; without, a wrong divisor does.
   step.optimizer.clipGradNorm = subject.dtype == DType::F16 ? 0 : 0.1;
   sound.compiled = llvm::cantFail(compile(sound.options));
-  sound.trained = trainTwice(sound.compiled.emitted, subject.tp, subject.dp, subject.gradAccum);
+  sound.trained = trainTwice(sound.compiled.ranks.emitted, subject.tp, subject.dp, subject.gradAccum);
   sound.whole = wholeOf(sound.trained);
   return sound;
 }
@@ -137,7 +137,7 @@ public:
 
   void tryOne(const Sound &sound, const MutationKind &kind, unsigned seed, Counts &counts) {
     std::mt19937 random(seed);
-    Programs programs = sound.compiled.emitted;
+    Programs programs = sound.compiled.ranks.emitted;
     std::string where;
     if (!kind.apply(programs, random, where)) return;
     if (!kind.keepsEvents) orderAnew(programs, sound.subject.dp);
@@ -168,7 +168,7 @@ void mutate(unsigned rounds, bool runsCaught) {
   for (const Subject &subject : kSubjects) {
     all.push_back(soundPlanOf(subject));
     ASSERT_EQ(all.back().trained.failure, "");
-    ASSERT_EQ(refusal(all.back(), all.back().compiled.emitted), "");
+    ASSERT_EQ(refusal(all.back(), all.back().compiled.ranks.emitted), "");
     if (subject.lossScale == kOverflowing) {
       EXPECT_EQ(all.back().trained.lossScales[0], kOverflowing / 2);
     }

@@ -17,14 +17,14 @@ struct Whole {
 
   Whole(const std::string &fixture, bool recognise) {
     CompileOptions options = fixtureOptions(fixture);
-    options.stopAfter = "canonicalise-gradients";
+    options.look.stopAfter = "canonicalise-gradients";
     options.recognise = recognise;
     CompiledModel compiled = llvm::cantFail(compile(options));
     graph = std::move(compiled.graph);
     widen(graph);
     sources = randomSources(graph, 3);
     std::mt19937 random(4);
-    for (const InputRole &role : compiled.inputs)
+    for (const InputRole &role : compiled.training.inputs)
       for (ValueId input : graph.sources(ValueKind::Input)) {
         if (graph.value(input).name != role.name || role.limit == 0) continue;
         for (double &x : sources[input].data)

@@ -24,7 +24,7 @@ llvm::Expected<CompiledModel> compileWith(const std::string &fixture, const std:
 
 std::vector<int64_t> shardedSizes(const CompiledModel &model) {
   std::vector<int64_t> sizes;
-  for (const AxisDecision &decision : model.chosen.decisions)
+  for (const AxisDecision &decision : model.placement.chosen.decisions)
     if (decision.isChosen) sizes.push_back(decision.size);
   llvm::sort(sizes);
   return sizes;
@@ -46,7 +46,7 @@ TEST(PartitionRules, RowAndColumnByTheModulesNames) {
   auto model = compileWith("llama", rules);
   ASSERT_TRUE(bool(model)) << describe(model.takeError());
   EXPECT_EQ(shardedSizes(*model), (std::vector<int64_t>{4, 4, 176, 176}));
-  for (const AxisDecision &decision : model->chosen.decisions)
+  for (const AxisDecision &decision : model->placement.chosen.decisions)
     if (decision.name == "val_386 dimension 1") EXPECT_EQ(decision.reason, "no rule names it");
 }
 

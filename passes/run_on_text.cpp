@@ -1,0 +1,93 @@
+#include "passes/run_on_text.h"
+
+#include "compiler/ir/parse.h"
+#include "compiler/ops/verify.h"
+#include "passes/pipeline.h"
+#include "passes/run_passes.h"
+#include "passes/stage_text.h"
+#include "passes/verify_form.h"
+#include "runtime/base/error.h"
+
+namespace autotp {
+namespace {
+
+llvm::Error refuse(llvm::StringRef what, llvm::StringRef remedy) { return problem("--pass", what, remedy); }
+
+/// The rows of these names. Each needs just what the one before it leaves: the list says in which order.
+llvm::Expected<std::vector<Pass>> passesOf(llvm::ArrayRef<std::string> names) {
+  std::vector<Pass> chosen;
+  for (const std::string &name : names) {
+    const Pass *row = llvm::find_if(allPasses(), [&](const Pass &pass) { return pass.name == name; });
+    if (row == allPasses().end() || row->needs == Form::File)
+      return refuse("no pass on graphs is called '" + escaped(name) + "'",
+                    "there are: " + llvm::join(passNames(), ", "));
+    const bool beginsOnText = row->needs <= Form::Training || row->is(kOnText);
+    const bool follows = !chosen.empty() && row->needs == chosen.back().leaves &&
+                         (chosen.front().needs <= Form::Training || row->is(kOnText));
+    if (chosen.empty() ? !beginsOnText : !follows)
+      return refuse("'" + name + "' does not work on what " +
+                        (chosen.empty() ? "a text says" : "'" + chosen.back().name.str() + "' leaves"),
+                    "name the passes before it, too, in this order: " + llvm::join(passNames(), ", "));
+    chosen.push_back(*row);
+  }
+  if (chosen.empty()) return refuse("no pass is named", "there are: " + llvm::join(passNames(), ", "));
+  return chosen;
+}
+
+/// What passes read of every constant: a text that was printed for people holds digests.
+llvm::Error checkContents(const Graph &graph) {
+  for (ValueId id : graph.sources(ValueKind::Constant))
+    if (!graph.value(id).contents)
+      return problem("constant %" + graph.value(id).name, "its contents are left out of the text",
+                     "write them out, as in {1, 2}");
+  return llvm::Error::success();
+}
+
+/// The text's graph, where passes of this form look for it.
+void place(Graph graph, Form form, PassState &state) {
+  TpRanks &ranks = state.compiled.ranks;
+  for (int r = 0; r < state.options.step.tp && form >= Form::Local; ++r) {
+    LocalProgram local;
+    local.graph = graph;
+    local.coordinate = r;
+    RankProgram program;
+    program.microStep.name = "micro_step";
+    program.microStep.graph = graph;
+    program.optimizerStep.name = "optimizer_step";
+    ranks.locals.push_back(std::move(local));
+    if (form >= Form::Scheduled) ranks.programs.push_back(std::move(program));
+  }
+  state.compiled.graph = std::move(graph);
+  state.form = form;
+}
+
+} // namespace
+
+llvm::Expected<std::string> runOnText(llvm::StringRef text, llvm::ArrayRef<std::string> names,
+                                      const CompileOptions &options) {
+  llvm::Expected<std::vector<Pass>> passes = passesOf(names);
+  if (!passes) return passes.takeError();
+  llvm::Expected<Graph> graph = parse(text, [](llvm::StringRef name) {
+    const OpDef *row = findOp(name);
+    return row ? llvm::StringRef(row->name) : llvm::StringRef();
+  });
+  if (!graph) return graph.takeError();
+  for (ValueId id : graph->sources(ValueKind::Parameter))
+    graph->parameters.push_back({id, {}});
+  if (llvm::Error error = verify(*graph)) return error;
+  if (llvm::Error error = checkContents(*graph)) return error;
+  CompiledModel compiled;
+  PassState state{options, compiled};
+  place(std::move(*graph), passes->front().needs, state);
+  state.imported.initializers = compiled.graph.sources(ValueKind::Parameter);
+  if (passes->front().needs == Form::Training && passes->back().leaves >= Form::Scheduled)
+    if (llvm::Error error = verifyForm(Form::Training, state)) return error; // its buckets are of gradients
+  if (llvm::Error error = runPasses(*passes, state)) return error;
+  std::string left;
+  const std::vector<StageText> stages = stageTexts(passes->back(), state);
+  for (const StageText &stage : stages)
+    left += (stages.size() > 1 ? "# " + stage.part + "\n" : "") + stage.text;
+  return left;
+}
+
+} // namespace autotp
