@@ -1,4 +1,5 @@
 // autotp-run: trains a plan.
+#include "runtime/device/cpu/device.h"
 #include "runtime/train/join_processes.h"
 #include "tools/command_line.h"
 
@@ -34,6 +35,10 @@ static cl::opt<bool> tf32("tf32", cl::desc("on a GPU, products may round their o
                           cl::cat(category));
 static cl::opt<int> threads("threads", cl::desc("threads of each rank; default: the cores shared out"),
                             cl::value_desc("N"), cl::init(0), cl::cat(category));
+static cl::opt<std::string> instructionSet(
+    "instruction-set",
+    cl::desc("of the cpu device's kernels, as --version lists them; default: the best that the host has"),
+    cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<std::string> logFile(
     "log",
     cl::desc("one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N"),
@@ -60,13 +65,20 @@ static Error checkNumbers() {
   return Error::success();
 }
 
+/// For --version: what the kernels run on here, the first of them by default.
+static std::string parts() {
+  const std::vector<std::string> sets = autotp::cpuInstructionSets();
+  return formatv("cpu kernels: {0}\n", sets.empty() ? "none for this host" : join(sets, ", then "));
+}
+
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
           argc, argv, category,
           "Trains a plan that autotp-compile wrote: all ranks as threads of this process, or, under a launcher,\n"
           "each process as one rank: mpirun, mpiexec or srun; and torchrun for a plan for GPUs, with\n"
           "`torchrun --no-python ... autotp-run PLAN`. Ranks with a GPU each meet at rank 0's MASTER_ADDR and\n"
-          "MASTER_PORT where these are set, as torchrun does; srun's node list and MPI say it otherwise.\n"))
+          "MASTER_PORT where these are set, as torchrun does; srun's node list and MPI say it otherwise.\n",
+          parts()))
     return 2;
   if (Error error = checkNumbers()) {
     (void)autotp::exitCode(std::move(error));
@@ -78,6 +90,7 @@ int main(int argc, char **argv) {
   options.data = data;
   options.feed = feed;
   options.threads = threads;
+  options.instructionSet = instructionSet;
   options.log = logFile;
   options.dumpGradients = dumpGradients;
   options.saveWeights = saveWeights;

@@ -103,7 +103,7 @@ private:
     if (m_.device == "cuda") return makeCudaDevice({gpuOf(comm_.rankOnHost()), job_.options.allowsTf32});
     int threads = job_.options.threads ? job_.options.threads
                                        : std::max(1, int(std::thread::hardware_concurrency()) / comm_.ranksOnHost());
-    return makeCpuDevice(threads);
+    return makeCpuDevice(threads, job_.options.instructionSet);
   }
 
   llvm::Error joinWorld() {

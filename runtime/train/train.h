@@ -20,6 +20,7 @@ struct TrainOptions {
   int64_t steps = 10;
   std::string data = "synthetic:0", feed; ///< a feed overrules data
   int threads = 0;                        ///< of each rank; 0: the cores shared out
+  std::string instructionSet;             ///< of the cpu device's kernels; empty: the best that the host has
   std::string log;                        ///< JSONL
   std::string dumpGradients, saveWeights; ///< safetensors, whole tensors under their ONNX names
   std::optional<double> lr;

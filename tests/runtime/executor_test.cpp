@@ -105,6 +105,17 @@ plan::Program sampleProgram() {
   return p;
 }
 
+TEST(CpuDevice, TakesAnyInstructionSetOfTheHost) {
+  ASSERT_FALSE(cpuInstructionSets().empty());
+  for (const std::string &set : cpuInstructionSets())
+    EXPECT_TRUE(bool(makeCpuDevice(1, set))) << set;
+  auto refused = makeCpuDevice(1, "mmx");
+  ASSERT_FALSE(bool(refused));
+  const std::string text = describe(refused.takeError());
+  EXPECT_NE(text.find("the host or this build does not have 'mmx'"), std::string::npos) << text;
+  EXPECT_NE(text.find(cpuInstructionSets()[0]), std::string::npos) << text;
+}
+
 TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
   const plan::Program program = sampleProgram();
   llvm::Error sound = checkProgram(program, 2, 1);

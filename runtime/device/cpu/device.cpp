@@ -1,8 +1,7 @@
 /// \file The cpu device: one table of all kernels, and the rank's memory.
 #include "runtime/device/cpu/device.h"
 
-#include "runtime/device/cpu/kernel_table.h"
-#include "runtime/device/cpu/storage.h"
+#include "runtime/device/cpu/instruction_sets.h"
 
 #include <omp.h>
 
@@ -11,62 +10,15 @@
 
 namespace autotp {
 
-const cpu::KernelRow *cpu::findRow(KernelId kernel) {
-  static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,        castKernels,      binaryKernels, activationGradKernels, reduceKernels,
-      dataMovementKernels, transposeKernels, lookupKernels, softmaxKernels,        dropoutKernels,
-      alongRowsKernels,    rotaryKernels,    matMulKernels, normKernels,           crossEntropyKernels,
-      optimizerKernels,    attentionKernels};
-  for (auto family : kFamilies)
-    for (const KernelRow &row : family())
-      if (row.kernel == kernel) return &row;
-  return nullptr;
-}
-
 namespace {
 
 using namespace cpu;
 
 constexpr size_t kAlignment = 256;
 
-/// The kernels are compiled for one instruction set; on an older processor they would fault.
-bool hostRunsOurCode() {
-#if defined(__AVX512F__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-#elif defined(__AVX2__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return true;
-#endif
-}
-
-template <typename T> T combined(T a, T b, Reduce reduce) { return reduce == Reduce::Sum ? a + b : std::max(a, b); }
-
-/// Small floats are added in f32 and rounded once.
-template <typename T> void combineHere(const Combination &c) {
-  constexpr int64_t kBlock = 2048;
-  alignas(64) Widened<T> sum[kBlock];
-  alignas(64) T rounded[kBlock];
-  for (int64_t at = c.begin; at < c.end; at += kBlock) {
-    const int64_t n = std::min(kBlock, c.end - at);
-    const T *first = static_cast<const T *>(c.ins[0]) + at;
-    for (int64_t i = 0; i < n; ++i)
-      sum[i] = widened(first[i]);
-    for (size_t m = 1; m < c.ins.size(); ++m) {
-      const T *next = static_cast<const T *>(c.ins[m]) + at;
-      for (int64_t i = 0; i < n; ++i)
-        sum[i] = combined(sum[i], widened(next[i]), c.reduce);
-    }
-    for (int64_t i = 0; i < n; ++i)
-      rounded[i] = Narrowed<T>::from(sum[i]);
-    for (void *out : c.outs)
-      std::memcpy(static_cast<T *>(out) + at - c.shift, rounded, size_t(n) * sizeof(T));
-  }
-}
-
 class CpuDevice final : public Device {
 public:
-  explicit CpuDevice(int threads) : threads_(threads > 0 ? threads : 1) {}
+  CpuDevice(int threads, const Kernels &kernels) : threads_(threads > 0 ? threads : 1), kernels_(kernels) {}
   ~CpuDevice() override {
     for (void *block : blocks_)
       std::free(block);
@@ -84,8 +36,9 @@ public:
   }
 
   llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) override {
-    omp_set_num_threads(threads_); // of this thread alone: ranks are threads of one process
-    const KernelRow *row = findRow(kernel);
+    omp_set_dynamic(0); // of this thread alone, as is the next: ranks are threads of one process
+    omp_set_num_threads(threads_);
+    const KernelRow *row = kernels_.findRow(kernel);
     if (!row) return problem(("kernel " + nameOf(kernel)).str(), "is unknown to the cpu device");
     Call call{{kernel, std::move(args), "cpu"}, threads_};
     if (llvm::Error error = checkCall(call)) return error;
@@ -110,20 +63,7 @@ public:
              static_cast<const std::byte *>(c.ins[0]) + size_t(c.begin) * size, size_t(c.end - c.begin) * size);
       return;
     }
-    switch (c.dtype) {
-    case DType::F64:
-      return combineHere<double>(c);
-    case DType::I64:
-      return combineHere<int64_t>(c);
-    case DType::I32:
-      return combineHere<int32_t>(c);
-    case DType::BF16:
-      return combineHere<Bf16>(c);
-    case DType::F16:
-      return combineHere<_Float16>(c);
-    default:
-      return combineHere<float>(c);
-    }
+    kernels_.combine(c);
   }
   void *nativeStream(Stream) override { return nullptr; }
   llvm::Expected<Failure> synchronise() override { return Failure{}; }
@@ -137,16 +77,39 @@ private:
   }
 
   int threads_;
+  const Kernels &kernels_;
   std::vector<void *> blocks_;
 };
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int threads) {
-  if (!hostRunsOurCode())
-    return problem("cpu device", "this build is for a newer processor than the host's",
-                   "configure with -DAUTOTP_CPU_ARCH=x86-64-v3 or =x86-64");
-  return std::make_unique<CpuDevice>(threads);
+std::vector<std::string> cpuInstructionSets() {
+  std::vector<std::string> names;
+  for (const InstructionSet &set : instructionSets())
+    if (set.isOnHost()) names.push_back(set.name.str());
+  return names;
+}
+
+/// oneDNN divides a product among the threads that it asks for and does not look how many it gets.
+static llvm::Error checkTeam(int threads) {
+  omp_set_dynamic(0);
+  if (threads <= omp_get_thread_limit()) return llvm::Error::success();
+  return problem(
+      "cpu device",
+      llvm::formatv("OMP_THREAD_LIMIT is {0}, and the rank has {1} threads", omp_get_thread_limit(), threads).str(),
+      llvm::formatv("unset it, or give --threads {0}", omp_get_thread_limit()).str());
+}
+
+llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int threads, llvm::StringRef instructionSet) {
+  if (llvm::Error error = checkTeam(threads)) return std::move(error);
+  for (const InstructionSet &set : instructionSets())
+    if ((instructionSet.empty() || set.name == instructionSet) && set.isOnHost())
+      return std::make_unique<CpuDevice>(threads, *set.kernels());
+  if (instructionSet.empty())
+    return problem("cpu device", "the host has none of the instruction sets that this build's kernels are for",
+                   "configure with -DAUTOTP_CPU_SETS=base");
+  return problem("cpu device", "the host or this build does not have '" + escaped(instructionSet) + "'",
+                 "there are: " + llvm::join(cpuInstructionSets(), ", "));
 }
 
 } // namespace autotp

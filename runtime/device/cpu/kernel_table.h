@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/device/check_call.h"
+#include "runtime/device/device.h"
 #include "runtime/device/words.h"
 
 #include <memory>
@@ -36,6 +37,9 @@ template <typename Body> Prepared ready(Body body) {
 
 /// The row of any family, or null.
 const KernelRow *findRow(KernelId kernel);
+
+/// See Device::combine(): for several operands.
+void combine(const Combination &c);
 
 std::span<const KernelRow> matMulKernels();
 std::span<const KernelRow> unaryKernels();

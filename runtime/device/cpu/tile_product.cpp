@@ -4,33 +4,48 @@ namespace autotp::cpu {
 
 namespace {
 
-constexpr int kLanes = 16, kVectors = 4, kColumns = kLanes * kVectors;
-using Vector = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4)));
+// Sums in flight hide the latency of one, and stay in registers: 32 with AVX-512, 16 before it, where a row of b and an
+// element of a need some of them.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16, kVectors = 4;
+template <int kV> constexpr int kRowsOf = kV == 4 ? 4 : 8;
+#else
+#if defined(__AVX__)
+constexpr int kLanes = 8, kVectors = 2;
+#else
+constexpr int kLanes = 4, kVectors = 2;
+#endif
+template <int kV> constexpr int kRowsOf = kV == 2 ? 6 : 8;
+#endif
+using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Unaligned = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 
-Vector load(const float *at) {
-  Vector v;
-  std::memcpy(&v, at, sizeof v);
-  return v;
-}
+Vector load(const float *at) { return *reinterpret_cast<const Unaligned *>(at); }
+void store(float *at, Vector v) { *reinterpret_cast<Unaligned *>(at) = v; }
 
+/// Unrolled, so that the sums are registers and no array in memory.
 template <int kM, int kV>
 void tile(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t k, bool accumulates) {
   Vector sum[kM][kV] = {};
   for (int64_t p = 0; p < k; ++p) {
     Vector row[kV];
+#pragma GCC unroll 8
     for (int v = 0; v < kV; ++v)
       row[v] = load(b + p * ldb + v * kLanes);
+#pragma GCC unroll 8
     for (int i = 0; i < kM; ++i) {
       const float x = a.data[i * a.row + p * a.column];
+#pragma GCC unroll 8
       for (int v = 0; v < kV; ++v)
         sum[i][v] += x * row[v];
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < kM; ++i)
+#pragma GCC unroll 8
     for (int v = 0; v < kV; ++v) {
       float *to = c + i * ldc + v * kLanes;
-      Vector result = accumulates ? sum[i][v] + load(to) : sum[i][v];
-      std::memcpy(to, &result, sizeof result);
+      store(to, accumulates ? sum[i][v] + load(to) : sum[i][v]);
     }
 }
 
@@ -49,28 +64,30 @@ void edge(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t
   }
 }
 
+/// Rows from `i` on in tiles of kM, the rest in smaller ones.
+template <int kM, int kV>
+void rowTiles(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t i, int64_t m, int64_t k,
+              bool accumulates) {
+  for (; i + kM <= m; i += kM)
+    tile<kM, kV>({a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc, k, accumulates);
+  if constexpr (kM > 1) rowTiles<kM / 2, kV>(a, b, ldb, c, ldc, i, m, k, accumulates);
+}
+
+/// As many blocks of kV vectors of columns as fit, from `j` on, then smaller ones. Returns where it ended.
 template <int kV>
-void columns(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t k, bool accumulates) {
-  constexpr int kRows = kV == kVectors ? 4 : 8; // enough sums in flight to hide the latency of one
-  int64_t i = 0;
-  auto at = [&](int64_t row) { return Strided{a.data + row * a.row, a.row, a.column}; };
-  for (; i + kRows <= m; i += kRows)
-    tile<kRows, kV>(at(i), b, ldb, c + i * ldc, ldc, k, accumulates);
-  for (; i < m; ++i)
-    tile<1, kV>(at(i), b, ldb, c + i * ldc, ldc, k, accumulates);
+int64_t columnBlocks(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t j, int64_t m, int64_t n,
+                     int64_t k, bool accumulates) {
+  for (; j + kV * kLanes <= n; j += kV * kLanes)
+    rowTiles<kRowsOf<kV>, kV>(a, b + j, ldb, c + j, ldc, 0, m, k, accumulates);
+  if constexpr (kV > 1) return columnBlocks<kV / 2>(a, b, ldb, c, ldc, j, m, n, k, accumulates);
+  return j;
 }
 
 } // namespace
 
 void tileProduct(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t n, int64_t k,
                  bool accumulates) {
-  int64_t j = 0;
-  for (; j + kColumns <= n; j += kColumns)
-    columns<kVectors>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
-  for (; j + 2 * kLanes <= n; j += 2 * kLanes)
-    columns<2>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
-  for (; j + kLanes <= n; j += kLanes)
-    columns<1>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
+  const int64_t j = columnBlocks<kVectors>(a, b, ldb, c, ldc, 0, m, n, k, accumulates);
   if (j < n) edge(a, b + j, ldb, c + j, ldc, m, n - j, k, accumulates);
 }
 

@@ -4,7 +4,9 @@
 
 namespace autotp {
 
-llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int) {
+std::vector<std::string> cpuInstructionSets() { return {}; }
+
+llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int, llvm::StringRef) {
   return problem("cpu device", "this build has none",
                  "configure with -DAUTOTP_WITH_CPU=ON, or compile the plan for cuda");
 }

@@ -1,0 +1,24 @@
+/// \file All kernels of one instruction set: this folder's kernels are compiled once for each, and linked so that these
+/// tables are all that the rest of the program sees of them.
+#include "runtime/device/cpu/instruction_sets.h"
+#include "runtime/device/cpu/kernel_table.h"
+
+namespace autotp::cpu {
+
+const KernelRow *findRow(KernelId kernel) {
+  static constexpr std::span<const KernelRow> (*kFamilies[])() = {
+      unaryKernels,        castKernels,      binaryKernels, activationGradKernels, reduceKernels,
+      dataMovementKernels, transposeKernels, lookupKernels, softmaxKernels,        dropoutKernels,
+      alongRowsKernels,    rotaryKernels,    matMulKernels, normKernels,           crossEntropyKernels,
+      optimizerKernels,    attentionKernels};
+  for (auto family : kFamilies)
+    for (const KernelRow &row : family())
+      if (row.kernel == kernel) return &row;
+  return nullptr;
+}
+
+static constexpr Kernels kKernels = {findRow, combine};
+
+} // namespace autotp::cpu
+
+extern "C" const autotp::cpu::Kernels *AUTOTP_CPU_KERNELS() { return &autotp::cpu::kKernels; }
