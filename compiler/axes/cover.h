@@ -41,7 +41,7 @@ bool contains(const Cover &cover, int64_t index);
 
 /// n intervals that tile `size`; the first ones have one more; may be empty.
 std::vector<Interval> evenIntervals(int64_t size, int64_t n);
-/// For each coordinate its interval of kv and of group; they tile the plane (AXES section 2).
+/// For each coordinate its interval of kv and of group; they tile the plane (docs/axes.md).
 std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group, int64_t tp);
 
 } // namespace autotp

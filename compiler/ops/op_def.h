@@ -53,7 +53,7 @@ using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> op
                             llvm::MutableArrayRef<Array> results);
 /// The indices of every dimension, where they depend on attributes or shapes and no text can say them.
 using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
-/// Floating-point operations of one execution; null: one for each result element.
+/// Floating-point operations of one execution; null: no estimate, which counts as 0.
 using CostFn = double (*)(const OpCall &call);
 
 /// One of the operators that another one stands for, in order.

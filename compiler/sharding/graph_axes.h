@@ -1,4 +1,4 @@
-/// \file The logical axes of a graph: one term for each dimension of each value, found by unification (AXES in docs).
+/// \file The logical axes of a graph: one term for each dimension of each value, found by unification (docs/axes.md).
 #pragma once
 
 #include "compiler/axes/axis_arena.h"
