@@ -78,6 +78,7 @@ llvm::Expected<std::string> runOnText(llvm::StringRef text, llvm::ArrayRef<std::
   if (llvm::Error error = checkContents(*graph)) return error;
   CompiledModel compiled;
   PassState state{options, compiled};
+  state.microBatch = options.import.microBatch;
   place(std::move(*graph), passes->front().needs, state);
   state.imported.initializers = compiled.graph.sources(ValueKind::Parameter);
   if (passes->front().needs == Form::Training && passes->back().leaves >= Form::Scheduled)

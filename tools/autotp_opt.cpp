@@ -13,15 +13,23 @@ static cl::list<std::string> passes("pass", cl::desc("what runs, in this order; 
                                     cl::value_desc("NAME[,NAME...]"), cl::CommaSeparated, cl::cat(category));
 static cl::opt<int> tp("tp", cl::desc("ranks of tensor parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
                        cl::cat(category));
+static cl::opt<int> dp("dp", cl::desc("ranks of data parallelism (default 1)"), cl::value_desc("N"), cl::init(1),
+                       cl::cat(category));
+static cl::opt<int64_t> microBatch("micro-batch",
+                                   cl::desc("samples that bind-batch leaves (default: those of the text)"),
+                                   cl::value_desc("N"), cl::init(0), cl::cat(category));
 static cl::opt<bool> all("shard-all", cl::desc("choose-axes takes every axis that divides parameters"),
                          cl::cat(category));
 
 static Error run() {
-  if (tp < 1 || tp > 4096) return problem("--tp", "it takes a positive number");
+  if (tp < 1 || tp > 4096 || dp < 1 || dp > 4096 || microBatch < 0)
+    return problem("command line", "--tp, --dp and --micro-batch take positive numbers");
   auto text = MemoryBuffer::getFileOrSTDIN(file);
   if (!text) return problem(file, "it cannot be read: " + text.getError().message());
   autotp::CompileOptions options;
   options.step.tp = tp;
+  options.step.dp = dp;
+  options.import.microBatch = microBatch;
   options.shard = all ? autotp::ShardMode::All : autotp::ShardMode::Auto;
   Expected<std::string> left =
       autotp::runOnText((*text)->getBuffer(), std::vector<std::string>(passes.begin(), passes.end()), options);

@@ -39,6 +39,10 @@ CompileOptions flagsOf(llvm::StringRef text) {
     auto [name, value] = word.split('=');
     if (name == "tp")
       options.step.tp = std::stoi(value.str());
+    else if (name == "dp")
+      options.step.dp = std::stoi(value.str());
+    else if (name == "micro-batch")
+      options.import.microBatch = std::stoi(value.str());
     else if (name == "shard" && value == "all")
       options.shard = ShardMode::All;
     else if (name == "dtype")
