@@ -3,6 +3,7 @@
 #include "compiler/ir/loss.h"
 #include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
+#include "compiler/sharding/reshard.h"
 #include "passes/partition/localise.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -35,6 +36,37 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   return "";
 }
 
+/// Whether operand `k` of a node, a constant, is the same for sample i of the batch as for sample i % microBatch: then its
+/// first rows are right for every micro-batch.
+bool repeats(const Graph &graph, const GraphAxes &axes, const Node &node, NodeId id, unsigned k, const Batch &batch,
+             int64_t microBatch) {
+  const Value &constant = graph.value(node.operands[k]);
+  auto has = [&](AxisId term) { return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch.axis); };
+  const auto &terms = axes.nodes[id].terms.ins[k];
+  if (!constant.contents || llvm::none_of(terms, has)) return true;
+  auto sample = [&](int64_t i) {
+    Assignment one;
+    one.assign(batch.axis, {Interval{i, i + 1}});
+    return partOf(*constant.contents, coversOf(axes.arena, terms, constant.type.shape, one, 0));
+  };
+  for (int64_t i = microBatch; i < batch.size; ++i)
+    if (sample(i).bytes != sample(i % microBatch).bytes) return false;
+  return true;
+}
+
+/// "" if what the graph knows by itself is alike for all samples.
+std::string whySamplesDiffer(const Graph &graph, const GraphAxes &axes, const Batch &batch, int64_t microBatch) {
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
+    const Node &node = graph.node(id);
+    for (unsigned k = 0; k < node.operands.size(); ++k)
+      if (graph.value(node.operands[k]).kind == ValueKind::Constant &&
+          !repeats(graph, axes, node, id, k, batch, microBatch))
+        return "and '" + escaped(node.origin) + "' has a constant that differs from sample to sample: '" +
+               escaped(graph.value(node.operands[k]).name) + "'";
+  }
+  return "";
+}
+
 llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batch &batch, int64_t microBatch) {
   if (batch.size < microBatch) return refuse(batch.size, microBatch, "which can be made smaller but not larger");
   for (auto [i, input] : indexed(graph.sources(ValueKind::Input)))
@@ -43,7 +75,8 @@ llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batc
       return refuse(batch.size, microBatch, "and its inputs do not share one batch axis");
   if (axes.arena.kind(batch.axis) != AxisArena::Kind::Leaf)
     return refuse(batch.size, microBatch, "whose elements the graph tells apart");
-  const std::string why = whyWhole(graph, axes, batch.axis);
+  std::string why = whyWhole(graph, axes, batch.axis);
+  if (why.empty()) why = whySamplesDiffer(graph, axes, batch, microBatch);
   return why.empty() ? llvm::Error::success() : refuse(batch.size, microBatch, why);
 }
 

@@ -5,7 +5,7 @@
 /// batch stay as they are (compiler/sharding/batch_axis.h). What the loss becomes where a step has several
 /// micro-batches: global_loss.h.
 /// Errors: a batch that is no axis of its own (exported with batch 1, or mixed with others), that an operator needs
-/// whole, or that is smaller than the micro-batch; and those of global_loss.h.
+/// whole, or that is smaller than the micro-batch; a constant that differs between samples; and those of global_loss.h.
 #pragma once
 
 #include "passes/partition/global_loss.h"
