@@ -17,10 +17,15 @@ llvm::Error refuse(int64_t batch, int64_t microBatch, const std::string &why) {
                  "export it with a dynamic batch, or leave --micro-batch out");
 }
 
+/// Whether a dimension runs over the batch.
+bool isOver(const GraphAxes &axes, AxisId term, AxisId batch) {
+  return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch);
+}
+
 /// What keeps the axis as it is: an operator that needs all of it, or looks it up; a parameter that has it. "" if nothing
 /// does.
 std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
-  auto has = [&](AxisId term) { return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch); };
+  auto has = [&](AxisId term) { return isOver(axes, term, batch); };
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const Node &node = graph.node(id);
     const IndexTerms &terms = axes.nodes[id].terms;
@@ -41,9 +46,9 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
 bool repeats(const Graph &graph, const GraphAxes &axes, const Node &node, NodeId id, unsigned k, const Batch &batch,
              int64_t microBatch) {
   const Value &constant = graph.value(node.operands[k]);
-  auto has = [&](AxisId term) { return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch.axis); };
   const auto &terms = axes.nodes[id].terms.ins[k];
-  if (!constant.contents || llvm::none_of(terms, has)) return true;
+  if (!constant.contents || llvm::none_of(terms, [&](AxisId term) { return isOver(axes, term, batch.axis); }))
+    return true;
   auto sample = [&](int64_t i) {
     Assignment one;
     one.assign(batch.axis, {Interval{i, i + 1}});

@@ -8,8 +8,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace autotp {
+
+inline std::vector<int> everyRank(const Communicator &comm) {
+  std::vector<int> ranks(size_t(comm.size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
 
 inline float valueOf(int rank, int64_t i) { return float(rank * 10 + i % 7); }
 
@@ -70,9 +77,7 @@ inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_
 /// What is one byte wide, as masks are: moved, and nothing past its end is.
 inline void checkBytes(Communicator &comm) {
   auto device = llvm::cantFail(makeCpuDevice(1));
-  std::vector<int> ranks;
-  for (int r = 0; r < comm.size(); ++r)
-    ranks.push_back(r);
+  const std::vector<int> ranks = everyRank(comm);
   auto group = comm.group(ranks, *device);
   ASSERT_TRUE(bool(group));
   const std::vector<int64_t> counts(ranks.size(), 5);
@@ -88,9 +93,7 @@ inline void checkBytes(Communicator &comm) {
 /// Small floats: sums in f32, and what moves, over all ranks. Small whole numbers are exact.
 inline void checkSmallFloats(Communicator &comm) {
   auto device = llvm::cantFail(makeCpuDevice(1));
-  std::vector<int> ranks;
-  for (int r = 0; r < comm.size(); ++r)
-    ranks.push_back(r);
+  const std::vector<int> ranks = everyRank(comm);
   auto group = comm.group(ranks, *device);
   ASSERT_TRUE(bool(group));
   const int64_t each = 33, all = each * comm.size();
