@@ -1,6 +1,6 @@
-/// \file The verifier of placed sums: no use sees a Partial value that it cannot take.
+/// \file Verifies placed sums: every use of a Partial value that is not reduced must be able to take it.
 /// Accepts:  %y = matmul(%h, %w2) partial, reduced        %z = relu(%y)
-///           %y = matmul(%h, %w2) partial                 %z = scale(%y)     which is linear, and so Partial itself
+///           %y = matmul(%h, %w2) partial                 %z = scale(%y), which is linear, so %z is Partial as well
 /// Refuses:  %y = matmul(%h, %w2) partial                 %z = relu(%y)
 #pragma once
 
@@ -10,8 +10,11 @@
 
 namespace autotp {
 
-/// Errors name each use that would see an unpaid sum, each result that is Partial and not marked so, and each output
-/// that would be handed out unpaid; the gradient of a parameter that is whole on tp may be: its bucket reduces it.
+/// Errors: each use that cannot take its Partial operand, each result that is Partial but not marked as such, and each
+/// output that is left Partial; all of them are listed. An exception is the gradient of a parameter that every tp rank
+/// holds whole: it may be left Partial, since its bucket is reduced over tp as well. An error here is a bug of the
+/// compiler.
+/// `region` is null without sequence parallelism.
 llvm::Error checkReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment,
                             const Reductions &reductions, const SequenceRegion *region);
 

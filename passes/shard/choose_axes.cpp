@@ -13,7 +13,7 @@
 namespace autotp {
 namespace {
 
-/// Bytes of a parameter's element over a step: weight, gradient and two optimizer states, in f32.
+/// Bytes per element of a parameter: weight, gradient and two optimizer states, in f32.
 constexpr double kBytesPerParameterElement = 16;
 
 struct Candidate {
@@ -21,10 +21,11 @@ struct Candidate {
   std::string name;
   llvm::SmallVector<ValueId, 4> parameters;
   double elements = 0, flops = 0;
-  llvm::SmallSetVector<ValueId, 4> reduced; ///< sums that it leaves pending
-  double withinBytes = 0, withinTimes = 0;  ///< what operators reduce that run over all of it
-  const Candidate *keptBy = nullptr;        ///< one that was taken, with which it multiplies
-  AxisId groupPartner = kNoAxis;            ///< in a product (this partner): heads that share keys and values
+  llvm::SmallSetVector<ValueId, 4> reduced; ///< values that are Partial if the leaf is sharded, and reduced over tp
+  /// bytes and number of the reductions in operators that run over the whole leaf, such as softmax
+  double withinBytes = 0, withinTimes = 0;
+  const Candidate *keptBy = nullptr; ///< a taken candidate that multiplies with this one, so that this one stays whole
+  AxisId groupPartner = kNoAxis;     ///< the next factor in a product, as the query heads that share a KV head
 };
 
 class Chooser {
@@ -74,7 +75,7 @@ private:
     c.elements += double(graph_.type(parameter).elements());
   }
 
-  /// (a b) side by side in a product: where a is smaller than tp, b is shared among the coordinates of each a.
+  /// In a product (a b), b is the partner of a: if a is smaller than tp, the ranks that share an element of a divide b.
   void findPartners(AxisId term) {
     for (AxisId segment : axes_.arena.segments(term)) {
       llvm::SmallVector<AxisId> factors = axes_.arena.factors(segment);
@@ -87,7 +88,8 @@ private:
     }
   }
 
-  /// Which indices a softmax or maximum runs over, and which values depend on parameters alone.
+  /// Finds the leaves that softmax and its kin or a maximum run over, with what their reductions send if the leaf is
+  /// sharded, and the values that depend on parameters alone.
   void findWithin() {
     for (ValueId id : graph_.sources(ValueKind::Parameter))
       ofParameters_.insert(id);
@@ -113,8 +115,9 @@ private:
     }
   }
 
-  /// What a softmax runs over is worth what it divides of products with its weights. What else has the index, as all
-  /// tokens have that of a table of positions, is no reason to shard it.
+  /// Whether the FLOPs of `node` count in favour of sharding `leaf`. For a leaf that a softmax runs over, only products
+  /// with a parameter that has the leaf count. Other nodes can have it too, as the table of positions gives its axis to
+  /// all tokens, but they are no reason to shard it.
   bool dividesWork(const Node &node, const IndexTerms &terms, AxisId leaf) const {
     if (!within_.count(leaf)) return true;
     for (auto [k, operand] : indexed(node.operands)) {
@@ -144,7 +147,8 @@ private:
       countSent(terms, j, result);
   }
 
-  /// A sum that is pending because of a leaf is reduced once, unless it is a parameter's gradient.
+  /// Notes the value as one reduction for each leaf that makes it Partial. The gradient of a parameter is left out,
+  /// since its bucket is reduced anyway.
   void countSent(const IndexTerms &terms, size_t result, ValueId value) {
     value = endOfSum(value);
     if (graph_.isOutput(value)) return;
@@ -161,7 +165,8 @@ private:
       if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.reduced.insert(value);
   }
 
-  /// Addends of one sum are reduced together: the gradients of Q, K and V's input are one reduction.
+  /// The value in which a chain of additions ends. Its addends are reduced together: the gradients of the input of Q, K
+  /// and V are added first and need one reduction.
   ValueId endOfSum(ValueId value) const {
     while (graph_.value(value).uses.size() == 1 && graph_.node(graph_.value(value).uses[0].node).is("add"))
       value = graph_.node(graph_.value(value).uses[0].node).results[0];
@@ -173,8 +178,8 @@ private:
     return share *
            (c.flops / machine_.flopsPerSecond + c.elements * kBytesPerParameterElement / machine_.linkBytesPerSecond);
   }
-  /// What taking it makes the ranks send beside what the axes taken so far do: a sum that is pending already is
-  /// reduced once.
+  /// Seconds of communication that taking `c` adds. A sum that an axis taken before makes Partial is not counted, since
+  /// it is reduced only once.
   double sent(const Candidate &c) const {
     double bytes = c.withinBytes, times = c.withinTimes;
     for (ValueId value : c.reduced)
@@ -186,7 +191,7 @@ private:
   }
   double worth(const Candidate &c) const { return saved(c) / (sent(c) + machine_.latencySeconds); }
 
-  /// Takes the first leaf that may be sharded, unless one is taken already.
+  /// Takes the first leaf of the demand that may be sharded, unless one of its leaves is taken already.
   llvm::Error obey(const AxisRules::Demand &demand, ChosenAxes &chosen) {
     if (tp_ == 1 || llvm::any_of(demand.leaves, [&](AxisId leaf) { return chosen.assignment.has(leaf); }))
       return llvm::Error::success();
@@ -204,7 +209,7 @@ private:
   }
 
   void take(Candidate &c, ChosenAxes &chosen) {
-    for (auto &entry : candidates_) // those that it keeps whole from now on
+    for (auto &entry : candidates_) // the candidates that `c` keeps whole from now on
       if (Candidate &other = entry.second;
           !other.keptBy && (facts_.multiply(other.leaf, c.leaf) || c.groupPartner == other.leaf))
         other.keptBy = &c;
@@ -214,7 +219,7 @@ private:
     reduced_.insert(c.reduced.begin(), c.reduced.end());
   }
 
-  /// The best candidate again and again, until none is left that is worth it; then all others with their reasons.
+  /// Takes the candidate of the highest worth until none may be taken, then records the others with their reasons.
   void takeWorthwhile(ShardMode mode, ChosenAxes &chosen) {
     std::vector<Candidate *> open;
     for (auto &entry : candidates_)
@@ -280,7 +285,7 @@ private:
   llvm::MapVector<AxisId, Candidate> candidates_;
   llvm::DenseSet<AxisId> isTaken_, within_;
   llvm::DenseSet<ValueId> ofParameters_;
-  llvm::DenseSet<ValueId> reduced_; ///< sums that the taken ones leave pending
+  llvm::DenseSet<ValueId> reduced_; ///< values that the taken leaves make Partial
 };
 
 } // namespace

@@ -24,9 +24,10 @@ bool MinimumCut::findLevels(size_t source, size_t sink) {
   return level_[sink] >= 0;
 }
 
-/// One augmenting path along rising levels, found without recursion: graphs are deep.
+/// Sends flow along one augmenting path of rising levels and returns the amount. It does not recurse, since graphs are
+/// deep.
 int64_t MinimumCut::augment(size_t source, size_t sink) {
-  std::vector<size_t> path; // edges
+  std::vector<size_t> path;
   size_t at = source;
   while (at != sink) {
     bool advanced = false;
@@ -41,7 +42,7 @@ int64_t MinimumCut::augment(size_t source, size_t sink) {
     }
     if (advanced) continue;
     if (path.empty()) return 0;
-    at = edges_[path.back() ^ 1].to; // a dead end: never enter it again
+    at = edges_[path.back() ^ 1].to; // a dead end, which is not entered again
     ++next_[at];
     path.pop_back();
   }

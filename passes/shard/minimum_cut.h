@@ -13,7 +13,9 @@ public:
 
   explicit MinimumCut(size_t vertices) : edgesOf_(vertices) {}
   void addEdge(size_t from, size_t to, int64_t capacity);
-  /// Which vertices lie on the source's side of the minimum cut nearest to the source.
+  /// Returns for each vertex whether it lies on the source's side. Of several minimum cuts, the one nearest to the
+  /// source is taken.
+  /// May be called once: it uses up the capacities.
   std::vector<bool> solve(size_t source, size_t sink);
 
 private:
@@ -24,7 +26,7 @@ private:
   bool findLevels(size_t source, size_t sink);
   int64_t augment(size_t source, size_t sink);
 
-  std::vector<Edge> edges_; ///< an edge and its reverse side by side
+  std::vector<Edge> edges_; ///< each edge is followed by its reverse, so that the reverse of edge e is e ^ 1
   std::vector<std::vector<size_t>> edgesOf_;
   std::vector<int> level_;
   std::vector<size_t> next_;

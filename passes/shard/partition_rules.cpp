@@ -16,7 +16,8 @@ llvm::Error wrongKey(const llvm::Twine &key, const llvm::Twine &what) {
   return problem("partition_config", ("'" + key + "' " + what).str());
 }
 
-/// [2, -1], [[q, kv, kv], -1]
+/// Reads a list such as [2, -1] or [[q, kv, kv], -1]: per dimension a divisor, -1 for any size, or the sizes of
+/// sub-parameters.
 llvm::Expected<std::vector<std::vector<int64_t>>> readShape(const JsonValue &value) {
   std::vector<std::vector<int64_t>> shape;
   const JsonArray *dims = value.getAsArray();
@@ -80,11 +81,14 @@ llvm::Expected<PartitionRule> readRule(const JsonObject &spec) {
   return rule;
 }
 
-/// Which dimensions of a parameter are its product's result, and which it sums over; of a table: rows, and width.
+/// The dimensions of a parameter: `column` are those that its product passes on to the result, `row` those that it sums
+/// over. Of an embedding table, `column` are the rows and `row` is the width.
 struct Sides {
   llvm::SmallVector<unsigned, 2> column, row;
 };
 
+/// Looks for the first forward product or lookup that reads the parameter, also through up to 8 moves such as a
+/// transpose. Returns nothing if there is none.
 std::optional<Sides> sidesOf(const Graph &graph, const GraphAxes &axes, ValueId parameter, ValueId value, int depth) {
   for (Use use : graph.value(value).uses) {
     const Node &node = graph.node(use.node);
@@ -111,7 +115,8 @@ std::optional<Sides> sidesOf(const Graph &graph, const GraphAxes &axes, ValueId 
   return std::nullopt;
 }
 
-/// Sizes of sub-parameters add up to the dimension; one number divides it.
+/// Whether a dimension has the sizes of a rule: several must add up to it, a single one must divide it, and -1 fits
+/// any.
 bool fits(const std::vector<int64_t> &sizes, int64_t dimension) {
   if (sizes.size() == 1) return sizes[0] == -1 || dimension % sizes[0] == 0;
   int64_t sum = 0;
@@ -163,7 +168,7 @@ private:
   }
 
   llvm::Error matchesNothing(const std::string &pattern) const {
-    std::string plain; // the letters that a name could share
+    std::string plain; // only characters that can occur in a name, for the edit distance
     for (char c : pattern)
       if (llvm::isAlnum(c) || c == '_' || c == '.') plain += c;
     std::vector<std::pair<unsigned, std::string>> names;
@@ -182,7 +187,7 @@ private:
                    "the closest parameters are " + closest);
   }
 
-  /// Those of some dimensions, or of all: each once, as roots.
+  /// The distinct leaves of a parameter, as roots of their classes: of the dimensions `dims`, or of all.
   llvm::SmallVector<AxisId, 4> leavesOf(ValueId parameter, std::optional<llvm::ArrayRef<unsigned>> dims = {}) const {
     llvm::SmallVector<AxisId, 4> leaves;
     for (const auto &[d, term] : indexed(axes_.values[parameter])) {
@@ -202,7 +207,7 @@ private:
       return llvm::Error::success();
     }
     auto sides = sidesOf(graph_, axes_, parameter, parameter, 0);
-    if (!sides && shape.size() < 2) { // a bias or scale follows the product that it belongs to
+    if (!sides && shape.size() < 2) { // a bias or scale is sharded along the axis that it shares with its product
       out.demands.push_back({who, leavesOf(parameter)});
       return llvm::Error::success();
     }

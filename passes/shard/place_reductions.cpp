@@ -13,8 +13,8 @@ namespace {
 
 using LeafSet = llvm::SmallSetVector<AxisId, 8>;
 
-/// The assigned leaves of a term list. A dimension that a slice or concat cuts is left out on request: its other
-/// segments never multiply with the one that is kept.
+/// The assigned leaves of a list of terms, without dimension `leftOut`. A caller leaves out the dimension that a slice
+/// or concat cuts, since its other segments never multiply with the one that is kept.
 LeafSet assignedLeaves(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment,
                        int leftOut = -1) {
   LeafSet set;
@@ -31,7 +31,8 @@ bool createsPartial(const GraphAxes &axes, const Assignment &assignment, const I
   return hasAssigned(terms.lookup) || llvm::any_of(terms.contracted[result], hasAssigned);
 }
 
-/// The flow network over values: vertex v is the pair (2v, 2v + 1) joined by an edge of v's cost.
+/// The flow network over values. Value v is the pair of vertices (2v, 2v + 1), joined by an edge whose capacity is the
+/// cost of reducing v.
 class Network {
 public:
   Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp, const SequenceRegion *region)
@@ -65,7 +66,8 @@ private:
   bool isInRegion(NodeId id) const { return region_ && region_->nodes[id]; }
   const Assignment &of(NodeId id) const { return isInRegion(id) ? region_->assignment : assignment_; }
 
-  /// By value: gradients, and nothing else, of parameters that every coordinate holds whole. Their buckets reduce them.
+  /// By value: whether it is the gradient of a parameter that every tp rank holds whole, and is nothing else. Such a
+  /// gradient may stay Partial, since its bucket reduces it.
   std::vector<bool> gradientsOfWhole() const {
     std::vector<bool> rides(graph_.numValues(), false);
     llvm::StringSet<> wholes;
@@ -87,7 +89,7 @@ private:
         admit(result);
         cut_.addEdge(source(), in(result), MinimumCut::kUnbounded);
       }
-    int taken = -1; // of operands that multiply, only one may be Partial: the one that is dearest to reduce
+    int taken = -1; // of operands that multiply, only one may pass as Partial: the one that costs most to reduce
     if (row.linearity == Linearity::Each)
       for (unsigned k = 0; k < node.operands.size(); ++k)
         if (mayBePartial_[node.operands[k]] && (taken < 0 || costOf(node.operands[k]) > costOf(node.operands[taken])))
@@ -114,7 +116,8 @@ private:
     cut_.addEdge(in(value), out(value), costOf(value));
   }
 
-  /// Bytes that reducing `value` sends, and its latency in bytes; a parameter's gradient rides in a bucket.
+  /// Bytes that reducing `value` sends, with the latency expressed in bytes. The gradient of a parameter is reduced
+  /// with its bucket, and therefore cheaper.
   int64_t costOf(ValueId value) const {
     constexpr int64_t kLatencyBytes = 4096;
     const Type &type = graph_.type(value);

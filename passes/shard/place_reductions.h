@@ -1,22 +1,24 @@
-/// \file Decides where the pending sums of a sharded graph are reduced: the only state that placement has to compute,
-/// since everything else is a pure function of the terms and the assignment.
+/// \file Decides where the Partial sums of a sharded graph are reduced. This is the only part of a placement that has
+/// to be computed, since Shard and Replicate follow from terms and assignment.
 /// Before:  tp = {f};  %y = matmul(%h, %w2) contracts f
-/// After:   %y is created Partial and reduced at once, or after what it passes through, whichever sends less
-/// An exact minimum vertex cut over the joint forward and backward graph (Ford and Fulkerson 1956; Dinic 1970):
-/// vertices are values that can be Partial, with the bytes that reducing them sends; the source is the operators that
-/// create the sum, the sink the uses that cannot take it. Among equal cuts the one nearest to the source. A value is
-/// reduced once, for all its users; the gradient of a parameter that is whole on tp stays pending, for its bucket.
+/// After:   %y is Partial, and is reduced at once or after nodes that it passes through, whichever sends less
+/// The choice is an exact minimum vertex cut over forward and backward together (Ford and Fulkerson 1956; Dinic 1970).
+/// Vertices are the values that can be Partial, weighted by the bytes that reducing them sends. The source stands for
+/// the nodes that make a result Partial, the sink for the uses that cannot take a Partial value. Of equal cuts, the one
+/// nearest to the source is taken. A value is reduced once for all its uses. The gradient of a parameter that every tp
+/// rank holds whole stays Partial, since its bucket reduces it.
 #pragma once
 
 #include "compiler/sharding/local_program.h"
 
 namespace autotp {
 
-/// `region`: what works under an assignment of its own; a sum is reduced before it.
+/// `region` is the part of the graph that works under an assignment of its own; a Partial value is reduced before it
+/// enters.
 Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp,
                            const SequenceRegion *region = nullptr);
 
-/// Whether a pending sum may pass through operand `operand` of `node` to its result `result`.
+/// Whether the result `result` of `node` is Partial if operand `operand` is, so that the sum may be reduced later.
 bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, NodeId node,
                    unsigned operand, unsigned result);
 

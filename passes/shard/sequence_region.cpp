@@ -21,7 +21,7 @@ public:
       auto isPart = [&](ValueId v) { return region.held[v] || mayBeScattered(v, reductions); };
       if (!mayWorkInParts(id) || llvm::none_of(node.operands, isPart)) continue;
       region.nodes[id] = true;
-      for (ValueId operand : node.operands) // what it reads of sums is scattered
+      for (ValueId operand : node.operands) // the sums that it reads are reduce-scattered
         if (mayBeScattered(operand, reductions)) region.held[operand] = true;
       for (ValueId result : node.results)
         if (sequenceDims(axes_.values[result]) > 0) region.held[result] = true;
@@ -38,14 +38,14 @@ private:
     return llvm::any_of(terms, [&](AxisId t) { return t != kNoAxis && isSharded(axes_.arena, t, chosen_); });
   }
 
-  /// Whether something outside the region reads the value, so that it is gathered.
+  /// Whether a node outside the region reads the value, or it is an output, so that it needs an all-gather.
   bool isGathered(ValueId value, const SequenceRegion &region) const {
     return graph_.isOutput(value) ||
            llvm::any_of(graph_.value(value).uses, [&](Use use) { return !region.nodes[use.node]; });
   }
 
-  /// A node whose results are only read outside, of operands that are gathered anyway, works outside: a view of what a
-  /// block reads, flattened for the gradient of a weight, would else be gathered once more.
+  /// Removes nodes whose results are read only outside, and whose operands are gathered anyway. Such a node is often a
+  /// view of what a block reads, flattened for the gradient of a weight; its result would need a second all-gather.
   void trim(SequenceRegion &region) const {
     for (NodeId id = graph_.last(); id != kNone; id = graph_.node(id).previous) {
       if (!region.nodes[id]) continue;
@@ -53,7 +53,8 @@ private:
       bool isReadInside = llvm::any_of(node.results, [&](ValueId r) {
         return llvm::any_of(graph_.value(r).uses, [&](Use use) { return region.nodes[use.node]; });
       });
-      bool isPending = llvm::any_of(node.results, [&](ValueId r) { return !region.held[r]; }); // a gradient of its part
+      // the gradient of a parameter, summed over this rank's part of the sequence
+      bool isPending = llvm::any_of(node.results, [&](ValueId r) { return !region.held[r]; });
       auto isFree = [&](ValueId v) { return !region.held[v] || isGathered(v, region); };
       if (isReadInside || isPending || !llvm::all_of(node.operands, isFree)) continue;
       region.nodes[id] = false;
@@ -62,11 +63,12 @@ private:
     }
   }
 
-  /// A sum that every rank would hold whole, with more than its places: small statistics stay all-reduced.
+  /// Whether the reduction of the value may be a reduce-scatter: every rank would hold it whole, and it has more than
+  /// one element for each token. Statistics of one element for each token stay all-reduced.
   bool mayBeScattered(ValueId value, const Reductions &reductions) const {
     const Terms &terms = axes_.values[value];
     const Shape &shape = graph_.type(value).shape;
-    if (!reductions.isReduced[value] || terms.empty()) return false; // constants have no terms of their own
+    if (!reductions.isReduced[value] || terms.empty()) return false; // constants have no terms
     bool isWide = !shape.empty() && shape.back() > 1 && terms.back() != kNoAxis &&
                   !isSharded(axes_.arena, terms.back(), sequence_);
     return isWide && sequenceDims(terms) == 1 && !hasChosen(terms);
@@ -80,7 +82,8 @@ private:
       for (const auto &dims : *lists) {
         if (hasChosen(dims) || sequenceDims(dims) > 1) return false;
         hasSequence |= sequenceDims(dims) == 1;
-        // One place cut out of the sequence, or joined to it, has no axis: only some rank has it.
+        // If one token is cut out of the sequence or joined to it, that dimension of size 1 has no axis, and only one
+        // rank has the token.
         if (terms.cutDim >= 0 && size_t(terms.cutDim) < dims.size() && dims[terms.cutDim] == kNoAxis) return false;
       }
     for (const auto &[axis, reason] : terms.whole)
@@ -99,8 +102,8 @@ private:
   const Assignment &chosen_, &sequence_;
 };
 
-/// Even intervals of a dimension, brought to its leaves: a dimension may be several segments. False: it is none of
-/// these.
+/// Divides a dimension evenly over tp and assigns to each of its leaves the part of each interval that lies in it,
+/// since a dimension may consist of several segments. Returns false if a segment is not a leaf.
 bool assignEvenly(const AxisArena &arena, AxisId term, int tp, Assignment &assignment) {
   std::vector<Interval> whole = evenIntervals(arena.size(term), tp);
   int64_t offset = 0;
@@ -138,7 +141,7 @@ SequencePlacement placeSequence(const Graph &graph, const GraphAxes &axes, const
                                 const Assignment &sequence, int tp) {
   Grower grower(graph, axes, chosen, sequence);
   SequencePlacement placement{{}, placeReductions(graph, axes, chosen, tp)};
-  constexpr int kMostRounds = 8; // a round moves reductions before the region, which may then be larger
+  constexpr int kMostRounds = 8; // each round moves reductions to before the region, which may let the region grow
   for (int round = 0; round < kMostRounds; ++round) {
     SequenceRegion region = grower.grow(placement.reductions);
     bool isSame = region.nodes == placement.region.nodes && region.held == placement.region.held;

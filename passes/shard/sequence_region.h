@@ -1,10 +1,11 @@
-/// \file Sequence parallelism: the operators between sharded blocks hold a part of the sequence each (Korthikanti et
-/// al. 2022). Nothing is new but a second assignment, `chosen + sequence`, for a region of the graph.
-/// Before:  %y reduced over tp, whole on every rank; norms and residual sums computed by all ranks alike
-/// After:   %y reduce-scattered along the sequence; norms and sums on 1/tp of it; all-gathered where a block reads it
-/// A node is in the region if no chosen leaf is in it, sequence leaves are in at most one dimension of each of its
-/// values, are nowhere contracted (but for parameters' gradients, which are then pending) nor needed whole, and it reads
-/// a reduced value or one of the region.
+/// \file Sequence parallelism: between the sharded blocks, each tp rank holds a part of the sequence (Korthikanti et
+/// al. 2022). It is expressed as a second assignment, `chosen + sequence`, for a region of the graph.
+/// Before:  %y is all-reduced over tp and whole on every rank; all ranks compute the same norms and residual sums
+/// After:   %y is reduce-scattered along the sequence; norms and sums run on 1/tp of it; blocks read it after an
+/// all-gather
+/// A node is in the region if all of this holds: it has no chosen leaf; each of its values has sequence leaves in at
+/// most one dimension; it needs no sequence leaf whole and contracts none (except for a parameter's gradient, which is
+/// Partial then); and it reads a sum that is being reduced, or a value of the region.
 #pragma once
 
 #include "compiler/sharding/local_program.h"
@@ -13,16 +14,16 @@
 
 namespace autotp {
 
-/// The leaves of the sequence, even over tp. Those of dimension 1 of each of `tokens`, inputs [batch, sequence]: an
-/// encoder-decoder has two. Errors: there is none.
+/// Assigns the leaves of the sequence evenly over tp: those of dimension 1 of each of `tokens`, inputs of shape [batch,
+/// sequence]. An encoder-decoder model has two such inputs. Errors: no input has a sequence.
 llvm::Expected<Assignment> sequenceLeaves(const GraphAxes &axes, llvm::ArrayRef<ValueId> tokens, int tp);
 
 struct SequencePlacement {
   SequenceRegion region;
-  Reductions reductions; ///< placed again: what the region reads is reduced before it
+  Reductions reductions; ///< placed anew for this region, so that a Partial value is reduced before the region reads it
 };
 
-/// `sequence`: leaves of the sequence alone.
+/// `chosen`: the leaves that chooseAxes took. `sequence`: what sequenceLeaves returned.
 SequencePlacement placeSequence(const Graph &graph, const GraphAxes &axes, const Assignment &chosen,
                                 const Assignment &sequence, int tp);
 
