@@ -10,9 +10,9 @@ namespace {
 
 using Sizes = llvm::SmallVector<int64_t, 4>;
 
-/// Whether `n` is the product of some of `sizes`, `always` among them.
+/// Whether `n` is the product of `always` and some of `sizes`, and is not 1.
 bool isProductOf(double n, llvm::ArrayRef<int64_t> sizes, double always) {
-  constexpr double kRounding = 1e-6; // of a float32, which the constant may have been
+  constexpr double kRounding = 1e-6; // relative, since the constant may have been rounded to f32
   if (sizes.empty()) return std::fabs(always / n - 1) < kRounding && n != 1;
   return isProductOf(n, sizes.drop_front(), always) ||
          isProductOf(n, sizes.drop_front(), always * double(sizes.front()));
@@ -53,18 +53,18 @@ private:
     return llvm::any_of(terms, [&](AxisId term) { return isBatch(term); });
   }
 
-  /// Whether result `j` sums over the batch.
+  /// Whether result `j` is a sum over the batch.
   bool sums(NodeId id, size_t j) const {
     const IndexTerms &terms = axes_.nodes[id].terms;
     if (!batch_.empty()) return hasBatch(terms.contracted[j]);
     const Node &node = g_.node(id);
     if (node.is("cross_entropy")) return j < 2;
-    // The sum over the one sample, which is its mean as well, is no sum.
+    // A reduction of a batch of one sample alone is its mean as well, so it does not count as a sum.
     return node.is("reduce_sum") && llvm::is_contained(node.attributes.integers("axes"), 0) &&
            g_.type(node.operands[0]).elements() > g_.type(node.results[j]).elements();
   }
 
-  /// Whether samples meet in a node otherwise than in a sum: an operator that needs all of them, or looks among them.
+  /// Whether samples meet in a node in another way than in a sum: it needs the whole batch axis, or looks up along it.
   bool mixes(NodeId id) const {
     const IndexTerms &terms = axes_.nodes[id].terms;
     return hasBatch(terms.within) || isBatch(terms.lookup) || isBatch(terms.scatter) || isBatch(terms.classes) ||
@@ -98,7 +98,7 @@ private:
     }
   }
 
-  /// The sizes of what a node sums over.
+  /// Appends the sizes of the axes that a node sums over.
   void append(NodeId id, size_t j, Sizes &sizes) const {
     for (AxisId term : axes_.nodes[id].terms.contracted[j])
       if (term != kNoAxis)
@@ -106,6 +106,7 @@ private:
           sizes.push_back(axes_.arena.size(leaf));
   }
 
+  /// The sizes of all sums on the way to the operands of a node: those of the first operand that grows with the batch.
   Sizes summedBy(const Node &node) const {
     for (ValueId operand : node.operands)
       if (f_.growth[operand] != 0) return summed_[operand];
@@ -130,7 +131,8 @@ private:
     return std::nullopt;
   }
 
-  /// A sum over n elements, the batch among them, times 1/n or divided by n.
+  /// Recognises a sum over n elements of the whole batch that is multiplied by 1/n or divided by n, and notes the
+  /// constant.
   bool dividesByCount(NodeId id) {
     const Node &node = g_.node(id);
     const bool isProduct = node.is("mul");
@@ -146,7 +148,7 @@ private:
         batch *= axes_.arena.size(leaf);
       for (AxisId leaf : batch_)
         if (auto at = llvm::find(others, axes_.arena.size(leaf)); at != others.end()) others.erase(at);
-      constexpr size_t kMost = 12; // factors: every subset of them is looked at
+      constexpr size_t kMost = 12; // every subset of so many factors is tried
       if (others.size() > kMost || !(n > 0) || !isProductOf(n, others, double(batch))) continue;
       f_.counts.push_back({id, 1 - k, isProduct});
       return true;
@@ -158,7 +160,7 @@ private:
   const GraphAxes &axes_;
   llvm::ArrayRef<AxisId> batch_;
   BatchFacts f_;
-  std::vector<Sizes> summed_; ///< by ValueId: sizes of what sums on the way to it were over
+  std::vector<Sizes> summed_; ///< by ValueId: the sizes of the axes that were summed over on the way to it
 };
 
 } // namespace

@@ -1,4 +1,4 @@
-/// \file How each value of a forward graph stands to the batch: the facts that bind_batch and global_loss decide by.
+/// \file How each value of a forward graph depends on the batch: the facts by which bind_batch and global_loss decide.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
@@ -8,21 +8,22 @@
 namespace autotp {
 
 enum class BatchPart : uint8_t {
-  None,    ///< the same whatever is fed
-  Samples, ///< has the batch's axis
-  Sum,     ///< a sum over the batch, or computed of such sums
-  Mixed,   ///< of several samples in another way, such as their maximum
+  None,    ///< does not depend on what is fed with the batch
+  Samples, ///< has the axis of the batch
+  Sum,     ///< a sum over the batch, or computed from such sums
+  Mixed,   ///< depends on several samples in another way, such as their maximum
 };
 
 struct BatchFacts {
   std::vector<BatchPart> parts;   ///< by ValueId
-  std::vector<bool> ofParameters; ///< by ValueId: depends on a parameter
-  std::vector<bool> isSummedHere; ///< by ValueId: its producer sums over the batch
-  std::vector<bool> mixesSamples; ///< by NodeId: samples meet in it otherwise than in a sum
-  /// By ValueId: how it grows with the batch where all samples are alike; a sum over it as the batch does (1), a mean not
-  /// (0). None where that cannot be told.
+  std::vector<bool> ofParameters; ///< by ValueId: whether it depends on a parameter
+  std::vector<bool> isSummedHere; ///< by ValueId: whether its producer sums over the batch
+  std::vector<bool> mixesSamples; ///< by NodeId: whether samples meet in it in another way than in a sum
+  /// By ValueId: the power of the batch size by which the value grows if all samples are alike: 1 for a sum over the
+  /// batch, 0 for a mean. Empty if that is unknown.
   std::vector<std::optional<int>> growth;
-  /// A constant by which a sum over n elements, the batch among them, is divided (or its inverse, multiplied): n.
+  /// A node that divides a sum over n elements by the constant n, or multiplies it by the constant 1/n (`isInverse`),
+  /// where n counts elements of the whole batch. `operand` is the constant.
   struct Count {
     NodeId node;
     unsigned operand;
@@ -31,10 +32,10 @@ struct BatchFacts {
   std::vector<Count> counts;
 };
 
-/// `batch`: the leaves of the batch's axis in `axes`. Empty: the graph was exported with a batch of 1, which has no axis;
-/// what reduces the outermost dimension sums over it then.
-/// A constant is taken for a count where it is the product of sizes that were summed over, the batch's among them: that
-/// is how exporters write means.
+/// `batch` holds the leaves of the batch axis in `axes`. It is empty if the graph was exported with a batch of 1, which
+/// has no axis; then a reduction of the outermost dimension counts as a sum over the batch.
+/// A constant counts elements if it is the product of sizes that were summed over, with that of the batch among them,
+/// since exporters write means in this way.
 BatchFacts batchFacts(const Graph &graph, const GraphAxes &axes, llvm::ArrayRef<AxisId> batch);
 
 } // namespace autotp

@@ -17,13 +17,13 @@ llvm::Error refuse(int64_t batch, int64_t microBatch, const std::string &why) {
                  "export it with a dynamic batch, or leave --micro-batch out");
 }
 
-/// Whether a dimension runs over the batch.
+/// Whether a dimension contains the axis of the batch.
 bool isOver(const GraphAxes &axes, AxisId term, AxisId batch) {
   return term != kNoAxis && llvm::is_contained(axes.arena.leaves(term), batch);
 }
 
-/// What keeps the axis as it is: an operator that needs all of it, or looks it up; a parameter that has it. "" if nothing
-/// does.
+/// The reason why the axis cannot be divided: an operator needs it whole or looks it up, or a parameter has it. Empty
+/// if nothing prevents it.
 std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   auto has = [&](AxisId term) { return isOver(axes, term, batch); };
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
@@ -41,8 +41,8 @@ std::string whyWhole(const Graph &graph, const GraphAxes &axes, AxisId batch) {
   return "";
 }
 
-/// Whether operand `k` of a node, a constant, is the same for sample i of the batch as for sample i % microBatch: then its
-/// first rows are right for every micro-batch.
+/// Whether operand `k` of a node, a constant, is the same for sample i of the batch as for sample i % microBatch. If
+/// so, its first rows are right for every micro-batch.
 bool repeats(const Graph &graph, const GraphAxes &axes, const Node &node, NodeId id, unsigned k, const Batch &batch,
              int64_t microBatch) {
   const Value &constant = graph.value(node.operands[k]);
@@ -59,7 +59,7 @@ bool repeats(const Graph &graph, const GraphAxes &axes, const Node &node, NodeId
   return true;
 }
 
-/// "" if what the graph knows by itself is alike for all samples.
+/// The reason why samples are not alike to the graph: a constant that differs between them. Empty if there is none.
 std::string whySamplesDiffer(const Graph &graph, const GraphAxes &axes, const Batch &batch, int64_t microBatch) {
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const Node &node = graph.node(id);
@@ -90,7 +90,7 @@ llvm::Error checkMayShrink(const Graph &graph, const GraphAxes &axes, const Batc
 llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches,
                                     const llvm::StringSet<> &withoutBatch) {
   const bool isOneMean = crossEntropyMean(graph, graph.output("loss")).has_value();
-  if (isOneMean) microBatches = 1; // see differentiate.h
+  if (isOneMean) microBatches = 1; // differentiate.h makes the mean of one cross-entropy that of the global batch
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
   if (llvm::all_of(inputs, [&](ValueId input) { return graph.type(input).shape.empty(); })) return LossTerms();
   if (microBatches > 1) exposeCounts(graph);
@@ -110,7 +110,7 @@ llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t mi
   if (batch.axis != kNoAxis) leaves = axes.arena.leaves(batch.axis);
   llvm::Expected<LossTerms> terms = makeLossGlobal(graph, axes, leaves, {microBatches, share});
   if (!terms || !isSmaller) return terms;
-  axes = findAxes(graph, Cuts::Dimensions); // of the nodes that are new
+  axes = findAxes(graph, Cuts::Dimensions); // again, since makeLossGlobal added nodes
   Assignment assignment;
   assignment.assign(findBatch(graph, axes, withoutBatch).axis, {Interval{0, microBatch}});
   Reductions none{std::vector<bool>(graph.numValues(), false), std::vector<bool>(graph.numValues(), false)};

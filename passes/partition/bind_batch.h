@@ -1,11 +1,11 @@
-/// \file Gives a forward graph its micro-batch, and its loss the global batch.
+/// \file Binds the batch of a forward graph to the micro-batch, and makes its loss that of the global batch.
 /// Before:  input %ids: i64[4,32], a mask f32[4,1,32,32], reshapes to [128, 64]     --micro-batch 2
 /// After:   input %ids: i64[2,32], the mask's first rows,  reshapes to [64, 64]
-/// The micro-batch is a cover of the batch's logical axis: rows 0..b of it, local shapes, nothing else. Inputs without a
-/// batch stay as they are (compiler/sharding/batch_axis.h). What the loss becomes where a step has several
-/// micro-batches: global_loss.h.
-/// Errors: a batch that is no axis of its own (exported with batch 1, or mixed with others), that an operator needs
-/// whole, or that is smaller than the micro-batch; a constant that differs between samples; and those of global_loss.h.
+/// The micro-batch is a cover of the logical axis of the batch, rows 0 to microBatch - 1, so the graph is localised to
+/// it like a shard. Inputs without a batch keep their shape (compiler/sharding/batch_axis.h). If a step has several
+/// micro-batches, global_loss.h changes the loss.
+/// Errors: the batch is no axis of its own (exported with batch 1, or mixed with others), is needed whole by an
+/// operator, or is smaller than the micro-batch; a constant differs between samples; and the errors of global_loss.h.
 #pragma once
 
 #include "passes/partition/global_loss.h"
@@ -14,8 +14,8 @@
 
 namespace autotp {
 
-/// `microBatch`: 0 leaves the size that the inputs have. `microBatches`: of a step, over dp and gradient accumulation.
-/// `withoutBatch`: see ImportedModel.
+/// `microBatch`: in samples; 0 keeps the size that the inputs have. `microBatches`: the number of micro-batches in a
+/// step, over dp and gradient accumulation. `withoutBatch`: the inputs that have no batch (ImportedModel).
 llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches,
                                     const llvm::StringSet<> &withoutBatch);
 

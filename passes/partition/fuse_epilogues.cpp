@@ -18,7 +18,7 @@ public:
   }
 
 private:
-  /// The product that gives `value`, perhaps seen in another shape, and whose result nobody else reads; or kNone.
+  /// The product that computes `value`, perhaps seen through reshapes, or kNone. Only if nothing else reads its result.
   NodeId productOf(ValueId value) const {
     for (;; value = g_.producer(value)->operands[0]) {
       const Node *node = g_.producer(value);
@@ -33,13 +33,13 @@ private:
     return !type.shape.empty() && type.dtype == result.dtype && type.shape.size() <= result.shape.size() &&
            type.shape.back() == result.shape.back() && type.elements() == type.shape.back();
   }
-  /// Whether the product's columns are the last dimension of its result as it is seen there.
+  /// Whether the columns of the product are the last dimension of its result in the shape `seen`.
   bool hasColumns(NodeId product, const Type &seen) const {
     const Shape &shape = g_.type(g_.node(product).results[0]).shape;
     return !seen.shape.empty() && seen.shape.back() == shape.back();
   }
 
-  /// The gelu that goes along with the sum `x`, or kNone. One that the backward computes again stays where it is.
+  /// The gelu to fuse with the sum `x`, or kNone. A gelu that the backward recomputes is not fused.
   NodeId geluOf(ValueId x) const {
     llvm::SmallVector<ValueId, 2> seen{x};
     NodeId gelu = kNone;
@@ -85,8 +85,8 @@ private:
     replace("matmul_gelu_grad", product, node.operands[0], node.results[0], id);
   }
 
-  /// `values` are computed with the product, from a third operand, before `at`, where it is known; what computed them
-  /// goes.
+  /// Replaces the nodes that compute `values` by one fused node `op`, which stands before `at`, since `third` is
+  /// computed by then.
   void replace(llvm::StringRef op, NodeId product, ValueId third, llvm::ArrayRef<ValueId> values, NodeId at) {
     const Node node = g_.node(product);
     Builder b(g_, at);
@@ -107,7 +107,7 @@ private:
     }
   }
 
-  /// The product, and views, that nobody reads any more.
+  /// Erases the product, and the reshapes behind it, if nothing reads them any more.
   void eraseUnused(ValueId value) {
     while (const Node *node = g_.producer(value)) {
       const bool isMine = node->is("matmul") || node->is("reshape");

@@ -16,7 +16,7 @@ public:
   llvm::Expected<LossTerms> run() {
     const ValueId loss = g_.output("loss");
     terms_.isSum = f_.growth[loss] == 1;
-    const std::optional<CrossEntropyMean> mean = crossEntropyMean(g_, loss); // its count is of labels alone
+    const std::optional<CrossEntropyMean> mean = crossEntropyMean(g_, loss); // its count depends on labels alone
     visitLinear(mean ? mean->sum : loss);
     if (to_.share != 1 && shrinksWhatIsNotLinear_ != kNone)
       return problem("node '" + escaped(g_.node(shrinksWhatIsNotLinear_).origin) + "'",
@@ -31,11 +31,11 @@ public:
   }
 
 private:
-  /// Whose value a node computes: bits.
+  /// Bits: whether a node contributes to a value of the global batch, or to one that stays that of each micro-batch.
   enum World : uint8_t { kGlobal = 1, kLocal = 2 };
 
   bool isVarying(ValueId v) const { return f_.parts[v] != BatchPart::None; }
-  /// What is not the same for all micro-batches and depends on parameters, so that it is not known before they run.
+  /// Whether the value differs between micro-batches and depends on parameters, so that it is unknown before they run.
   bool isOfBoth(ValueId v) const { return isVarying(v) && f_.ofParameters[v]; }
   bool isSumOfInputs(ValueId v) const {
     return f_.isSummedHere[v] && f_.parts[v] == BatchPart::Sum && !f_.ofParameters[v] && !readsSums(v);
@@ -45,7 +45,7 @@ private:
                         [&](ValueId o) { return f_.parts[o] == BatchPart::Sum || f_.parts[o] == BatchPart::Mixed; });
   }
 
-  /// A value in which the loss is linear.
+  /// Follows the loss back through nodes that are linear, up to the sums over the batch.
   void visitLinear(ValueId v) {
     if (!isOfBoth(v)) return markGlobal(v);
     const NodeId id = g_.value(v).producer;
@@ -71,7 +71,7 @@ private:
       visitLinear(operand);
   }
 
-  /// All that a sum, or a value of inputs alone, is computed of; up to the batch statistics.
+  /// Marks what a value of the global batch is computed from, up to the batch statistics.
   void markGlobal(ValueId v) {
     if (isVarying(v) && g_.value(v).producer != kNone && !isSumOfInputs(v)) markNode(g_.value(v).producer);
   }
@@ -93,7 +93,7 @@ private:
     }
   }
 
-  /// What stays a value of each micro-batch, and all that it is computed of.
+  /// Marks a value that stays that of each micro-batch, and all that it is computed from, and names its producer.
   void markLocal(ValueId v) {
     const NodeId first = g_.value(v).producer;
     if (first == kNone || world_[first] & kLocal) return;
@@ -147,7 +147,7 @@ private:
   }
 
   void takeStatistics() {
-    const size_t nodes = world_.size(); // those that are added here read no sums
+    const size_t nodes = world_.size(); // nodes that are added here are no batch statistics
     for (NodeId id : g_.order()) {
       for (ValueId v : llvm::SmallVector<ValueId, 2>(g_.node(id).results)) {
         if (id >= nodes || !isSumOfInputs(v)) continue;
@@ -186,8 +186,8 @@ private:
   const GlobalBatch to_;
   const BatchFacts f_;
   std::vector<uint8_t> world_; ///< by NodeId
-  std::vector<ValueId> sums_;  ///< that the loss is linear in
-  std::vector<NodeId> linear_; ///< between those and the loss
+  std::vector<ValueId> sums_;  ///< the sums over the batch in which the loss is linear
+  std::vector<NodeId> linear_; ///< the nodes between those sums and the loss
   NodeId shrinksWhatIsNotLinear_ = kNone;
   LossTerms terms_;
 };

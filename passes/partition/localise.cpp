@@ -20,7 +20,7 @@ int64_t heldBelow(const Cover &cover, int64_t bound) {
   return n;
 }
 
-/// Where the one interval of a looked-up dimension begins; an empty one begins anywhere.
+/// The first index of a looked-up dimension that this rank holds. Of an empty cover any index serves.
 int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().begin; }
 
 class Localiser {
@@ -35,14 +35,15 @@ public:
       if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
       local_[id] = program_.graph.addInput(g_.value(id).name, type);
     }
-    for (ValueId id : g_.sources(ValueKind::State)) // whole everywhere
+    for (ValueId id : g_.sources(ValueKind::State)) // states are never sharded
       local_[id] = program_.graph.addState(g_.value(id).name, g_.type(id));
     for (const ParameterInfo &parameter : g_.parameters)
       addParameter(parameter);
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
       visit(id);
     finish();
-    // A coordinate that adds nothing to a sum may need nothing of what went into it, yet the others wait for its part.
+    // A rank that adds nothing to a sum may not need the operands of its collective, but the other ranks wait for its
+    // part.
     program_.graph.removeDead([](const Node &node) { return opOf(node).isCollective; });
     program_.values = local_;
     program_.coordinate = coordinate_;
@@ -71,7 +72,7 @@ private:
   Covers heldOf(ValueId id, int coordinate) const {
     return coversOf(arena_, p_.axes.values[id], g_.type(id).shape, p_.ofValue(id), coordinate);
   }
-  /// The covers of a result as its node computes it: before it is reduced, and perhaps scattered.
+  /// What a tp rank holds of a result when its node has run, before a reduction that may scatter it.
   Covers computedBy(NodeId node, ValueId result, int coordinate) const {
     return coversOf(arena_, p_.axes.values[result], g_.type(result).shape, p_.ofNode(node), coordinate);
   }
@@ -96,13 +97,14 @@ private:
 
   using CoversOf = llvm::function_ref<Covers(int coordinate)>;
 
-  /// The part of a value that one use or output wants. Whether to communicate is decided alike on every coordinate.
+  /// The part of a value that one use or output reads, given as a function of the tp rank. `mayDiffer`: whether it may
+  /// differ from what the ranks hold. Every rank must decide alike whether to communicate, so all covers are compared.
   ValueId part(ValueId id, CoversOf wanted, bool mayDiffer) {
     const Value &value = g_.value(id);
     Covers own = wanted(coordinate_);
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
     const Node *producer = g_.producer(id);
-    if (value.type.elements() == 0) return b_.full(Type{value.type.dtype, shapeOf(own)}, 0); // nobody holds a part
+    if (value.type.elements() == 0) return b_.full(Type{value.type.dtype, shapeOf(own)}, 0); // no rank holds a part
     if (producer && producer->is("full"))
       return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
     if ((value.kind == ValueKind::Input && !p_.shardsInputs) || value.kind == ValueKind::State)
@@ -137,7 +139,7 @@ private:
         value, [&](int c) { return wantedBy(id, k, c); }, mayDiffer);
   }
 
-  /// Which points of a box this coordinate is the first to hold; the box is given for each coordinate.
+  /// Which points of a box this tp rank is the first to hold. `box` gives the box of each tp rank.
   FirstHeld firstHere(CoversOf box) const {
     llvm::SmallVector<Covers, 8> earlier;
     for (int c = 0; c < coordinate_; ++c)
@@ -145,7 +147,8 @@ private:
     return firstHeld(box(coordinate_), earlier);
   }
 
-  /// `local` with zeros where it does not count. `dims`: for each deciding dimension of `first` that of the value.
+  /// `local` with 0 for elements that do not count on this rank. `dims` maps each deciding dimension of `first` to a
+  /// dimension of `local`.
   ValueId masked(ValueId local, const FirstHeld &first, llvm::ArrayRef<size_t> dims) {
     Array mask = first.mask;
     mask.type.shape.assign(program_.graph.type(local).shape.size(), 1);
@@ -155,8 +158,8 @@ private:
     return b_.make("where", {counts, local, b_.scalar(program_.graph.type(local).dtype, 0)});
   }
 
-  /// An addend that is not pending beside pending ones: kept by the first holder of each element, 0 elsewhere. Of a
-  /// concat the elements are the operand's own; of a sum those of the result that the addend is spread over.
+  /// An addend that is not Partial, beside addends that are: only the first holder of each element keeps it. For a
+  /// concat, elements are those of the operand; for a sum, those of the result to which the addend is broadcast.
   ValueId addendOnce(NodeId id, unsigned k, ValueId local) {
     const Node &node = g_.node(id);
     bool isOwn = p_.axes.nodes[id].terms.cutDim >= 0;
@@ -169,7 +172,8 @@ private:
     return countedOnce(local, first);
   }
 
-  /// The iteration space of a node: all its dimensions, each term once. Classes are summed within the node.
+  /// The iteration space of a node: each term of its dimensions once. Classes are left out, since they are reduced
+  /// within the node.
   llvm::SmallVector<AxisId, 8> pointTerms(NodeId id) const {
     const IndexTerms &terms = p_.axes.nodes[id].terms;
     llvm::SmallVector<AxisId, 8> all;
@@ -203,7 +207,7 @@ private:
       local_[result] = p_.reductions.isReduced[result] ? reduced(id, result, results[j]) : results[j];
   }
 
-  /// Each coordinate gets the sum of what the graph reads there: all of it, or its part of the sequence.
+  /// What the uses of a Partial result read after its reduction: all of it, or this rank's part of the sequence.
   ValueId reduced(NodeId id, ValueId result, ValueId local) {
     llvm::SmallVector<Covers, 8> computed = computedByAll(id, result);
     if (p_.region && p_.region->held[result] && !p_.region->nodes[id])
@@ -211,9 +215,9 @@ private:
     return reduceSum(b_, local, computed, g_.type(result).shape, coordinate_);
   }
 
-  /// Where an operator's sum is pending, each point of its iteration space counts on the first coordinate that holds it
-  /// (a whole segment beside a sharded one is held by all): on the others, one operand in which the operator is linear
-  /// is 0 there. Results that are not pending keep all points.
+  /// Makes each point of the iteration space of an operator with a Partial result count once, on the first tp rank that
+  /// holds it: a whole segment beside a sharded one is held by all ranks. On the other ranks, an operand in which the
+  /// operator is linear is 0 there. Results that are not Partial keep all points.
   void countOnce(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types,
                  llvm::MutableArrayRef<ValueId> results) {
     const Node &node = g_.node(id);
@@ -247,7 +251,7 @@ private:
       if (p_.reductions.isPartial[result]) results[j] = counted[j];
   }
 
-  /// False where no operand in which the operator is linear has all deciding dimensions.
+  /// Returns false if no operand in which the operator is linear has all deciding dimensions.
   bool maskOneOperand(NodeId id, const FirstHeld &first, llvm::ArrayRef<AxisId> deciding,
                       llvm::MutableArrayRef<ValueId> operands) {
     const Node &node = g_.node(id);
@@ -296,13 +300,14 @@ private:
     attributes.set("length", type.shape[axis]);
   }
 
-  /// Which of the `axis` that is looked up a value with these terms holds.
+  /// States which interval of `axis`, which is looked up, is held by a value with these terms and covers.
   void setOffset(Attributes &attributes, AxisId axis, llvm::ArrayRef<AxisId> terms, const Covers &held) const {
     const auto d = size_t(llvm::find(terms, axis) - terms.begin());
     attributes.set("offset", beginOf(held[d]));
     attributes.set("rows", arena_.size(axis));
   }
 
+  /// The tp ranks that hold the same rows as this one.
   llvm::SmallVector<int64_t, 6> holdersOf(CoversOf rows) const {
     llvm::SmallVector<int64_t, 6> group;
     for (int c = 0; c < p_.tp; ++c)
@@ -310,7 +315,8 @@ private:
     return group;
   }
 
-  /// An operator that needs all of an index which is sharded: over the coordinates that hold the same rows.
+  /// Writes an operator that needs the whole of a sharded index, with collectives among the tp ranks that hold the same
+  /// rows.
   llvm::SmallVector<ValueId, 3> reducedWithin(NodeId id, llvm::ArrayRef<ValueId> operands) {
     const IndexTerms &terms = p_.axes.nodes[id].terms;
     auto rows = [&](int c) {
@@ -323,7 +329,7 @@ private:
     return {writeFormula(b_, g_.node(id), operands, holdersOf(rows), [&](ValueId v) { return countedOnce(v, first); })};
   }
 
-  /// Zeros where an earlier coordinate holds the same.
+  /// `local` with 0 for elements that an earlier tp rank holds too.
   ValueId countedOnce(ValueId local, const FirstHeld &first) {
     if (first.points == FirstHeld::Points::All) return local;
     if (first.points == FirstHeld::Points::None) return b_.full(program_.graph.type(local), 0);
@@ -367,7 +373,8 @@ private:
   LocalProgram program_;
   Builder b_;
   std::vector<ValueId> local_, whole_;
-  llvm::DenseMap<ValueId, std::vector<std::pair<Covers, ValueId>>> constants_; // looked up only, never walked
+  // only looked up, never iterated over, since its order would not be deterministic
+  llvm::DenseMap<ValueId, std::vector<std::pair<Covers, ValueId>>> constants_;
   llvm::Error errors_ = llvm::Error::success();
 };
 
