@@ -103,7 +103,7 @@ private:
       emitNode(g, g.node(id), addresses, to);
   }
 
-  /// Nothing for a view, nor for a concat whose operands were all computed in place.
+  /// Emits no step for a view, nor for a concat whose operands were all computed at their places in the result.
   void emitNode(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Section &section) {
     const OpDef &row = opOf(node);
     if (row.isView || isInPlace(g, node, addresses)) return;
@@ -128,7 +128,7 @@ private:
 
   static bool isInPlace(const Graph &g, const Node &node, const std::vector<Address> &addresses) {
     Address to = addresses[node.results[0]];
-    if (node.is("slice")) // an outer slice is a view where it was placed as one
+    if (node.is("slice")) // a slice along the outermost dimension is a view if it was placed as one
       return to.offset == addresses[node.operands[0]].offset +
                               uint64_t(node.attributes.integer("start")) * innerBytes(g, node) &&
              isOuterSlice(g, node);
@@ -211,7 +211,8 @@ private:
         a.set_name(alias.name);
         a.set_transposed(alias.transposed);
       }
-      bool isVector = value.type.shape.size() < 2; // scales begin at 1 and everything else at random
+      // as in untrained models, scales begin at 1 and all else is random; used for plans without weights
+      bool isVector = value.type.shape.size() < 2;
       to.set_init_value(isVector ? 1.0 : 0.0);
       to.set_init_stddev(isVector ? 0.0 : 0.02);
     }
@@ -225,7 +226,7 @@ private:
     }
   }
 
-  /// Where the reduced gradient lies when optimizer_step has run.
+  /// Where this rank's slice of the reduced gradient lies after optimizer_step has run.
   plan::TensorRef accumulator(const BucketLayout &bucket) const {
     const uint64_t size = sizeOf(DType::F32);
     return tensor(
@@ -240,7 +241,7 @@ private:
   plan::Program out_;
   std::map<std::pair<plan::MeshAxis, std::vector<int64_t>>, uint32_t> groups_;
   std::map<uint32_t, uint64_t> sequence_;
-  std::set<std::string> emittedInputs_; ///< two sections may read one
+  std::set<std::string> emittedInputs_; ///< names; if two sections read an input, it is emitted once
 };
 
 } // namespace

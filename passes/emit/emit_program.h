@@ -1,4 +1,4 @@
-/// \file Turns one coordinate's sections and their addresses into the program that the runtime executes.
+/// \file Turns the sections of one tp rank and their addresses into the program that the runtime executes.
 #pragma once
 
 #include "passes/emit/plan_memory.h"
@@ -6,7 +6,8 @@
 
 namespace autotp {
 
-/// `global` names the parameters. Two coordinates with equal programs give equal messages.
+/// `global` gives the names, shapes and aliases of the parameters. Tp ranks with equal programs get equal messages, so
+/// that write_plan stores one.
 plan::Program emitProgram(const Graph &global, const RankProgram &program, const MemoryPlan &memory);
 
 } // namespace autotp

@@ -11,7 +11,8 @@ void orderSection(plan::Section &section, int64_t dp, uint32_t &events) {
   std::vector<Accesses> accesses;
   for (const plan::Step &step : section.steps())
     accesses.push_back(accessesOf(step));
-  int done[2] = {-1, -1}; // of kernels, of collectives: the last step of the other queue that they have waited for
+  // for kernels and for collectives: the last step of the other queue that this queue has waited for
+  int done[2] = {-1, -1};
   for (int i = 0; i < section.steps_size(); ++i) {
     plan::Step &step = *section.mutable_steps(i);
     const bool isCollective = step.has_collective();

@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kAlignment = 256;
 uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-/// Values that share bytes: one buffer, each at an offset of it.
+/// The buffers of one section. Values that share bytes lie in one buffer, each at its own offset.
 class SectionMemory {
 public:
   explicit SectionMemory(const Section &section) : s_(section), g_(section.graph), order_(g_.order()) {}
@@ -20,11 +20,11 @@ public:
   struct Buffer {
     uint64_t bytes = 0;
     bool isChanged = false; ///< an operator works in place on it
-    bool isFixed = false;   ///< a state, input or constant: placed by the caller
+    bool isFixed = false;   ///< a state, an input or a constant, which the caller places
     ValueId owner = kNone;
     unsigned first = ~0u, last = 0;
     uint64_t offset = 0;
-    unsigned movedTo = ~0u; ///< merged into this buffer, `movedBy` bytes further on
+    unsigned movedTo = ~0u; ///< the buffer into which this one is merged, at `movedBy` bytes
     uint64_t movedBy = 0;
   };
   struct Place {
@@ -46,14 +46,15 @@ public:
     reuseOperands();
   }
 
-  /// Lowest offset that no buffer alive at the same time has, largest buffers first.
+  /// Gives each activation the lowest offset that no buffer with an overlapping lifetime has, the largest buffers
+  /// first. `base` is where the region of activations begins; returns where it ends.
   uint64_t packActivations(uint64_t base) {
     std::vector<unsigned> order;
     for (auto [b, buffer] : indexed(buffers_))
       if (!buffer.isFixed && buffer.movedTo == ~0u && buffer.first != ~0u) order.push_back(unsigned(b));
     llvm::stable_sort(order, [&](unsigned a, unsigned b) { return buffers_[a].bytes > buffers_[b].bytes; });
     uint64_t end = base;
-    std::vector<unsigned> placed; // by offset
+    std::vector<unsigned> placed; // sorted by offset
     for (unsigned b : order) {
       Buffer &buffer = buffers_[b];
       uint64_t at = base;
@@ -91,7 +92,7 @@ private:
     return unsigned(buffers_.size() - 1);
   }
 
-  /// A view's distance from its operand, in bytes; none where it must be copied.
+  /// The distance in bytes between a view and its operand; empty if the result must be a copy.
   std::optional<uint64_t> viewOffset(const Node &node) const {
     if (opOf(node).isView) return 0;
     if (!node.is("slice") || node.attributes.integer("step", 1) != 1) return std::nullopt;
@@ -119,7 +120,8 @@ private:
     }
   }
 
-  /// An operand that is a buffer of its own is computed at its place in the concat's result.
+  /// Computes each operand that has a buffer of its own at its place in the result of the concat, so that nothing is
+  /// copied.
   void elide(NodeId id) {
     const Node &node = g_.node(id);
     const Type &type = g_.type(node.results[0]);
@@ -139,7 +141,7 @@ private:
     }
   }
 
-  /// Marks the buffers that some operator works on in place.
+  /// Marks the buffers on which some operator works in place.
   void findChanged() {
     for (NodeId id : order_) {
       const Node &node = g_.node(id);
@@ -167,20 +169,21 @@ private:
       touch(output.value, unsigned(order_.size()));
   }
 
-  /// An operand of a reduction over dp or all ranks lives until the next one, or to the end.
+  /// Keeps the operand of a reduction over dp or all ranks alive until the next such reduction, or to the end.
   void holdWhatIsReduced() {
     ValueId held = kNone;
     for (const auto &[at, id] : indexed(order_)) {
       const Node &node = g_.node(id);
       if (!opOf(node).isCollective || node.attributes.text("axis") == "tp") continue;
-      if (buffers_[placeOf(node.operands[0]).buffer].isFixed) continue; // a state: it lives anyway
+      if (buffers_[placeOf(node.operands[0]).buffer].isFixed) continue; // states live anyway
       if (held != kNone) touch(held, unsigned(at));
       held = node.operands[0];
     }
     if (held != kNone) touch(held, unsigned(order_.size()));
   }
 
-  /// Where an operator may work in place and its operand dies there, it does.
+  /// If an operator may overwrite its operand, and the operand is not used later, its result takes the operand's
+  /// buffer.
   void reuseOperands() {
     for (auto [i, id] : indexed(order_)) {
       const Node &node = g_.node(id);
@@ -257,9 +260,10 @@ private:
     for (ValueId v : section.graph.sources(kind)) {
       const Value &value = section.graph.value(v);
       if (kind == ValueKind::Constant && value.uses.empty()) continue;
-      if (kind == ValueKind::State && section.homes.count(v)) continue; // it lies there; others the runtime writes
+      // a value in a state slice lies there already; the runtime writes the others
+      if (kind == ValueKind::State && section.homes.count(v)) continue;
       uint64_t &offset = memory.buffers()[memory.placeOf(v).buffer].offset;
-      if (kind == ValueKind::Input) { // what two sections read the runtime writes once
+      if (kind == ValueKind::Input) { // if two sections read an input, the runtime writes it once
         auto [at, isNew] = inputs_.try_emplace(value.name, 0);
         if (isNew) at->second = take(value.type.bytes());
         offset = at->second;
@@ -311,7 +315,7 @@ private:
   MemoryOptions o_;
   MemoryPlan plan_;
   uint64_t regionBegin_ = 0;
-  llvm::StringMap<uint64_t> inputs_; ///< offsets, by name
+  llvm::StringMap<uint64_t> inputs_; ///< arena offsets, by name
 };
 
 } // namespace

@@ -1,8 +1,9 @@
-/// \file Gives every value of a rank's sections its place in one arena.
+/// \file Gives every value of a rank's sections its address in one arena.
 /// Before:  graphs and states
-/// After:   byte offsets: states and inputs for good, activations for as long as someone needs them
-/// Views share their operand's bytes; what must or may be computed in place is; an operand of an outermost concat is
-/// computed where the concat wants it. Sections never run at the same time, so their activations share one region.
+/// After:   byte offsets; states and inputs have theirs for good, activations from their first to their last use
+/// Views share the bytes of their operand. Operators that work in place share those of the operand that they overwrite.
+/// An operand of a concat along the outermost dimension is computed at its place in the result. Sections never run at
+/// the same time, so their activations share one memory region.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
@@ -10,7 +11,7 @@
 
 namespace autotp {
 
-/// Byte `offset` plus dp_rank times `dpStride` of the arena.
+/// The arena byte `offset` + dp_rank * `dpStride`.
 struct Address {
   uint64_t offset = 0, dpStride = 0;
 };
@@ -22,19 +23,19 @@ struct MemoryRegion {
 
 struct MemoryPlan {
   std::vector<Address> states;
-  llvm::SmallVector<std::vector<Address>, 3> values; ///< by ValueId, of each of RankProgram::sections()
+  llvm::SmallVector<std::vector<Address>, 3> values; ///< by ValueId, for each of RankProgram::sections()
   uint64_t workspaceOffset = 0, workspaceBytes = 0, arenaBytes = 0;
   std::vector<MemoryRegion> regions;
 };
 
-/// What the memory of a rank is planned for.
+/// The device and threads for which memory is planned.
 struct MemoryOptions {
   DeviceKind device = DeviceKind::Cpu;
-  int threads = 8; ///< on the host: kernels of a rank get workspace for so many
+  int threads = 8; ///< of one rank on the host; kernels get workspace for so many
 };
 
-/// On a GPU kernels go on while gradients are reduced over dp, so what a reduction reads lives until the next one
-/// begins: else the next kernel that wants its memory would wait for it.
+/// On a GPU, kernels continue while gradients are reduced over dp. So the operand of such a reduction lives until the
+/// next reduction begins; otherwise the next kernel that reuses its memory would have to wait for it.
 MemoryPlan planMemory(const RankProgram &program, const MemoryOptions &options);
 
 } // namespace autotp

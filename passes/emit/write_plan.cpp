@@ -12,7 +12,7 @@
 namespace autotp {
 namespace {
 
-/// "programs/0003.plan"
+/// Makes a name such as "programs/0003.plan".
 std::string numbered(const char *before, size_t n, const char *after) {
   std::string digits = std::to_string(n);
   return before + std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits + after;
@@ -43,10 +43,10 @@ public:
 
 private:
   llvm::Error writePrograms() {
-    std::map<std::string, int64_t> known; // bytes to number
+    std::map<std::string, int64_t> known; // from serialised bytes to the program's number
     std::vector<int64_t> byCoordinate;
     for (const plan::Program &program : c_.programs) {
-      constexpr size_t kLargest = INT32_MAX; // of a protobuf message
+      constexpr size_t kLargest = INT32_MAX; // the limit of a protobuf message
       if (program.ByteSizeLong() > kLargest)
         return problem(
             "tp coordinate " + std::to_string(byCoordinate.size()),

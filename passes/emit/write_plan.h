@@ -1,4 +1,4 @@
-/// \file Writes what a plan's folder holds; OutputFolder sees to it that it appears whole, or not at all.
+/// \file Writes the files of a plan. OutputFolder makes the folder appear whole or not at all.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
@@ -12,13 +12,14 @@ namespace autotp {
 
 struct PlanContents {
   const Graph &global;
-  llvm::ArrayRef<RankProgram> ranks;      ///< by tp coordinate, for the weights' covers
-  llvm::ArrayRef<plan::Program> programs; ///< by tp coordinate; equal ones are stored once
-  Manifest manifest;                      ///< programs, weights and ranks are filled in here
+  llvm::ArrayRef<RankProgram> ranks;      ///< by tp rank, for the covers of the weights
+  llvm::ArrayRef<plan::Program> programs; ///< by tp rank; equal programs are stored once
+  Manifest manifest;                      ///< programs, weights and ranks are filled in by writePlan
 };
 
-/// programs/NNNN.plan, weights/tp_NNNN.safetensors (where weights are copied) and manifest.json, into `folder`, which the
-/// caller commits. Errors: files that cannot be written, a parameter without contents to copy.
+/// Writes programs/NNNN.plan, weights/tp_NNNN.safetensors (if the manifest asks for copies of the weights) and
+/// manifest.json into `folder`, which the caller commits. Errors: a file that cannot be written, a program larger than
+/// 2 GiB, a parameter without contents to copy.
 llvm::Error writePlan(PlanContents contents, OutputFolder &folder);
 
 } // namespace autotp
