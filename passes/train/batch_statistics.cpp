@@ -8,7 +8,7 @@
 namespace autotp {
 namespace {
 
-/// Copies what some outputs need, and nothing else: a micro-step's graph has all weights.
+/// Copies only the nodes that some outputs need, since the graph of a micro-step has all weights.
 class Slice {
 public:
   Slice(const Graph &from, llvm::ArrayRef<Output> outputs) : from_(from), needed_(from.numValues(), false) {
@@ -40,7 +40,7 @@ private:
   ValueId valueOf(ValueId v) {
     auto [at, isNew] = values_.try_emplace(v, kNone);
     if (!isNew) return at->second;
-    const Value &source = from_.value(v); // no other result is new here
+    const Value &source = from_.value(v); // all results are copied before they are read, so this is a source
     const ValueId made = source.kind == ValueKind::Input ? to_.addInput(source.name, source.type)
                                                          : to_.addConstant(source.name, *source.contents);
     return values_[v] = made;
@@ -49,10 +49,10 @@ private:
   const Graph &from_;
   std::vector<bool> needed_;
   Graph to_;
-  llvm::DenseMap<ValueId, ValueId> values_; // looked up only
+  llvm::DenseMap<ValueId, ValueId> values_; // only looked up
 };
 
-/// A graph of its own; without outputs where there are none.
+/// Moves the batch statistics into a graph of their own. If there are none, it has no outputs.
 Graph taken(Graph &microStep) {
   std::vector<Output> statistics;
   llvm::copy_if(microStep.outputs, std::back_inserter(statistics),
@@ -64,11 +64,11 @@ Graph taken(Graph &microStep) {
   return graph;
 }
 
-/// A state of zeros for the statistic, where micro_step reads it.
+/// Adds a state of zeros for the statistic, which micro_step reads.
 unsigned addState(RankProgram &program, const std::string &name, const Type &type) {
   const auto state = unsigned(program.states.size());
   program.states.push_back({name, "gradients", type, /*isZeroedEachStep=*/true});
-  program.states.back().initial.assign(sizeOf(type.dtype), 0); // so that the plan names it
+  program.states.back().initial.assign(sizeOf(type.dtype), 0); // so that the plan lists the state
   const Graph &microStep = program.microStep.graph;
   for (ValueId read : microStep.sources(ValueKind::State))
     if (microStep.value(read).name == name) program.microStep.homes[read] = {state};

@@ -1,6 +1,8 @@
-/// \file Takes what computes the batch statistics (compiler/ir/loss.h) out of a coordinate's micro-step.
-/// Before:  micro_step:        state %batch_statistic.0;  %n = reduce_sum(%mask);  ...;  return .., batch_statistic.0=%n
-/// After:   micro_step:        the same without %n, where the state has a home
+/// \file Moves the nodes that compute batch statistics (compiler/ir/loss.h) from the micro-step of a tp rank to a
+/// section of their own.
+/// Before:  micro_step:        state %batch_statistic.0;  %n = reduce_sum(%mask);  ...;  return ..,
+/// batch_statistic.0=%n
+/// After:   micro_step:        the same without %n; its source %batch_statistic.0 lies in a state slice
 ///          batch_statistics:  %n = reduce_sum(%mask);  state += all_reduce(%n) over dp
 #pragma once
 
@@ -8,7 +10,7 @@
 
 namespace autotp {
 
-/// Of a program whose micro-step has the outputs of the local graph. Nothing where it has no batch statistic.
+/// The micro-step must have the outputs of the local graph. Without batch statistics, nothing is changed.
 void addBatchStatistics(RankProgram &program, int dp);
 
 } // namespace autotp

@@ -59,7 +59,8 @@ private:
            llvm::is_contained(axes_.arena.leaves(term), samples_);
   }
 
-  /// The factors of a dimension from the innermost: each adds to the index, or is that of samples and adds to the row.
+  /// The positions of one dimension, [size, 2]. From the innermost factor outwards, each factor adds to the index
+  /// within the sample, but the factor of samples adds to the row. `stride` counts the index elements so far.
   ValueId positionsAlong(AxisId term, int64_t size, int64_t &stride) {
     const bool isProduct = term != kNoAxis && axes_.arena.kind(term) == AxisArena::Kind::Product;
     const llvm::SmallVector<AxisId> factors = isProduct ? axes_.arena.factors(term) : llvm::SmallVector<AxisId>{term};
@@ -87,16 +88,18 @@ private:
 
   Graph &g_;
   const GraphAxes axes_;
-  const AxisId samples_; ///< none where one sample is here
+  const AxisId samples_; ///< kNoAxis if there is only one sample
   std::vector<bool> fromInput_;
   ValueId counter_ = kNone;
-  std::map<std::vector<int64_t>, ValueId> known_; ///< dimensions alike share their positions
+  /// positions by their contents, since dimensions that are alike share them
+  std::map<std::vector<int64_t>, ValueId> known_;
 };
 
 } // namespace
 
 llvm::Error bindDropout(Graph &graph, const llvm::StringSet<> &withoutBatch) {
-  std::vector<std::pair<NodeId, ValueId>> dropouts; // and what they drop, which binding replaces
+  // each with its operand, which the binding of an earlier one may replace
+  std::vector<std::pair<NodeId, ValueId>> dropouts;
   for (NodeId id : graph.order())
     if (graph.node(id).is("dropout")) dropouts.push_back({id, graph.node(id).operands[0]});
   if (dropouts.empty()) return llvm::Error::success();

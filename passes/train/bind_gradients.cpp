@@ -6,14 +6,14 @@
 namespace autotp {
 namespace {
 
-/// Whether a value is read by gradients of cross-entropies alone, as what arrives there.
+/// Whether a value is only read as the incoming gradient of cross-entropies.
 bool onlyArrives(const Graph &graph, ValueId value) {
   return !graph.isOutput(value) && llvm::all_of(graph.value(value).uses, [&](Use use) {
     return graph.node(use.node).is("cross_entropy_grad") && use.operand == 3;
   });
 }
 
-/// Takes `count` out of every seed / count; false, and nothing is changed, where it is read in another way as well.
+/// Replaces every seed / count by seed. If `count` is also read in another way, returns false and changes nothing.
 bool seedTheSum(Graph &graph, ValueId count, const Node *mean) {
   llvm::SmallVector<NodeId, 1> seeds;
   for (Use use : graph.value(count).uses) {

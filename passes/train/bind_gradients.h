@@ -1,15 +1,16 @@
-/// \file What differentiate.h leaves, of a graph that brings its own backward.
+/// \file Brings a graph that contains its own backward to the form that differentiate.h leaves.
 /// Before:  return loss=%loss, gradient of every parameter (of the loss) by its name
 /// After:   return loss_sum=%l, count=%n, gradient of every parameter (of the sum) by its name
-/// Where the loss is a recognised cross-entropy mean, loss_sum / count, its gradients are seed / count times those of the
-/// sum: that division is left out, and all else stays as it is, since a backward is linear in its seed. Any other loss
-/// is the mean over micro-batches. A parameter without a gradient becomes a constant.
+/// If the loss is a recognised cross-entropy mean, loss_sum / count, the seed of its backward is seed / count. A
+/// backward is linear in its seed, so leaving out this one division makes all gradients those of the sum. Any other
+/// loss is a mean over micro-batches. A parameter without a gradient becomes a constant.
 #pragma once
 
 #include "passes/train/differentiate.h"
 
 namespace autotp {
 
+/// Errors: a parameter without a gradient has no contents; no parameter has a gradient.
 llvm::Expected<Objective> bindGradients(Graph &graph);
 
 } // namespace autotp

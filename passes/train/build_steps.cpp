@@ -26,7 +26,7 @@ std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values) {
   return {begin, begin + values.size() * sizeof(float)};
 }
 
-/// Half-open element ranges of a bucket, merged.
+/// Half-open ranges of elements in a bucket; adjacent ranges are merged.
 struct Segments {
   Integers begins, ends;
   void add(int64_t begin, int64_t end) {
@@ -89,7 +89,7 @@ private:
     }
   }
 
-  /// Where a slice lies in a state that holds `held` of the bucket.
+  /// The place of `slice` in a state that holds the part `held` of a bucket.
   static Home homeIn(unsigned state, const BucketSlice &held, const BucketSlice &slice) {
     return {state, slice.begin - held.begin, slice.dpStride - held.dpStride};
   }
@@ -97,7 +97,7 @@ private:
     return homeIn(state, state == bucket.parameters ? bucket.kept : bucket.own, bucket.own);
   }
 
-  /// A source that reads a state, or a slice of it.
+  /// A source of the section that reads a state, or a slice of it.
   ValueId source(Section &section, Home home, Type type) {
     ValueId value = section.graph.addState(p_.states[home.state].name, std::move(type));
     section.homes[value] = home;
@@ -139,7 +139,8 @@ private:
       slices.push_back(source(s, bucket.parameters));
       if (!llvm::is_contained(kinds, bucket.kind)) kinds.push_back(bucket.kind);
     }
-    for (const BucketKind &kind : kinds) { // each has two buckets whole at a time: norms are read beside all others
+    // each kind has two whole buckets at a time, since norms are used between all other parameters
+    for (const BucketKind &kind : kinds) {
       std::vector<PlacedParameter> parameters;
       llvm::copy_if(p_.parameters, std::back_inserter(parameters),
                     [&](const PlacedParameter &p) { return p_.buckets[p.bucket].kind == kind; });
@@ -147,7 +148,7 @@ private:
     }
   }
 
-  /// Small floats are widened where they are computed, so that the bucket alone lives on.
+  /// Casts the gradient to f32 right where it is computed, so that only its copy in the bucket lives on.
   ValueId inF32(Graph &graph, ValueId gradient) {
     const Type type = graph.type(gradient);
     if (type.dtype == DType::F32) return gradient;
@@ -158,9 +159,9 @@ private:
     return b.makeTyped("cast", {gradient}, Type{DType::F32, type.shape});
   }
 
-  /// Of each bucket the node that makes the last of its gradients; kNone where none is computed.
+  /// For each bucket the node that computes the last of its gradients; kNone if no node does.
   std::vector<NodeId> lastGradients(const Graph &g) const {
-    std::vector<llvm::SmallVector<unsigned, 1>> wanted(g.numNodes()); // buckets, by node
+    std::vector<llvm::SmallVector<unsigned, 1>> wanted(g.numNodes()); // for each node, the buckets that it fills
     for (const PlacedParameter &p : p_.parameters)
       if (NodeId producer = g.value(p.local.gradient).producer; producer != kNone) wanted[producer].push_back(p.bucket);
     std::vector<NodeId> last(p_.buckets.size(), kNone);
@@ -170,7 +171,8 @@ private:
     return last;
   }
 
-  /// Right after the last of its gradients, so that its memory is free again while backward goes on.
+  /// Adds a bucket of gradients to its accumulator right after the last of them is computed, so that their memory is
+  /// free while the backward goes on.
   void accumulateBucket(Section &s, unsigned b, NodeId last) {
     const BucketLayout &bucket = p_.buckets[b];
     llvm::SmallVector<ValueId, 8> parts;
@@ -191,8 +193,8 @@ private:
     store(s, flat, {bucket.gradients});
   }
 
-  /// The sum of a whole bucket over dp, and over tp where that is pending: as much of it as this rank updates. At home the
-  /// sum has the memory of its operand, which is the bucket's state.
+  /// The sum of a whole bucket over dp (over all ranks if it is Partial over tp): the slice of it that this rank
+  /// updates. If `isAtHome`, the sum overwrites its operand, which is the bucket's state.
   ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isAtHome) {
     const int n = bucket.kind.isPending ? o_.tp * o_.dp : o_.dp;
     const std::string axis = bucket.kind.isPending ? "world" : "dp";
@@ -250,7 +252,7 @@ private:
     if (updates_.hasOwnRate()) s.graph.outputs.push_back({"learning_rate", scalars.lookup(updates_.rules[0].rate)});
   }
 
-  /// By the names of the schedule's outputs.
+  /// The scalars of the step, by the names of the schedule's outputs.
   llvm::StringMap<ValueId> scheduleScalars(Section &s, Builder &b, ValueId lr, ValueId step) {
     return inlineSchedule(updates_.schedule, b, [&](const Value &source) {
       if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
@@ -261,13 +263,15 @@ private:
     });
   }
 
-  /// Last of all, since updates may read what they held before.
+  /// Stores the next values of the schedule's states. This comes last, since updates may read the values before the
+  /// step.
   void keepScheduleStates(Section &s, Builder &b, const llvm::StringMap<ValueId> &scalars, ValueId scale) {
     b.origin = "schedule";
     for (const ScheduleState &state : scheduleStates_) {
       ValueId next = scalars.lookup(Updates::nextName(state.name));
       if (next == state.value) continue;
-      if (isScaled_) next = b.make("where", {b.make("is_nan", {scale}), state.value, next}); // a step that is skipped
+      // an overflowing step of f16 is skipped
+      if (isScaled_) next = b.make("where", {b.make("is_nan", {scale}), state.value, next});
       store(s, b.make("copy", {next}), {state.home});
     }
   }
@@ -277,14 +281,16 @@ private:
     return bucket.accumulated == bucket.own && bucket.own != bucket.whole() ? sum : reduced(s, b, sum, bucket, true);
   }
 
-  /// Of what one rank of a mesh updates no other rank has anything; else the first holder counts.
+  /// The elements of a parameter that count in the norm on this rank. If ranks update disjoint slices of a replicated
+  /// bucket, all elements count; otherwise only those that no earlier tp rank holds.
   llvm::SmallVector<Interval, 2> countedOf(const PlacedParameter &p) const {
     const BucketLayout &bucket = p_.buckets[p.bucket];
     if (!bucket.kind.isReplicated || bucket.own == bucket.whole()) return p.local.counted;
     return {{0, p_.microStep.graph.type(p.local.local).elements()}};
   }
 
-  /// The divisor is what gradients are multiplied by and were summed over: the count, and the loss scale.
+  /// Outputs the loss and returns the divisor of gradients: the count over the global batch, times the loss scale if
+  /// there is one.
   ValueId lossAndDivisor(Section &s, Builder &b) {
     ValueId sums[2] = {source(s, lossState_), source(s, countState_)};
     b.origin = "loss";
@@ -335,7 +341,8 @@ private:
     gatherUpdated(s, b, own, bucket);
   }
 
-  /// From what each rank updates to what it keeps: over all ranks, dp, or the tp coordinates that share a dp rank's slice.
+  /// All-gathers the updated slices into the slices that ranks keep: over all ranks, over dp, or over the tp ranks of
+  /// one dp rank.
   void gatherUpdated(Section &s, Builder &b, ValueId own, const BucketLayout &bucket) {
     if (bucket.own == bucket.kept) return;
     const bool isWhole = bucket.kept == bucket.whole(), isShared = bucket.kind.isReplicated;
@@ -349,8 +356,9 @@ private:
   }
 
   using Intervals = llvm::SmallVector<Interval, 2>;
-  /// {begins, ends, dp_slice} of those elements of the bucket's parameters that `elementsOf` names, counted from where the
-  /// slice of dp rank 0 begins; dp_slice: how far on that of each next dp rank does.
+  /// The attributes {begins, ends, dp_slice} that select the elements of a bucket's parameters named by `elementsOf`.
+  /// They are counted from the begin of dp rank 0's slice; dp_slice is the distance between the slices of consecutive
+  /// dp ranks.
   Attributes segments(unsigned bucket, llvm::function_ref<Intervals(const PlacedParameter &)> elementsOf) const {
     Segments segments;
     const BucketSlice &own = p_.buckets[bucket].own;
@@ -363,11 +371,11 @@ private:
     return {{"begins", segments.begins}, {"ends", segments.ends}, {"dp_slice", own.dpStride}};
   }
 
-  /// A scalar that the schedule keeps from step to step.
+  /// A scalar that the schedule keeps between steps.
   struct ScheduleState {
     std::string name;
     unsigned home;
-    ValueId value; ///< before the step
+    ValueId value; ///< its value before the step
   };
 
   const Graph &global_;

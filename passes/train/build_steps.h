@@ -1,13 +1,16 @@
-/// \file From one coordinate's local gradients to its programs: micro_step accumulates, optimizer_step reduces over
-/// dp, clips, updates and gathers. ZeRO is nothing else than which of these values are slices: see fill_buckets.h.
+/// \file Builds the sections of a tp rank from its local gradients: micro_step accumulates them; optimizer_step reduces
+/// them over dp, clips, updates and gathers. The ZeRO stages differ only in which of these values are slices
+/// (fill_buckets.h).
 /// Before:  return loss_sum, count, gradient of every parameter, batch statistics (compiler/ir/loss.h)
-/// After:   batch_statistics: where there are such, sums each over dp and into its state
-///          micro_step:     buckets of gradients into the accumulators (stage 2: reduce-scattered first; stage 3:
-///                          parameters gathered by bucket before their use, see gather_buckets.h)
-///          optimizer_step: sum over dp, norm, scale, update of each bucket's slice, all-gather of the parameters
+/// After:   batch_statistics: if there are any, each is summed over dp and added to its state
+///          micro_step:     adds buckets of gradients to the accumulators (stage 2: after a reduce_scatter; stage 3:
+///          each
+///                          bucket of parameters is gathered before its use, see gather_buckets.h)
+///          optimizer_step: sum over dp, norm, scale, update of this rank's slice of each bucket, all_gather of
+///          parameters
 ///                          (stage 3: none over dp)
-/// Where gradients are pending over tp, too, what is over dp here is over all ranks. Buckets are flat f32; their padding
-/// counts neither in the norm nor in the decay.
+/// If the gradients of a bucket are Partial over tp as well, they are summed over all ranks instead of over dp. Buckets
+/// are flat f32; their padding counts neither in the norm nor in the weight decay.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
@@ -16,7 +19,8 @@
 
 namespace autotp {
 
-/// Of f16, as torch's GradScaler has it: doubled after so many good steps, halved by each that overflows.
+/// The loss scale for f16, as in torch's GradScaler: doubled after `window` good steps, halved by each step that
+/// overflows.
 struct LossScaleOptions {
   double initial = 65536;
   int64_t window = 2000;

@@ -8,10 +8,10 @@
 namespace autotp {
 namespace {
 
-/// What arrives at a value from one of its uses.
+/// The gradients that reach a value from its uses.
 using Contributions = llvm::SmallVector<ValueId, 2>;
 
-/// For each value a parameter that it depends on smoothly, the first that there is; else kNone.
+/// For each value, the first parameter on which it depends differentiably; kNone if there is none.
 std::vector<ValueId> parametersBehind(const Graph &graph) {
   std::vector<ValueId> behind(graph.numValues(), kNone);
   for (const ParameterInfo &parameter : graph.parameters)
@@ -32,7 +32,7 @@ public:
     b_.backward = true;
   }
 
-  /// Of `sum`, times the scale that there may be.
+  /// Differentiates `sum`, times the loss scale if there is one.
   llvm::Error run(ValueId sum, const Objective &objective) {
     std::vector<NodeId> forward = graph_.order();
     b_.origin = "loss";
@@ -47,7 +47,7 @@ public:
   ValueId gradientOf(ValueId value) { return sum(value); }
 
 private:
-  /// A slice that this node takes of its operand: its gradient waits until all slices of the operand are known.
+  /// The gradient of a slice of a value. It waits here until all slices of that value are known.
   struct SlicePart {
     int64_t start, length;
     ValueId gradient;
@@ -83,7 +83,8 @@ private:
 
   bool isTrained(ValueId value) const { return behind_[value] != kNone; }
 
-  /// Nothing is trained by half: what a parameter would miss is said.
+  /// The error for an operator without a gradient, which names the parameter that would be trained with a part of its
+  /// gradient only.
   llvm::Error noRule(const Node &node, ValueId operand, const llvm::Twine &which) const {
     const std::string parameter = escaped(graph_.value(behind_[operand]).name);
     return problem("node '" + escaped(node.origin) + "'",
@@ -93,7 +94,7 @@ private:
                    "freeze it with --freeze '" + parameter + "'");
   }
 
-  /// The sum of all contributions; kNone where there is none. Memoised by replacing them with it.
+  /// The sum of all gradients that reach a value; kNone if none does. The sum replaces its addends, so it is made once.
   ValueId sum(ValueId value) {
     flushSlices(value);
     auto at = contributions_.find(value);
@@ -116,8 +117,8 @@ private:
     }
   }
 
-  /// One concat of as many disjoint slices as follow each other, with zeros in the gaps: the thirds of a fused QKV
-  /// become one concat, not three padded ones. Takes what it used out of `parts`.
+  /// Concatenates the gradients of disjoint slices in order, with zeros in the gaps, and removes them from `parts`. The
+  /// three slices of a fused QKV thus become one concat, not three padded values that are added.
   ValueId joinDisjoint(ValueId value, int64_t axis, std::vector<SlicePart> &parts) {
     llvm::stable_sort(parts, [](const SlicePart &a, const SlicePart &c) { return a.start < c.start; });
     std::vector<SlicePart> rest;
@@ -147,7 +148,8 @@ private:
   Builder b_;
   std::vector<ValueId> behind_;
   llvm::DenseMap<ValueId, Contributions> contributions_;
-  llvm::DenseMap<std::pair<ValueId, int64_t>, std::vector<SlicePart>> slices_; // looked up only, never walked
+  // only looked up, never iterated over, since its order would not be deterministic
+  llvm::DenseMap<std::pair<ValueId, int64_t>, std::vector<SlicePart>> slices_;
 };
 
 } // namespace

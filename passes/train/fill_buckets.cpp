@@ -6,11 +6,11 @@
 namespace autotp {
 namespace {
 
-/// A slice begins on a cache line.
+/// In elements of f32: a slice begins on a cache line of 64 bytes.
 constexpr int64_t kSliceAlignment = 16;
 
-/// Parameters in the order in which their gradients are ready. From stage 1 on those that tp leaves whole are a kind of
-/// their own: their states are shared out over tp, too.
+/// Parameters in the order in which their gradients are ready. From stage 1 on, the states of parameters that tp leaves
+/// whole are divided over tp as well, so these parameters are a kind of their own.
 std::vector<LocalParameter> byReadiness(const LocalProgram &local, const StepOptions &o) {
   const Graph &g = local.graph;
   std::vector<unsigned> position(g.numNodes(), 0);
@@ -26,8 +26,8 @@ std::vector<LocalParameter> byReadiness(const LocalProgram &local, const StepOpt
   return order;
 }
 
-/// Of the f32 gradients of a bucket. Where buckets are gathered, none is larger than the largest parameter's even share:
-/// two of them are whole at a time, and that one is whole anyway.
+/// The most bytes of f32 gradients in a bucket. If parameters are gathered, two buckets are whole at a time; then no
+/// bucket is larger than a rank's even share of the largest parameter, which is whole at some time anyway.
 int64_t mostBytes(const Graph &global, llvm::ArrayRef<LocalParameter> parameters, const StepOptions &o) {
   if (!slicesParameters(o)) return o.bucketBytes;
   int64_t largest = 0;
@@ -38,8 +38,8 @@ int64_t mostBytes(const Graph &global, llvm::ArrayRef<LocalParameter> parameters
   return std::min(o.bucketBytes, largest * int64_t(sizeof(float)));
 }
 
-/// A rank is dp_rank * tp + tp_rank: what the tp coordinates of a dp rank update of a replicated bucket is that dp rank's
-/// slice.
+/// Pads a bucket and sets its slices. Since a rank is dp_rank * tp + tp_rank, the slices of a replicated bucket that
+/// the tp ranks of one dp rank update are together the slice of that dp rank.
 void slice(BucketLayout &bucket, int coordinate, const StepOptions &o) {
   const int64_t ranks = bucket.kind.isReplicated ? o.tp * o.dp : o.dp, unit = ranks * kSliceAlignment;
   bucket.elements = (bucket.elements + unit - 1) / unit * unit;
@@ -65,7 +65,7 @@ FilledBuckets fillBuckets(const Graph &global, const LocalProgram &local, const 
   std::vector<LocalParameter> order = byReadiness(local, options);
   const int64_t most = mostBytes(global, order, options);
   FilledBuckets filled;
-  std::vector<unsigned> open; // the last bucket of each kind
+  std::vector<unsigned> open; // the bucket of each kind that is not full yet
   for (LocalParameter &parameter : order) {
     const Type &type = local.graph.type(parameter.local);
     const unsigned rule = updates.parameters.lookup(global.value(parameter.global).name).rule;

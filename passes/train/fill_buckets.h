@@ -1,8 +1,10 @@
-/// \file Which parameter lies in which bucket, and which slice of a bucket a rank keeps, accumulates and updates.
-/// Before:  parameters of one coordinate, and where their gradients are computed
-/// After:   each in a bucket of its kind (dtype; rule of the update; whole on tp or not; gradient pending over tp or not), one after the other
-///          in the order in which the gradients are ready, padded so that the ranks divide it
-/// ZeRO is nothing else than these slices. Where a kind is whole on tp, all coordinates have the same buckets of it.
+/// \file Decides in which bucket each parameter lies, and which slice of a bucket a rank keeps, accumulates and
+/// updates.
+/// Before:  the parameters of one tp rank, and where their gradients are computed
+/// After:   each parameter in a bucket of its kind (BucketKind), in the order in which gradients are ready; buckets are
+/// padded so that ranks can divide them evenly
+/// The ZeRO stages differ only in these slices. Buckets of parameters that every tp rank holds whole are the same on
+/// all tp ranks.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
@@ -14,15 +16,16 @@ struct Updates;
 
 struct FilledBuckets {
   std::vector<PlacedParameter> parameters;
-  std::vector<BucketLayout> buckets; ///< without states
+  std::vector<BucketLayout> buckets; ///< the numbers of their states are not set yet
 };
 
 FilledBuckets fillBuckets(const Graph &global, const LocalProgram &local, const Updates &updates,
                           const StepOptions &options);
 
-/// Whether ranks keep slices of parameters only (stage 3).
+/// Whether a rank keeps only a slice of the parameters (stage 3).
 bool slicesParameters(const StepOptions &options);
-/// The dp_rank-th of equal slices.
+/// The slice of the bucket of dp rank 0, as one of `dp` equal parts, with the stride to the slices of the next dp
+/// ranks.
 BucketSlice sliceOverDp(const BucketLayout &bucket, int dp);
 
 } // namespace autotp

@@ -36,13 +36,13 @@ public:
 private:
   static constexpr size_t kPlaces = 2;
 
-  /// Room for one whole bucket.
+  /// Holds one whole bucket.
   struct Place {
     unsigned bucket = kNone;
     ValueId whole = kNone;
-    NodeId viewsBefore = kNone;                  ///< the node that follows the gather
-    NodeId gatheredBefore = kNone;               ///< the next bucket here may be gathered from there on
-    llvm::DenseMap<ValueId, ValueId> views = {}; ///< of parameters; looked up only
+    NodeId viewsBefore = kNone;                  ///< the node that follows the all_gather
+    NodeId gatheredBefore = kNone;               ///< the next bucket in this place is gathered before this node
+    llvm::DenseMap<ValueId, ValueId> views = {}; ///< by parameter; only looked up
   };
 
   llvm::SmallVector<unsigned, 4> bucketsOf(NodeId id) const {
@@ -89,7 +89,7 @@ private:
     return at->second = b.reshape(b.slice(place.whole, 0, parameter.begin, type.elements()), type.shape);
   }
 
-  /// The places are kept in the order of their last use.
+  /// Keeps the places in the order of their last use.
   void use(unsigned bucket, NodeId id) {
     Place *place = find(bucket);
     place->gatheredBefore = g_.node(id).next;
@@ -99,7 +99,7 @@ private:
   Graph &g_;
   llvm::ArrayRef<ValueId> slices_;
   int dp_;
-  llvm::DenseMap<ValueId, const PlacedParameter *> parameters_; // looked up only
+  llvm::DenseMap<ValueId, const PlacedParameter *> parameters_; // only looked up
   std::vector<Place> places_ = std::vector<Place>(kPlaces);
 };
 

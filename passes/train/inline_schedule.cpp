@@ -8,7 +8,7 @@ namespace autotp {
 
 llvm::StringMap<ValueId> inlineSchedule(const Graph &schedule, Builder &b,
                                         llvm::function_ref<ValueId(const Value &)> sourceOf) {
-  llvm::DenseMap<ValueId, ValueId> copies; // looked up only
+  llvm::DenseMap<ValueId, ValueId> copies; // only looked up
   for (ValueKind kind : {ValueKind::Input, ValueKind::State})
     for (ValueId source : schedule.sources(kind))
       copies[source] = sourceOf(schedule.value(source));

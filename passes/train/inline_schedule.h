@@ -1,4 +1,5 @@
-/// \file Puts the scalars of a step (Updates::schedule) into optimizer_step.
+/// \file Copies the computation of a step's scalars, such as the learning rate (Updates::schedule), into
+/// optimizer_step.
 #pragma once
 
 #include "compiler/ops/op_def.h"
@@ -7,8 +8,9 @@
 
 namespace autotp {
 
-/// Adds the schedule's nodes where `b` builds; `sourceOf` says what stands for each of its inputs and states, which are
-/// asked for in their order. Returns its outputs by name.
+/// Adds the nodes of the schedule at the place where `b` builds. `sourceOf` returns the value that replaces each input
+/// and state of the schedule; it is called for inputs first, in their order. Returns the outputs of the schedule by
+/// name.
 llvm::StringMap<ValueId> inlineSchedule(const Graph &schedule, Builder &b,
                                         llvm::function_ref<ValueId(const Value &)> sourceOf);
 

@@ -14,7 +14,7 @@ namespace {
 
 bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
 
-/// The same numbers in another float; what is finite stays finite, as masks of -FLT_MAX must.
+/// The same numbers in another float type. Finite numbers stay finite, since masks of -FLT_MAX must.
 Tensor converted(const Tensor &tensor, DType dtype) {
   Array array = toArray(tensor);
   array.type.dtype = dtype;
@@ -34,14 +34,15 @@ public:
     findWhatLeadsToProducts();
     for (NodeId id : g_.order())
       run(id, wantedBy(id));
-    for (Output &output : g_.outputs) // a loss that is itself a product
+    for (Output &output : g_.outputs) // the loss itself may be a product
       if (g_.type(output.value).dtype == low_)
         output.value = Builder(g_).makeTyped("cast", {output.value}, Type{DType::F32, g_.type(output.value).shape});
     g_.removeDead();
   }
 
   void lowerBackward() {
-    for (ValueId id : g_.sources(ValueKind::Constant)) // parameters that the loss turned out not to depend on
+    // parameters that became constants, since the loss does not depend on them
+    for (ValueId id : g_.sources(ValueKind::Constant))
       if (Value &value = g_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
         value.contents = converted(*value.contents, value.type.dtype);
     for (NodeId id : g_.order()) {
@@ -97,7 +98,8 @@ private:
     return dtype != wanted && (dtype == DType::F32 || dtype == low_);
   }
 
-  /// The node in floats of `wanted`; its results as well.
+  /// Makes a node run in the float type `wanted`: casts its operands (but those that its row wants in f32) and changes
+  /// the types of its results.
   void run(NodeId id, DType wanted) {
     const uint8_t full = opOf(g_.node(id)).fullOperands;
     for (unsigned k = 0; k < g_.node(id).operands.size(); ++k) {
@@ -109,15 +111,15 @@ private:
       if (isOther(result, wanted)) g_.value(result).type.dtype = wanted;
   }
 
-  /// What the forward leaves for this node of the backward is the small float, where there is one: it is kept for long,
-  /// and costs a cast.
+  /// If a backward node reads an f32 value of the forward that also exists in the small type, it reads a cast of the
+  /// small one, so that only the small one is kept until then.
   void widenAgain(NodeId id) {
     for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
       if (ValueId small = smallFormOf(g_.node(id).operands[k]); small != kNone)
         g_.setOperand(id, k, cast(small, DType::F32, id));
   }
 
-  /// Of an f32 value of the forward, what it was cast from or to; kNone where it was not.
+  /// For an f32 value of the forward, the value of the small type that it was cast from or to; kNone if there is none.
   ValueId smallFormOf(ValueId value) const {
     const Node *producer = g_.producer(value);
     if (g_.type(value).dtype != DType::F32 || !producer || producer->backward) return kNone;
@@ -129,7 +131,7 @@ private:
     return kNone;
   }
 
-  /// One cast of a value serves all its uses: the first comes before the others.
+  /// One cast of a value serves all its uses, as nodes are visited in order and the first use comes before the others.
   ValueId cast(ValueId value, DType wanted, NodeId before) {
     auto [at, isNew] = casts_.try_emplace({value, uint8_t(wanted)}, kNone);
     if (!isNew) return at->second;
@@ -154,8 +156,9 @@ private:
 
   Graph &g_;
   DType low_;
-  std::vector<bool> leadsToProduct_;                           ///< by NodeId
-  llvm::DenseMap<std::pair<ValueId, uint8_t>, ValueId> casts_; // looked up only, never walked
+  std::vector<bool> leadsToProduct_; ///< by NodeId
+  // only looked up, never iterated over, since its order would not be deterministic
+  llvm::DenseMap<std::pair<ValueId, uint8_t>, ValueId> casts_;
 };
 
 } // namespace

@@ -1,4 +1,5 @@
-/// \file What training makes small, and how a graph says it: outputs loss_sum, count, and the gradient of each parameter.
+/// \file The loss that training minimises, and how a graph states it: outputs loss_sum, count, and the gradient of each
+/// parameter.
 #pragma once
 
 #include "compiler/ir/loss.h"
@@ -11,17 +12,21 @@ enum class LossKind : uint8_t { CrossEntropySum, Mean };
 
 struct Objective {
   LossKind kind;
-  ValueId lossScale = kNone; ///< a state: what the gradients are multiplied by, times `scaleShare`
-  double scaleShare = 1;     ///< a power of two: of a sum over labels about one label's, so that it is scaled as a mean
+  /// the state by which gradients are multiplied, as well as by `scaleShare`; kNone without loss scaling
+  ValueId lossScale = kNone;
+  /// a power of two, about the number of labels if the loss is a sum over them, so that gradients are scaled like those
+  /// of a mean
+  double scaleShare = 1;
   std::vector<std::string> untrained = {}; ///< initializers that became constants
 };
 
-/// The count of a loss that is a mean over the micro-batch.
+/// The constant count of 1, for a loss that is a mean over the micro-batch.
 ValueId countOfOne(Graph &graph, ValueId loss);
 
-/// Sets the graph's outputs, and keeps those that are batch statistics. A parameter without a gradient (kNone of `gradientOf`, which may add nodes) becomes a
-/// constant, and is named in the objective. Errors: `whyNone` of one without contents; `noneAtAll` where no parameter has
-/// a gradient.
+/// Sets the outputs of the graph to the loss, its count, the gradients, and the batch statistics that are there
+/// already. `gradientOf` may add nodes; it returns kNone for a parameter without a gradient, which becomes a constant
+/// and is named in the objective. Errors: such a parameter has no contents (`whyNone` says why it has no gradient); no
+/// parameter has a gradient (`noneAtAll`).
 llvm::Error bindOutputs(Graph &graph, Objective &objective, ValueId sum, ValueId count,
                         llvm::function_ref<ValueId(ValueId parameter)> gradientOf, llvm::StringRef whyNone,
                         llvm::StringRef noneAtAll);

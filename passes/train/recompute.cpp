@@ -36,7 +36,7 @@ private:
     return producer != kNone && !g_.node(producer).backward;
   }
 
-  /// What depends on parameters. All else (masks, positions, angles) is shared by layers, and kept.
+  /// Finds the values that depend on parameters. All others (masks, positions, angles) are shared by layers and kept.
   void findActivations() {
     isActivation_.assign(g_.numValues(), false);
     for (NodeId id : forward_) {
@@ -52,7 +52,8 @@ private:
     return node.is("matmul") && llvm::all_of(node.operands, [&](ValueId v) { return isActivation_[v]; });
   }
 
-  /// Between the product of queries and keys and the product with values, other products end a search.
+  /// Keeps all values but those between the product of queries and keys and the product with values. Other products end
+  /// the search.
   void keepAllButAttention() {
     std::vector<bool> follows(g_.numValues(), false), leads(g_.numValues(), false);
     for (NodeId id : forward_) {
@@ -81,7 +82,7 @@ private:
     return last;
   }
 
-  /// Activations that are computed at or before `position`, used by the forward after it, and not kept yet.
+  /// Activations that are computed between `begin` and `position`, used by the forward after it, and not kept yet.
   std::vector<ValueId> livingAfter(unsigned begin, unsigned position) const {
     std::vector<ValueId> living;
     for (unsigned i = begin; i <= position; ++i)
@@ -90,8 +91,10 @@ private:
     return living;
   }
 
+  /// Chooses the cuts between layers in one walk: each is the place of the fewest living bytes between two peaks. Keeps
+  /// the values that live across a cut, the results of collectives, and the last layer.
   void keepLayers() {
-    std::vector<int64_t> dying(forward_.size() + 1, 0); // bytes, by position of the last use
+    std::vector<int64_t> dying(forward_.size() + 1, 0); // bytes, by the position of the last use
     int64_t living = 0, most = 0, least = INT64_MAX;
     unsigned begin = 0, cut = 0;
     for (unsigned i = 0; i < forward_.size(); ++i) {
@@ -101,10 +104,10 @@ private:
           dying[last] += bytesOf(v);
         }
       living -= dying[i];
-      if (living > 0 && least <= most / 2 && living >= 2 * least) { // the cut is behind us: a layer ends there
+      if (living > 0 && least <= most / 2 && living >= 2 * least) { // a minimum lies behind, and a layer ends there
         for (ValueId v : livingAfter(begin, cut)) {
           isKept_[v] = true;
-          if (const unsigned last = lastForwardUse(v); last > i) { // it is counted among what lives on
+          if (const unsigned last = lastForwardUse(v); last > i) { // a kept value does not count as living
             dying[last] -= bytesOf(v);
             living -= bytesOf(v);
           }
@@ -130,7 +133,7 @@ private:
 
   bool mustCopy(ValueId v) const { return isForward(v) && isActivation_[v] && !isKept_[v] && !g_.isOutput(v); }
 
-  /// Nodes that compute `value` from what is kept or copied already, in the order of the forward.
+  /// The nodes that compute `value` from values that are kept or copied already, in the order of the forward.
   std::vector<NodeId> nodesToCopy(ValueId value) const {
     std::vector<NodeId> nodes{g_.value(value).producer};
     llvm::SmallDenseSet<NodeId> found{nodes[0]};
@@ -143,7 +146,7 @@ private:
     return nodes;
   }
 
-  /// Its copy stands before `before`, unless an earlier node needed it.
+  /// The copy of a forward value, made before `before` unless an earlier node has it already.
   ValueId copyOf(ValueId value, NodeId before) {
     if (auto at = copies_.find(value); at != copies_.end()) return at->second;
     for (NodeId id : nodesToCopy(value)) {
@@ -169,10 +172,11 @@ private:
 
   Graph &g_;
   std::vector<NodeId> forward_;
-  std::vector<unsigned> positions_; ///< by NodeId: in forward_
+  std::vector<unsigned> positions_; ///< by NodeId: its place in forward_
   std::vector<bool> isActivation_, isKept_;
-  unsigned lastCut_ = 0;                    ///< after it nothing is computed again: its backward comes first
-  llvm::DenseMap<ValueId, ValueId> copies_; // looked up only, never walked
+  unsigned lastCut_ = 0; ///< nodes after it are not computed again, since their backward comes first
+  // only looked up, never iterated over, since its order would not be deterministic
+  llvm::DenseMap<ValueId, ValueId> copies_;
 };
 
 } // namespace
