@@ -6,9 +6,10 @@
 
 namespace autotp {
 namespace {
-/// More segments than this in one axis are a sequence cut into elements: of no use, and slow to walk.
+/// An axis of more segments than this is a sequence that was cut into elements. No one shards it, and it is slow to
+/// walk.
 constexpr size_t kMostSegments = 64;
-/// Structures nest a few levels; a file may ask for more.
+/// Terms nest a few levels deep, but a hostile file may ask for more.
 constexpr int kDeepest = 200;
 } // namespace
 
@@ -142,7 +143,7 @@ bool AxisArena::tryUnify(AxisId a, AxisId b) {
   return a == b || (!contains(a, b) && bindLeaf(a, b));
 }
 
-/// Joins the class `leaf` to the class `tree`. Nothing may contain itself.
+/// Joins the class of `leaf` to that of `tree`; false if `tree` contains `leaf`, since no axis may contain itself.
 bool AxisArena::bindLeaf(AxisId leaf, AxisId tree) {
   if (contains(tree, leaf)) return false;
   Node node = nodes_[leaf];
@@ -168,7 +169,8 @@ bool AxisArena::splitFactor(AxisId axis, int64_t head, llvm::SmallVectorImpl<Axi
   return true;
 }
 
-/// A concat whose segments are all divisible by `rest` is (concat of heads) times one shared inner axis.
+/// Refines a concat whose segments are all divisible by `rest` to a product of a concat (`head`) and one shared inner
+/// axis.
 bool AxisArena::factorOut(AxisId concat, int64_t rest, AxisId &head, AxisId &inner) {
   llvm::SmallVector<AxisId> heads;
   inner = add(rest);
@@ -193,7 +195,8 @@ bool AxisArena::unifyProducts(AxisId a, AxisId b) {
   };
   while (!left.empty() && !right.empty()) {
     AxisId x = left.front(), y = right.front();
-    if (kind(x) == Kind::Product || kind(y) == Kind::Product) { // refined meanwhile: it occurs more than once
+    // an earlier step refined it, since it occurs more than once
+    if (kind(x) == Kind::Product || kind(y) == Kind::Product) {
       left = flat(left);
       right = flat(right);
       continue;
@@ -243,7 +246,7 @@ bool AxisArena::cutSegment(AxisId axis, int64_t length, llvm::SmallVectorImpl<Ax
   low.append(all.begin() + 1, all.end());
   high.append(all.begin() + 1, all.end());
   auto productOf = [&](llvm::SmallVectorImpl<AxisId> &list) {
-    if (size(list[0]) == 1) list.erase(list.begin()); // one of the outer factor: the inner ones alone
+    if (size(list[0]) == 1) list.erase(list.begin()); // an outer factor of 1 leaves the inner factors alone
     return product(list);
   };
   parts.append({productOf(low), productOf(high)});
@@ -263,7 +266,8 @@ bool AxisArena::unifyConcats(AxisId a, AxisId b) {
   while (!left.empty() && !right.empty()) {
     if (++done > kMostSegments) return false;
     AxisId x = left.front(), y = right.front();
-    if (kind(x) == Kind::Concat || kind(y) == Kind::Concat) { // refined meanwhile: it occurs more than once
+    // an earlier step refined it, since it occurs more than once
+    if (kind(x) == Kind::Concat || kind(y) == Kind::Concat) {
       left = flat(left);
       right = flat(right);
       continue;

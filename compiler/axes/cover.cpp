@@ -100,14 +100,14 @@ std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group,
       all.push_back({own, {0, group}});
     return all;
   }
-  if (tp > kv * group) { // more coordinates than heads: the last hold nothing
+  if (tp > kv * group) { // the last ranks have no head
     all = rectangles(kv, group, kv * group);
     all.resize(tp, {Interval{kv, kv}, Interval{group, group}});
     return all;
   }
   int64_t head = 0;
   std::vector<Interval> shares = evenIntervals(tp, kv);
-  std::reverse(shares.begin(), shares.end()); // the last heads have one coordinate more
+  std::reverse(shares.begin(), shares.end()); // the last KV heads have one rank more
   for (Interval share : shares) {
     for (Interval part : evenIntervals(group, share.end - share.begin))
       all.push_back({{head, head + 1}, part});

@@ -1,4 +1,4 @@
-/// \file What one coordinate of a mesh axis holds of a dimension, from the intervals its leaf axes were given.
+/// \file What one tp rank holds of a dimension, computed from its term and from the intervals that leaves are assigned.
 #pragma once
 
 #include "compiler/axes/axis_arena.h"
@@ -8,12 +8,14 @@
 namespace autotp {
 
 struct Interval {
-  int64_t begin, end; ///< half open
+  int64_t begin, end; ///< half open: end is not included
   bool operator==(const Interval &) const = default;
 };
-using Cover = llvm::SmallVector<Interval, 2>; ///< sorted, disjoint, merged; empty: nothing
+/// sorted, disjoint and merged intervals of a dimension; empty if nothing is held
+using Cover = llvm::SmallVector<Interval, 2>;
 
-/// Leaf (a root: arena.find) -> one interval for each coordinate. Assign after the last unify.
+/// The sharded leaves, each with one interval for each tp rank. Leaves are given as roots (AxisArena::find), so assign
+/// only after the last unify().
 class Assignment {
 public:
   void assign(AxisId leaf, llvm::ArrayRef<Interval> perCoordinate) { intervals_[leaf] = perCoordinate.vec(); }
@@ -21,7 +23,7 @@ public:
   llvm::ArrayRef<Interval> intervals(AxisId leaf) const { return intervals_.at(leaf); }
   int coordinates() const { return intervals_.empty() ? 1 : int(intervals_.begin()->second.size()); }
   bool empty() const { return intervals_.empty(); }
-  /// What either assigns; the two share no leaf.
+  /// The leaves of both assignments, which must not share any.
   Assignment joined(const Assignment &other) const {
     Assignment both = *this;
     both.intervals_.insert(other.intervals_.begin(), other.intervals_.end());
@@ -31,17 +33,21 @@ public:
 private:
   std::map<AxisId, std::vector<Interval>> intervals_;
 };
+/// What tp rank `coordinate` holds of a dimension with this term.
 
 Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate);
-/// Elements of the cover.
+/// The number of elements in that cover.
 int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate);
+/// Whether a leaf of the term is assigned.
 bool isSharded(const AxisArena &arena, AxisId term, const Assignment &assignment);
 
 bool contains(const Cover &cover, int64_t index);
 
-/// n intervals that tile `size`; the first ones have one more; may be empty.
+/// n intervals that together are [0, size); sizes differ by at most 1, the first are the larger ones, and some may be
+/// empty.
 std::vector<Interval> evenIntervals(int64_t size, int64_t n);
-/// For each coordinate its interval of kv and of group; they tile the plane (docs/axes.md).
+/// Divides the plane of kv x group query heads into tp rectangles. Returns for each tp rank its intervals of kv and of
+/// group, which are empty if there are more ranks than heads (docs/axes.md).
 std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group, int64_t tp);
 
 } // namespace autotp

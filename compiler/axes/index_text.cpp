@@ -45,7 +45,6 @@ bool parseSide(llvm::StringRef side, Lists &lists) {
       lists.back().emplace_back();
       if (!parseDim(part, lists.back().back())) return false;
     }
-    // Several named groups in one list are solved from the other lists.
   }
   return true;
 }
@@ -60,16 +59,18 @@ llvm::Expected<IndexText> IndexText::parse(llvm::StringRef text) {
   return parsed;
 }
 
-/// Sizes first, from the plain occurrences; then products and concats with one unknown; then one leaf a letter.
+/// Instantiates a text for given shapes: first the sizes of names from their plain occurrences, then the products and
+/// concats with one unknown size, then one leaf for each name.
 struct Instantiation {
   AxisArena &arena;
-  std::map<std::string, size_t> counts; ///< dimensions of a named group
+  std::map<std::string, size_t> counts; ///< the number of dimensions of each named group
   std::map<std::string, int64_t> sizes;
   std::map<std::string, AxisId> axes;
-  using Flat = std::vector<std::pair<Dim, int64_t>>; ///< one for each dimension
+  using Flat = std::vector<std::pair<Dim, int64_t>>; ///< one entry for each dimension
   std::vector<Flat> ins, outs;
 
-  /// False: more than one group of this list has an unknown number of dimensions.
+  /// Assigns a dimension of `shape` to each entry of `list`. Returns false if more than one group of the list has an
+  /// unknown number of dimensions; such a list is tried again when other lists have determined one.
   bool flatten(const std::vector<Dim> &list, llvm::ArrayRef<int64_t> shape, Flat &flat, bool &fits) {
     size_t known = 0, unknown = 0;
     for (const Dim &dim : list) {

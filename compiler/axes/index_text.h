@@ -1,6 +1,5 @@
-/// \file Operator texts such as "... m k, ... k n -> ... m n": which index runs over which dimension.
-/// name... : any number of dimensions, right aligned; (a b) product; (a|b) concat; c! must stay whole; a dimension of
-/// size 1 has no index.
+/// \file Index texts of operator rows, such as "... m k, ... k n -> ... m n": which index runs over which dimension of
+/// the operands and results. docs/ir.md has the grammar.
 #pragma once
 
 #include "compiler/axes/axis_arena.h"
@@ -8,27 +7,30 @@
 
 namespace autotp {
 
+/// The indices of one node. `ins` and `outs` have a list of axes for each operand and result, kNoAxis for dimensions of
+/// size 1.
 struct IndexTerms {
   using Axes = llvm::SmallVector<AxisId, 6>;
   std::vector<Axes> ins, outs;
-  std::vector<Axes> contracted; ///< for each output: leaves of operands that it lacks
+  std::vector<Axes> contracted; ///< for each result: the leaves of operands that it lacks, over which it sums
   std::vector<std::pair<AxisId, std::string>> whole;
-  Axes within; ///< all of them is needed, but parts may be reduced within the operator (OpDef::formula)
+  Axes within; ///< axes that are needed whole, but whose parts may be reduced within the operator (OpDef::formula)
   AxisId lookup = kNoAxis, scatter = kNoAxis, classes = kNoAxis;
   int cutDim = -1;
 };
 
-/// Of an operator with so many operands and one result, to be filled by an axis rule.
+/// The terms of an operator with `operands` operands and one result, all empty, for an axis rule to fill.
 IndexTerms emptyTerms(size_t operands);
-/// An axis of its own for each dimension; a dimension of size 1 has none.
+/// A new axis for each dimension; kNoAxis for a dimension of size 1.
 IndexTerms::Axes freshAxes(AxisArena &arena, llvm::ArrayRef<int64_t> shape);
 
 class IndexText {
+  /// A parsed text. Errors: the text is not well formed (parse), or does not fit the shapes (instantiate).
 public:
   using Shapes = llvm::ArrayRef<llvm::ArrayRef<int64_t>>;
   struct Dim {
     enum class Kind : uint8_t { Letter, Many, Product, Concat } kind;
-    std::vector<std::string> names; ///< one for Letter and Many; Many may be unnamed
+    std::vector<std::string> names; ///< one name for Letter and Many, empty for a Many without a name
     std::vector<bool> isWhole;
   };
   static llvm::Expected<IndexText> parse(llvm::StringRef text);
@@ -40,8 +42,8 @@ private:
   std::vector<std::vector<Dim>> ins_, outs_;
 };
 
-/// For the texts of operator rows. A text that does not fit gives fresh axes, all whole, with the error as their
-/// reason.
+/// The terms of a node by the text of its operator row. If the text does not fit the shapes, each dimension gets a new
+/// axis that must stay whole, with the error as the reason.
 IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Shapes operands,
                            IndexText::Shapes results);
 template <typename T>
@@ -60,10 +62,12 @@ IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, const llvm::S
   return instantiateText<T>(text, arena, llvm::ArrayRef<T>(operands), llvm::ArrayRef<T>(results));
 }
 
+/// The axes of both sides of a reshape; `whole` lists those that must stay whole.
 struct ReshapeTerms {
   std::vector<AxisId> from, to, whole;
 };
-/// Common refinement from the left; groups that do not align get fresh axes, which are whole.
+/// Divides both shapes from the left into common factors. Dimensions without such factors get new axes that must stay
+/// whole.
 ReshapeTerms refineReshape(AxisArena &arena, llvm::ArrayRef<int64_t> from, llvm::ArrayRef<int64_t> to);
 
 } // namespace autotp
