@@ -16,7 +16,7 @@ bool AxisFacts::multiply(AxisId a, AxisId b) const {
   return at != multiplies_.end() && at->second.count(b);
 }
 
-/// Leaves of one value multiply, unless they lie in different segments of one concat.
+/// Notes that the leaves of one term multiply, unless they lie in different segments of one concat. Returns its leaves.
 AxisFacts::LeafSet AxisFacts::meetInTerm(AxisId term) {
   LeafSet all;
   for (AxisId segment : arena_.segments(term)) {
@@ -66,8 +66,8 @@ void AxisFacts::visit(const Node &node, const IndexTerms &terms) {
   meetInIterationSpace(terms);
 }
 
-/// Leaves of different dimensions multiply, also where no value has both (the rows of a table and the ids that look
-/// them up), but for the dimension that a slice or concat cuts.
+/// Notes that leaves of different dimensions of a node multiply, even if no value has both (the rows of a table and the
+/// ids that look them up). The dimension that a slice or concat cuts is exempt.
 void AxisFacts::meetInIterationSpace(const IndexTerms &terms) {
   llvm::SmallVector<AxisId, 8> seen;
   for (const auto *lists : {&terms.ins, &terms.outs})

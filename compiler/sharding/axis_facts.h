@@ -1,5 +1,5 @@
-/// \file What a graph allows of each logical axis: whether it may be sharded at all, and which others it multiplies
-/// with.
+/// \file What a graph says about each logical axis: whether it may be sharded at all, and with which other axes it
+/// multiplies.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
@@ -11,16 +11,16 @@
 
 namespace autotp {
 
-/// Of leaf axes (roots of the arena). Tables are looked up only.
+/// All axes are leaves, given as roots of the arena.
 class AxisFacts {
 public:
   AxisFacts(const Graph &graph, const GraphAxes &axes);
 
-  /// Why `leaf` must stay whole, "" where it may be sharded: it meets itself in one value, or an operator needs all of
-  /// it.
+  /// The reason why `leaf` must stay whole: it occurs in two dimensions of one value, or an operator needs it whole.
+  /// Empty if it may be sharded.
   std::string whole(AxisId leaf) const { return whole_.lookup(leaf); }
-  /// Whether both are dimensions of one value, or of one operator's iteration space. Two such share a mesh axis only as
-  /// rectangles of its coordinates. Segments of one concat do not multiply.
+  /// Whether one value has both leaves, or the iteration space of one node does. Two such leaves can only be sharded
+  /// over the same mesh axis as rectangles. Segments of one concat do not multiply.
   bool multiply(AxisId a, AxisId b) const;
 
 private:

@@ -17,7 +17,7 @@ Batch findBatch(const Graph &graph, const GraphAxes &axes, const llvm::StringSet
   auto axisOf = [&](AxisId term) { return term == kNoAxis ? kNoAxis : axes.arena.find(term); };
   auto leadOf = [&](ValueId input) { return axisOf(axes.values[input][0]); };
 
-  std::set<AxisId> inner; // of later dimensions: a sequence, say
+  std::set<AxisId> inner; // axes of later dimensions, such as the sequence
   for (ValueId input : inputs)
     for (AxisId term : llvm::ArrayRef<AxisId>(axes.values[input]).drop_front(axes.values[input].empty() ? 0 : 1))
       inner.insert(axisOf(term));

@@ -1,4 +1,4 @@
-/// \file Which inputs of a graph hold samples, and the axis that counts them: the batch.
+/// \file Finds the axis of the batch, which counts samples, and the inputs that have it.
 /// Before:  input %ids: i64[4,6], %positions: i64[1,6], %bias: f32[6,6], %labels: i64[4,6]
 /// After:   the batch is the first dimension of %ids and %labels; the others are the same for every sample
 #pragma once
@@ -10,15 +10,16 @@
 namespace autotp {
 
 struct Batch {
-  AxisId axis = kNoAxis; ///< kNoAxis: one sample is here, or no input has any
+  AxisId axis = kNoAxis; ///< kNoAxis if there is only one sample, or no input has a batch
   int64_t size = 1;
   std::vector<bool> isBatched; ///< by input, in the order of Graph::sources
 };
 
-/// The batch leads inputs and stands nowhere else in them; among several such axes it is that of most inputs, of the
-/// first among equals. An input of the batch's size whose first dimension may be another axis (what is compared with
-/// what) is batched, too. What no node reads is not. `withoutBatch`: inputs of which the model's file says that they have
-/// none, which shapes do not tell where the batch is 1.
+/// The batch is the first dimension of inputs and occurs in no later dimension of them. If several axes do so, it is
+/// the one of most inputs, and of the first input among equals. An input of the batch's size is batched too if its
+/// first dimension may be another axis (what is compared with what). An input that no node reads is not batched.
+/// `withoutBatch` names inputs that, as the model's file says, have no batch; shapes do not tell that if the batch is
+/// 1.
 Batch findBatch(const Graph &graph, const GraphAxes &axes, const llvm::StringSet<> &withoutBatch);
 
 } // namespace autotp

@@ -6,7 +6,8 @@
 namespace autotp {
 namespace {
 
-/// Whether all dimensions are the same. If not, none is, or those are that can be.
+/// Unifies the dimensions of a and b. If one pair fails, undoes all of them, or only that one with Cuts::Dimensions,
+/// and returns false.
 bool unifyAll(AxisArena &arena, llvm::ArrayRef<AxisId> a, llvm::ArrayRef<AxisId> b, Cuts cuts) {
   const auto mark = arena.mark();
   bool isAll = true;

@@ -1,17 +1,17 @@
 /// \file Finds the logical axes of a graph: which dimensions of which values are the same axis.
 /// Before:  %h = matmul(%x: f32[4,8], %w: f32[8,16])
 /// After:   %x [b, k], %w [k, f], %h [b, f]; a reshape makes products, a slice or concat makes segments
-/// Changes no node. Where two structures cannot be unified, that operand is cut: a reshard may stand there, and nothing
-/// else is lost. The result does not depend on the order of the nodes.
-/// A parameter and its gradient (see compiler/ir/gradient_outputs.h) are one set of terms.
+/// Changes no node. If the terms of an operand cannot be unified with those of the value that it reads, the operand is
+/// cut: a reshard may be needed there. This costs speed at most. The result does not depend on the order of the nodes.
+/// A parameter and its gradient (compiler/ir/gradient_outputs.h) get the same terms.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
 
 namespace autotp {
 
-/// What is cut of an operand that cannot be unified: all of it, as placements need it, or its dimensions that cannot. The
-/// latter tells more of what is the same: where the batch is.
+/// If one dimension of an operand cannot be unified: Operands cuts all its dimensions, as placements need it;
+/// Dimensions cuts only that one, which relates more dimensions and so finds the batch in more values.
 enum class Cuts : uint8_t { Operands, Dimensions };
 
 GraphAxes findAxes(const Graph &graph, Cuts cuts = Cuts::Operands);

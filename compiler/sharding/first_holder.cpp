@@ -3,7 +3,7 @@
 namespace autotp {
 namespace {
 
-/// For each index held of a dimension, in order: whether another cover holds it too.
+/// For each held index of a dimension, in order: whether another cover holds it too.
 std::vector<bool> heldBy(const Cover &own, const Cover &other) {
   std::vector<bool> held;
   for (const Interval &interval : own)
@@ -12,7 +12,8 @@ std::vector<bool> heldBy(const Cover &own, const Cover &other) {
   return held;
 }
 
-/// What an earlier coordinate holds of the box, dimension by dimension. Empty where it shares no point of it.
+/// For each dimension, which of the held indices an earlier rank holds too; an empty list stands for all of them.
+/// Returns nothing if the ranks share no point of the box.
 std::vector<std::vector<bool>> sharedPoints(const Covers &own, const Covers &other) {
   std::vector<std::vector<bool>> shared;
   for (size_t d = 0; d < own.size(); ++d) {
@@ -74,7 +75,7 @@ llvm::SmallVector<Interval, 2> flatFirstHeld(const Covers &own, llvm::ArrayRef<C
   FirstHeld first = firstHeld(own, earlier);
   if (first.points == FirstHeld::Points::None) return {};
   if (first.points == FirstHeld::Points::All) return {{0, elements}};
-  Shape strides(own.size(), 0); // of the mask; 0 in the dimensions that do not decide
+  Shape strides(own.size(), 0); // of the mask; 0 in dimensions that do not decide
   for (size_t d = first.deciding.size(), stride = 1; d-- > 0; stride *= size_t(first.mask.type.shape[d]))
     strides[first.deciding[d]] = int64_t(stride);
   llvm::SmallVector<Interval, 2> flat;

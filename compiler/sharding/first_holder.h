@@ -1,4 +1,4 @@
-/// \file What several coordinates hold counts once, on the first that holds it.
+/// \file If several tp ranks hold the same element, it counts once, on the first of them.
 #pragma once
 
 #include "compiler/axes/cover.h"
@@ -6,19 +6,19 @@
 
 namespace autotp {
 
-using Covers = llvm::SmallVector<Cover, 6>; ///< one a dimension
+using Covers = llvm::SmallVector<Cover, 6>; ///< one cover for each dimension
 
-/// Which points of a box one coordinate is the first to hold.
+/// Which points of a box one tp rank is the first to hold.
 struct FirstHeld {
   enum class Points : uint8_t { All, None, Some } points = Points::All;
-  llvm::SmallVector<unsigned, 2> deciding; ///< the dimensions of the box that Some depends on
-  Array mask; ///< bool, of the local sizes of those dimensions: whether a point counts here
+  llvm::SmallVector<unsigned, 2> deciding; ///< the dimensions of the box on which Some depends
+  Array mask; ///< bool, with the local sizes of those dimensions: whether a point counts on this rank
 };
 
-/// `own`: this coordinate's covers; `earlier`: those of the coordinates before it.
+/// `own` are this rank's covers, `earlier` those of the ranks before it.
 FirstHeld firstHeld(const Covers &own, llvm::ArrayRef<Covers> earlier);
 
-/// The flat local elements of `own` that none of `earlier` holds, as sorted intervals.
+/// The elements of `own` that none of `earlier` holds, as sorted intervals of flat local indices.
 llvm::SmallVector<Interval, 2> flatFirstHeld(const Covers &own, llvm::ArrayRef<Covers> earlier);
 
 } // namespace autotp

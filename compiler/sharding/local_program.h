@@ -1,58 +1,61 @@
-/// \file What decides the program of one tp coordinate, and that program: the words between placement and partition.
+/// \file The program of one tp rank, and what decides it. Placement hands these types to partition.
 #pragma once
 
 #include "compiler/sharding/graph_axes.h"
 
 namespace autotp {
 
-/// Where pending sums are reduced.
+/// Which values are Partial over tp, and where they are reduced.
 struct Reductions {
-  std::vector<bool> isPartial; ///< by ValueId: a sum is pending when its producer has run
-  std::vector<bool> isReduced; ///< by ValueId: reduced right there; every user sees the whole sum
+  std::vector<bool> isPartial; ///< by ValueId: whether it is Partial when its producer has run
+  std::vector<bool> isReduced; ///< by ValueId: whether it is reduced right there, so that every use reads the whole sum
 };
 
-/// A part of the graph that has an assignment of its own: see passes/shard/sequence_region.h.
+/// A part of the graph that works under an assignment of its own (passes/shard/sequence_region.h).
 struct SequenceRegion {
-  Assignment assignment;   ///< the graph's, and the sequence
-  std::vector<bool> nodes; ///< by NodeId: works under it
-  std::vector<bool> held;  ///< by ValueId: lies in parts of the sequence, once it is reduced
+  Assignment assignment;   ///< the leaves of the graph's assignment and those of the sequence
+  std::vector<bool> nodes; ///< by NodeId: whether the node works under `assignment`
+  std::vector<bool> held;  ///< by ValueId: whether it lies in parts of the sequence, after a reduction if there is one
 };
 
 struct LocalParameter {
-  ValueId global;          ///< in the global graph
-  ValueId local, gradient; ///< in the local graph; the gradient (kNone before there is one) is still pending over dp
-  llvm::SmallVector<Cover, 6> covers; ///< one a dimension
+  ValueId global; ///< in the global graph
+  /// in the local graph; the gradient is still to be summed over dp, and kNone before differentiation
+  ValueId local, gradient;
+  llvm::SmallVector<Cover, 6> covers; ///< one for each dimension
   llvm::SmallVector<Interval, 2>
-      counted;               ///< flat local elements that no earlier coordinate holds: they count in the norm
-  bool isReplicated = false; ///< every coordinate holds all of it
-  bool isPending = false;    ///< the gradient is still pending over tp, too
+      counted;               ///< flat local elements that no earlier tp rank holds: those count in the norm
+  bool isReplicated = false; ///< whether every tp rank holds all of it
+  bool isPending = false;    ///< whether the gradient is Partial over tp as well
 };
 
 /// A part of a constant of the global graph.
 struct LocalConstant {
   ValueId local;
-  llvm::SmallVector<Cover, 6> covers; ///< one a dimension
+  llvm::SmallVector<Cover, 6> covers; ///< one for each dimension
 };
 
 struct LocalProgram {
-  Graph graph; ///< the outputs of the global graph: gradients as their parameters are held, all others whole
+  /// its outputs are those of the global graph: a gradient is sharded like its parameter, all others are whole
+  Graph graph;
   std::vector<LocalParameter> parameters;
-  std::vector<LocalConstant> constants; ///< those of which this coordinate has a part
-  std::vector<ValueId> values;          ///< by ValueId of the global graph: its part here; kNone where there is none
-  int coordinate = 0;                   ///< on tp
+  std::vector<LocalConstant> constants; ///< those of which this rank has only a part
+  std::vector<ValueId> values;          ///< by ValueId of the global graph: the local value, kNone if there is none
+  int coordinate = 0;                   ///< the tp rank
 };
 
-/// Everything that decides a local program.
+/// Everything that decides a local program. Refers to its parts and owns none.
 struct PlacedGraph {
   const Graph &graph;
   const GraphAxes &axes;
   const Assignment &assignment;
   const Reductions &reductions;
   int tp;
-  bool shardsInputs = false; ///< else inputs are fed whole and every use takes its part
+  /// whether inputs are sharded; otherwise each rank is fed the whole, and each use takes its part
+  bool shardsInputs = false;
   const SequenceRegion *region = nullptr;
 
-  /// What a node works under, and what a value lies as when its users read it.
+  /// The assignment under which a node works, and the one under which uses of a value find it.
   const Assignment &ofNode(NodeId id) const { return region && region->nodes[id] ? region->assignment : assignment; }
   const Assignment &ofValue(ValueId id) const { return region && region->held[id] ? region->assignment : assignment; }
 };

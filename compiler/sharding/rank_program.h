@@ -1,4 +1,5 @@
-/// \file The programs of one tp coordinate over the states that they share: the words between partition and emission.
+/// \file The sections of one tp rank and the states that they share. Passes after partition hand these types on to
+/// emission.
 #pragma once
 
 #include "compiler/sharding/local_program.h"
@@ -7,28 +8,31 @@
 
 namespace autotp {
 
-/// Memory that outlives a section.
+/// A tensor that outlives a section.
 struct StateBuffer {
   std::string name, region;
   Type type;
   bool isZeroedEachStep = false;
-  std::vector<uint8_t> initial = {}; ///< where it does not begin as zeros: all its bytes, or those of every element
+  /// empty: it begins as zeros; otherwise the bytes of the whole tensor, or those of one element for all
+  std::vector<uint8_t> initial = {};
 };
 
-/// A value that lies in a state: from `element` on, plus dp_rank times `dpStride` elements.
+/// A state slice: the part of a state in which a value lies. It begins at `element` + dp_rank * `dpStride`, in
+/// elements.
 struct Home {
   unsigned state;
   int64_t element = 0, dpStride = 0;
 };
 
-/// A graph whose values at home are bound to states: sources that are read, and results that are written there.
+/// A graph with the state slices of those values that lie in states: sources are read from there, results written
+/// there.
 struct Section {
   std::string name;
   Graph graph;
   llvm::DenseMap<ValueId, Home> homes;
 };
 
-/// Elements [begin + dp_rank * dpStride, + elements) of a bucket.
+/// Elements [begin + dp_rank * dpStride, begin + dp_rank * dpStride + elements) of a bucket.
 struct BucketSlice {
   int64_t begin = 0, elements = 0, dpStride = 0;
   bool operator==(const BucketSlice &) const = default;
@@ -37,9 +41,10 @@ struct BucketSlice {
 /// What the parameters of one bucket have in common.
 struct BucketKind {
   DType dtype = DType::F32;
-  bool isReplicated = false; ///< whole on every tp coordinate, which all have this bucket
-  bool isPending = false;    ///< their gradients are still to be summed over tp, too
-  unsigned rule = 0;         ///< of Updates: how all of them are updated
+  /// whether every tp rank holds the parameters whole; the bucket is then the same on all tp ranks
+  bool isReplicated = false;
+  bool isPending = false; ///< whether the gradients are Partial over tp as well
+  unsigned rule = 0;      ///< index in Updates::rules of their update
   bool operator==(const BucketKind &) const = default;
 };
 
@@ -47,22 +52,22 @@ struct BucketLayout {
   BucketSlice whole() const { return {0, elements, 0}; }
 
   BucketKind kind;
-  int64_t elements = 0;                   ///< padding included
-  BucketSlice own;                        ///< what this rank updates
-  BucketSlice kept;                       ///< of the parameters: in their state
-  BucketSlice accumulated;                ///< of the gradients: in their state
-  unsigned parameters = 0, gradients = 0; ///< states
-  unsigned master = 0; ///< the state that the optimizer updates: an f32 one of `own`, or the parameters themselves
+  int64_t elements = 0;                   ///< with padding
+  BucketSlice own;                        ///< the slice that this rank updates
+  BucketSlice kept;                       ///< the slice of the parameters that their state holds
+  BucketSlice accumulated;                ///< the slice of the gradients that their state holds
+  unsigned parameters = 0, gradients = 0; ///< indices of RankProgram::states
+  unsigned master = 0; ///< the state that the optimizer updates: master weights in f32 of `own`, or `parameters`
 };
 
 struct PlacedParameter {
   LocalParameter local;
   unsigned bucket;
-  int64_t begin; ///< first element in the bucket
+  int64_t begin; ///< index in the bucket of its first element
 };
 
 struct RankProgram {
-  /// In the order in which a step runs them; batch_statistics where the loss has some.
+  /// The sections in the order in which a step runs them; with batch_statistics if the loss has some.
   llvm::SmallVector<const Section *, 3> sections() const {
     llvm::SmallVector<const Section *, 3> all;
     if (batchStatistics) all.push_back(&*batchStatistics);
@@ -71,11 +76,11 @@ struct RankProgram {
   }
 
   std::vector<StateBuffer> states;
-  std::optional<Section> batchStatistics; ///< runs for every micro-batch before the first micro_step does
+  std::optional<Section> batchStatistics; ///< runs for every micro-batch before the first micro_step
   Section microStep, optimizerStep;
   std::vector<BucketLayout> buckets;
   std::vector<PlacedParameter> parameters;
-  std::vector<LocalConstant> constants; ///< of microStep
+  std::vector<LocalConstant> constants; ///< those of microStep
 };
 
 } // namespace autotp

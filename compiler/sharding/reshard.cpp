@@ -27,7 +27,7 @@ bool overlap(const Covers &a, const Covers &b) {
   return true;
 }
 
-/// Position, among the held elements of a dimension, of global index `at`, which must be held.
+/// The local index of global index `at`, which must be held.
 int64_t positionOf(const Cover &held, int64_t at) {
   int64_t before = 0;
   for (const Interval &i : held) {
@@ -37,7 +37,7 @@ int64_t positionOf(const Cover &held, int64_t at) {
   return before;
 }
 
-/// `wanted` cut at the borders of `held`'s intervals, so that each piece is contiguous in both.
+/// Cuts `wanted` at the borders of the intervals of `held`, so that each piece is contiguous in both.
 Cover commonPieces(const Cover &held, const Cover &wanted) {
   Cover pieces;
   for (const Interval &w : wanted)
@@ -59,7 +59,7 @@ ValueId concat(Builder &b, llvm::ArrayRef<ValueId> parts, int64_t axis) {
 
 Type typeOf(Builder &b, ValueId like, Shape shape) { return Type{b.graph.type(like).dtype, std::move(shape)}; }
 
-/// The value in the shape of the whole, with zeros where it is not held.
+/// Puts the local elements at their places in the whole shape, with zeros for elements that are not held.
 ValueId padToWhole(Builder &b, ValueId value, const Covers &held, llvm::ArrayRef<int64_t> shape) {
   for (size_t d = 0; d < held.size(); ++d) {
     llvm::SmallVector<ValueId, 4> parts;
@@ -117,7 +117,7 @@ Tensor partOf(const Tensor &tensor, const Covers &covers) {
   if (bytes.empty()) return ownedTensor(type, std::move(bytes));
   size_t size = sizeOf(type.dtype), rank = covers.size();
   Shape strides = stridesOf(tensor.type.shape);
-  std::vector<std::vector<int64_t>> indices(rank); // held global indices of each dimension
+  std::vector<std::vector<int64_t>> indices(rank); // for each dimension the global indices that are held
   for (size_t d = 0; d < rank; ++d)
     for (const Interval &i : covers[d])
       for (int64_t at = i.begin; at < i.end; ++at)
@@ -138,7 +138,7 @@ Tensor partOf(const Tensor &tensor, const Covers &covers) {
 
 namespace {
 
-/// The parts of all coordinates, side by side on each of them; `assemble` puts a box of the value together.
+/// The parts of all ranks, which an all_gather put side by side. assemble() builds the value from them.
 struct Parts {
   Builder &b;
   llvm::ArrayRef<Covers> held;
@@ -148,7 +148,7 @@ struct Parts {
     return wanted.begin >= wanted.end ||
            llvm::any_of(cover, [&](const Interval &own) { return own.begin <= wanted.begin && wanted.end <= own.end; });
   }
-  /// The first coordinate that holds all of `box`; -1: none does.
+  /// The first rank that holds all of `box`, or -1 if none does.
   int holderOf(llvm::ArrayRef<Interval> box) const {
     for (size_t c = 0; c < held.size(); ++c) {
       bool holdsAll = true;
@@ -159,7 +159,8 @@ struct Parts {
     return -1;
   }
 
-  /// Cuts the box along dimension `d` and later ones into the largest parts that one coordinate holds.
+  /// Builds a box of the value. If no rank holds all of it, cuts it along dimension `d` and later ones into the largest
+  /// parts that one rank holds.
   ValueId assemble(llvm::SmallVector<Interval, 6> box, size_t d) const {
     if (int holder = holderOf(box); holder >= 0) {
       Covers wanted;
@@ -196,7 +197,7 @@ struct Parts {
   }
 };
 
-/// How many elements each coordinate holds, as a collective over all of them wants it.
+/// The number of elements that each tp rank holds, and the group of all tp ranks, as attributes of a collective.
 struct Shares {
   llvm::SmallVector<int64_t, 6> counts, coordinates;
   int64_t total = 0;
@@ -231,7 +232,7 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
                   int coordinate) {
   llvm::SmallVector<int64_t, 6> sharers, all;
-  bool areParts = false; // overlapping, but not equal
+  bool areParts = false; // some parts overlap without being equal
   for (size_t c = 0; c < held.size(); ++c) {
     all.push_back(int64_t(c));
     if (held[c] == held[coordinate]) sharers.push_back(int64_t(c));
@@ -250,7 +251,7 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
 ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate) {
   const Shares shares(parts);
   llvm::SmallVector<ValueId, 8> flat;
-  bool isInOrder = true; // the parts follow each other in memory: no copy
+  bool isInOrder = true; // whether the parts follow each other in memory, so that no copy is needed
   for (size_t d = 0; d < from.size(); ++d) {
     if (llvm::all_of(parts, [&](const Covers &part) { return part[d] == from[d]; })) continue;
     isInOrder &= elementsOf(llvm::ArrayRef<int64_t>(shapeOf(from)).take_front(d)) == 1;

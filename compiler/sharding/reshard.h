@@ -1,4 +1,5 @@
-/// \file Moves between covers of one value on the tp axis, as nodes of a local graph.
+/// \file Reshards: changes from one cover of a value to another over tp, as nodes of a local graph. Covers are indexed
+/// by tp rank.
 #pragma once
 
 #include "compiler/ops/op_def.h"
@@ -9,23 +10,25 @@ namespace autotp {
 Shape shapeOf(const Covers &covers);
 Covers wholeCovers(llvm::ArrayRef<int64_t> shape);
 
-/// The elements `to` of a value held as `from`; `to` must lie inside `from`. Free of communication: slices and concats.
+/// The elements `to` of a value of which `from` is held; `to` must lie inside `from`. Makes slices and concats only,
+/// without communication.
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to);
 
-/// The part `covers` of a constant.
+/// The elements `covers` of a constant.
 Tensor partOf(const Tensor &tensor, const Covers &covers);
 
-/// The whole value from all coordinates' parts: one all-gather; of several holders the first one's elements are taken.
-/// held[c] are the covers of coordinate c.
+/// The whole value, from the parts `held` of all ranks, by one all_gather. If several ranks hold an element, it is
+/// taken from the first of them.
 ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape);
 
-/// Reduces a pending sum over the coordinates that hold the same part; where parts overlap without being equal, over
-/// all coordinates with zeros from those that lack an element. Nothing where no other coordinate shares an element.
+/// Reduces a Partial value. Ranks that hold the same part all-reduce it among them. If some parts overlap without being
+/// equal, all ranks take part, with zeros for elements that they lack. If no other rank shares an element, the value is
+/// returned as it is.
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
                   int coordinate);
 
-/// The coordinate's own part of a sum that is pending on all coordinates, which all hold it as `from`: one
-/// reduce-scatter. parts[c] is what coordinate c gets; none overlaps another.
+/// Reduces a value that is Partial on all ranks, which all hold it as `from`, and leaves this rank with its part, by
+/// one reduce_scatter. Rank c gets parts[c]; the parts do not overlap.
 ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate);
 
 } // namespace autotp
