@@ -1,6 +1,6 @@
-/// \file What an exporter says beside the graph: what it called an initializer, and of which call of the exported
-/// program each node is. Read by compiler/onnx; passes/import decide by it which initializers are parameters, and which
-/// are one and the same.
+/// \file What an exporter says beside the graph: the module's own name of an initializer, and the call of the exported
+/// program to which each node belongs. compiler/onnx reads these facts; passes/import decides by them which
+/// initializers are parameters, and which are tied.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -13,33 +13,35 @@ enum class Exporter : uint8_t { Unknown, TorchScript, Dynamo };
 
 enum class TensorKind : uint8_t { Parameter, Buffer, Constant };
 
-/// A tensor that the exported program takes beside its inputs, whether the file still holds it or not.
+/// A tensor that the exported program takes beside its inputs, even if the file does not hold it any more.
 struct ProgramSource {
-  std::string placeholder, name; ///< "p_h_0_ln_1_weight", "h.0.ln_1.weight"
+  std::string placeholder, name; ///< such as "p_h_0_ln_1_weight" and "h.0.ln_1.weight"
   TensorKind kind;
 };
 
-/// One call of the exported program: %linear_1 = aten.linear(%mul_1, %p_h_0_weight, %p_h_0_bias).
+/// One call of the exported program, such as %linear_1 = aten.linear(%mul_1, %p_h_0_weight, %p_h_0_bias).
 struct ProgramCall {
-  std::string result, target;         ///< "linear_1", "aten.linear"
-  std::vector<std::string> arguments; ///< as written: "%mul_1", "[%a, %b]", "1e-05"; keyword arguments are last
-  std::vector<std::string> scopes;    ///< paths of the modules around it, the outermost first
+  std::string result, target; ///< such as "linear_1" and "aten.linear"
+  /// as the file writes them, such as "%mul_1", "[%a, %b]", "1e-05"; keyword arguments are last
+  std::vector<std::string> arguments;
+  std::vector<std::string> scopes; ///< paths of the modules that contain the call, the outermost first
 };
 
-/// What is said of an initializer.
+/// What the exporter says about an initializer.
 struct ExportedTensor {
   std::optional<TensorKind> kind;
-  std::string placeholder;             ///< what calls call it: "p_h_0_ln_1_weight"
-  std::vector<std::string> foldedFrom; ///< names of initializers and of values that it was computed from
-  bool isOfUnknown = false;            ///< it was computed, and the exporter lost from what
+  std::string placeholder;             ///< its name in calls, such as "p_h_0_ln_1_weight"
+  std::vector<std::string> foldedFrom; ///< names of the initializers and values from which the exporter computed it
+  bool isOfUnknown = false;            ///< it was computed, but from which values is lost
 };
 
 struct NodeFacts {
-  uint32_t call = kNone; ///< of ExporterFacts::calls
+  uint32_t call = kNone; ///< index of ExporterFacts::calls; kNone if it belongs to none
   std::string module;    ///< the path of the module that made it
 };
 
-/// An initializer that a file has under a second name: of another parameter of equal contents, or of the same.
+/// An initializer that the file also holds under a second name, either as the same parameter or as another one of equal
+/// contents.
 struct TensorCopy {
   std::string name, of;
 };
@@ -47,13 +49,13 @@ struct TensorCopy {
 struct ExporterFacts {
   Exporter exporter = Exporter::Unknown;
   std::vector<ProgramCall> calls;
-  std::vector<NodeFacts> nodes;                               ///< by NodeId, of the graph as it was imported
-  std::map<std::string, ExportedTensor, std::less<>> tensors; ///< by the initializer's name
+  std::vector<NodeFacts> nodes;                               ///< by NodeId of the graph as it was imported
+  std::map<std::string, ExportedTensor, std::less<>> tensors; ///< by the name of the initializer
   std::vector<TensorCopy> copies;
-  std::vector<ProgramSource> sources; ///< all of them, in the program's order; empty where the file has no signature
+  std::vector<ProgramSource> sources; ///< in the order of the program; empty if the file has no signature
 
   const NodeFacts *of(NodeId node) const { return node < nodes.size() ? &nodes[node] : nullptr; }
-  /// The call that a node is of, or null.
+  /// The call to which a node belongs, or null.
   const ProgramCall *callOf(NodeId node) const {
     const NodeFacts *facts = of(node);
     return facts && facts->call != kNone ? &calls[facts->call] : nullptr;

@@ -1,4 +1,4 @@
-/// \file The outputs of a differentiated graph that are gradients, beside their parameters.
+/// \file Pairs each parameter of a differentiated graph with the output that is its gradient.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -8,10 +8,10 @@
 
 namespace autotp {
 
-/// The name of the output that is the gradient of this parameter.
+/// The name of the output that holds the gradient of this parameter.
 std::string gradientName(llvm::StringRef parameter);
 
-/// (parameter, gradient) in the order of Graph::parameters; parameters without a gradient output are left out.
+/// Pairs (parameter, gradient) in the order of Graph::parameters; parameters without a gradient output are left out.
 std::vector<std::pair<ValueId, ValueId>> gradientOutputs(const Graph &graph);
 
 } // namespace autotp

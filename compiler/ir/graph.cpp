@@ -48,7 +48,7 @@ llvm::ArrayRef<int64_t> Attributes::integers(llvm::StringRef name) const {
   return value ? llvm::ArrayRef<int64_t>(std::get<llvm::SmallVector<int64_t, 6>>(*value)) : llvm::ArrayRef<int64_t>();
 }
 
-/// Names in use, and the next number to try for each stem. Copied graphs share it: names only grow apart.
+/// Names in use, with the next number to try for each stem. Copies of a graph share it, so the table only grows.
 struct Graph::NameTable {
   llvm::StringMap<unsigned> next;
 };

@@ -1,4 +1,5 @@
-/// \file The IR: a graph of typed values in SSA form. Nodes name an operator; the operator's facts are in compiler/ops.
+/// \file The IR: a graph of typed values in SSA form (docs/ir.md). Nodes name an operator, whose facts are in
+/// compiler/ops.
 #pragma once
 
 #include "compiler/ir/tensor.h"
@@ -21,7 +22,7 @@ using ValueId = uint32_t;
 using NodeId = uint32_t;
 constexpr uint32_t kNone = ~0u;
 
-/// What a value is. State outlives a run of the program: parameters, accumulators, optimizer states.
+/// A state outlives a run of the program, as accumulators and optimizer states do.
 enum class ValueKind : uint8_t { Input, Parameter, Constant, State, Result };
 
 struct Use {
@@ -32,11 +33,11 @@ struct Use {
 
 struct Value {
   Type type;
-  std::string name; ///< unique in the graph; the ONNX name where there is one
+  std::string name; ///< unique in the graph; the ONNX name if there is one
   ValueKind kind = ValueKind::Result;
-  NodeId producer = kNone;        ///< of a Result
-  unsigned result = 0;            ///< which result of the producer
-  std::optional<Tensor> contents; ///< of a Constant; of a Parameter where its initial value is known
+  NodeId producer = kNone;        ///< the node that computes a Result
+  unsigned result = 0;            ///< index among the results of the producer
+  std::optional<Tensor> contents; ///< of every Constant, and of a Parameter whose initial value is known
   llvm::SmallVector<Use, 2> uses;
 };
 
@@ -66,8 +67,8 @@ struct Node {
   llvm::SmallVector<ValueId, 4> operands;
   llvm::SmallVector<ValueId, 2> results;
   Attributes attributes;
-  std::string origin;    ///< the ONNX node, or what a pass made it for: every message and profile names it
-  bool backward = false; ///< made by differentiation: counted apart in reports
+  std::string origin; ///< the ONNX node, or the purpose for which a pass made the node; messages and profiles show it
+  bool backward = false; ///< whether differentiation made it; reports count such nodes apart
   bool erased = false;
   NodeId previous = kNone, next = kNone;
 
@@ -75,11 +76,11 @@ struct Node {
 };
 
 struct Output {
-  std::string name; ///< "loss", "count", or an ONNX output
+  std::string name; ///< "loss", "count", or the name of an ONNX output
   ValueId value;
 };
 
-/// A tensor that the user trains, with all names that its file gives it.
+/// A tensor that is trained, with all names that the file gives it.
 struct ParameterInfo {
   ValueId value;
   struct Alias {
@@ -89,7 +90,8 @@ struct ParameterInfo {
   llvm::SmallVector<Alias, 1> aliases; ///< other initializers that were tied to it
 };
 
-/// Nodes are in execution order. Ids stay valid until compact(). Not safe for use by several threads.
+/// Nodes are in execution order. Ids stay valid as long as the graph lives; those of erased nodes are not given again.
+/// Not thread-safe.
 class Graph {
 public:
   ValueId addInput(llvm::StringRef name, Type type) { return addSource(ValueKind::Input, name, std::move(type), {}); }
@@ -101,19 +103,20 @@ public:
     Type type = contents.type;
     return addSource(ValueKind::Constant, name, std::move(type), std::move(contents));
   }
-  /// Adds a node before `before` (kNone: at the end). Types are given: makeNode() of compiler/ops infers them.
+  /// Adds a node before `before`, or at the end for kNone. The types must be right: Builder of compiler/ops infers
+  /// them.
   NodeId addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> resultTypes,
                  Attributes attributes, llvm::StringRef origin, NodeId before = kNone);
-  /// Adds a node of `from`, which may be this graph, with other operands.
+  /// Adds a copy of a node of `from`, which may be this graph, with other operands.
   NodeId addCopy(const Graph &from, NodeId node, llvm::ArrayRef<ValueId> operands, NodeId before = kNone);
-  /// Its results must be unused.
+  /// Erases a node, whose results must be unused.
   void erase(NodeId node);
   void replaceAllUses(ValueId from, ValueId to);
   void setOperand(NodeId node, unsigned operand, ValueId to);
-  /// A Parameter or Constant becomes the other: both are sources with contents.
+  /// Makes a parameter a constant, or a constant a parameter. Both are sources with contents.
   void setKind(ValueId value, ValueKind kind);
   void rename(ValueId value, llvm::StringRef name);
-  /// Erases nodes that no output needs. Inputs and parameters stay, and so do nodes that `keeps` names.
+  /// Erases nodes that no output needs, but for those of which `keeps` is true. Inputs and parameters stay.
   void removeDead(llvm::function_ref<bool(const Node &)> keeps = nullptr);
 
   Value &value(ValueId id) { return values_[id]; }
@@ -126,25 +129,27 @@ public:
     return values_[value].producer == kNone ? nullptr : &nodes_[values_[value].producer];
   }
   size_t numValues() const { return values_.size(); }
-  size_t numNodes() const { return nodes_.size(); } ///< erased ones too
+  size_t numNodes() const { return nodes_.size(); } ///< erased nodes are counted as well
   NodeId first() const { return first_; }
   NodeId last() const { return last_; }
-  /// All nodes in order, as they are now: a pass may add and erase while it walks the copy.
+  /// A copy of the current order of nodes, so that a pass may add and erase nodes while it walks over it.
   std::vector<NodeId> order() const;
-  /// Inputs, parameters, constants and states in the order in which they were added.
+  /// Sources of this kind in the order in which they were added.
   std::vector<ValueId> sources(ValueKind kind) const;
+  /// `wanted`, with a number appended if the name is taken.
   std::string uniqueName(llvm::StringRef wanted);
 
   std::vector<Output> outputs;
   std::vector<ParameterInfo> parameters; ///< filled by classify-parameters
 
+  /// The value of the output `name`, or kNone.
   ValueId output(llvm::StringRef name) const;
   bool isOutput(ValueId value) const;
 
 private:
   ValueId addSource(ValueKind kind, llvm::StringRef name, Type type, std::optional<Tensor> contents);
 
-  std::deque<Value> values_; ///< deques, so that what is at hand stays where it is while more is added
+  std::deque<Value> values_; ///< deques, so that references stay valid while values and nodes are added
   std::deque<Node> nodes_;
   NodeId first_ = kNone, last_ = kNone;
   struct NameTable;

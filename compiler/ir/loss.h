@@ -1,4 +1,5 @@
-/// \file How a graph says what is trained for: its outputs, and the batch statistics that its loss divides by.
+/// \file How a graph states the loss that is trained: by its outputs, and by the batch statistics that the loss divides
+/// by.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -7,14 +8,14 @@
 
 namespace autotp {
 
-/// loss = div(sum, count) of one cross_entropy: the nodes' values.
+/// The values of a loss = div(sum, count) of one cross_entropy, or nothing if the loss has another form.
 struct CrossEntropyMean {
   ValueId sum, count, labels;
 };
 std::optional<CrossEntropyMean> crossEntropyMean(const Graph &graph, ValueId loss);
 
-/// A batch statistic is a state of this name and a number: a sum over the global batch of what depends on inputs alone
-/// (f32). The output of the same name is what one micro-batch adds to it. See passes/partition/global_loss.h.
+/// A batch statistic is a state of this name and a number: an f32 sum over the global batch that depends on inputs
+/// alone. The output of the same name is the addend of one micro-batch (passes/partition/global_loss.h).
 constexpr llvm::StringLiteral kBatchStatistic = "batch_statistic.";
 
 inline bool isBatchStatistic(llvm::StringRef name) { return name.startswith(kBatchStatistic); }

@@ -14,7 +14,8 @@ namespace {
 
 using Intern = llvm::function_ref<llvm::StringRef(llvm::StringRef)>;
 
-/// One line, read from its front. After the first mistake every read gives nothing and the line's error is kept.
+/// One line, read from its front. After the first mistake every read returns an empty value, and error() reports that
+/// mistake.
 class Line {
 public:
   Line(llvm::StringRef text, int64_t number) : rest_(text.trim()), number_(number) {}
@@ -34,7 +35,7 @@ public:
   void take(llvm::StringRef text) {
     if (!tryTake(text)) fail("expected '" + text + "' before '" + escaped(rest_) + "'");
   }
-  /// Text up to one of `ends`, which stays.
+  /// The text up to one of `ends`, which is not read.
   llvm::StringRef until(llvm::StringRef ends) {
     rest_ = rest_.ltrim(' ');
     size_t length = std::min(rest_.find_first_of(ends), rest_.size());
@@ -49,7 +50,7 @@ public:
     if (text.getAsInteger(10, value)) fail("'" + escaped(text) + "' is no integer");
     return value;
   }
-  /// The rest of a quoted text whose opening quote was taken: \XX stands for a byte.
+  /// The rest of a quoted text after its opening quote; \XX stands for a byte.
   std::string quoted() {
     size_t length = rest_.find('"');
     if (length == llvm::StringRef::npos) {
@@ -137,7 +138,7 @@ private:
   void define(Line &line, llvm::StringRef name, ValueId value) {
     if (line.failed()) return;
     if (!byName_.try_emplace(name, value).second) return line.fail("'%" + escaped(name) + "' is defined twice");
-    graph_.uniqueName(name); // later names avoid it
+    graph_.uniqueName(name); // names that are made later avoid it
     graph_.value(value).name = name.str();
   }
 
@@ -231,7 +232,7 @@ private:
     return attributes;
   }
 
-  /// print.h marks a real by one of ".en".
+  /// A real contains one of ".en" (print.h); any other number is an integer.
   void readNumber(Line &line, llvm::StringRef name, Attributes &attributes) {
     llvm::StringRef text = line.until(" ,}");
     int64_t integer = 0;

@@ -1,4 +1,4 @@
-/// \file Reads back the text form of a graph that print.h writes, without annotations.
+/// \file Reads the text form of a graph that print.h writes, without annotations.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -8,9 +8,9 @@
 
 namespace autotp {
 
-/// `internOp` gives the static spelling of an operator's name, or an empty text where there is no such operator: the
-/// operator table lies above the IR. Constants that were printed by digest come back without contents
-/// (Contents::Whole keeps them). Origins are not in the text. Errors name the line.
+/// `internOp` returns the static spelling of an operator's name, or an empty text if there is no such operator, since
+/// the operator table lies above the IR. Constants that were printed as a digest have no contents (Contents::Whole
+/// keeps them). Origins are not in the text. Errors name the line.
 llvm::Expected<Graph> parse(llvm::StringRef text, llvm::function_ref<llvm::StringRef(llvm::StringRef)> internOp);
 
 } // namespace autotp

@@ -26,7 +26,7 @@ std::string nameText(llvm::StringRef name) {
 
 std::string contentsText(const std::optional<Tensor> &tensor, Contents contents) {
   constexpr int64_t kMostPrinted = 8;
-  if (!tensor) return "#none"; // was parsed from a digest
+  if (!tensor) return "#none"; // it was parsed from a digest
   Array array = toArray(*tensor);
   std::string text;
   llvm::raw_string_ostream os(text);

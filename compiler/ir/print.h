@@ -1,4 +1,4 @@
-/// \file The text form of a graph. It is for people and for golden files; parse.h reads it back.
+/// \file The text form of a graph, for people and golden files; parse.h reads it back.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -9,17 +9,17 @@
 
 namespace autotp {
 
-/// What is printed beside each value, e.g. its placement; empty for none.
+/// Returns the text that is printed behind the type of a value, such as its placement; empty for none.
 using Annotate = std::function<std::string(ValueId)>;
 
-/// How constants of more than a few elements are printed.
+/// How constants of more than 8 elements are printed.
 enum class Contents : uint8_t {
-  Digest, ///< for people and goldens: a short digest of their bytes
-  Whole,  ///< for parse.h: all bytes, in hexadecimal
+  Digest, ///< a short digest of their bytes, for people and golden files
+  Whole,  ///< all bytes in hexadecimal, for parse.h
 };
 
-/// graph { ... return loss=%l }: sources first, one node a line. A name that is more than letters, digits and
-/// "_./:$@+-" stands in quotes, with \XX for what cannot be printed.
+/// Prints graph { ... return loss=%l }: sources first, then one node a line. A name with characters other than letters,
+/// digits and "_./:$@+-" stands in quotes, with \XX for bytes that cannot be printed.
 void print(
     const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate = [](ValueId) { return std::string(); },
     Contents contents = Contents::Digest);

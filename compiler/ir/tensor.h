@@ -23,19 +23,19 @@ struct Type {
   bool operator==(const Type &other) const { return dtype == other.dtype && shape == other.shape; }
   int64_t elements() const { return elementsOf(shape); }
   uint64_t bytes() const { return uint64_t(elements()) * sizeOf(dtype); }
-  /// "f32[4,8]"
+  /// The type as text, such as "f32[4,8]".
   std::string text() const;
 };
 
-/// Dense row-major contents. The bytes are shared and never change; `owner` keeps them alive (a buffer, a mapped file).
+/// Dense row-major contents. The bytes are shared and never change; `owner` (a buffer, a mapped file) keeps them alive.
 struct Tensor {
   Type type;
   llvm::ArrayRef<uint8_t> bytes;
   std::shared_ptr<const void> owner;
 };
 
-/// A tensor of doubles, whatever its dtype: what the reference evaluator computes with. Integers are exact to 2^53 and
-/// saturate at the ends of int64; values of a narrower dtype are rounded to it by roundTo().
+/// A tensor whose elements are doubles, whatever its dtype; the reference evaluator computes with it. Integers are
+/// exact up to 2^53 and saturate at the ends of int64; roundToType() rounds elements of narrower dtypes.
 struct Array {
   Type type;
   std::vector<double> data;
@@ -44,16 +44,16 @@ struct Array {
   explicit Array(Type t) : type(std::move(t)), data(size_t(type.elements()), 0.0) {}
 };
 
-/// Rounds every element to what its dtype can hold.
+/// Rounds every element to a value that its dtype can hold.
 void roundToType(Array &array);
 Array toArray(const Tensor &tensor);
 Tensor toTensor(const Array &array);
-/// A tensor of this type over bytes of its own.
+/// A tensor that owns `bytes`.
 Tensor ownedTensor(Type type, std::vector<uint8_t> bytes);
-/// i64: 0, 1, .. in row-major order.
+/// An i64 tensor of 0, 1, .. in row-major order.
 Tensor countingTensor(llvm::ArrayRef<int64_t> shape);
 Tensor integerTensor(llvm::ArrayRef<int64_t> values);
-/// The same value throughout.
+/// A tensor with the same value in all elements.
 Tensor filledTensor(const Type &type, double value);
 Tensor scalarTensor(DType dtype, double value);
 

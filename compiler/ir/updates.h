@@ -1,5 +1,5 @@
-/// \file How parameters are updated in each step: what an optimizer's options ask for, or a model's own training graph.
-/// The optimizer steps of a plan do this and no more, which its certificate proves.
+/// \file How parameters are updated in each step, according to an optimizer's options or to the model's own training
+/// graph. The optimizer steps of a plan do exactly this, which the certificate proves.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -11,27 +11,28 @@ namespace autotp {
 /// One update of compiler/ops/optimizer.cpp, with its numbers.
 struct UpdateRule {
   std::string op;                      ///< "adam", "adagrad", "momentum" or "sgd"
-  Attributes attributes;               ///< of it, but for the segments that decay
-  llvm::SmallVector<float, 2> initial; ///< what each of its states holds throughout before the first step
-  std::string rate, count; ///< outputs of the schedule: its learning rate, and the number of updates as it counts them
+  Attributes attributes;               ///< those of the operator, without the segments that decay
+  llvm::SmallVector<float, 2> initial; ///< for each of its states, the value of all elements before the first step
+  /// outputs of the schedule: the learning rate, and the number of updates as this operator counts them
+  std::string rate, count;
 };
 
 struct Updates {
-  /// f32 scalars of a step, from the inputs "learning_rate" and "step" (from 1) and from states that it owns; output
-  /// nextName(STATE) is what a state holds in the next step.
+  /// Computes the f32 scalars of a step from the inputs "learning_rate" and "step" (which begins at 1) and from states
+  /// that it owns. The output nextName(STATE) is the value of a state in the next step.
   Graph schedule;
-  std::vector<Tensor> initial; ///< of the schedule's states, in their order
+  std::vector<Tensor> initial; ///< contents of the schedule's states before the first step, in their order
   std::vector<UpdateRule> rules;
   struct Parameter {
     unsigned rule;
     bool decays;
   };
-  llvm::StringMap<Parameter> parameters; ///< all that are trained; looked up only
-  double clipGradNorm = 0;               ///< of all gradients together; 0: not at all
+  llvm::StringMap<Parameter> parameters; ///< every trained parameter; only looked up
+  double clipGradNorm = 0;               ///< the limit of the norm of all gradients together; 0 disables clipping
 
   static std::string nextName(llvm::StringRef state) { return "next:" + state.str(); }
   const UpdateRule &ruleOf(llvm::StringRef parameter) const { return rules[parameters.lookup(parameter).rule]; }
-  /// Whether the learning rate is the schedule's own, not the one that whoever runs a plan gives it.
+  /// Whether the schedule computes the learning rate, so that the one which the user of a plan gives is not read.
   bool hasOwnRate() const { return schedule.sources(ValueKind::Input).empty(); }
 };
 
