@@ -1,4 +1,4 @@
-// compiler/ops/attention.cpp: attention over heads that may share keys and values, and the rotation of positions.
+// compiler/ops/attention.cpp: attention, whose query heads may share keys and values, and rotary positions.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 #include "runtime/plan/attention_workspace.h"
@@ -51,7 +51,7 @@ llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
   return Types{call.operands[0], call.operands[1], call.operands[2]};
 }
 
-/// Scores of one query row of one head: scaled, masked; hidden keys are -inf.
+/// The scores of attention for one query of one head: scaled and masked, with -inf for hidden keys.
 struct Scores {
   Sizes z;
   double scale;
@@ -79,7 +79,7 @@ struct Scores {
     return mask->data[(((m[0] == 1 ? 0 : b) * m[1] + (m[1] == 1 ? 0 : h)) * m[2] + (m[2] == 1 ? 0 : i)) * m[3] +
                       (m[3] == 1 ? 0 : j)];
   }
-  /// Whether the mask stands for the score, which then has no slope.
+  /// Whether the mask takes the place of the score, which then has gradient 0.
   bool isReplaced(int64_t b, int64_t h, int64_t i, int64_t j) const {
     return replaces && maskAt(b, h, i, j) <= kReplacingMask;
   }
@@ -115,7 +115,7 @@ void evaluateAttention(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
       }
 }
 
-/// dS = P (dP - rowsum(dO O)); Dao et al. 2022, section 3.1.
+/// dS = P (dP - rowsum(dO O)) (Dao et al. 2022, section 3.1).
 void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Scores scores = scoresOf(call, in, 6);
   const Sizes &z = scores.z;
@@ -145,8 +145,8 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
       }
 }
 
-/// Of a mask that is added to the scores, all of them at once: dS = P (dP - rowsum(dO O)), summed over what the mask was
-/// broadcast along. Dead code where no mask is trained.
+/// The gradient of a mask that is added to the scores: dS = P (dP - rowsum(dO O)) for all queries at once, summed over
+/// the dimensions along which the mask was broadcast. If no mask is trained, these nodes are dead and removed.
 class MaskGradient {
 public:
   MaskGradient(Builder &b, const Node &node, ValueId dO) : b_(b), node_(node), dO_(dO) {}
@@ -163,7 +163,7 @@ private:
   ValueId number(double value) { return b_.scalar(b_.graph.type(dO_).dtype, value); }
   static Attributes alongLast() { return {{"axes", llvm::SmallVector<int64_t, 6>{3}}, {"keepdims", int64_t(1)}}; }
 
-  /// [b, s, h, n] x [b, t, kv, n] -> [b, h, s, t]
+  /// Multiplies [b, s, h, n] by [b, t, kv, n], which gives [b, h, s, t]; each key head serves h / kv query heads.
   ValueId product(ValueId rows, ValueId keys) {
     const Shape x = shapeOf(rows), y = shapeOf(keys);
     const int64_t group = y[2] ? x[2] / y[2] : 0;
@@ -179,7 +179,7 @@ private:
     scores = b_.make("add", {scores, node_.operands[3]});
     ValueId largest = b_.slice(node_.results[1], 3, 0, 1), logarithm = b_.slice(node_.results[1], 3, 1, 1);
     ValueId p = b_.make("exp", {b_.make("sub", {b_.make("sub", {scores, largest}), logarithm})});
-    p = b_.make("where", {b_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // of a row of -inf: NaN
+    p = b_.make("where", {b_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // a row of -inf would give NaN
     if (!node_.attributes.integer("causal")) return p;
     const int64_t s = shapeOf(scores)[2], t = shapeOf(scores)[3];
     Array isSeen(Type{DType::Bool, {s, t}});
@@ -210,7 +210,8 @@ double attentionFlops(const OpCall &call) {
 }
 double attentionGradFlops(const OpCall &call) { return 2.5 * attentionFlops(call); }
 
-/// Which keys a query sees depends on its place in the whole sequence where attention is causal.
+/// Marks the queries `s` as needed whole if attention is causal, since which keys a query sees depends on its place in
+/// the whole sequence.
 std::string withRows(std::string text, const OpCall &call) {
   if (call.attributes.integer("causal") == 0) return text;
   for (size_t at = 0; (at = text.find(" s", at)) != std::string::npos; at += 3)
@@ -243,7 +244,7 @@ llvm::Expected<Types> inferRotary(const OpCall &call) {
   return Types{call.operands[0]};
 }
 
-/// Su et al. 2021, in the form that rotates the two halves of the head dimension.
+/// Rotates the two halves of the head dimension against each other (Su et al. 2021).
 void evaluateRotary(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const Shape &x = in[0]->type.shape;
   int64_t half = x[3] / 2;
@@ -262,7 +263,8 @@ void rotaryGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
   const Node node = b.graph.node(id);
   o[0] = b.make("rotary", {d[0], node.operands[1], node.operands[2]},
                 {{"inverse", int64_t(!node.attributes.integer("inverse"))}});
-  // Of the tables: d cos = dy1 x1 + dy2 x2 and d sin = dy2 x1 - dy1 x2, over all samples and heads. Mostly dead code.
+  // The gradients of the tables, d cos = dy1 x1 + dy2 x2 and d sin = dy2 x1 - dy1 x2, summed over samples and heads.
+  // They are mostly dead and removed.
   const Type table = b.graph.type(node.operands[1]);
   auto half = [&](ValueId value, int64_t which) {
     Type type = b.graph.type(value);
@@ -280,7 +282,7 @@ void rotaryGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Muta
   o[2] = node.attributes.integer("inverse") ? summed("sub", minus, plus) : summed("sub", plus, minus);
 }
 
-/// A rotation by tables that do not depend on the heads is linear in what it rotates.
+/// With given tables, a rotation is linear in the operand that it rotates.
 const OpDef kOps[] = {
     {.name = "attention",
      .axisRule = attentionAxes,

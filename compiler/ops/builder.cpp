@@ -52,7 +52,7 @@ ValueId Builder::slice(ValueId x, int64_t axis, int64_t start, int64_t length) {
 
 ValueId Builder::sumTo(ValueId x, llvm::ArrayRef<int64_t> shape) {
   const Shape from = graph.type(x).shape,
-              to(shape.begin(), shape.end()); // `shape` may lie in the graph, which is about to grow
+              to(shape.begin(), shape.end()); // a copy, since `shape` may refer to the graph, which is about to grow
   if (from == to) return x;
   llvm::SmallVector<int64_t, 6> axes;
   size_t extra = from.size() - shape.size();

@@ -1,4 +1,5 @@
-// compiler/ops/elementwise.cpp: one result element from the operands' elements at the same place, with broadcasting.
+// compiler/ops/elementwise.cpp: operators whose result elements depend on the operands' elements at the same place,
+// with broadcasting.
 #include "compiler/ops/families.h"
 
 #include <cmath>
@@ -46,7 +47,7 @@ double siluGradAt(double x, double dy) { return dy * sigmoid(x) * (1 + x * (1 - 
 constexpr double kSqrtTwoOverPi = 0.7978845608028654, kTanhCubic = 0.044715, kSqrtHalf = 0.7071067811865476,
                  kInvSqrtTwoPi = 0.3989422804014327, kTwoOverSqrtPi = 1.1283791670955126;
 
-/// Hendrycks and Gimpel 2016: x Phi(x), and its tanh form.
+/// x Phi(x), or its approximation by tanh (Hendrycks and Gimpel 2016).
 double gelu(double x, bool isTanh) {
   if (isTanh) return 0.5 * x * (1 + std::tanh(kSqrtTwoOverPi * (x + kTanhCubic * x * x * x)));
   return 0.5 * x * (1 + std::erf(x * kSqrtHalf));
@@ -141,7 +142,7 @@ llvm::Expected<Types> inferSwigluGrad(const OpCall &call) {
   return Types{call.operands[0], call.operands[1]};
 }
 
-// Gradients. `x(b, n, i)` is operand i, `y(b, n)` the result.
+// Gradients. `x(b, n, i)` is operand i of node n, and `y(b, n)` its result.
 ValueId x(Builder &b, NodeId n, unsigned i = 0) { return b.graph.node(n).operands[i]; }
 ValueId y(Builder &b, NodeId n) { return b.graph.node(n).results[0]; }
 ValueId constantLike(Builder &b, ValueId like, double value) { return b.scalar(b.graph.type(like).dtype, value); }
@@ -178,7 +179,7 @@ void erfGradient(Builder &b, NodeId n, In d, Out o) {
 }
 void reluGradient(Builder &b, NodeId n, In d, Out o) { o[0] = b.make("relu_grad", {x(b, n), d[0]}); }
 void absGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], b.make("sign", {x(b, n)})); }
-/// Of steps: the slope is 0 wherever there is one.
+/// The gradient of step functions such as floor, which is 0.
 void flatGradient(Builder &b, NodeId n, In, Out o) { o[0] = zerosLike(b, x(b, n)); }
 void sinGradient(Builder &b, NodeId n, In d, Out o) { o[0] = times(b, d[0], b.make("cos", {x(b, n)})); }
 void cosGradient(Builder &b, NodeId n, In d, Out o) {
@@ -209,12 +210,13 @@ void divGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = to(b, over, x(b, n, 0));
   o[1] = to(b, b.make("neg", {times(b, over, y(b, n))}), x(b, n, 1));
 }
-/// Whether an exponent is a constant without a 0.
+/// Whether an exponent is a constant that contains no 0.
 bool isNowhereZero(const Builder &b, ValueId exponent) {
   const Value &value = b.graph.value(exponent);
   return value.kind == ValueKind::Constant && value.contents && !llvm::is_contained(toArray(*value.contents).data, 0.0);
 }
-/// x^0 is flat at x = 0 too, where the formula has 0 * inf; so is 0^y for y >= 0, where it has 0 * -inf.
+/// At x = 0, the gradient of x^0 for x is 0, while the formula has 0 * inf; so is that of 0^y for y >= 0, where it has
+/// 0 * -inf.
 void powGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId base = x(b, n, 0), exponent = x(b, n, 1), zero = constantLike(b, base, 0);
   ValueId less = b.make("sub", {exponent, constantLike(b, exponent, 1)});
@@ -225,7 +227,7 @@ void powGradient(Builder &b, NodeId n, In d, Out o) {
   o[0] = to(b, times(b, d[0], ofBase), base);
   o[1] = to(b, times(b, d[0], ofExponent), exponent);
 }
-/// The operand that was taken gets the gradient; of equal ones the first, or half of it each where they share.
+/// The selected operand gets the gradient. Of equal operands, the first gets it, or each gets half with {shares}.
 void selectGradient(Builder &b, NodeId n, In d, Out o) {
   ValueId zero = constantLike(b, d[0], 0);
   bool isMax = b.graph.node(n).is("max");
@@ -237,7 +239,8 @@ void selectGradient(Builder &b, NodeId n, In d, Out o) {
   }
   ValueId shared = b.make("where", {b.make("equal", {x(b, n, 0), x(b, n, 1)}), scaled(b, d[0], 0.5), d[0]});
   for (unsigned k : {0u, 1u}) {
-    ValueId isOther = b.make(isMax ? "less" : "greater", {x(b, n, k), x(b, n, 1 - k)}); // not of NaN: both get it
+    // false for NaN, of which both operands get a gradient
+    ValueId isOther = b.make(isMax ? "less" : "greater", {x(b, n, k), x(b, n, 1 - k)});
     o[k] = to(b, b.make("where", {isOther, zero, shared}), x(b, n, k));
   }
 }
@@ -276,12 +279,12 @@ OpDef binary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelI
           .kernel = kernel,
           .mayReuse = true};
 }
-/// Its results soon leave what small floats hold, or what hangs on them needs more digits.
+/// For operators whose results leave the range of small floats, or must have more digits for their uses.
 OpDef inF32(OpDef row) {
   row.precision = Precision::Full;
   return row;
 }
-/// Of one operand, from it and the arriving gradient.
+/// The row of the gradient of an operator of one operand, computed from that operand and the incoming gradient.
 OpDef gradientOf(const char *name, EvaluateFn evaluate, KernelId kernel) {
   return {.name = name,
           .axes = kTwo,

@@ -5,7 +5,7 @@
 namespace autotp {
 namespace {
 
-/// One coordinate's graph on its way.
+/// The graph of one tp rank during its evaluation.
 struct Rank {
   const Graph &graph;
   std::vector<Array> values;
@@ -27,7 +27,7 @@ struct Rank {
     return rank;
   }
 
-  /// Up to the next collective, or the end.
+  /// Evaluates nodes up to the next collective, or to the end.
   void advance() {
     for (; next != kNone && !opOf(graph.node(next)).isCollective; next = graph.node(next).next) {
       const Node &node = graph.node(next);
@@ -43,7 +43,7 @@ struct Rank {
   const Array &operand() const { return values[waiting().operands[0]]; }
 };
 
-/// Whether a collective can be run now: all members of its group wait in one of the same kind and group.
+/// Whether a collective can run: all members of its group wait in one with the same operator and attributes.
 bool isReady(llvm::ArrayRef<Rank> ranks, const Node &collective) {
   return llvm::all_of(collective.attributes.integers("group"), [&](int64_t c) {
     return c >= 0 && size_t(c) < ranks.size() && ranks[size_t(c)].next != kNone &&
@@ -52,7 +52,7 @@ bool isReady(llvm::ArrayRef<Rank> ranks, const Node &collective) {
   });
 }
 
-/// Runs the collective that `first` waits in, and moves its members on.
+/// Runs the collective in which the members of its group wait, and moves them on.
 void runCollective(llvm::MutableArrayRef<Rank> ranks, const Node &collective) {
   llvm::ArrayRef<int64_t> group = collective.attributes.integers("group");
   std::vector<double> combined;

@@ -1,4 +1,4 @@
-/// \file The families of the operator table, for the registry; and what their evaluators share.
+/// \file The families of the operator table, for the registry, and what their evaluators share.
 #pragma once
 
 #include "compiler/ops/op_def.h"
@@ -18,21 +18,21 @@ llvm::ArrayRef<OpDef> lossOps();
 llvm::ArrayRef<OpDef> optimizerOps();
 llvm::ArrayRef<OpDef> collectiveOps();
 
-/// Types of an operator that keeps its first operand's type.
+/// The types of an operator whose result has the type of the first operand.
 llvm::Expected<Types> inferSame(const OpCall &call);
-/// The same, where all operands must have one type.
+/// The same for an operator whose operands must all have one type.
 llvm::Expected<Types> inferAlike(const OpCall &call);
-/// Zero for each operand of floats.
+/// Sets a gradient of zeros for each operand of floats.
 void zeroGradients(Builder &b, const Node &node, llvm::MutableArrayRef<ValueId> doperands);
-/// An error where operand `k`, named `what`, has another shape.
+/// Gives an error if operand `k`, called `what` in the message, does not have this shape.
 llvm::Error checkShape(const OpCall &call, unsigned k, llvm::StringRef what, llvm::ArrayRef<int64_t> shape);
 llvm::Error checkAlike(llvm::ArrayRef<Type> operands);
-/// Types of an operator whose result type the caller states.
+/// The types that the caller states, for an operator that does not infer them.
 llvm::Expected<Types> inferStated(const OpCall &call);
 llvm::Error typeProblem(const llvm::Twine &what);
 
-/// Walks the elements of `shape` in row-major order; for each operand type gives the offset of the element that
-/// broadcasting pairs with it.
+/// Walks over the elements of `shape` in row-major order. For each operand it gives the offset of the element that
+/// broadcasting pairs with the current one.
 class BroadcastWalk {
 public:
   BroadcastWalk(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Type> operands);
@@ -45,7 +45,7 @@ private:
   llvm::SmallVector<Shape, 4> strides_;
 };
 
-/// numpy's broadcasting of shapes, or an error.
+/// The shape to which both broadcast by numpy's rules, or an error.
 llvm::Expected<Shape> broadcastShapes(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 
 } // namespace autotp

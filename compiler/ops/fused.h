@@ -1,26 +1,29 @@
-/// \file Operators that one kernel computes at once: types and values are those of the operators that they stand for.
+/// \file Fused operators: one kernel computes several operators. Types and values are those of the operators that they
+/// stand for.
 #pragma once
 
 #include "compiler/ops/op_def.h"
 
 namespace autotp {
 
-/// The attributes of one step of an operator.
+/// The attributes of one of the operators that `whole` stands for.
 Attributes attributesOf(const FusedStep &step, const OpCall &whole);
 
-/// For each step its row and the types of what it reads and computes. `operands`: of the fused operator.
+/// One of the operators that a fused operator stands for: its row, and the types of its operands and result.
 struct TypedStep {
   const OpDef *row;
-  llvm::SmallVector<unsigned, 2> operands; ///< operands of the whole, then results of the steps
+  /// first the operands of the fused operator are counted, then the results of the steps
+  llvm::SmallVector<unsigned, 2> operands;
   Types operandTypes;
   Type result;
   Attributes attributes;
 };
-/// `results`: of the fused operator, where they are stated; those of the last steps.
+/// `operands` and `results` are those of the fused operator; the results, which may be left out, are those of the last
+/// steps.
 llvm::Expected<std::vector<TypedStep>> typedSteps(llvm::ArrayRef<FusedStep> steps, llvm::ArrayRef<Type> operands,
                                                   const Attributes &attributes, llvm::ArrayRef<Type> results);
 
-/// For rows: types of `results` results.
+/// The types of the results of a fused operator, which are the results of its last `results` steps.
 llvm::Expected<Types> inferFused(llvm::ArrayRef<FusedStep> steps, size_t results, const OpCall &call);
 void evaluateFused(llvm::ArrayRef<FusedStep> steps, const OpCall &call, llvm::ArrayRef<const Array *> in,
                    llvm::MutableArrayRef<Array> out);

@@ -1,4 +1,5 @@
-// compiler/ops/lookup.cpp: rows of a table by index, and the gradient that adds rows back into it.
+// compiler/ops/lookup.cpp: lookups of rows or elements by index, and their gradients, which add into the looked-up
+// table.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
@@ -28,7 +29,8 @@ llvm::Expected<Types> inferScatterAdd(const OpCall &call) {
 
 int64_t rowElements(llvm::ArrayRef<int64_t> table) { return elementsOf(table.drop_front()); }
 
-/// A negative index counts from the end of all rows, which {rows} says where a table holds a part of them.
+/// A negative index counts from the end of the whole table, which has {rows} rows if this rank holds only a part of
+/// them.
 int64_t wrapped(const OpCall &call, double index, int64_t rows) {
   return int64_t(index) + (index < 0 ? call.attributes.integer("rows", rows) : 0);
 }
@@ -54,7 +56,7 @@ void evaluateScatterAdd(const OpCall &call, llvm::ArrayRef<const Array *> in, ll
   }
 }
 
-/// What arrives at rows that are looked up, but for those of `padding_row`, which no gradient reaches.
+/// The incoming gradient of looked-up rows, with zeros for row `paddingRow`, which no gradient reaches.
 ValueId withoutPadding(Builder &b, ValueId rows, ValueId arriving, int64_t paddingRow) {
   const Type type = b.graph.type(arriving);
   Shape apart = b.graph.type(rows).shape;
@@ -76,7 +78,8 @@ void scatterAddGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::
   o[1] = b.make("gather", {d[0], b.graph.node(id).operands[0]});
 }
 
-/// Each coordinate looks up the rows that it holds and leaves 0 for the others: a pending sum, not a contraction.
+/// Each tp rank looks up the rows that it holds and leaves 0 for the others, so the result is Partial though nothing is
+/// contracted.
 IndexTerms gatherAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("v h..., i... -> i... h...", arena, call.operands, call.results);
   terms.lookup = terms.ins[0][0];
@@ -84,7 +87,7 @@ IndexTerms gatherAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-/// The rows that a coordinate does not hold are left out: no sum is pending because of them.
+/// A tp rank skips the rows that it does not hold. The result is not Partial because of them.
 IndexTerms scatterAddAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("i..., i... h... -> v h...", arena, call.operands, call.results);
   terms.scatter = terms.outs[0][0];
@@ -103,7 +106,7 @@ void evaluateWrapIndex(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
     out[0].data[i] = in[0]->data[i] + (in[0]->data[i] < 0 ? double(call.attributes.integer("size")) : 0);
 }
 
-/// data [.., n], ids [.., k]: alike but for the last dimension.
+/// Checks data [.., n] and ids [.., k], whose shapes agree but for the last dimension.
 llvm::Error checkPicked(const OpCall &call, const Type &data, const Type &ids) {
   if (data.shape.empty() || ids.shape.size() != data.shape.size() ||
       llvm::ArrayRef<int64_t>(data.shape).drop_back() != llvm::ArrayRef<int64_t>(ids.shape).drop_back())
@@ -125,8 +128,8 @@ llvm::Expected<Types> inferScatterElements(const OpCall &call) {
   return data;
 }
 
-/// Calls `use` with each index's place among the ids, and that which it names in the data; -1: another coordinate's.
-/// Negative indices count from the end of all rows.
+/// Calls `use` with the flat place of each index, and with the flat place in the data that it names, or -1 if another
+/// rank holds that element. Negative indices count from the end of all rows.
 void forEachPicked(const OpCall &call, const Array &ids, const Type &data,
                    llvm::function_ref<void(size_t, int64_t)> use) {
   const int64_t n = data.shape.back(), k = ids.type.shape.back(), offset = call.attributes.integer("offset"),
@@ -153,7 +156,7 @@ void gatherElementsGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, ll
   o[0] = b.makeTyped("scatter_elements", {b.graph.node(id).operands[1], d[0]}, data);
 }
 
-/// As with gather, each coordinate looks up what it holds, and leaves 0 for the others.
+/// As for gather, each tp rank looks up the elements that it holds and leaves 0 for the others.
 IndexTerms gatherElementsAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText("r... v, r... k -> r... k", arena, call.operands, call.results);
   terms.lookup = terms.ins[0].back();
@@ -176,7 +179,7 @@ llvm::Expected<Types> inferTopK(const OpCall &call) {
   return Types{values, Type{DType::I64, values.shape}};
 }
 
-/// In descending order; of equal elements the first.
+/// Sorts in descending order; of equal elements, the first comes first.
 void evaluateTopK(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const int64_t n = call.operands[0].shape.back(), k = call.attributes.integer("k");
   std::vector<int64_t> order(static_cast<size_t>(n));
@@ -191,7 +194,8 @@ void evaluateTopK(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::Mu
   }
 }
 
-/// dx[.., n] = sum over k of dy[.., k] where the k-th choice is n: no element is written twice.
+/// dx[.., n] = the sum over k of dy[.., k] if choice k is n. This is a sum and not a scatter, so no element is written
+/// twice.
 void topKGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
   const int64_t n = b.graph.type(node.operands[0]).shape.back(), rank = int64_t(b.graph.type(d[0]).shape.size());

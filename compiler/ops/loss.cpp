@@ -1,5 +1,5 @@
-// compiler/ops/loss.cpp: softmax cross-entropy over the rows that count. The mean is loss_sum / count, built by the
-// importer.
+// compiler/ops/loss.cpp: softmax cross-entropy over the rows that count. It gives a sum and a count; passes/recognise
+// and the import of ONNX build the mean from them.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
@@ -93,7 +93,7 @@ void evaluateGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::Mu
   }
 }
 
-/// The count is flat.
+/// The count depends on no float, so only the gradient of the sum matters.
 void crossEntropyGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   const Node node = b.graph.node(id);
   if (d[0] == kNone) return zeroGradients(b, node, o);

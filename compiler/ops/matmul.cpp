@@ -40,7 +40,7 @@ llvm::Expected<Types> inferMatMul(const OpCall &call) {
 
 void evaluateMatMul(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Sides s = llvm::cantFail(sidesOf(call));
-  // Each matrix of a batch is one element of an outer walk.
+  // Each matrix of a batch is one element of this walk.
   Type outerA{DType::F64, Shape(in[0]->type.shape.begin(), in[0]->type.shape.end() - 2)};
   Type outerB{DType::F64, Shape(in[1]->type.shape.begin(), in[1]->type.shape.end() - 2)};
   BroadcastWalk walk(s.batch, {outerA, outerB});
@@ -58,8 +58,9 @@ void evaluateMatMul(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::
   }
 }
 
-/// With C = op(A) op(B): dA = dC op(B)^T and dB = op(A)^T dC, each in the operand's own orientation. A weight of two
-/// dimensions under a batch sees the batch as more rows, so that its gradient is one product and no sum over a batch.
+/// With C = op(A) op(B), dA = dC op(B)^T and dB = op(A)^T dC, each in the orientation of the operand. If a weight of
+/// two dimensions meets a batch, the batch is seen as more rows, so that its gradient is one product without a sum over
+/// the batch.
 void differentiateMatMul(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   ValueId left = b.graph.node(id).operands[0], right = b.graph.node(id).operands[1], dy = d[0];
   int64_t ta = b.graph.node(id).attributes.integer("trans_a"), tb = b.graph.node(id).attributes.integer("trans_b");
@@ -96,7 +97,7 @@ IndexTerms matMulAxes(AxisArena &arena, const OpCall &call) {
 IndexTerms biasAxes(AxisArena &arena, const OpCall &call) {
   std::string text = axesOf(call) + ", ";
   for (size_t d = 1; d < call.operands[2].shape.size(); ++d)
-    text += "one "; // an index of one element
+    text += "one "; // a dimension of size 1 has no index
   text += "n -> ... m n";
   return instantiateText(call.results.size() == 1 ? text : text + ", ... m n", arena, call.operands, call.results);
 }
@@ -105,8 +106,8 @@ IndexTerms geluGradAxes(AxisArena &arena, const OpCall &call) {
   return instantiateText(axesOf(call) + ", ... m n -> ... m n", arena, call.operands, call.results);
 }
 
-// A product and what is done with each element of it before it is written. They arise after partition (see
-// passes/partition/fuse_epilogues.h), and so have no gradient. A bias is whole wherever it is added: no sum is pending.
+// A product with operators on each of its elements before it is written. passes/partition/fuse_epilogues.h makes them
+// after differentiation, so they have no gradient, and after reductions, so none is Partial because of a bias.
 constexpr FusedStep kBiasSteps[] = {
     {.op = "matmul", .operands = {0, 1}, .passed = {"trans_a", "trans_b"}},
     {.op = "add", .operands = {FusedStep::kStep, 2}, .commutes = true},

@@ -139,7 +139,7 @@ void transposeGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::M
   o[0] = b.transpose(d[0], inverse);
 }
 
-/// Each element along `axis` with `step` - 1 zeros behind it.
+/// Puts `step` - 1 zeros behind each element along `axis`.
 ValueId spacedOut(Builder &b, ValueId x, int64_t axis, int64_t step) {
   Type apart = b.graph.type(x);
   Shape flat = apart.shape;
@@ -151,8 +151,8 @@ ValueId spacedOut(Builder &b, ValueId x, int64_t axis, int64_t step) {
   return b.reshape(parts, flat);
 }
 
-/// Zeros around the gradient; between its elements too where the slice stepped over some. Behind the last element there
-/// may be fewer of them: it stands alone then, so that each part is a box of what it is made of.
+/// The gradient of a slice: zeros around the incoming gradient, and between its elements if the slice has a step. Fewer
+/// zeros than step - 1 may follow the last element, so that element is a part of its own, and each part is a box.
 void sliceGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   Attributes attributes = b.graph.node(id).attributes;
   int64_t axis = attributes.integer("axis"), start = attributes.integer("start"), step = attributes.integer("step", 1);

@@ -1,4 +1,4 @@
-// compiler/ops/norm.cpp: softmax and the normalisations, all over the last dimension, with their gradients.
+// compiler/ops/norm.cpp: softmax and its kin and the normalisations, all over the last dimension, with their gradients.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 
@@ -62,8 +62,8 @@ void evaluateSoftmax(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::Mut
   }
 }
 
-/// Where nothing arrives nothing leaves, also where y is NaN because all of the row was hidden: what cleans that up
-/// behind the softmax gives those rows no gradient.
+/// dx = y (dy - sum(y dy)). If all of dy is 0, so is dx, even if y is NaN since the whole row was masked: code that
+/// replaces such rows behind the softmax gives them gradient 0.
 void evaluateSoftmaxGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Rows r(*in[0]);
   for (int64_t i = 0; i < r.rows; ++i) {
@@ -110,7 +110,7 @@ void evaluateLayerNormGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llv
   }
 }
 
-/// Zhang and Sennrich 2019.
+/// Root mean square normalisation (Zhang and Sennrich 2019).
 void evaluateRmsNorm(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   Rows r(*in[0]);
   for (int64_t i = 0; i < r.rows; ++i) {
@@ -139,7 +139,7 @@ void evaluateRmsNormGrad(const OpCall &, llvm::ArrayRef<const Array *> in, llvm:
   }
 }
 
-/// The maximum of a row, and the logarithm of the sum of exponentials less that.
+/// The maximum m of a row x, and the logarithm of the sum of exp(x - m).
 std::pair<double, double> logTotalOf(const double *x, int64_t width) {
   double largest = -HUGE_VAL, sum = 0;
   for (int64_t j = 0; j < width; ++j)
@@ -188,7 +188,7 @@ llvm::Expected<Types> inferLogSumExp(const OpCall &call) {
   return Types{type};
 }
 
-/// Rows that sums run along within the operator: the last dimension of its operands.
+/// The terms of an operator that reduces along the last dimension of its operands within itself.
 template <const char *kText> IndexTerms alongRows(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = instantiateText(kText, arena, call.operands, call.results);
   if (const AxisId row = terms.ins[0].back(); row != kNoAxis) {
@@ -243,13 +243,14 @@ void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
   o[0] = b.make("softmax_grad", {b.graph.node(id).results[0], d[0]});
 }
 
-/// What arrives at a norm's statistics. Of rows of n: d mean / dx = 1 / n, and d rstd / dx = -rstd^3 (x - mean) / n.
+/// The part of dx that comes through the statistics of a norm. For rows of n elements, d mean / dx = 1 / n and d rstd /
+/// dx = -rstd^3 (x - mean) / n.
 class StatisticGradient {
 public:
   StatisticGradient(Builder &b, ValueId x) : b_(b), x_(x), type_(b.graph.type(x)) {}
 
   ValueId ofMean(ValueId arriving) { return b_.makeTyped("expand", {column(perElement(arriving, 1))}, type_); }
-  /// `mean`: kNone for a norm that subtracts none.
+  /// `mean` is kNone for a norm that does not subtract the mean.
   ValueId ofScale(ValueId arriving, ValueId rstd, ValueId mean) {
     ValueId cube = b_.make("mul", {b_.make("mul", {rstd, rstd}), rstd});
     ValueId centred = mean == kNone ? x_ : b_.make("sub", {x_, column(mean)});

@@ -1,4 +1,4 @@
-/// \file What an operator is: one row of the operator table holds all facts of it.
+/// \file One row of the operator table holds all facts of an operator.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -15,64 +15,67 @@ struct IndexTerms;
 
 using Types = llvm::SmallVector<Type, 2>;
 
-/// A node to be: what type inference, evaluation and the axis rule may look at.
+/// A node before it is made: what type inference, evaluation and the axis rule may look at.
 struct OpCall {
   llvm::ArrayRef<Type> operands;
   const Attributes &attributes;
   llvm::ArrayRef<Type>
-      results; ///< empty while inferring, unless the caller states a type (reshape, expand, cast, full)
+      results; ///< empty while types are inferred, unless the caller states a type (reshape, expand, cast, full)
 };
 
-/// In which operands an operator is linear, so that a pending sum may pass through it.
+/// In which operands an operator is linear, so that its result may be Partial if the operand is.
 enum class Linearity : uint8_t {
   None,
-  Each,     ///< in each operand alone (matmul, mul): only one of them may be Partial
-  Together, ///< additive (add, sub, concat): all may be Partial; one that is not counts once
-  First,    ///< in operand 0 only (div, gather's table)
-  Last,     ///< in the arriving gradient only: the last operand, but for a mask that may follow it
+  Each, ///< in each operand alone (matmul, mul): only one of them may be Partial
+  /// in all operands together (add, sub, concat): all may be Partial, and an operand that is not must count once
+  Together,
+  First, ///< in operand 0 only (div, gather's table)
+  Last,  ///< in the incoming gradient only: the last operand, unless gradientOperand says another
 };
 
-/// In which floats an operator runs where parameters and activations are bf16 or f16.
+/// The float type in which an operator runs if parameters and activations are bf16 or f16.
 enum class Precision : uint8_t {
-  Follows, ///< in its operands': low where any of them is
-  Low,     ///< in bf16 or f16, with sums in f32: products
-  Full,    ///< in f32, between casts: norms, softmax, losses, sums, and functions that small floats leave too soon
+  Follows, ///< that of its operands: low if one of them is
+  Low,     ///< bf16 or f16, with sums in f32: products
+  /// f32, between casts: norms, softmax, losses, sums, and functions whose results leave the range of small floats
+  Full,
 };
 
 class Builder;
 
-/// Gradients of a node's operands from those of its results. Each operand of floats gets one, which is zero where the
-/// operator is flat; only integers and conditions get none (kNone). `dresults` holds kNone for a result that the loss does
-/// not need, but not for all.
+/// Makes the gradients of a node's operands from those of its results. Each operand of floats gets one, which is zero
+/// if the operator is constant in it; only integers and conditions get none (kNone). `dresults` is kNone for a result
+/// on which the loss does not depend, but not for all results.
 using GradientFn = void (*)(Builder &b, NodeId node, llvm::ArrayRef<ValueId> dresults,
                             llvm::MutableArrayRef<ValueId> doperands);
-/// Errors say what is wrong with the operands' types, without naming the node.
+/// Errors say what is wrong with the types of the operands, without naming the node.
 using InferFn = llvm::Expected<Types> (*)(const OpCall &call);
-/// Plain loops in double; the caller rounds to the results' dtypes.
+/// Computes with plain loops in double; the caller rounds to the dtypes of the results.
 using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> operands,
                             llvm::MutableArrayRef<Array> results);
-/// The indices of every dimension, where they depend on attributes or shapes and no text can say them.
+/// Makes the indices of all dimensions, if they depend on attributes or shapes and no text can state them.
 using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
-/// Floating-point operations of one execution; null: no estimate, which counts as 0.
+/// Floating-point operations of one execution. A null function counts as 0.
 using CostFn = double (*)(const OpCall &call);
 
-/// One of the operators that another one stands for, in order.
-/// What it reads of earlier steps may be seen in another shape: that of its own result, where the fused operator's says
-/// so.
+/// One of the operators that a fused operator stands for, in order. The result of an earlier step may be read in
+/// another shape: that of the step's own result, if the fused operator states one.
 struct FusedStep {
   const char *op;
-  std::array<int8_t, 2> operands;                   ///< of the whole; kStep + i: result 0 of step i; kNoOperand: none
-  bool commutes = false;                            ///< its operands may stand in either order
-  std::array<const char *, 2> passed = {};          ///< attributes of the whole that it has, too
+  /// operand of the fused operator, or kStep + i for result 0 of step i; kNoOperand: none
+  std::array<int8_t, 2> operands;
+  bool commutes = false;                            ///< whether its operands may be exchanged
+  std::array<const char *, 2> passed = {};          ///< attributes of the fused operator that it has as well
   Attributes (*own)(const OpCall &whole) = nullptr; ///< its other attributes
-  const char *reduce = nullptr; ///< of a formula: how ranks that hold parts of `within` join its results: "sum", "max"
+  /// in a formula: "sum" or "max" if ranks with parts of `within` all-reduce its result; null otherwise
+  const char *reduce = nullptr;
 
   static constexpr int8_t kNoOperand = -1, kStep = 64;
 };
 
 struct OpDef {
   const char *name;
-  const char *axes = nullptr; ///< index text, see compiler/axes/index_text.h; or axisRule
+  const char *axes = nullptr; ///< index text (compiler/axes/index_text.h); null if axisRule is set
   AxisRuleFn axisRule = nullptr;
   Linearity linearity = Linearity::None;
   InferFn infer = nullptr;
@@ -81,48 +84,50 @@ struct OpDef {
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
   std::array<int8_t, 2> operands = {
-      -1, -1}; ///< fewest and most (INT8_MAX: any number), where its kernel's row does not say one number
+      -1, -1}; ///< fewest and most (INT8_MAX: any number); -1 if the kernel's row in kernels.def says it
   Precision precision = Precision::Follows;
-  uint8_t fullOperands = 0;    ///< bits of operands that are f32 even where the operator runs in small floats
-  uint8_t savedResults = 0;    ///< bits of results that are there for the gradient alone: it has no rule for them
-  int8_t gradientOperand = -1; ///< with Linearity::Last: which operand that is; -1: the last
-  bool isView = false;         ///< the result is bytes of operand 0, under another shape (reshape, an outer slice)
-  bool isCollective = false;   ///< a step of the communicator: all members of its group run it, or none
-  bool mayReuse = false;       ///< result 0 may have the memory of operand 0 where nothing else needs that operand
-  std::array<int8_t, 3> inPlace = {-1, -1, -1}; ///< result i always has the memory of this operand
-  llvm::ArrayRef<FusedStep> steps = {}; ///< what a fused operator stands for; its results are those of the last steps
-  /// What an operator with indices within (IndexTerms::within) is computed by where one of them is sharded.
+  uint8_t fullOperands = 0;    ///< bits of operands that are f32 even if the operator runs in small floats
+  uint8_t savedResults = 0;    ///< bits of results that serve the gradient alone; nothing differentiates through them
+  int8_t gradientOperand = -1; ///< with Linearity::Last: the operand that is the incoming gradient; -1: the last
+  bool isView = false;         ///< the result is the bytes of operand 0 in another shape (reshape, an outer slice)
+  bool isCollective = false;   ///< a collective: all members of its group run it, or none
+  bool mayReuse = false;       ///< result 0 may take the memory of operand 0 if nothing else needs that operand
+  /// result i always has the memory of this operand; -1: memory of its own
+  std::array<int8_t, 3> inPlace = {-1, -1, -1};
+  /// the operators that a fused operator stands for; its results are those of the last steps
+  llvm::ArrayRef<FusedStep> steps = {};
+  /// How an operator is computed if an index that it needs within (IndexTerms::within) is sharded.
   llvm::ArrayRef<FusedStep> formula = {};
 };
 
 /// The row named `name`, or null.
 const OpDef *findOp(llvm::StringRef name);
-/// The row of a node; the verifier has made sure that there is one.
+/// The row of a node, which must exist; the verifier checks that.
 const OpDef &opOf(const Node &node);
-/// Estimated floating-point operations of one execution; 0 where the row has no estimate.
+/// Estimated floating-point operations of one execution; 0 if the row has no estimate.
 double flopsOf(const Graph &graph, const Node &node);
-/// Whether an operator is linear in operand `operand` of `operands`, the others fixed: its row says so, and it does not
-/// round floats (`from`) to integers (`to`).
+/// Whether an operator of `operands` operands is linear in operand `operand` while the others are fixed: its row says
+/// so, and it does not round floats (`from`) to integers (`to`).
 bool isLinearIn(const OpDef &row, unsigned operand, size_t operands, DType from, DType to);
-/// Whether a node is linear in operand `operand`, the others fixed: its row says so, and it does not round to integers.
+/// The same for operand `operand` of a node.
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand);
-/// An error where an operator cannot have so many operands. Everything else of a row relies on the number.
+/// Gives an error if the operator cannot have so many operands. All other functions of a row rely on their number.
 llvm::Error checkOperandCount(const OpDef &row, size_t operands);
 /// All rows, by name.
 llvm::ArrayRef<const OpDef *> allOps();
 
-/// Appends nodes to a graph, with types inferred from the operator's row.
+/// Adds nodes to a graph, before `before` or at its end, with types inferred from the operator's row.
 class Builder {
 public:
   explicit Builder(Graph &graph, NodeId before = kNone) : graph(graph), before(before) {}
 
-  /// A node of one result. The types are right by construction: a mistake is ours, and asserts.
+  /// Adds a node of one result. The operands must fit the operator; a mistake is a bug of the caller and asserts.
   ValueId make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {});
   llvm::SmallVector<ValueId, 2> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                          Attributes attributes = {});
-  /// For operators whose result type is stated: reshape, expand, cast, full.
+  /// The same for operators whose result type is stated: reshape, expand, cast, full.
   ValueId makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Type result, Attributes attributes = {});
-  /// The same with errors as values, for what comes out of a file. `stated` may be empty.
+  /// The same, but a mistake is an error, for nodes that come from a file. `stated` may be empty.
   llvm::Expected<llvm::SmallVector<ValueId, 2>> tryMake(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                         Attributes attributes, llvm::ArrayRef<Type> stated);
 
@@ -130,7 +135,7 @@ public:
   ValueId reshape(ValueId x, Shape shape);
   ValueId transpose(ValueId x, llvm::ArrayRef<int64_t> perm);
   ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length);
-  /// Sums `x` over what broadcasting had added to `shape`.
+  /// Sums `x` over the dimensions to which `shape` was broadcast.
   ValueId sumTo(ValueId x, llvm::ArrayRef<int64_t> shape);
   ValueId full(Type type, double value) { return makeTyped("full", {}, std::move(type), {{"value", value}}); }
 

@@ -1,5 +1,5 @@
-// compiler/ops/optimizer.cpp: what runs on the flat f32 buckets of gradients, parameters and states. These exist in
-// local graphs only: no axes, no gradients. kernels.def has their formulas.
+// compiler/ops/optimizer.cpp: operators on the flat f32 buckets of gradients, parameters and states. They exist in
+// local graphs only, so they have neither axes nor gradients. kernels.def has their formulas.
 #include "compiler/ops/families.h"
 
 #include <cmath>
@@ -9,7 +9,7 @@ namespace {
 
 llvm::Expected<Types> inferScalar(const OpCall &call) { return Types{Type{call.operands[0].dtype, {}}}; }
 llvm::Expected<Types> inferGradScale(const OpCall &call) { return Types{call.operands[0], call.operands[0]}; }
-/// (param, states.., grad, scale, lr, count) -> (param, states..)
+/// update(param, states.., grad, scale, lr, count) -> (param, states..)
 template <int kStates> llvm::Expected<Types> inferUpdate(const OpCall &call) {
   return Types(call.operands.begin(), call.operands.begin() + kStates + 1);
 }
@@ -23,7 +23,7 @@ void evaluateCopy(const OpCall &, llvm::ArrayRef<const Array *> in, llvm::Mutabl
   out[0].data = in[0]->data;
 }
 
-/// Whether bucket element `at` lies in one of the {begins, ends} segments. Evaluated for dp rank 0.
+/// Whether bucket element `at` lies in a segment of {begins, ends}, on dp rank 0.
 bool isInSegments(const Attributes &attributes, int64_t at) {
   llvm::ArrayRef<int64_t> begins = attributes.integers("begins"), ends = attributes.integers("ends");
   for (size_t i = 0; i < begins.size(); ++i)
@@ -42,7 +42,7 @@ void evaluateGradScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   out[1].data[0] = norm;
 }
 
-/// One call of an update: operands and results by their place, and what is common to all rules.
+/// One call of an update, with what is common to all rules.
 template <int kStates> struct UpdateCall {
   const Attributes &a;
   llvm::ArrayRef<const Array *> in;

@@ -1,4 +1,4 @@
-// compiler/ops/random.cpp: dropout, whose mask is a function of where an element lies in the global batch.
+// compiler/ops/random.cpp: dropout, whose mask is a function of the place of each element in the global batch.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 #include "runtime/base/philox.h"
@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// As imported it has x alone; bind-dropout adds the counter, and the positions along each dimension.
+/// As imported, dropout has the operand x alone; bind-dropout adds the counter, and the positions along each dimension.
 bool isBound(size_t operands) { return operands > 1; }
 
 llvm::Expected<Types> inferDropout(const OpCall &call) {

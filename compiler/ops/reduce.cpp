@@ -1,5 +1,5 @@
-// compiler/ops/reduce.cpp: sums and maxima over dimensions. A mean is a sum times a constant, so that no local count
-// exists.
+// compiler/ops/reduce.cpp: sums and maxima over dimensions. A mean is a sum times a constant, so no count depends on
+// local shapes.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
 #include "runtime/base/indexed.h"
@@ -58,7 +58,7 @@ void sumGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mutable
   o[0] = b.makeTyped("expand", {b.reshape(d[0], keptShape(b.graph, id))}, type);
 }
 
-/// The elements that equal the maximum share the gradient.
+/// The elements that equal the maximum share the gradient evenly.
 void maxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {
   Shape kept = keptShape(b.graph, id);
   ValueId operand = b.graph.node(id).operands[0], result = b.graph.node(id).results[0];
@@ -88,8 +88,8 @@ IndexTerms reduceAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-/// Only sums may be pending: a maximum over what is sharded is reduced at once. Integers have no least number to begin
-/// with where a rank holds nothing.
+/// Only sums may be Partial, so a maximum over a sharded axis is reduced within the operator. A maximum of integers
+/// needs the axis whole, since integers have no -inf for a rank that holds nothing.
 IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = reduceAxes(arena, call);
   for (AxisId axis : terms.contracted[0])

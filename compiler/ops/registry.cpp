@@ -32,10 +32,10 @@ const OpDef *findOp(llvm::StringRef name) {
   return byName.lookup(name);
 }
 
-/// A node's name is that of its row, in the row's own memory: the address tells the row.
+/// Node::op is the name in the memory of the row itself, so its address identifies the row.
 const OpDef &opOf(const Node &node) {
   static const llvm::DenseMap<const char *, const OpDef *> byAddress = [] {
-    llvm::DenseMap<const char *, const OpDef *> map; // looked up only
+    llvm::DenseMap<const char *, const OpDef *> map; // only looked up
     for (const OpDef *row : allOps())
       map[row->name] = row;
     return map;

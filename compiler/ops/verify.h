@@ -1,12 +1,12 @@
-/// \file The IR verifier: what must hold of every graph, after every pass, in release builds too.
+/// \file The verifier of the IR: what must hold of every graph after every pass, in release builds too.
 #pragma once
 
 #include "compiler/ops/op_def.h"
 
 namespace autotp {
 
-/// Every operator has a row; types are what its row infers; operands come before their uses; use lists are right; each
-/// output exists. Errors name every node that breaks a rule.
+/// Checks that every operator has a row, that types are those that its row infers, that operands come before their
+/// uses, that lists of uses are right, and that each output exists. Errors name every node that breaks a rule.
 llvm::Error verify(const Graph &graph);
 
 } // namespace autotp
