@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// The output that is named, or the only one that `fits`.
+/// The output called `wanted`, or if that is empty the only one that `fits`.
 template <typename Fits>
 llvm::Expected<Output> chosenOutput(const Graph &graph, const std::string &wanted, llvm::StringRef flag,
                                     llvm::StringRef what, Fits fits) {

@@ -9,7 +9,7 @@
 namespace autotp {
 namespace {
 
-/// Constants larger than all of their operands together, and than this, are computed at run time instead.
+/// Elements. A constant that is larger than this and than all its operands together is computed at run time instead.
 constexpr int64_t kLargestGrown = 1 << 22;
 
 class Canonicaliser {
@@ -32,7 +32,7 @@ public:
 private:
   static bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
   bool isConstant(ValueId v) const { return g_.value(v).kind == ValueKind::Constant && g_.value(v).contents; }
-  /// So is what has no elements, whatever it is.
+  /// A value without elements is known, whatever computes it.
   bool isKnown(ValueId v) const { return isConstant(v) || g_.type(v).elements() == 0; }
 
   bool fold(NodeId id) {
@@ -56,13 +56,13 @@ private:
     return true;
   }
 
-  /// The value of a scalar constant, or of one whose elements are all equal.
+  /// The value of a constant of one element.
   std::optional<double> scalar(ValueId v) const {
     if (!isConstant(v) || g_.type(v).elements() != 1) return std::nullopt;
     return toArray(*g_.value(v).contents).data[0];
   }
 
-  /// A value that the node's result equals, if there is a simpler one. May rewrite the node's operands.
+  /// A simpler value that the node's result equals, or kNone. May rewrite the operands of the node.
   ValueId simplify(NodeId id) {
     const Node node = g_.node(id);
     const Type &type = g_.type(node.results[0]);
@@ -72,7 +72,7 @@ private:
     if (node.is("slice") && g_.type(x) == type) return x;
     const Node *from = g_.producer(x);
     if (node.is("neg") && from && from->is("full")) return negated(id, from->attributes.real("value"));
-    // There and back: what a small float is widened to holds it exactly.
+    // A cast to a wider float and back is exact.
     if (node.is("cast") && from && from->is("cast") && g_.type(from->operands[0]) == type && isSmall(type.dtype) &&
         isFloat(g_.type(x).dtype) && !isSmall(g_.type(x).dtype))
       return from->operands[0];
@@ -128,7 +128,8 @@ private:
     const Node &node = g_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
-    if (node.is("cast") && node.backward) os << "again"; // lower-gradients would rather cast twice than keep an f32
+    // kept apart from casts of the forward, since lower-gradients prefers a second cast to keeping an f32 value
+    if (node.is("cast") && node.backward) os << "again";
     for (ValueId operand : node.operands)
       os << "," << operand;
     for (ValueId result : node.results)
@@ -147,7 +148,8 @@ private:
       g_.replaceAllUses(node.results[j], first.results[j]);
   }
 
-  /// The first constant that equals it: an exporter's many copies of one number or table would hide equal nodes.
+  /// The first constant with the same type and bytes. An exporter's many copies of a number or table would otherwise
+  /// keep equal nodes apart.
   ValueId firstEqual(ValueId v) {
     if (!isConstant(v)) return v;
     auto [known, isNew] = firsts_.try_emplace(v, v);
@@ -162,7 +164,7 @@ private:
 
   Graph &g_;
   std::map<std::string, NodeId> seen_;
-  llvm::DenseMap<ValueId, ValueId> firsts_;                          // looked up only
+  llvm::DenseMap<ValueId, ValueId> firsts_;                          // only looked up
   std::map<std::pair<std::string, std::string>, ValueId> constants_; // by type, and bytes or their digest
 };
 

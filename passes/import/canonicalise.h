@@ -1,7 +1,7 @@
-/// \file Folds constants and removes what does nothing, so that later passes see one spelling.
+/// \file Folds constants and removes nodes without effect, so that later passes see one spelling of each idiom.
 /// Before:  %a = reshape(reshape(%x));  %b = transpose(transpose(%x)) back;  %c = mul(%x, 1);  %d = add(const, const)
 /// After:   %a = reshape(%x);           %x;                                  %x;               a constant
-/// Equal nodes become one; nodes without a use go. Never changes a value of the graph.
+/// Equal nodes become one, and nodes without a use are erased. No value of the graph changes.
 #pragma once
 
 #include "compiler/ir/graph.h"

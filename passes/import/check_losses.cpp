@@ -9,7 +9,7 @@ namespace autotp {
 llvm::Error checkLosses(const Graph &graph, const ExporterFacts &facts) {
   constexpr size_t kLabelSmoothing = 5;
   llvm::Error errors = llvm::Error::success();
-  std::set<const ProgramCall *> seen; // several nodes of ours may be of one call
+  std::set<const ProgramCall *> seen; // several nodes may belong to one call
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
     const ProgramCall *call = facts.callOf(id);
     double smoothing = 0;

@@ -1,7 +1,8 @@
-/// \file Refuses a loss that the exporter wrote as another one: dynamo's leaves label_smoothing out of its node.
+/// \file Refuses a loss of which the exporter wrote only a part: dynamo leaves label_smoothing out of its node.
 ///   call   aten.cross_entropy_loss(%logits, %labels, None, 1, -100, 0.1)
-///   node   cross_entropy(%logits, %labels) {ignore_index=-100}           smoothed by 0.1, the loss is another number
-/// Before order-nodes: what the exporter says is by node. Without calls nothing is refused.
+///   node   cross_entropy(%logits, %labels) {ignore_index=-100}           without the smoothing, the loss is another
+///   number
+/// Must run before order-nodes, since the exporter's facts are by node. Without calls in the file nothing is refused.
 /// Errors: all such losses.
 #pragma once
 

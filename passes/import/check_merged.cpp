@@ -33,7 +33,7 @@ public:
         if (use.kind == NamedUse::Kind::Unknown) unclear_.insert(facts_.of(use.use.node)->call);
   }
 
-  /// Names of what is lost, in the program's order.
+  /// The names of lost parameters, in the order of the program.
   std::vector<std::string> run() const {
     llvm::StringSet<> called;
     std::vector<std::string> lost;
@@ -51,7 +51,7 @@ public:
   }
 
 private:
-  /// Whether a module still computes something: if so, then with a parameter that is its own under another name.
+  /// Whether a module still computes something; if so, it has its own parameter under another name.
   bool hasCalls(llvm::StringRef module) const {
     return llvm::any_of(facts_.calls,
                         [&](const ProgramCall &call) { return !call.scopes.empty() && call.scopes.back() == module; });
@@ -61,13 +61,14 @@ private:
     return kindOfPlaceholder(name) == TensorKind::Parameter && !known_.contains(name);
   }
 
-  /// What the nodes of one call read that other nodes compute.
+  /// The values of other nodes that the nodes of one call read.
   struct Reads {
-    std::set<ValueId> named, others; ///< the call names them, or not
-    bool hasFolded = false;          ///< an initializer stands where the call may name what is computed
+    std::set<ValueId> named, others; ///< values that the call names, and others
+    bool hasFolded = false;          ///< whether an initializer stands where the call may name a computed value
   };
 
-  /// The last parts of the names of parameters whose layers stand for another too: "weight" and "bias" of a linear one.
+  /// The last parts of the names of parameters whose layers also stand for merged ones, such as "weight" and "bias" of
+  /// a linear layer.
   std::set<llvm::StringRef> leavesOfMerged() const {
     std::map<uint32_t, Reads> calls;
     for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
@@ -89,9 +90,9 @@ private:
     return leaves;
   }
 
-  /// A value that no node computes was merged with one of the same operator that the call does not name, or, where all that
-  /// its nodes read is named, with one of those. In a chain of reshapes one takes the place of all; and what was folded may
-  /// be any of several.
+  /// A value that a call names but no node computes was merged into a value of the same operator that the call does not
+  /// name; if the call names all that its nodes read, into one of those. In a chain of reshapes, one stands for all of
+  /// them; and a folded initializer may stand for any of several, so then nothing is concluded.
   void addStandIns(const ProgramCall &call, const Reads &reads, std::set<llvm::StringRef> &leaves) const {
     llvm::SmallVector<llvm::StringRef, 4> missing;
     for (const std::string &argument : call.arguments)
@@ -109,7 +110,7 @@ private:
     return call ? llvm::StringRef(call->result) : "";
   }
 
-  /// Of the parameters that the nearest calls before a value name.
+  /// Adds the last parts of the names of the parameters that the nearest calls before `value` name.
   void addLeaves(ValueId value, std::set<llvm::StringRef> &leaves) const {
     std::set<ValueId> seen;
     llvm::SmallVector<ValueId, 8> left = {value};
@@ -138,9 +139,9 @@ private:
   const ProgramNames names_;
   const llvm::StringSet<> held_;
   const SourceNames sourceNames_;
-  std::vector<bool> isComputed_; ///< by ValueId: from an input
-  llvm::StringSet<> known_;      ///< names of inputs and of what is computed
-  std::set<uint32_t> unclear_;   ///< calls of whose initializers it is not known what they are
+  std::vector<bool> isComputed_; ///< by ValueId: whether it is computed from an input
+  llvm::StringSet<> known_;      ///< names of inputs and of values that nodes compute
+  std::set<uint32_t> unclear_;   ///< calls with initializers whose identity is unknown
 };
 
 } // namespace

@@ -12,7 +12,7 @@
 namespace autotp {
 namespace {
 
-/// A flag's regular expression over the names of initializers.
+/// The regular expression of a flag, which is searched in the names of initializers.
 class Pattern {
 public:
   Pattern(llvm::StringRef flag, llvm::StringRef text, const llvm::StringMap<std::string> &moduleNames)
@@ -22,7 +22,7 @@ public:
   bool matches(llvm::StringRef name) const {
     return isGiven() && (regex_.match(name) || regex_.match(moduleNames_.lookup(name)));
   }
-  /// How much of a name it says: its letters and digits.
+  /// The number of letters and digits, as a measure of how specific the pattern is.
   int64_t specificity() const { return llvm::count_if(text_, llvm::isAlnum); }
   std::string text() const { return (flag_ + " " + text_).str(); }
 
@@ -106,7 +106,7 @@ private:
     return byRole(role);
   }
 
-  /// Whether names say what is trained, and the one that the model has for this initializer is lost.
+  /// Whether the user's flags go by names, but the module's name of this initializer is lost.
   bool cannotBeNamed(const std::string &name) const {
     const bool isRenamed = llvm::StringRef(name).startswith("onnx::") || originOf(name) == ValueOrigin::Unnamed;
     const bool isByName = freeze_.isGiven() || only_.isGiven() || evidence_.overrides.isListed;
@@ -114,14 +114,16 @@ private:
            !train_.matches(name) && !freeze_.matches(name) && !only_.matches(name) && !isListed(name);
   }
 
-  /// Whether TorchScript named it itself, and it is no matrix, which was turned: 1 + w, or a view.
+  /// Whether TorchScript made up the name and the value is no matrix, which may only be transposed: it was computed, as
+  /// 1 + w is, or is a view.
   bool isComputed(ValueId id) const {
     const Value &value = g_.value(id);
     const bool isVector = llvm::count_if(value.type.shape, [](int64_t size) { return size > 1; }) == 1;
     return evidence_.exporter == Exporter::TorchScript && isVector && llvm::StringRef(value.name).startswith("onnx::");
   }
 
-  /// Scales of ones and biases of zeros are equal until they are trained.
+  /// Whether several parameters may have been merged into it, since scales of ones and biases of zeros are equal until
+  /// they are trained.
   bool maybeMerged(ValueId id) const {
     const Value &value = g_.value(id);
     return value.uses.size() > 1 && value.type.shape.size() == 1 && value.contents && isOneNumber(*value.contents);
@@ -171,7 +173,7 @@ private:
       if (evidence_.overrides.assumesRoles) return std::nullopt;
       return Decision{Kind::Doubt, EvidenceKind::Exporter, verdict.why};
     case ExporterVerdict::Kind::Lost:
-      // A mask or a rotation is one whatever it was made of; a number may be a formula of a parameter.
+      // A mask or a rotation table is one from whatever it was computed, but a number may be a formula of a parameter.
       if (evidence_.overrides.assumesRoles ||
           (!verdict.isOfParameter && role.kind == ParameterRole::Kind::Constant && !role.isNumber && !role.isUniform))
         return std::nullopt;
@@ -210,7 +212,7 @@ llvm::Error checkAny(const Graph &graph) {
   return problem("model", "it has no parameter to train", "name some with --train REGEX");
 }
 
-/// The name, and the one that its module calls it by.
+/// The name, with the module's own name in parentheses if it differs.
 std::string namesOf(const std::string &name, const llvm::StringMap<std::string> &moduleNames) {
   auto module = moduleNames.find(name);
   return escaped(name) +

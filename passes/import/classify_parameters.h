@@ -1,11 +1,11 @@
 /// \file Tells parameters from an exporter's constants, by ranked evidence.
 /// Before:  every float initializer is a parameter
-/// After:   those that are trained are, and are listed in Graph::parameters; the others are constants
-/// Evidence, the first that speaks decides: the user's flags (--only, --train, --freeze), the user's list (--parameters),
-/// what the exporter says (exporter_verdicts.h), the role in the dataflow (parameter_roles.h).
-/// Where both --train and --freeze match a name, the pattern with more letters and digits wins; of equals, --freeze.
-/// Errors: a pattern that is no regular expression, or that matches nothing; and, all at once, each initializer for which
-/// nothing decides, or of which the file no longer holds the parameters, with the flags that settle it.
+/// After:   those that are trained are parameters and listed in Graph::parameters; the others are constants
+/// The first evidence that says anything decides: the user's flags (--only, --train, --freeze), the user's list
+/// (--parameters), the exporter's facts (exporter_verdicts.h), the role in the dataflow (parameter_roles.h). If both
+/// --train and --freeze match a name, the pattern with more letters and digits wins; of equal patterns, --freeze.
+/// Errors: a pattern that is no regular expression, or that matches nothing; and, all at once, each initializer for
+/// which no evidence decides, or whose parameters the file no longer holds, with the flags that settle it.
 #pragma once
 
 #include "passes/import/exporter_verdicts.h"
@@ -19,41 +19,43 @@ enum class EvidenceKind : uint8_t { Flag, List, TrainingGraph, Exporter, Role };
 llvm::StringRef nameOf(EvidenceKind kind);
 
 struct ParameterOverrides {
-  std::string train, freeze, only; ///< regular expressions, found in names; empty: none
-  std::vector<std::string> listed; ///< the model's parameters, as --parameters gives them; with isListed
+  std::string train, freeze, only; ///< regular expressions that are searched in names; empty: not given
+  std::vector<std::string> listed; ///< with isListed, the parameters that --parameters lists
   bool isListed = false;
-  std::vector<Tie> ties; ///< of --parameters: names that are one
+  std::vector<Tie> ties; ///< names that --parameters says are one parameter
   bool assumesRoles = false;
 };
 
-/// Takes a line of a list of names: "h.0.weight", or "lm_head.weight = wte.weight", which says that the two are one; what
-/// follows a # is a comment.
+/// Reads a line of a list of names: "h.0.weight", or "lm_head.weight = wte.weight", which says that both are one
+/// parameter. A # begins a comment.
 void addListed(llvm::StringRef line, ParameterOverrides &overrides);
 
-/// What became of an initializer that the loss depends on, and by which evidence.
+/// How an initializer on which the loss depends was classified, and by which evidence.
 struct ClassifiedInitializer {
   std::string name, type;
-  bool isTrained = false, isNumber = false; ///< a number: of one element
+  bool isTrained = false, isNumber = false; ///< isNumber: it has one element
   EvidenceKind evidence = EvidenceKind::Role;
   std::string why;
 };
 
-/// Beside the graph, what there is to judge by.
+/// What is known beside the graph.
 struct ParameterEvidence {
   const ParameterOverrides &overrides;
-  /// By initializer: the parameter's own name where the exporter renamed it; patterns and lists match either.
+  /// By initializer: the module's own name of the parameter, if the exporter renamed it. Patterns and lists match
+  /// either name.
   const llvm::StringMap<std::string> &moduleNames;
-  std::map<std::string, ExporterVerdict> verdicts; ///< of the exporter
+  std::map<std::string, ExporterVerdict> verdicts; ///< what the exporter says, by initializer
   Exporter exporter = Exporter::Unknown;
-  llvm::ArrayRef<std::string> untrained = {}; ///< no parameters by what reads them, such as running statistics
-  llvm::ArrayRef<Tie> ties = {};              ///< what the exporter wrote twice is one: the copy is what the other is
-  bool decaysVectors = false;                 ///< as the optimizer is told
+  /// initializers that their uses show to be no parameters, such as running statistics
+  llvm::ArrayRef<std::string> untrained = {};
+  llvm::ArrayRef<Tie> ties = {}; ///< initializers that the exporter wrote twice; the copy is classified like the other
+  bool decaysVectors = false;    ///< whether the optimizer decays vectors too
 };
 
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterEvidence &evidence,
                                std::vector<ClassifiedInitializer> &classified);
 
-/// The same where a model's own training graph says what is trained.
+/// The same for a model whose own training graph says what is trained.
 llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
                            llvm::function_ref<bool(const std::string &)> isTrained,
                            std::vector<ClassifiedInitializer> &classified);

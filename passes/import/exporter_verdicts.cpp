@@ -11,7 +11,7 @@ namespace {
 
 using Kind = ExporterVerdict::Kind;
 
-/// Modules of torch.nn call what they train so, and no buffer.
+/// Whether the name is one that modules of torch.nn give to parameters and never to buffers.
 bool isCalledAsParameter(llvm::StringRef name) {
   const llvm::StringRef leaf = name.substr(name.rfind('.') + 1);
   return leaf == "weight" || leaf == "bias" || name.contains(".parametrizations.");
@@ -22,7 +22,7 @@ bool isComputedBy(const ExportedTensor &said, llvm::StringRef initializer, llvm:
   return isOne(initializer) || llvm::any_of(said.foldedFrom, isOne);
 }
 
-/// Whether all that was computed are sums, of one vector and numbers: 1 + w.
+/// Whether the value was computed by sums of one vector and numbers only, as 1 + w.
 bool isShifted(const ExportedTensor &said, llvm::StringRef initializer, const Type &type, const FoldedFrom &folded) {
   auto isHarmless = [&](llvm::StringRef value) {
     const llvm::StringRef op = operatorOf(value);
@@ -92,7 +92,8 @@ public:
     if (!kinds.empty()) return {Kind::Constant, *kinds.begin() == TensorKind::Buffer ? "BUFFER" : "CONSTANT"};
     if (isSaid && (said->second.isOfUnknown || !said->second.foldedFrom.empty()))
       return ofFolded(said->second, value.name, value.type, facts_);
-    // TorchScript turns weights of products and calls them anew; those of convolutions keep their names.
+    // TorchScript renames weights of products that it transposes, but not weights of convolutions. A renamed one was
+    // computed.
     if (facts_.exporter == Exporter::TorchScript && llvm::StringRef(value.name).startswith("onnx::Conv"))
       return {Kind::Lost, "computed by the exporter, as a norm is into the convolution before it", true};
     if (!lost.empty()) return {Kind::Lost, "computed from " + llvm::join(lost, ", "), /*isOfParameter=*/true};
@@ -102,8 +103,8 @@ public:
   }
 
 private:
-  /// Parameters that a call names and that the file does not hold: a norm of running statistics names its scale, where
-  /// the product before it was scaled for good.
+  /// Adds the parameters that a call names but the file does not hold. A norm of running statistics, for example, names
+  /// its scale, though the exporter multiplied it into the product before.
   void addLost(const ProgramCall &call, std::vector<std::string> &lost) const {
     for (const std::string &argument : call.arguments)
       for (llvm::StringRef name : namesIn(argument))

@@ -13,7 +13,7 @@ bool hasOwnName(const Graph &graph, const ExporterFacts &facts, ValueId initiali
   return said != facts.tensors.end() && said->second.kind;
 }
 
-/// The parameters that each initializer is or was viewed from, by what calls name and what folding read.
+/// Finds the parameter that each initializer is or was viewed from, by the names in calls and by what folding read.
 std::vector<Tie> tiesOfProgram(const Graph &graph, const ExporterFacts &facts,
                                llvm::StringMap<std::string> &moduleNames) {
   const SourceNames names(facts);
@@ -51,7 +51,7 @@ llvm::SmallVector<llvm::StringRef, 2> modulesOf(const Graph &graph, const Export
   return modules;
 }
 
-/// Whether `path` is `module`, called once more: "layers.0.q_1" is "layers.0.q", called again.
+/// Whether `path` is `module` itself or a second call of it, as "layers.0.q_1" is of "layers.0.q".
 bool isAgain(llvm::StringRef path, llvm::StringRef module) {
   return path == module || (path.consume_front(module) && path.consume_front("_") &&
                             path.find_first_not_of("0123456789") == llvm::StringRef::npos);

@@ -1,9 +1,9 @@
-/// \file Finds initializers that are one parameter, by what the exporter says: a weight that was written once for each of
-/// its uses, transposed or not.
+/// \file Finds initializers that are one parameter, by what the exporter says: a weight that was written once for each
+/// of its uses, transposed or not.
 ///   aten.linear(%x, %p_blocks_1_q_weight) on three products with %val_161, %val_298, %val_436: the three are one
-/// TorchScript writes an initializer of equal contents as a copy: one that is used within the same module, called again,
-/// is the same parameter; one that has a name of its own is not.
-/// retie_weights.h ties them. Before order-nodes: what the exporter says is by node.
+/// TorchScript writes an initializer of equal contents as a copy. If a second call of the same module uses the copy, it
+/// is the same parameter; if it has a name of its own, it is another one.
+/// retie_weights.h ties what is found. Must run before order-nodes, since the exporter's facts are by node.
 #pragma once
 
 #include "compiler/ir/exporter_facts.h"
@@ -12,12 +12,12 @@
 
 namespace autotp {
 
-/// Names of two initializers that are one.
+/// The names of two initializers that are one parameter.
 struct Tie {
   std::string copy, of;
 };
 
-/// `moduleNames`: gets the parameters' own names of initializers that the exporter renamed, "val_161":
+/// Fills `moduleNames` with the module's own name of each initializer that the exporter renamed, such as "val_161":
 /// "blocks.1.q.weight".
 std::vector<Tie> findTies(const Graph &graph, const ExporterFacts &facts, llvm::StringMap<std::string> &moduleNames);
 

@@ -1,4 +1,4 @@
-/// \file A transpose of a product's last two dimensions becomes the product's own trans flag.
+/// \file Folds a transpose of the last two dimensions of an operand into the product's trans flag.
 /// Before:  %t = transpose(%w) {perm=[1, 0]};  %y = matmul(%x, %t)
 /// After:   %y = matmul(%x, %w) {trans_b=1}
 #pragma once

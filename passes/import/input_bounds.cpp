@@ -10,9 +10,10 @@
 namespace autotp {
 namespace {
 
-constexpr double kElsewhere = -1; ///< an element that is not the input's
+constexpr double kElsewhere = -1; ///< marks an element that does not come from the input
 
-/// Follows the elements of an input to the operands that index something. Values hold places instead of contents.
+/// Follows the elements of an input to the operands that index something. A value's array holds, for each element, its
+/// index within the input's sample.
 class Places {
 public:
   Places(const Graph &graph, ValueId input, int64_t samples) : g_(graph) {
@@ -80,7 +81,7 @@ private:
 
   const Graph &g_;
   int64_t perSample_ = 1;
-  llvm::DenseMap<ValueId, Array> places_; // looked up only
+  llvm::DenseMap<ValueId, Array> places_; // only looked up
   std::vector<InputBound> bounds_;
 };
 

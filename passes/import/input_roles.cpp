@@ -9,17 +9,18 @@
 namespace autotp {
 namespace {
 
-constexpr const char *kUnused = "unused"; // no role that could be given
+constexpr const char *kUnused = "unused"; // not a role that the user can give
 constexpr const char *kRoles[] = {"tokens", "labels", "next-labels", "ones", "positions", "data"};
 
-constexpr int64_t kNoLabel = INT64_MIN; // as cross_entropy has it where every label counts
+constexpr int64_t kNoLabel = INT64_MIN; // ignore_index of a cross_entropy in which every label counts
 
 struct Found {
   std::string role;
   int64_t limit = 0;
-  bool isLookup = false, isTurned = false, isScoreMask = false; ///< it reaches a lookup, a sine, a softmax
-  bool isWeakLookup = false; ///< it looks up numbers of classes or tokens, or rows once some elements are replaced
-  std::string roleOfIgnored; ///< of what is compared with a negative number, as labels that do not count are
+  bool isLookup = false, isTurned = false, isScoreMask = false; ///< whether it reaches a lookup, a sine, a softmax
+  bool isWeakLookup = false; ///< whether it only looks up a vector, or looks up rows after some elements were replaced
+  /// the role of an input that is compared with a negative number, as labels that do not count are
+  std::string roleOfIgnored;
   std::set<int64_t> ignored; ///< labels that a loss leaves out, or that are replaced before one is picked
 };
 
@@ -32,16 +33,16 @@ bool isOneOf(const Node &node, llvm::ArrayRef<const char *> names) {
   return llvm::any_of(names, [&](const char *name) { return node.is(name); });
 }
 
-/// Follows an input to the operators that give it a meaning.
+/// Follows an input to the operators that determine its role.
 class Follower {
 public:
   explicit Follower(const Graph &graph) : graph_(graph) {}
 
-  /// What became of the input's elements so far: moved or kept within bounds, some replaced by a constant, or computed
+  /// What happened to the input's elements so far: only moved or clamped, some replaced by a constant, or computed
   /// with.
   enum class Are : uint8_t { Moved, Replaced, Computed };
 
-  /// `isShifted`: a part was cut off on the way. `replaced`: the number that was replaced; kNoLabel: none, or others.
+  /// `isShifted`: a slice cut off a part on the way. `replaced`: the only number that was replaced, or kNoLabel.
   void follow(ValueId value, bool isShifted, Are elements, int64_t replaced = kNoLabel) {
     if (!seen_.insert({value, isShifted, elements, replaced}).second) return;
     const bool isMoved = elements != Are::Computed;
@@ -49,7 +50,8 @@ public:
       const Node &node = graph_.node(use.node);
       if (isMoved && node.is("gather") && use.operand == 1) {
         const Shape &table = graph_.type(node.operands[0]).shape;
-        const bool isWeak = table.size() == 1 || elements == Are::Replaced; // labels, that are a decoder's tokens too
+        // a weak sign, since the labels of an encoder-decoder may be the decoder's tokens too
+        const bool isWeak = table.size() == 1 || elements == Are::Replaced;
         (isWeak ? found.isWeakLookup : found.isLookup) = true;
         bound(table[0]);
       }
@@ -77,7 +79,7 @@ private:
     const Node *logits = graph_.producer(loss.operands[0]);
     while (logits && (logits->is("reshape") || logits->is("log_softmax")))
       logits = graph_.producer(logits->operands[0]);
-    bool cutsLogits = logits && logits->is("slice"); // hand-written shifts cut the last logits
+    bool cutsLogits = logits && logits->is("slice"); // models that shift labels by hand cut off the last logits
     labels(isShifted || cutsLogits, graph_.type(loss.operands[0]).shape.back());
   }
 
@@ -86,7 +88,7 @@ private:
     bound(classes);
   }
 
-  /// Compared with 0, 1, .. along the last dimension: a lookup where a product follows, else labels.
+  /// A comparison with 0, 1, .. along the last dimension is a lookup if a product follows, and otherwise picks labels.
   void oneHot(const Node &compares, unsigned operand, bool isShifted) {
     const Value &numbers = graph_.value(compares.operands[1 - operand]);
     const int64_t classes = numbers.type.shape.empty() ? 0 : numbers.type.shape.back();
@@ -109,12 +111,13 @@ private:
     });
   }
 
-  /// Some of its elements become a constant, such as the labels of rows that do not count.
+  /// Whether the node replaces some of the operand's elements by a constant, as for labels that do not count.
   bool replacesSome(const Node &node, unsigned operand) const {
     return node.is("where") && operand > 0 && graph_.value(node.operands[3 - operand]).kind == ValueKind::Constant;
   }
 
-  /// The one number that a choice replaces: where(equal(x, 255), 0, x), or where(not(equal(x, 255)), x, 0).
+  /// The number that a choice replaces, as 255 in where(equal(x, 255), 0, x) or where(not(equal(x, 255)), x, 0);
+  /// kNoLabel if there is none.
   int64_t replacedBy(const Node &choice, unsigned kept) const {
     const Node *compares = graph_.producer(choice.operands[0]);
     const bool isNegated = compares && compares->is("not");
@@ -137,7 +140,7 @@ private:
   std::set<std::tuple<ValueId, bool, Are, int64_t>> seen_;
 };
 
-/// One input's own evidence. Only integers look up, turn or mask; a lookup overrules what else its values are used for.
+/// The evidence of one input. Only integers can be indices, positions or masks; a lookup overrules all other uses.
 Found foundOf(const Graph &graph, ValueId input) {
   Follower follower(graph);
   follower.follow(input, false, Follower::Are::Moved);
@@ -146,15 +149,15 @@ Found foundOf(const Graph &graph, ValueId input) {
   if (isFloat(type.dtype)) return found.role = "data", found;
   if (found.isLookup || (found.isWeakLookup && found.role.empty())) found.role = "tokens";
   if (found.role.empty()) found.role = found.roleOfIgnored;
-  // Labels of rows that are no sequence have nothing to be shifted along: they are data with a limit.
+  // Labels without a sequence cannot be shifted, so they are data with a limit.
   if (found.role == "next-labels" && type.shape.size() < 2) found.role = "data";
   if (found.role.empty() && found.isTurned) found.role = "positions";
   if (found.role.empty() && found.isScoreMask) found.role = "ones";
   return found;
 }
 
-/// Where several inputs look up a table, the tokens are those of the largest one; another whose table has a row for
-/// each place of the sequence holds positions. What a smaller one holds, such as the kinds of tokens, is data.
+/// If several inputs look up tables, those of the largest table are the tokens. An input whose table has a row for each
+/// place of the sequence holds positions, and one with a smaller table, such as token types, is data.
 void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::MutableArrayRef<Found> found) {
   int64_t largest = 0;
   for (const Found &one : found)
@@ -189,7 +192,7 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
                                                       "say it with --input " + escaped(input.name) +
                                                           "=tokens|labels|next-labels|ones|positions|data"));
     roles.push_back({input.name, found.role, found.limit});
-    for (int64_t label : found.ignored) // what is looked up must be a row of its table
+    for (int64_t label : found.ignored) // a looked-up number must be a row of its table
       if (label >= found.limit && !found.isLookup) roles.back().ignored.push_back(label);
   }
   for (const auto &row : given)

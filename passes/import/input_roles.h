@@ -1,4 +1,4 @@
-/// \file What each input of the graph means, derived from where its values go: for data sources, and for checks.
+/// \file The role of each input, derived from the nodes that its values reach. Data sources and checks use it.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -11,18 +11,22 @@ namespace autotp {
 
 struct InputRole {
   std::string name,
-      role; ///< tokens, labels (shifted in the graph), next-labels (the feed must shift), ones, positions, data; unused
-  int64_t limit = 0;     ///< exclusive upper bound of integer values; 0: none; of several bounds the smallest
-  bool isBatched = true; ///< its first dimension counts samples; else it is the same for all samples of a step
-  std::vector<InputBound> bounds = {}; ///< where parts of it have bounds of their own
-  std::vector<int64_t> ignored = {};   ///< labels at or above the limit that a loss leaves out, such as 255
+      /// tokens, labels (the graph shifts them), next-labels (the feed must shift them), ones, positions, data or
+      /// unused
+      role;
+  int64_t limit = 0; ///< exclusive upper bound of integer values, the smallest if there are several; 0: none
+  /// whether the first dimension counts samples; otherwise the input is the same for all samples of a step
+  bool isBatched = true;
+  std::vector<InputBound> bounds = {}; ///< if parts of the input have bounds of their own
+  std::vector<int64_t> ignored = {};   ///< labels at or above the limit that the loss leaves out, such as 255
 };
 
-/// tokens: indices of a lookup (of the largest table, where there are several). labels, next-labels: the labels of a
-/// cross-entropy, or what picks one element of each row, by index or by comparing, shifted on the way or not. positions: indices of a smaller table with a row for each place of the
-/// sequence, or integers that reach a sine. ones: integers that reach the scores of a softmax. Floats are
-/// data, and so are the indices of other tables, such as kinds of tokens. unused: no node reads it.
-/// `given`: --input NAME=ROLE. Errors: an input whose role cannot be told, or a role that does not exist.
+/// tokens: indices of a lookup, in the largest table if there are several. labels, next-labels: the labels of a
+/// cross-entropy, or indices that pick one element of each row, by a lookup or a comparison; the graph shifts labels,
+/// and the feed must shift next-labels. positions: indices of a smaller table with a row for each place of the
+/// sequence, or integers that reach a sine. ones: integers that reach the scores of a softmax. data: floats, and
+/// indices of other tables, such as token types. unused: no node reads the input.
+/// `given` are the user's --input NAME=ROLE. Errors: the role of an input is not clear, or a given role does not exist.
 llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm::StringMap<std::string> &given);
 
 } // namespace autotp

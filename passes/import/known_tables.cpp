@@ -5,10 +5,11 @@
 namespace autotp {
 namespace {
 
-constexpr double kLowest = -1e4;    ///< what is lower is no weight
-constexpr double kTolerance = 1e-2; ///< of squares of numbers of any float
+constexpr double kLowest = -1e4;    ///< lower numbers are masks, not weights
+constexpr double kTolerance = 1e-2; ///< relative, for sums of squares of numbers of any float type
 
-/// Whether pairs of numbers are the sine and the cosine of an angle, times one factor; and not all the same.
+/// Whether all pairs of numbers are the sine and cosine of an angle times one common factor, and not all angles are
+/// equal.
 template <typename Pair> bool areOnOneCircle(size_t count, Pair pair) {
   if (count == 0) return false;
   const auto [x, y] = pair(0);

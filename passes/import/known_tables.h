@@ -1,4 +1,4 @@
-/// \file Tables that are told from parameters by their contents alone.
+/// \file Tests of a tensor's contents that tell tables from parameters.
 #pragma once
 
 #include "compiler/ir/tensor.h"
@@ -7,17 +7,17 @@
 
 namespace autotp {
 
-/// Numbers of at most -1e4 (-inf, the lowest float) beside zeros: what masks add to scores.
+/// Whether it holds only zeros and numbers of at most -1e4 (such as -inf), as masks that are added to scores do.
 bool isAdditiveMask(const Tensor &tensor);
-/// Zeros and ones, both of them.
+/// Whether it holds only zeros and ones, and both of them.
 bool isBinary(const Tensor &tensor);
-/// One number throughout.
+/// Whether all its elements are the same number.
 bool isOneNumber(const Tensor &tensor);
-/// Rows along which numbers grow by the same step: slopes of positions.
+/// Whether numbers grow by the same step along rows, as the slopes of positions do.
 bool isSloped(const Tensor &tensor);
-/// Sines and cosines of the same angles beside each other in each row, in turns or in halves.
+/// Whether each row holds sines and cosines of the same angles, alternating or in halves.
 bool isSinusoidal(const Tensor &tensor);
-/// Two tables of cosines and sines of the same angles: the squares sum to one number.
+/// Whether the tables are cosines and sines of the same angles, so that their squares add up to one number.
 bool areRotations(const Tensor &a, const Tensor &b);
 
 } // namespace autotp

@@ -3,7 +3,7 @@
 namespace autotp {
 namespace {
 
-/// The only row that holds nothing but zeros; -1 where there is none, or several.
+/// The only row of zeros; -1 if there is none or several.
 int64_t rowOfZeros(const Tensor &table) {
   const int64_t rows = table.type.shape.empty() ? 0 : table.type.shape[0];
   const size_t rowBytes = rows > 0 ? table.bytes.size() / size_t(rows) : 0;

@@ -1,7 +1,7 @@
-/// \file Marks the row of a lookup that is of no token: an embedding's padding_idx, which a model's nodes do not have.
+/// \file Marks the row of an embedding that stands for padding (padding_idx), which the nodes of an export do not have.
 /// Before:  %e = gather(%table, %ids)                        call: aten.embedding(%p_e_weight, %ids, 1)
 /// After:   %e = gather(%table, %ids) {padding_row=1}        its gradient leaves that row alone
-/// Before order-nodes: what the exporter says is by node. Without calls nothing changes.
+/// Must run before order-nodes, since the exporter's facts are by node. Without calls in the file nothing changes.
 #pragma once
 
 #include "compiler/ir/exporter_facts.h"
@@ -10,7 +10,8 @@
 
 namespace autotp {
 
-/// `perhaps`: "row 1 of e.weight", where no call says so, but where that row alone holds zeros, as new padding does.
+/// `perhaps` gets entries such as "row 1 of e.weight" for tables of which no call says so, but in which this row alone
+/// is zeros, as the row of padding is in a new table.
 llvm::Error markPadding(Graph &graph, const ExporterFacts &facts, std::vector<std::string> &perhaps);
 
 } // namespace autotp

@@ -8,10 +8,10 @@
 namespace autotp {
 namespace {
 
-/// Which argument of a call an operand is, where the operator's definition says so.
+/// States which argument of a call an operand of its nodes is, if the operator's definition determines it.
 struct OperandRule {
-  llvm::StringLiteral target, op; ///< op "": any other
-  int operand;                    ///< -1: any
+  llvm::StringLiteral target, op; ///< op "": any other operator
+  int operand;                    ///< operand -1: any operand
   size_t argument;
 };
 constexpr OperandRule kOperandRules[] = {
@@ -32,12 +32,12 @@ constexpr OperandRule kOperandRules[] = {
     {"aten.rms_norm", "rms_norm", 1, 2},
     {"aten.embedding", "gather", 0, 0},
 };
-/// Which argument is the bias of a product.
+/// The index of the bias among the arguments of a call.
 constexpr std::pair<llvm::StringLiteral, size_t> kBiases[] = {
     {"aten.linear", 2}, {"aten.addmm", 0},  {"aten.conv1d", 2},
     {"aten.conv2d", 2}, {"aten.conv3d", 2}, {"aten.convolution", 2},
 };
-/// Calls whose arguments are the operands of one node, in the same order; and which node that is.
+/// Calls whose arguments are the operands of one node in the same order, and the operator of that node.
 constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kElementwise[] = {
     {"aten.add", "add"}, {"aten.sub", "sub"},       {"aten.mul", "mul"},     {"aten.div", "div"},
     {"aten.pow", "pow"}, {"aten.matmul", "matmul"}, {"aten.maximum", "max"}, {"aten.minimum", "min"},
@@ -100,7 +100,7 @@ private:
     source.isUsed = true;
   }
 
-  /// The call names what the initializer is called itself.
+  /// Names the use by the initializer's own name, if the call names it.
   void nameByItself(NamedUse &use, llvm::MutableArrayRef<Source> sources) const {
     const std::string &name = g_.value(g_.node(use.use.node).operands[use.use.operand]).name;
     auto said = facts_.tensors.find(name);
@@ -113,7 +113,7 @@ private:
     }
   }
 
-  /// The argument that stands where the operand does.
+  /// Names the use by the argument that stands in the operand's place.
   void nameByPlace(NamedUse &use, const ProgramCall &call, size_t numNodes,
                    llvm::MutableArrayRef<Source> sources) const {
     const Node &node = g_.node(use.use.node);
@@ -132,7 +132,8 @@ private:
     if (use.kind == NamedUse::Kind::Computed) use.name = argument.str();
   }
 
-  /// As many sources as are left, in their order; else values that no node computes.
+  /// If as many sources are left as uses, they belong together in order; otherwise the uses are values that no node
+  /// computes.
   void nameTheRest(llvm::MutableArrayRef<NamedUse> uses, const ProgramCall &call,
                    llvm::MutableArrayRef<Source> sources) const {
     llvm::SmallVector<NamedUse *, 4> unnamed;
@@ -158,12 +159,12 @@ private:
 
   const Graph &g_;
   const ExporterFacts &facts_;
-  llvm::StringSet<> values_; ///< inputs and results of calls
+  llvm::StringSet<> values_; ///< names of inputs and of results of calls
   ProgramNames names_;
 };
 
-/// Operators of ATen that give their operand's elements in another shape or order, or some of them; and those that
-/// change nothing. Sorted.
+/// Operators of ATen that give the elements of their operand in another shape or order, or some of them, or change
+/// nothing. Sorted.
 constexpr llvm::StringLiteral kViews[] = {
     "_to_copy", "_unsafe_view",    "alias",   "clone",     "contiguous", "detach", "detach_", "embedding", "flatten",
     "getitem",  "lift_fresh_copy", "narrow",  "permute",   "reshape",    "select", "slice",   "squeeze",   "t",
@@ -188,7 +189,7 @@ constexpr llvm::StringLiteral kCreators[] = {
     "zeros",
     "zeros_like",
 };
-/// Others that folding computes with; a name that is none of these is a parameter's or a buffer's.
+/// Other operators that folding evaluates. A name with none of these is that of a parameter or a buffer. Sorted.
 constexpr llvm::StringLiteral kFormulas[] = {
     "_softmax",
     "_weight_norm_interface",
@@ -336,7 +337,7 @@ FoldedFrom foldedFrom(llvm::StringRef initializer, const ExporterFacts &facts) {
     else
       folded.isFormula |= originOf(name) == ValueOrigin::Formula;
   }
-  if (operatorOf(initializer) == "embedding") folded.isFormula = false; // it was of the indices
+  if (operatorOf(initializer) == "embedding") folded.isFormula = false; // the formula computed the indices
   return folded;
 }
 

@@ -30,7 +30,7 @@ private:
     if (value.kind == ValueKind::Constant) values_[id] = to_.addConstant("c", *value.contents);
   }
 
-  /// Operands first, from the left; with a stack of its own, for graphs are deep.
+  /// Visits operands first, from the left. It has a stack of its own instead of recursion, since graphs are deep.
   void walk(ValueId root) {
     llvm::SmallVector<ValueId, 64> pending = {root};
     while (!pending.empty()) {
@@ -61,7 +61,7 @@ private:
 
   const Graph &from_;
   Graph to_;
-  std::vector<ValueId> values_; // by value of the old graph
+  std::vector<ValueId> values_; // by ValueId of the old graph
 };
 
 } // namespace

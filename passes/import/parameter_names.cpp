@@ -14,7 +14,7 @@ bool isNameOf(llvm::StringRef listed, llvm::StringRef initializer, const llvm::S
   return false;
 }
 
-/// "" where there is none.
+/// The parameter that a listed name means; empty if there is none.
 static std::string parameterCalled(const Graph &graph, llvm::StringRef listed,
                                    const llvm::StringMap<std::string> &moduleNames) {
   for (const ParameterInfo &parameter : graph.parameters)

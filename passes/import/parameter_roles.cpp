@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-constexpr int kDeepest = 8; ///< operators between a table and what tells its role
+constexpr int kDeepest = 8; ///< the number of operators between a table and the one that tells its role
 
 bool isView(const Node &node) {
   return node.is("reshape") || node.is("transpose") || node.is("cast") || node.is("expand") || node.is("slice");
@@ -31,7 +31,7 @@ ParameterRoles::ParameterRoles(const Graph &graph)
     hasGradient_[output.value] = true;
     isLinear_[output.value] = output.name == "loss";
   }
-  for (NodeId id : llvm::reverse(order)) // a value's uses stand behind it
+  for (NodeId id : llvm::reverse(order)) // backwards, so that uses come before the value
     findGradients(id);
   for (NodeId id : llvm::reverse(order))
     for (unsigned k = 0; k < g_.node(id).operands.size(); ++k) {
@@ -59,13 +59,13 @@ void ParameterRoles::findGradients(NodeId id) {
     if (isSmooth && isFloat(g_.type(operand).dtype)) hasGradient_[operand] = true;
     isLinear_[operand] = llvm::all_of(g_.value(operand).uses, [&](Use use) {
       const Node &user = g_.node(use.node);
-      const bool isDivisor = user.is("div") && use.operand == 1; // a sum of weights
+      const bool isDivisor = user.is("div") && use.operand == 1; // the divisor may be a sum of weights
       return isLinear_[user.results[0]] && (isDivisor || isLinearIn(g_, user, use.operand));
     });
   }
 }
 
-/// What a lookup of an initializer by the input gave, or a sum or a view of such.
+/// Whether the result comes from lookups of initializers by the input, through sums and views only.
 bool ParameterRoles::isEmbedding(const Node &node) const {
   if (node.is("gather")) return g_.value(node.operands[0]).kind == ValueKind::Parameter;
   if (isView(node)) return isEmbedding_[node.operands[0]];
@@ -85,31 +85,32 @@ ParameterRoles::Strength ParameterRoles::strengthOf(Use use, int depth) const {
   if (becomesAngle(result, depth)) return Strength::None;
   if (node.is("matmul")) return sureIf(dependsOnInput_[otherOperand(node, use.operand)]);
   if (node.is("layer_norm") || node.is("rms_norm")) return sureIf(use.operand > 0);
-  if (node.is("concat")) // a token of its own beside those of the input
+  if (node.is("concat")) // an additional token beside those of the input
     return sureIf(g_.type(own).shape.size() > 1);
   if (node.is("where")) return sureIf(use.operand > 0 && isVector(own, result, depth));
   if (node.is("add") && isEmbedding_[otherOperand(node, use.operand)]) return Strength::Sure;
-  if (node.is("add") && isTable(own)) // positions of patches; masks are added to scores
+  if (node.is("add") && isTable(own)) // a table of positions, as of patches; masks are added to scores
     return sureIf(!feedsSoftmax(result, depth));
   if (node.is("add") || node.is("sub") || node.is("mul") || node.is("div")) return strengthOfFactor(use, depth);
   return Strength::None;
 }
 
-/// Of what is added to something, or scales it. Beside the input itself it may as well be a mean or a deviation.
+/// The strength of an addend or factor. Beside the input itself, it may as well be a mean or a deviation of the data.
 ParameterRoles::Strength ParameterRoles::strengthOfFactor(Use use, int depth) const {
   const Node &node = g_.node(use.node);
   const ValueId result = node.results[0], own = node.operands[use.operand], other = otherOperand(node, use.operand);
   const bool scales = node.is("mul") || node.is("div");
   if (isBiasOfOne(use, depth)) return Strength::Sure;
-  if (node.is("mul") && isNormalised(other, depth) && !isNumber(own)) return Strength::Sure; // its scale, of any shape
+  // the scale of a norm, of any shape
+  if (node.is("mul") && isNormalised(other, depth) && !isNumber(own)) return Strength::Sure;
   if (!dependsOnInput_[other] || !isLearned_[other]) return Strength::None;
   if (isVector(own, result, depth)) return Strength::Sure;
   if (isNumber(own)) return isFormulaOfOne(own, depth) ? Strength::Sure : Strength::None;
   return scales && isTable(own) && !isProductOfInputs(other, depth) ? Strength::Scales : Strength::None;
 }
 
-/// Whether a formula without an input, whose result is trained, is one of this operand too: a number beside others is
-/// not, nor what becomes an angle.
+/// If a formula without inputs computes a trained value, its operands are trained, except a number beside other
+/// operands and a value that becomes an angle.
 ParameterRoles::Strength ParameterRoles::strengthOfFormula(Use use) const {
   const Node &node = g_.node(use.node);
   const ValueId own = node.operands[use.operand];
@@ -122,7 +123,7 @@ ParameterRoles::Strength ParameterRoles::strengthOfFormula(Use use) const {
 
 bool ParameterRoles::isNumber(ValueId value) const { return g_.type(value).elements() == 1; }
 
-/// Such as exp(logit_scale): a mere number is written as what it comes to.
+/// Whether the number comes from a formula such as exp(logit_scale). A constant would have been folded to its value.
 bool ParameterRoles::isFormulaOfOne(ValueId value, int depth) const {
   const Node *node = g_.producer(value);
   if (!node || depth >= kDeepest) return false;
@@ -130,7 +131,7 @@ bool ParameterRoles::isFormulaOfOne(ValueId value, int depth) const {
   return node->is("exp") || node->is("tanh") || node->is("sigmoid");
 }
 
-/// What is added to a product of one column, or to a view of it: a regression head's.
+/// Whether the use adds a number to a product of one column, or to a view of it, as a regression head does.
 bool ParameterRoles::isBiasOfOne(Use use, int depth) const {
   const Node &node = g_.node(use.node);
   if (!node.is("add") || !isNumber(node.operands[use.operand]) || g_.type(node.operands[use.operand]).shape.empty() ||
@@ -142,7 +143,7 @@ bool ParameterRoles::isBiasOfOne(Use use, int depth) const {
   return product && product->is("matmul") && g_.type(product->results[0]).shape.back() == 1;
 }
 
-/// Frequencies times positions.
+/// Whether the value is only multiplied and then passed to sin or cos, as frequencies are.
 bool ParameterRoles::becomesAngle(ValueId value, int depth) const {
   return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -151,7 +152,7 @@ bool ParameterRoles::becomesAngle(ValueId value, int depth) const {
          });
 }
 
-/// What an exporter gives norms that have no scale: one vector of ones for all of them.
+/// Whether it is the one vector of ones that an exporter gives to all norms without a scale.
 bool ParameterRoles::isScaleOfNone(ValueId id) const {
   const Value &value = g_.value(id);
   auto isBare = [&](Use use) {
@@ -163,7 +164,7 @@ bool ParameterRoles::isScaleOfNone(ValueId id) const {
   return llvm::all_of(ones, [](double x) { return x == 1; });
 }
 
-/// Rows that a constant chooses and that are added to something computed: a bias by relative positions.
+/// Whether looked-up rows are added to a value that depends on the input, as a relative position bias is.
 bool ParameterRoles::isAdded(ValueId rows, int depth) const {
   return depth < kDeepest && llvm::any_of(g_.value(rows).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -174,7 +175,8 @@ bool ParameterRoles::isAdded(ValueId rows, int depth) const {
          });
 }
 
-/// Something divided by a root, and perhaps scaled and moved by constants: what a norm scales.
+/// Whether the value was divided by a root, and perhaps scaled and shifted by constants, so that its factor is the
+/// scale of a norm.
 bool ParameterRoles::isNormalised(ValueId value, int depth) const {
   const Node *node = g_.producer(value);
   if (!node || depth >= kDeepest) return false;
@@ -186,7 +188,7 @@ bool ParameterRoles::isNormalised(ValueId value, int depth) const {
   };
   auto isConstant = [&](ValueId v) { return !dependsOnInput_[v] && !isLearned_[v]; };
   if (node->is("layer_norm") || node->is("rms_norm"))
-    return isConstant(node->operands[1]); // it has no scale of its own
+    return isConstant(node->operands[1]); // only if it has no scale of its own
   if (node->is("mul") && (isRoot(node->operands[0]) || isRoot(node->operands[1]))) return true;
   if (node->is("div") && isRoot(node->operands[1])) return true;
   if (!node->is("mul") && !node->is("add")) return false;
@@ -194,7 +196,8 @@ bool ParameterRoles::isNormalised(ValueId value, int depth) const {
          (isConstant(node->operands[0]) && isNormalised(node->operands[1], depth + 1));
 }
 
-/// Scores: what masks and decays multiply.
+/// Whether the value is a product of two values that depend on the input, as the scores are that masks and decays
+/// multiply.
 bool ParameterRoles::isProductOfInputs(ValueId value, int depth) const {
   const Node *node = g_.producer(value);
   if (!node || depth >= kDeepest) return false;
@@ -204,7 +207,7 @@ bool ParameterRoles::isProductOfInputs(ValueId value, int depth) const {
          llvm::any_of(node->operands, [&](ValueId operand) { return isProductOfInputs(operand, depth + 1); });
 }
 
-/// Whether its exponentials are taken, of a softmax or not, behind sums and factors.
+/// Whether a softmax or exp takes the value, perhaps after sums and factors.
 bool ParameterRoles::feedsSoftmax(ValueId value, int depth) const {
   constexpr llvm::StringLiteral kOnTheWay[] = {"add", "sub", "mul", "div", "where", "concat", "max", "min"};
   return depth < kDeepest && llvm::any_of(g_.value(value).uses, [&](Use use) {
@@ -215,12 +218,13 @@ bool ParameterRoles::feedsSoftmax(ValueId value, int depth) const {
          });
 }
 
-/// Two dimensions or more that are not 1.
+/// Whether two or more dimensions are larger than 1.
 bool ParameterRoles::isTable(ValueId value) const {
   return llvm::count_if(g_.type(value).shape, [](int64_t size) { return size > 1; }) > 1;
 }
 
-/// Factors that are spread over larger values, such as the cosines of positions over all heads: no embedding.
+/// Whether looked-up rows are only factors that are broadcast to larger values, as cosines of positions are to all
+/// heads. Such rows are no embedding.
 bool ParameterRoles::onlyScales(ValueId rows, int depth) const {
   return depth < kDeepest && !g_.value(rows).uses.empty() && llvm::all_of(g_.value(rows).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -231,7 +235,8 @@ bool ParameterRoles::onlyScales(ValueId rows, int depth) const {
          });
 }
 
-/// One dimension that is not 1, and that `result` has too: the last one, or another of what no softmax takes.
+/// Whether one dimension alone is larger than 1, and `result` has it too: as its last dimension, or as another one if
+/// no softmax follows.
 bool ParameterRoles::isVector(ValueId value, ValueId result, int depth) const {
   const Shape &shape = g_.type(value).shape, &wide = g_.type(result).shape;
   for (size_t back = 1; back <= shape.size(); ++back)
@@ -241,7 +246,8 @@ bool ParameterRoles::isVector(ValueId value, ValueId result, int depth) const {
   return false;
 }
 
-/// Whether it does nothing but weigh terms, learned ones, of which the loss is a sum: class weights, pos_weight.
+/// Whether the value does nothing but weigh learned terms of a sum that is the loss, as class weights and pos_weight
+/// do.
 bool ParameterRoles::weighsLoss(ValueId value, int depth) const {
   return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -261,7 +267,7 @@ ParameterRole ParameterRoles::of(ValueId initializer) const {
   const Value &value = g_.value(initializer);
   const Tensor *contents = value.contents ? &*value.contents : nullptr;
   const Strength strength = strength_[initializer];
-  // New parameters hold one number; a buffer of one would be written as that number.
+  // A new parameter holds one number throughout. A buffer with one number would have been written as that number.
   const bool isFactor = contents && !isOneNumber(*contents) && onlyIsFactor(initializer, 0);
   if (!hasGradient_[initializer]) return {Kind::Constant, "no gradient reaches it"};
   if (contents && isAdditiveMask(*contents)) return {Kind::Constant, "a mask"};
@@ -281,8 +287,8 @@ ParameterRole ParameterRoles::of(ValueId initializer) const {
   return {};
 }
 
-/// Whether what tells that it is trained are products with what is computed, none of them a norm's or a term of a sum:
-/// the weight of one path beside others is a parameter.
+/// Whether the only signs that it is trained are products with computed values that are neither the scale of a norm nor
+/// terms of a sum. The weight of one path beside others is a parameter.
 bool ParameterRoles::onlyIsFactor(ValueId value, int depth) const {
   return depth < kDeepest && llvm::all_of(g_.value(value).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -293,7 +299,7 @@ bool ParameterRoles::onlyIsFactor(ValueId value, int depth) const {
          });
 }
 
-/// Whether all that becomes of it is a sum with something else that is computed.
+/// Whether the value is only added to other values that depend on the input.
 bool ParameterRoles::isTerm(ValueId value, int depth) const {
   return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
            const Node &node = g_.node(use.node);
@@ -302,7 +308,7 @@ bool ParameterRoles::isTerm(ValueId value, int depth) const {
          });
 }
 
-/// Whether another table holds the sines of its cosines.
+/// Whether another table of the same type holds the sines of its cosines.
 bool ParameterRoles::isRotation(ValueId initializer) const {
   const Value &own = g_.value(initializer);
   for (ValueKind kind : {ValueKind::Parameter, ValueKind::Constant})

@@ -1,13 +1,13 @@
-/// \file The role of each float initializer in the dataflow: what the graph alone says of whether it is trained.
-/// Trained: an operand of a product whose other side depends on an input; a table of a lookup; scale or bias of a norm; a
-/// vector that scales, or is added to, a dimension of something learned, or takes its place (where); a table that is
-/// added to embeddings (what lookups and additions of them alone gave), or that scales something learned; the bias of a
-/// product of one column; and what a formula without an input makes such an operand of: reshapes and casts, a sum of
-/// products, a norm.
-/// Constant: masks and tables of rotations, by their contents (known_tables.h); what is added to scores and the
-/// frequencies of sines; weights of a loss's terms; single numbers; the ones that an exporter gives all norms without a
-/// scale; what no gradient reaches.
-/// Anything else is unknown.
+/// \file The role of each float initializer in the dataflow: what the graph alone says about whether it is trained.
+/// Trained: an operand of a product whose other operand depends on an input; the table of a lookup; the scale or bias
+/// of a norm; a vector that scales, is added to, or replaces (where) a dimension of a learned value; a table that is
+/// added to embeddings (values that only lookups and their sums gave), or that scales a learned value; the bias of a
+/// product with one column; and an initializer from which a formula without inputs computes such an operand: reshapes
+/// and casts, sums of products, a norm.
+/// Constant: masks and rotation tables, by their contents (known_tables.h); addends of scores and frequencies of sines;
+/// weights of the terms of a loss; single numbers; the ones that an exporter gives to norms without a scale; and
+/// whatever no gradient reaches.
+/// All others are Unknown.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -17,21 +17,21 @@ namespace autotp {
 struct ParameterRole {
   enum class Kind : uint8_t { Unknown, Trained, Constant };
   Kind kind = Kind::Unknown;
-  llvm::StringRef why;    ///< "a mask"; in static storage
-  bool isNumber = false;  ///< constant for no other reason than that it is a single number
-  bool isUniform = false; ///< or one number throughout
-  bool isFactor = false;  ///< trained for no other reason than that it scales what is computed, as a buffer may too
+  llvm::StringRef why;    ///< such as "a mask"; in static storage
+  bool isNumber = false;  ///< constant only because it is a single number
+  bool isUniform = false; ///< constant only because all its elements are one number
+  bool isFactor = false;  ///< trained only because it scales a computed value, which a buffer may do too
 };
 
 class ParameterRoles {
 public:
-  /// Initializers are the graph's parameters. Its output "loss" is the loss, where there is one.
+  /// The initializers must be the parameters of the graph, and its loss the output "loss", if there is one.
   explicit ParameterRoles(const Graph &graph);
 
   ParameterRole of(ValueId initializer) const;
 
 private:
-  /// How surely a use is a parameter's: a table that scales may be a mask, or hold rotations.
+  /// How surely a use is that of a parameter. A table that only scales may be a mask, or hold rotations.
   enum class Strength : uint8_t { None, Scales, Sure };
 
   void findEmbeddings(NodeId id);
@@ -60,10 +60,10 @@ private:
   const Graph &g_;
   // By ValueId:
   std::vector<bool> dependsOnInput_, isEmbedding_;
-  std::vector<bool> isLearned_;    ///< depends on an initializer
-  std::vector<bool> hasGradient_;  ///< the loss depends on it smoothly
-  std::vector<bool> isLinear_;     ///< and linearly, the rest fixed
-  std::vector<Strength> strength_; ///< what a gradient would change for the better
+  std::vector<bool> isLearned_;    ///< whether it depends on an initializer
+  std::vector<bool> hasGradient_;  ///< whether the loss depends on it differentiably
+  std::vector<bool> isLinear_;     ///< whether the loss is linear in it while all else is fixed
+  std::vector<Strength> strength_; ///< how surely it is trained, by its uses
 };
 
 } // namespace autotp

@@ -41,7 +41,7 @@ std::string SourceNames::nameOf(llvm::StringRef placeholder, const ProgramCall &
 
 llvm::StringSet<> heldSources(const Graph &graph, const ExporterFacts &facts, const ProgramNames &names) {
   llvm::StringSet<> held;
-  llvm::StringSet<> namesOfHeld; // as placeholders have them
+  llvm::StringSet<> namesOfHeld; // as placeholders spell them
   for (ValueId id : graph.sources(ValueKind::Parameter)) {
     const std::string &name = graph.value(id).name;
     namesOfHeld.insert(flat(name));

@@ -1,4 +1,4 @@
-/// \file The tensors that an exported program takes: what they are called, and which of them its file still holds.
+/// \file The tensors that an exported program takes: their names, and which of them the file still holds.
 ///   signature   p_h_0_ln_2_weight: PARAMETER target='h.0.ln_2.weight'
 #pragma once
 
@@ -9,25 +9,26 @@
 
 namespace autotp {
 
-/// Names of the tensors that placeholders stand for: "p_h_0_ln_2_weight" is h.0.ln_2.weight. Initializers and the
-/// program's signature say them. A file without a signature has lost dots and capitals, which come from the names that
-/// folded initializers were made from, from the modules around the call, or from those that other names begin with.
+/// Finds the names of the tensors that placeholders stand for: "p_h_0_ln_2_weight" is h.0.ln_2.weight. Initializers and
+/// the program's signature say them. In a file without a signature, dots and capitals are lost; they are taken from the
+/// names in folded initializers, from the modules around the call, or from names with the same prefix.
 class SourceNames {
 public:
   explicit SourceNames(const ExporterFacts &facts);
-  /// `like`: the initializer that was used in its place; the last part of both names is mostly the same.
+  /// `like` is the initializer that is used in its place; mostly, the last parts of both names agree.
   std::string nameOf(llvm::StringRef placeholder, const ProgramCall &call, llvm::StringRef like = "") const;
 
 private:
   void addModulesOf(llvm::StringRef name);
 
   // Looked up only:
-  llvm::StringMap<std::string> known_;    ///< by placeholder without its "p_"
-  llvm::StringMap<std::string> declared_; ///< by placeholder, of the signature
-  llvm::StringMap<std::string> modules_;  ///< by the path as placeholders have it
+  llvm::StringMap<std::string> known_;    ///< by placeholder, without its "p_"
+  llvm::StringMap<std::string> declared_; ///< by placeholder, from the signature
+  llvm::StringMap<std::string> modules_;  ///< by the path as placeholders spell it
 };
 
-/// Placeholders that an initializer is, was viewed or folded from, or that restore_biases.h brings back.
+/// The placeholders that the file still holds: an initializer is one, or was viewed or folded from it, or
+/// restore_biases.h brings it back.
 llvm::StringSet<> heldSources(const Graph &graph, const ExporterFacts &facts, const ProgramNames &names);
 
 } // namespace autotp

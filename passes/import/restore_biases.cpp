@@ -7,20 +7,20 @@
 namespace autotp {
 namespace {
 
-/// What a bias is added to, along its last dimension, or its second one.
+/// The value to which a bias is added, along its last dimension or along its second one (channels).
 struct Biased {
   ValueId value = kNone;
   bool isOfChannels = false;
 };
 
-/// Whether a node turns the last dimension to the front, behind the samples.
+/// Whether a transpose moves the last dimension to the front, behind the samples.
 bool turnsToChannels(const Node &node) {
   if (!node.is("transpose")) return false;
   const auto &perm = node.attributes.integers("perm");
   return perm.size() > 2 && perm[0] == 0 && perm[1] == int64_t(perm.size()) - 1;
 }
 
-/// The last result whose last dimension are the product's columns.
+/// The last result of the nodes whose last dimension is the columns of the product.
 Biased ofProduct(const Graph &graph, llvm::ArrayRef<NodeId> nodes) {
   int64_t columns = -1;
   Biased found;
@@ -33,7 +33,8 @@ Biased ofProduct(const Graph &graph, llvm::ArrayRef<NodeId> nodes) {
   return found;
 }
 
-/// What is turned to [n, channels, ..] behind the product, of all groups; else the result, which is so already.
+/// The value that a transpose moves to [n, channels, ..] behind the product; otherwise the last result, whose second
+/// dimension is the channels.
 Biased ofConvolution(const Graph &graph, llvm::ArrayRef<NodeId> nodes) {
   auto product = llvm::find_if(nodes, [&](NodeId id) { return graph.node(id).is("matmul"); });
   if (product == nodes.end()) return {};
@@ -52,7 +53,7 @@ Biased biased(const Graph &graph, const DroppedBias &dropped, llvm::StringRef ta
 
 llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::string> &restored) {
   const SourceNames names(facts);
-  llvm::StringMap<ValueId> known; // biases by placeholder: a layer that is called twice has one; looked up only
+  llvm::StringMap<ValueId> known; // biases by placeholder, since a layer that is called twice has one; only looked up
   for (ValueId id : graph.sources(ValueKind::Parameter))
     if (auto said = facts.tensors.find(graph.value(id).name); said != facts.tensors.end() && said->second.kind)
       known[said->second.placeholder] = id;

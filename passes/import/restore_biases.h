@@ -1,7 +1,8 @@
-/// \file Brings back biases of zeros, which an exporter drops from its products.
+/// \file Restores biases of zeros, which an exporter drops from products.
 /// Before:  %y = matmul(%x, %w)            call: aten.addmm(%p_c_attn_bias, %x, %p_c_attn_weight)
-/// After:   %m = matmul(%x, %w);  %y = add(%m, %c_attn.bias)       a parameter of zeros, as many as the product's columns
-/// Before order-nodes: what the exporter says is by node. Without calls nothing changes.
+/// After:   %m = matmul(%x, %w);  %y = add(%m, %c_attn.bias)       a parameter of zeros, one for each column of the
+/// product
+/// Must run before order-nodes, since the exporter's facts are by node. Without calls in the file nothing changes.
 #pragma once
 
 #include "compiler/ir/exporter_facts.h"
@@ -10,7 +11,7 @@
 
 namespace autotp {
 
-/// Adds what it brings back to `facts`. `restored`: their names.
+/// Adds what it restores to `facts`, and the names to `restored`.
 llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::string> &restored);
 
 } // namespace autotp

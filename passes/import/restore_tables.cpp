@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// The different rows of a tensor, in the order in which they come, and which of them each row is.
+/// The distinct rows of a tensor in the order of their first occurrence, and the index of each row among them.
 struct Rows {
   std::vector<uint8_t> bytes;
   std::vector<int64_t> ids;
@@ -37,7 +37,8 @@ llvm::Error restoreTables(Graph &graph, ExporterFacts &facts, std::vector<std::s
     if (operatorOf(lookup.name) != "embedding" || !lookup.contents || lookup.type.shape.size() < 2) continue;
     const FoldedFrom folded = foldedFrom(lookup.name, facts);
     const Rows rows = differentRows(*lookup.contents);
-    auto isTable = [](llvm::StringRef name) { return name.endswith(".weight"); }; // beside a buffer of positions
+    // the other source may be a buffer of positions
+    auto isTable = [](llvm::StringRef name) { return name.endswith(".weight"); };
     auto source = llvm::find_if(folded.sources, isTable);
     if (source == folded.sources.end() || rows.count == int64_t(rows.ids.size())) continue;
     const Type type{lookup.type.dtype, {rows.count, lookup.type.shape.back()}};

@@ -15,7 +15,7 @@ bool isUsedBy(const Graph &graph, ValueId value, llvm::StringRef op) {
   return llvm::any_of(graph.value(value).uses, [&](Use use) { return graph.node(use.node).is(op); });
 }
 
-/// Element by element, so that different ones differ at once and no copy is made.
+/// Compares element by element, so that it stops at the first difference and copies nothing.
 bool isTransposeOf(const Tensor &a, const Tensor &b) {
   int64_t rows = a.type.shape[0], columns = a.type.shape[1];
   if (b.type.dtype != a.type.dtype || b.type.shape != Shape{columns, rows}) return false;
@@ -37,7 +37,7 @@ bool isConstantValued(const Tensor &tensor) {
 
 enum class Relation : uint8_t { Same, Transposed, Other };
 
-/// How two initializers relate, by their contents, or by their shapes where the file has none.
+/// Compares two initializers by their contents, or by their shapes if the file has no contents.
 Relation relate(const Graph &graph, ValueId one, ValueId other) {
   const Type &a = graph.type(one), &b = graph.type(other);
   const auto &own = graph.value(one).contents, &its = graph.value(other).contents;
@@ -50,12 +50,12 @@ Relation relate(const Graph &graph, ValueId one, ValueId other) {
 class Tier {
 public:
   Tier(Graph &graph, std::vector<std::string> &joined) : g_(graph), joined_(joined) {}
-  ~Tier() { // parameters must not move while they are walked
+  ~Tier() { // erased at the end only, since callers walk over the parameters
     llvm::erase_if(g_.parameters, [&](const ParameterInfo &p) { return isGone(p.value); });
   }
 
   bool isGone(ValueId value) const { return into_.count(value) != 0; }
-  /// What a parameter was tied to, or itself.
+  /// The parameter to which one was tied, or itself.
   ValueId rootOf(ValueId value) const {
     for (auto at = into_.find(value); at != into_.end(); at = into_.find(value))
       value = at->second;
@@ -76,10 +76,10 @@ public:
 private:
   Graph &g_;
   std::vector<std::string> &joined_;
-  llvm::DenseMap<ValueId, ValueId> into_; ///< looked up only
+  llvm::DenseMap<ValueId, ValueId> into_; ///< only looked up
 };
 
-/// The parameter of this name, or what it was tied to.
+/// The parameter of this name, or the one to which it was tied; null if there is none.
 ParameterInfo *parameterNamed(Graph &graph, llvm::StringRef name, const Tier &tier) {
   auto isNamed = [&](const ParameterInfo &p) { return graph.value(p.value).name == name; };
   auto at = llvm::find_if(graph.parameters, isNamed);
@@ -127,7 +127,7 @@ void tieByContents(Graph &graph, Tier &tier) {
   }
 }
 
-/// Found by their bytes, the first ones first.
+/// Pairs of equal weights of rank 2, in the order of parameters.
 std::vector<std::string> equalWeights(const Graph &graph) {
   std::vector<std::string> found;
   auto contents = [&](const ParameterInfo &p) {
@@ -145,7 +145,7 @@ std::vector<std::string> equalWeights(const Graph &graph) {
   return found;
 }
 
-/// Equal bytes alone do not say that two weights are one.
+/// The error for equal weights, since equal bytes alone do not say that two weights are one.
 llvm::Error doubtOf(llvm::ArrayRef<std::string> pairs) {
   std::string list;
   for (const std::string &pair : pairs)
@@ -164,7 +164,7 @@ llvm::Error retieWeights(Graph &graph, const RetieOptions &options, std::vector<
     Tier tier(graph, joined);
     if (llvm::Error error = tieAsSaid(graph, options.said, tier)) return error;
     if (options.byContents) tieByContents(graph, tier);
-  } // now the parameters are those that are left
+  } // the destructor of `tier` has removed the tied parameters
   equal = equalWeights(graph);
   return options.doubtsEqual && !equal.empty() ? doubtOf(equal) : llvm::Error::success();
 }

@@ -28,8 +28,8 @@ public:
   }
 
 private:
-  /// Nodes of equal operators over initializers that were merged were merged too: an expand of %view_4 is %expand in one
-  /// module, and where another module's call says %expand_2 it is that one's.
+  /// The exporter also merged equal nodes over merged initializers: an expand of %view_4 is %expand in one module, and
+  /// another module's call names it %expand_2. Each module gets its own copy of such a node.
   void separateNodes() {
     std::vector<bool> dependsOnInput(g_.numValues(), false);
     for (ValueId input : g_.sources(ValueKind::Input))
@@ -40,13 +40,13 @@ private:
         if (dependsOnInput[operand])
           for (ValueId result : g_.node(id).results)
             dependsOnInput[result] = true;
-    for (NodeId id : llvm::reverse(order)) // what a copy reads is copied next
+    for (NodeId id : llvm::reverse(order)) // backwards, so that what a copy reads is copied after it
       if (facts_.callOf(id) && g_.node(id).results.size() == 1 && !dependsOnInput[g_.node(id).results[0]])
         separateNode(id);
   }
 
   void separateNode(NodeId id) {
-    const ProgramCall call = *facts_.callOf(id); // copies are added to the calls
+    const ProgramCall call = *facts_.callOf(id); // a copy, since copies of nodes add to the calls
     const llvm::SmallVector<Use, 2> uses = g_.value(g_.node(id).results[0]).uses;
     std::map<std::string, NodeId> copies; // by module
     for (Use use : uses) {
@@ -60,7 +60,8 @@ private:
     }
   }
 
-  /// Whether a call names a value of the same operator that no node computes, and not this one; a copy names none.
+  /// Whether the call does not name `result`, but a value of the same operator that no node computes. The call of a
+  /// copied node names nothing and counts as such.
   bool namesAnother(const ProgramCall &user, llvm::StringRef result) const {
     if (user.result.empty()) return true;
     bool isFound = false;
@@ -85,15 +86,16 @@ private:
   }
 
   using Kind = NamedUse::Kind;
-  using Identity = std::pair<Kind, std::string>; ///< and the placeholder or name
+  using Identity = std::pair<Kind, std::string>; ///< the kind, and the placeholder or name
   using Parts = std::map<Identity, llvm::SmallVector<Use, 2>>;
 
-  /// What the initializer is by its own name: a placeholder, or "" where it is none of the program's sources.
+  /// The placeholder of the initializer's own name; empty if it is no source of the program.
   std::string ownPlaceholder(ValueId initializer, const Parts &parts) const {
     const std::string &name = g_.value(initializer).name;
     if (auto said = facts_.tensors.find(name); said != facts_.tensors.end() && said->second.kind)
       return said->second.placeholder;
-    std::string first; // a folded one is what it was folded from, or the first that it stands for
+    // a folded initializer is the source that it was folded from, or else the first that it stands for
+    std::string first;
     for (const auto &[identity, uses] : parts) {
       if (identity.first != Kind::Source) continue;
       if (first.empty() || isFoldedFrom(name, identity.second, uses[0])) first = identity.second;
@@ -107,8 +109,8 @@ private:
            llvm::is_contained(said->second.foldedFrom, names_.nameOf(placeholder, *facts_.callOf(use.node)));
   }
 
-  /// The one parameter that an initializer was folded from, where a use of it lies in that parameter's module: then
-  /// uses in other modules are of values that were folded from the parameters of those. "" where there is none.
+  /// The only parameter from which an initializer was folded, if a use of it lies in that parameter's module; empty
+  /// otherwise. Uses in other modules are then of values that were folded from the parameters of those modules.
   std::string onlySource(const std::string &name, llvm::ArrayRef<NamedUse> uses) const {
     const FoldedFrom folded = foldedFrom(name, facts_);
     if (folded.sources.size() != 1) return "";
@@ -118,8 +120,8 @@ private:
     return isUsedThere ? folded.sources[0] : "";
   }
 
-  /// Which part a use belongs to. Values that only view a source, and those of initializers that are no source, are the
-  /// initializer itself.
+  /// Which separated part a use belongs to. A value that only views a source, or comes from an initializer that is no
+  /// source, stays with the initializer itself.
   Identity identityOf(const NamedUse &use, bool isOfSources, llvm::StringRef name, llvm::StringRef source) const {
     if (use.kind == Kind::Source) return {use.kind, use.name};
     const std::vector<std::string> &scopes = facts_.callOf(use.use.node)->scopes;
@@ -155,7 +157,7 @@ private:
     const Value whole = g_.value(initializer);
     if (kind == Kind::Number) return g_.addConstant("c", *whole.contents);
     if (auto known = parts_.find(what); known != parts_.end() && g_.type(known->second) == whole.type)
-      return known->second; // else it is that one transposed
+      return known->second; // otherwise the known one is its transpose
     const std::string name = kind == Kind::Source ? names_.nameOf(what, *facts_.callOf(use.node), whole.name) : what;
     const ValueId part = g_.addParameter(name, whole.type, whole.contents);
     parts_[what] = part;
@@ -168,10 +170,11 @@ private:
     return part;
   }
 
-  /// What a separated value was folded from: as the whole was, but of the source that it is called as.
+  /// The names from which a separated value was folded: those of the whole value, but with the source by which it is
+  /// called.
   std::vector<std::string> sourcesLike(const std::string &whole, const std::string &part) const {
     std::vector<std::string> from = {part};
-    if (!llvm::StringRef(part).contains('.')) return from; // it is called as itself
+    if (!llvm::StringRef(part).contains('.')) return from; // it is the source itself
     const std::vector<std::string> sources = foldedFrom(whole, facts_).sources;
     for (const std::string &value : facts_.tensors.find(whole)->second.foldedFrom)
       if (!llvm::is_contained(sources, value)) from.push_back(value);
@@ -183,8 +186,8 @@ private:
   ExporterFacts &facts_;
   const SourceNames names_;
   std::vector<std::string> &separated_;
-  llvm::StringSet<> computed_;     ///< results of calls that nodes are of
-  llvm::StringMap<ValueId> parts_; ///< by placeholder, or by the value's name; looked up only
+  llvm::StringSet<> computed_;     ///< results of calls to which nodes belong
+  llvm::StringMap<ValueId> parts_; ///< by placeholder, or by the name of the value; only looked up
 };
 
 } // namespace
