@@ -10,8 +10,9 @@
 namespace autotp {
 namespace {
 
-/// A finite number that hides a key must vanish in the softmax (kHides); where all keys of a row may be hidden, adding
-/// it must also be the same as replacing by it (kAbsorbs: larger than any score by more than a double's precision).
+/// A finite number that hides a key must vanish in the softmax, so it is at most kHides. If all keys of a row may be
+/// hidden, adding it must also equal replacing the score by it: it is at most kAbsorbs, larger in size than any score
+/// by more than the precision of a double.
 constexpr double kHides = -1e4, kAbsorbs = kReplacingMask;
 
 bool dependsOnParameter(const Graph &graph, ValueId value) {
@@ -26,8 +27,8 @@ bool dependsOnParameter(const Graph &graph, ValueId value) {
   return false;
 }
 
-/// The shape that a term has among scores [b, h, s, t]: rank 4, where a merged batch and heads are parted. Empty: no
-/// fit.
+/// The shape of a term among scores [b, h, s, t]: rank 4, with a merged dimension of batch and heads divided. Empty if
+/// the term does not fit.
 Shape alignedShape(const Shape &term, const Shape &scores) {
   Shape shape;
   if (term.size() == 3 && term[0] != 1)
@@ -47,7 +48,7 @@ const Tensor *constantOf(const Graph &graph, ValueId value) {
   return at.kind == ValueKind::Constant && at.contents ? &*at.contents : nullptr;
 }
 
-/// The sum of the constant terms, of the smallest shape that holds it; s and t are whole. Masks have f64 here.
+/// The sum of the constant terms, as f64 of the smallest shape that broadcasts to the scores; s and t are whole.
 Array sumOf(const Graph &graph, llvm::ArrayRef<MaskTerm> terms, const Shape &scores) {
   Array sum(Type{DType::F64, {1, 1, scores[2], scores[3]}});
   for (const MaskTerm &term : terms)
@@ -66,7 +67,7 @@ Array sumOf(const Graph &graph, llvm::ArrayRef<MaskTerm> terms, const Shape &sco
   return sum;
 }
 
-/// Drops dimension `d` (0 or 1) where the matrices along it are equal.
+/// Reduces dimension `d` (0 or 1) to size 1 if the matrices along it are equal.
 void shrink(Array &mask, unsigned d) {
   const Shape &shape = mask.type.shape;
   if (shape[d] == 1) return;
@@ -82,7 +83,7 @@ void shrink(Array &mask, unsigned d) {
   mask = std::move(less);
 }
 
-/// Query i sees keys 0 .. i + (t - s), all of them and no others; hidden ones are at most `hides`.
+/// Whether query i sees exactly the keys 0 .. i + (t - s). Numbers that hide a key are at most `hides`.
 bool isCausal(const Array &mask, double hides) {
   const Shape &shape = mask.type.shape;
   if (shape[0] != 1 || shape[1] != 1 || shape[3] < shape[2]) return false;
@@ -102,8 +103,8 @@ bool hasHiddenRow(const Array &mask) {
   return false;
 }
 
-/// Whether what hides keys are numbers that replace scores, and none that is added to them. Where a row mixes both, the
-/// slopes of those keys of a row that is hidden whole are those of added ones.
+/// Whether keys are hidden only by numbers that replace scores. If a row mixes both kinds, replaced scores of a row
+/// whose keys are all hidden get the gradient of added ones.
 bool isReplacing(const Graph &graph, llvm::ArrayRef<MaskTerm> terms) {
   auto mayHide = [&](const MaskTerm &term) {
     const Tensor *known = term.isCondition ? nullptr : constantOf(graph, term.value);
@@ -144,8 +145,8 @@ std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const
     shrink(sum, 1);
     auto isWeak = [](const MaskTerm &term) { return term.isCondition && term.fill > kAbsorbs; };
     if (llvm::any_of(constants, isWeak) && (hasHiddenRow(sum) || !computed.empty())) return std::nullopt;
-    // Where another mask may hide the keys that this one shows, the finite numbers of both are compared: only -inf is
-    // causal.
+    // If a computed mask may hide the keys that this one shows, the finite numbers of both compete, so only -inf counts
+    // as causal.
     mask.isCausal = isCausal(sum, computed.empty() ? kHides : -HUGE_VAL);
     if (!mask.isCausal && llvm::any_of(sum.data, [](double v) { return v != 0; })) {
       sum.type.dtype = scores.dtype;

@@ -1,4 +1,4 @@
-/// \file The masks that an attention adds to its scores, and what they amount to.
+/// \file The masks of an attention: the terms that are added to its scores or replace them, and their sum.
 #pragma once
 
 #include "passes/recognise/pattern.h"
@@ -8,10 +8,10 @@
 
 namespace autotp {
 
-/// One term of a mask, broadcast to the scores [b, h, s, t]. Without a condition `value` is added. With one, scores
-/// where it holds (or does not, `isInverted`) are replaced by `fill`: hidden keys.
+/// One term of a mask, broadcast to the scores [b, h, s, t]. Without a condition, `value` is added to the scores. With
+/// one, `fill` replaces the scores for which it is true (false if `isInverted`), which hides keys.
 struct MaskTerm {
-  ValueId value; ///< float to add, or a bool condition
+  ValueId value; ///< floats to add, or a bool condition
   bool isCondition = false, isInverted = false;
   double fill = 0;
 
@@ -21,17 +21,18 @@ struct MaskTerm {
 
 struct Mask {
   bool isCausal = false;
-  bool replaces = false; ///< a finite number in `value` that hides a key stands for the score, which has no slope then
-  ValueId value = kNone; ///< [b|1, h|1, s, t], or kNone
+  bool replaces = false; ///< a finite number in `value` that hides a key replaces the score, which then has gradient 0
+  ValueId value = kNone; ///< [b or 1, h or 1, s, t], or kNone
 };
 
-/// The sum of `terms` for scores of type `scores` ([b, h, s, t]), built before `before`. Constants that say "keys up to
-/// i" become isCausal, zeros vanish, and constants that repeat along batch or heads have size 1 there. None: a term
-/// that a gradient would have to reach, or that hides keys too weakly to be a mask.
+/// The sum of `terms` for scores of type `scores` ([b, h, s, t]), built before the node `before`. Constants that hide
+/// exactly the keys after each query become isCausal, zeros are dropped, and constants that are equal along batch or
+/// heads get size 1 there. Returns nothing if a gradient would have to reach a term, or a term hides keys too weakly to
+/// be a mask.
 std::optional<Mask> makeMask(Graph &graph, llvm::ArrayRef<MaskTerm> terms, const Type &scores, NodeId before);
 
-/// Masks that were made, by what they were made from: layers share them. (Nodes are matched in order, so that one made
-/// before an earlier attention is there for a later one.)
+/// Masks that were made, by their terms and the type of the scores, so that layers share them. Nodes are matched in
+/// order, so a mask that was made before an earlier attention is also defined before a later one.
 using MadeMasks = std::map<std::pair<std::vector<MaskTerm>, std::string>, std::optional<Mask>>;
 
 } // namespace autotp

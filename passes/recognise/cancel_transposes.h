@@ -1,4 +1,4 @@
-/// \file Joins transposes of transposes, and takes away those that change nothing.
+/// \file Merges transposes of transposes, and removes those that change nothing.
 /// Before:  %a = transpose(%x) {perm=[0, 2, 1, 3]};  %b = transpose(%a) {perm=[0, 2, 1, 3]};  %y = silu(%b)
 /// After:   %y = silu(%x)
 #pragma once

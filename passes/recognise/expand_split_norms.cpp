@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// The mean over the last dimension, which stays with size 1.
+/// The mean over the last dimension, which is kept with size 1.
 ValueId meanOf(Builder &b, ValueId x) {
   const Type type = b.graph.type(x);
   llvm::SmallVector<int64_t, 6> last = {int64_t(type.shape.size()) - 1};
@@ -14,7 +14,7 @@ ValueId meanOf(Builder &b, ValueId x) {
   return b.make("mul", {sum, b.scalar(type.dtype, 1.0 / double(type.shape.back()))});
 }
 
-/// x / sqrt(mean(x^2) + epsilon) * scale, of x - mean(x) and with a bias where it is a layer norm.
+/// x / sqrt(mean(x^2) + epsilon) * scale; for a layer norm with x - mean(x) in place of x, and with a bias.
 ValueId writtenOut(Builder &b, const Node &norm) {
   ValueId x = norm.operands[0];
   DType dtype = b.graph.type(x).dtype;

@@ -50,7 +50,7 @@ Product joined(const Product &a, const Product &b, NodeId node) {
   return both;
 }
 
-/// 1 / value.
+/// The product 1 / value.
 Product inverseOf(const Graph &graph, ValueId value) {
   Product product;
   if (std::optional<double> scalar = scalarOf(graph, value))
@@ -119,7 +119,7 @@ struct MeanSquare {
   double epsilon;
 };
 
-/// mean(y^2) + epsilon
+/// Matches mean(y^2) + epsilon.
 std::optional<MeanSquare> matchMeanSquare(const Graph &graph, ValueId value, Nodes &inside) {
   NodeId id = madeBy(graph, value, "add");
   if (id == kNone) return std::nullopt;
@@ -136,7 +136,7 @@ std::optional<MeanSquare> matchMeanSquare(const Graph &graph, ValueId value, Nod
   return std::nullopt;
 }
 
-/// `product` without its factor 1 / sqrt(mean(y^2) + epsilon): what remains must be x and a weight.
+/// Takes the factor 1 / sqrt(mean(y^2) + epsilon) out of `product`; what remains must be x and a weight.
 std::optional<Normalised> readNormalised(const Graph &graph, Product product, const Shape &shape) {
   Nodes inside = product.nodes;
   NodeId root = kNone;

@@ -7,15 +7,15 @@ namespace {
 
 using Perm = llvm::SmallVector<int64_t, 6>;
 
-/// An operand [b, h, ..] of a product: transpose(base, perm), times what was folded into the scale.
+/// An operand [b, h, ..] of a product: transpose(base, perm), without the factors that were folded into the scale.
 struct Side {
   ValueId base;
   Perm perm = {0, 1, 2, 3};
-  bool isGrouped = false;                   ///< the base is [b, kv, group, m, n], still to be merged
-  int64_t heads() const { return perm[1]; } ///< the dimension of `base`
+  bool isGrouped = false; ///< the base is [b, kv, group, m, n] and still to be merged to [b, kv * group, m, n]
+  int64_t heads() const { return perm[1]; } ///< the dimension of `base` that is the heads
 };
 
-/// The shape of a base, its groups merged.
+/// The shape of a base with its groups merged.
 Shape baseShape(const Graph &graph, const Side &side) {
   const Shape &shape = graph.type(side.base).shape;
   return side.isGrouped ? Shape{shape[0], shape[1] * shape[2], shape[3], shape[4]} : shape;
@@ -25,7 +25,7 @@ struct Attention {
   Side q, k, v; ///< k is [b, h, t, d] after its perm
   bool isValueTransposed = false;
   bool isWhole = false;  ///< it was one operator already
-  bool isCausal = false; ///< beside its masks
+  bool isCausal = false; ///< in addition to its masks
   double scale = 1;
   llvm::SmallVector<MaskTerm, 2> masks;
   Type scores; ///< [b, h, s, t]
@@ -33,7 +33,7 @@ struct Attention {
   Nodes inside;
 };
 
-/// The operand of a reshape that parts dimension 0 of [b*h, m, n], where it merged [b, h, m', n'] before, else kNone.
+/// The operand of a reshape from [b*h, m, n] to [b, h, m, n] or back, else kNone.
 ValueId parted(const Graph &graph, ValueId value, const Shape &batch) {
   NodeId id = madeBy(graph, value, "reshape");
   if (id == kNone) return kNone;
@@ -46,7 +46,7 @@ ValueId parted(const Graph &graph, ValueId value, const Shape &batch) {
   return isPair(a, z) || isPair(z, a) ? from : kNone;
 }
 
-/// A base [b*h, m, n] that one reshape merged from [b, kv, group, m, n] becomes that.
+/// If one reshape merged [b, kv, group, m, n] to the base [b*h, m, n], makes the former the base.
 bool partGroups(const Graph &graph, Side &side, const Shape &batch) {
   NodeId id = madeBy(graph, side.base, "reshape");
   if (id == kNone) return false;
@@ -59,7 +59,8 @@ bool partGroups(const Graph &graph, Side &side, const Shape &batch) {
   return true;
 }
 
-/// Follows `value` ([b, h, m, n] or [b*h, m, n]) through scales, transposes, and merges of its first two dimensions.
+/// Follows `value` ([b, h, m, n] or [b*h, m, n]) back through scales, transposes, and merges of its first two
+/// dimensions.
 std::optional<Side> followSide(const Graph &graph, ValueId value, const Shape &batch, double *scale) {
   Side side{throughCasts(graph, value)};
   bool isMerged = graph.type(value).shape.size() == 3;
@@ -101,8 +102,8 @@ std::optional<Side> followSide(const Graph &graph, ValueId value, const Shape &b
   return side;
 }
 
-/// A base whose heads were repeated in groups, before that: reshape(expand(reshape(k))), or expand(k) of one head; else
-/// kNone.
+/// The value before its heads were repeated in groups, by reshape(expand(reshape(k))), or by expand(k) of one head;
+/// kNone if they were not.
 ValueId unrepeated(const Graph &graph, const Side &side) {
   const Shape whole = baseShape(graph, side);
   int64_t heads = side.heads();
@@ -130,7 +131,8 @@ ValueId unrepeated(const Graph &graph, const Side &side) {
   return repeated == inserted && whole == merged ? source : kNone;
 }
 
-/// Steps from the softmax to the product with v, through the cleanup of NaN rows. False: another shape of graph.
+/// Follows the probabilities from the softmax to the product with v, through a replacement of NaN. Returns false if the
+/// graph has another form.
 bool followProbabilities(const Graph &graph, ValueId p, Attention &match, ValueId &v, bool &isMerged) {
   auto onlyUser = [&](ValueId value, llvm::StringRef op) {
     const Value &at = graph.value(value);
@@ -175,7 +177,7 @@ bool followProbabilities(const Graph &graph, ValueId p, Attention &match, ValueI
   return true;
 }
 
-/// Follows the softmax's operand to the product of q and k, over masks, scales and reshapes; every order is tried.
+/// Follows the operand of the softmax back to the product of q and k, through masks, scales and reshapes, in any order.
 std::optional<Attention> followScores(const Graph &graph, ValueId value, Attention match) {
   ValueId at = throughCasts(graph, value);
   NodeId id = graph.value(at).producer;
@@ -218,7 +220,8 @@ std::optional<Attention> followScores(const Graph &graph, ValueId value, Attenti
   return std::nullopt;
 }
 
-/// Only a softmax over [b, h, s, t] shows which dimension is the heads.
+/// Matches an attention around a softmax. It must be over [b, h, s, t], since only that shows which dimension is the
+/// heads.
 std::optional<Attention> matchAttention(const Graph &graph, NodeId softmax) {
   Attention match;
   match.scores = graph.type(graph.node(softmax).results[0]);
@@ -237,11 +240,12 @@ std::optional<Attention> matchAttention(const Graph &graph, NodeId softmax) {
   auto sizeOf = [&](const Side &side, unsigned d) { return baseShape(graph, side)[side.perm[d]]; };
   for (const Side *side : {&found->q, &found->k, &found->v})
     for (unsigned d : {0u, 1u})
-      if (sizeOf(*side, d) != found->scores.shape[d]) return std::nullopt; // broadcast by the product
+      if (sizeOf(*side, d) != found->scores.shape[d]) return std::nullopt; // the product broadcasts it
   return found;
 }
 
-/// An attention that an exporter wrote as one operator: it may still repeat heads, or have a causal mask as a constant.
+/// Matches an attention that the exporter wrote as one operator. It may still repeat heads, or have a constant causal
+/// mask.
 std::optional<Attention> matchWhole(const Graph &graph, NodeId id) {
   const Node &node = graph.node(id);
   if (!graph.value(node.results[1]).uses.empty() || graph.isOutput(node.results[1])) return std::nullopt;
@@ -268,7 +272,7 @@ std::optional<Attention> matchWhole(const Graph &graph, NodeId id) {
   return match;
 }
 
-/// [b, h, length, size] -> [b, length, h, size], in one transpose of its base or none.
+/// Brings [b, h, length, size] to [b, length, h, size] by at most one transpose of its base.
 ValueId buildSide(Builder &b, const Side &side) {
   Perm perm = {side.perm[0], side.perm[2], side.perm[1], side.perm[3]};
   ValueId base = b.reshape(side.base, baseShape(b.graph, side));
@@ -289,7 +293,7 @@ void replaceAttention(Graph &graph, Attention &match, MadeMasks &masks) {
   const std::optional<Mask> &mask = at->second;
   if (!mask) return;
   if (match.isWhole && !isRepeated && (match.masks.empty() || mask->value == match.masks[0].value))
-    return; // nothing to gain
+    return; // nothing would improve
   Builder b = builderAt(graph, match.root);
   llvm::SmallVector<ValueId, 4> operands = {buildSide(b, match.q), buildSide(b, match.k), buildSide(b, match.v)};
   if (mask->value != kNone) operands.push_back(mask->value);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr double kSqrtHalf = 0.7071067811865476, kSqrtTwoOverPi = 0.7978845608028654, kCubic = 0.044715;
 
-/// Whether `value` is factor * x^power.
+/// Whether `value` is factor * x^power, in any spelling.
 bool isPower(const Graph &graph, ValueId value, ValueId x, double power, double factor, Nodes &inside) {
   for (const Product &product : productsOf(graph, value, 3)) {
     double found = 0;
@@ -30,7 +30,7 @@ bool isPower(const Graph &graph, ValueId value, ValueId x, double power, double 
   return false;
 }
 
-/// Whether `value` is base x^p + kCubic x^(p + 2), for p = 1 (x + ..) or 0 (1 + ..).
+/// Whether `value` is x^p + kCubic x^(p + 2), with p = 1 (x + ..) or 0 (1 + ..).
 bool isCubic(const Graph &graph, ValueId value, ValueId x, double p, Nodes &inside) {
   NodeId id = madeBy(graph, value, "add");
   if (id == kNone) return false;
@@ -44,7 +44,7 @@ bool isCubic(const Graph &graph, ValueId value, ValueId x, double p, Nodes &insi
   return false;
 }
 
-/// Whether `value` is sqrt(2/pi) (x + kCubic x^3), or the same with x in front.
+/// Whether `value` is sqrt(2/pi) (x + kCubic x^3), perhaps with x factored out.
 bool isTanhArgument(const Graph &graph, ValueId value, ValueId x, Nodes &inside) {
   for (const Product &product : productsOf(graph, value, 2)) {
     if (!product.divisors.empty() || !isNear(product.factor, kSqrtTwoOverPi)) continue;
@@ -60,7 +60,7 @@ bool isTanhArgument(const Graph &graph, ValueId value, ValueId x, Nodes &inside)
   return false;
 }
 
-/// Whether `value` is 1 + erf(x / sqrt 2) (form 0) or 1 + tanh(..) (form 1); the form, or none.
+/// Matches 1 + erf(x / sqrt 2) (returns 0) or 1 + tanh(..) (returns 1).
 std::optional<int64_t> matchGate(const Graph &graph, ValueId value, ValueId x, Nodes &inside) {
   NodeId add = madeBy(graph, value, "add");
   if (add == kNone) return std::nullopt;

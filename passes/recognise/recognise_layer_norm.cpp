@@ -5,7 +5,7 @@
 namespace autotp {
 namespace {
 
-/// x of x - mean(x), else kNone.
+/// The x of x - mean(x), else kNone.
 ValueId matchCentred(const Graph &graph, ValueId value, Nodes &inside) {
   NodeId id = madeBy(graph, value, "sub");
   if (id == kNone) return kNone;
@@ -14,7 +14,7 @@ ValueId matchCentred(const Graph &graph, ValueId value, Nodes &inside) {
   return matchMean(graph, graph.node(id).operands[1], inside) == x ? x : kNone;
 }
 
-/// Exporters write x - mean(x) once, or once for each of its two places.
+/// Replaces a match at `root`. Exporters compute x - mean(x) once, or anew for each of its two uses.
 bool recogniseAt(Graph &graph, ValueId root, ValueId product, ValueId bias) {
   std::optional<Normalised> match = matchNormalised(graph, product);
   if (!match || graph.type(bias).shape != graph.type(match->weight).shape || !(graph.type(root) == graph.type(product)))

@@ -12,7 +12,7 @@ struct Rotary {
   Nodes inside;
 };
 
-/// Whether `value` is x[.., start : start + d/2].
+/// Whether `value` is the first or second half of x along its last dimension.
 bool isHalf(const Graph &graph, ValueId value, ValueId x, bool isSecond, Nodes &inside) {
   NodeId id = madeBy(graph, value, "slice");
   if (id == kNone || throughCasts(graph, graph.node(id).operands[0]) != x) return false;
@@ -23,7 +23,7 @@ bool isHalf(const Graph &graph, ValueId value, ValueId x, bool isSecond, Nodes &
          a.integer("start") == (isSecond ? size / 2 : 0);
 }
 
-/// Whether `value` is concat(-x2, x1).
+/// Whether `value` is concat(-x2, x1), where x1 and x2 are the halves of x.
 bool isTurned(const Graph &graph, ValueId value, ValueId x, Nodes &inside) {
   NodeId concat = madeBy(graph, value, "concat");
   if (concat == kNone || graph.node(concat).operands.size() != 2) return false;
@@ -39,7 +39,8 @@ std::optional<Rotary> matchRotary(const Graph &graph, NodeId id) {
   const Node &add = graph.node(id);
   const Type &type = graph.type(add.results[0]);
   if (!add.is("add") || type.shape.size() != 4 || type.shape[3] % 2 != 0) return std::nullopt;
-  for (unsigned order = 0; order < 8; ++order) { // which product is the plain one, and the order of each product
+  // bits: which product is the plain one, and the order of the operands of each
+  for (unsigned order = 0; order < 8; ++order) {
     NodeId plain = madeBy(graph, add.operands[order & 1], "mul"),
            turned = madeBy(graph, add.operands[1 - (order & 1)], "mul");
     if (plain == kNone || turned == kNone) return std::nullopt;
@@ -52,16 +53,17 @@ std::optional<Rotary> matchRotary(const Graph &graph, NodeId id) {
   return std::nullopt;
 }
 
-/// Tables of [s, d/2] by the value they come from and the dimension of the sequence.
+/// Tables of [s, d/2], by the value from which they were made and the dimension of the sequence.
 class Tables {
 public:
   explicit Tables(Graph &graph) : graph_(graph) {}
 
-  /// The table for x of `shape` whose sequence is dimension `sequence`, or kNone if it is not one.
+  /// The table for an x of `shape` whose sequence is dimension `sequence`; kNone if `table` does not fit or its halves
+  /// differ.
   ValueId find(ValueId table, const Shape &shape, unsigned sequence, NodeId before) {
     table = throughCasts(graph_, table);
     auto [at, isNew] = made_.insert({{table, sequence}, kNone});
-    if (!isNew) return at->second; // a computed one was made before an earlier node
+    if (!isNew) return at->second; // a computed one stands before an earlier node
     bool isConstant = graph_.value(table).kind == ValueKind::Constant && graph_.value(table).contents;
     return at->second =
                isConstant ? halved(table, shape, sequence) : halvedByConstruction(table, shape, sequence, before);
@@ -95,7 +97,7 @@ private:
     return true;
   }
 
-  /// A computed table: sliced, where the way it is computed shows that its halves are equal.
+  /// Slices a computed table, if its nodes show that its halves are equal.
   ValueId halvedByConstruction(ValueId table, const Shape &shape, unsigned sequence, NodeId before) {
     Shape padded(4 - std::min<size_t>(4, graph_.type(table).shape.size()), 1);
     padded.append(graph_.type(table).shape.begin(), graph_.type(table).shape.end());

@@ -5,7 +5,7 @@
 namespace autotp {
 namespace {
 
-/// x of 1 + exp(-x), else kNone.
+/// The x of 1 + exp(-x), else kNone.
 ValueId matchOnePlusExp(const Graph &graph, ValueId value, Nodes &inside) {
   NodeId add = madeBy(graph, value, "add");
   if (add == kNone) return kNone;
