@@ -18,7 +18,7 @@ public:
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       if (!graph_.node(id).backward) visit(id);
     for (AxisId leaf : summed_)
-      if (made_.contains(leaf)) roles_.try_emplace(leaf, "ffn"); // what has no role by then
+      if (made_.contains(leaf)) roles_.try_emplace(leaf, "ffn"); // axes that have no role by then
     return std::move(roles_);
   }
 
@@ -43,7 +43,7 @@ private:
     if (node.is("matmul")) visitProduct(node, terms);
   }
 
-  /// An index of which a label picks one.
+  /// Names an axis of which a label picks one element.
   void picked(AxisId axis) {
     if (axis != kNoAxis) name(axis, axes_.arena.size(axis) == words_ ? "vocabulary" : "classes");
   }
@@ -61,7 +61,7 @@ private:
     }
   }
 
-  /// Of its own, under another shape, or some of it.
+  /// Whether the value is a parameter, perhaps in another shape or only a part of it.
   bool isWeight(ValueId value) const { return graph_.value(sourceOf(value)).kind == ValueKind::Parameter; }
   bool isToken(ValueId value) const { return llvm::is_contained(tokens_, sourceOf(value)); }
   ValueId sourceOf(ValueId value) const {
@@ -92,9 +92,9 @@ private:
   const Graph &graph_;
   const GraphAxes &axes_;
   llvm::SmallVector<ValueId, 2> tokens_;
-  int64_t words_ = 0; ///< of the table that tokens look up
+  int64_t words_ = 0; ///< the number of rows of the table that tokens look up
   llvm::SmallVector<AxisId, 0> summed_;
-  llvm::DenseSet<AxisId> made_; // looked up only
+  llvm::DenseSet<AxisId> made_; // only looked up
   llvm::DenseMap<AxisId, llvm::StringRef> roles_;
 };
 

@@ -1,14 +1,14 @@
-/// \file What people call the axes of a transformer, read from the operators that have them.
+/// \file Names the axes of a transformer as people call them, by the operators that have them.
 #pragma once
 
 #include "passes/pipeline.h"
 
 namespace autotp {
 
-/// By leaf, roots of `compiled.placement.axes`: "vocabulary" (rows of a table that tokens look up; classes of the cross-entropy, if
-/// there are as many), "classes" (others), "heads" (of attention, or of a softmax's operand but for what it sums over),
-/// "experts" (a weight's dimension that a product does not sum and gives to both of its operands), "ffn" (between two
-/// products with weights). Axes that are none of these have no entry.
+/// The role of each leaf, a root of `compiled.placement.axes`: "vocabulary" (rows of a table that tokens look up, or as
+/// many classes of the cross-entropy), "classes" (other classes), "heads" (of attention; or a dimension of a softmax's
+/// operand over which it does not sum), "experts" (a dimension of a weight that a product has in both operands and does
+/// not sum over), "ffn" (between two products with weights). Other axes have no entry.
 llvm::DenseMap<AxisId, llvm::StringRef> axisRoles(const CompiledModel &compiled);
 
 } // namespace autotp

@@ -35,7 +35,7 @@ void printTrained(const CompiledModel &compiled, llvm::raw_ostream &os) {
 }
 
 void printConstants(const CompiledModel &compiled, llvm::raw_ostream &os) {
-  std::map<std::string, std::pair<int, std::string>> byReason; // how many, and the first
+  std::map<std::string, std::pair<int, std::string>> byReason; // their number, and the name of the first
   for (const ClassifiedInitializer &initializer : compiled.evidence.initializers)
     if (!initializer.isTrained && !initializer.isNumber)
       ++byReason

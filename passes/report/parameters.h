@@ -1,17 +1,17 @@
-/// \file What a compile tells of initializers: which are trained, which are not, and by which evidence.
+/// \file Reports which initializers are trained, which are not, and by which evidence.
 #pragma once
 
 #include "passes/pipeline.h"
 
 namespace autotp {
 
-/// By which evidence parameters are parameters, and which ones the exporter had merged or dropped.
+/// Prints how many parameters each kind of evidence gives, and those that the exporter had merged or dropped.
 void printTrained(const CompiledModel &compiled, llvm::raw_ostream &os);
 
-/// What is not trained and no mere number, those of one reason on one line.
+/// Prints the initializers that are not trained, except single numbers; those with the same reason share a line.
 void printConstants(const CompiledModel &compiled, llvm::raw_ostream &os);
 
-/// For the manifest.
+/// All initializers, for the manifest.
 llvm::json::Array initializersJson(const CompiledModel &compiled);
 
 } // namespace autotp

@@ -18,10 +18,11 @@ namespace autotp {
 namespace {
 
 struct Traffic {
-  int64_t count = 0, bytes = 0; ///< bytes that one rank hands in
+  int64_t count = 0, bytes = 0; ///< bytes of the operands of one rank
 };
 
-/// Collectives of one step of rank 0, by section, mesh axis and kind; micro-steps counted as often as they run.
+/// The collectives in one step of rank 0, by section, mesh axis and kind. Those of micro-steps count as often as they
+/// run.
 std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t gradAccum) {
   std::map<std::string, Traffic> traffic;
   for (const plan::Section &section : program.sections())
@@ -77,7 +78,7 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
   return all;
 }
 
-/// Each rule, with its numbers and how many parameters it updates.
+/// Each update rule with its numbers and how many parameters it updates.
 llvm::json::Object optimizerJson(const CompiledModel &compiled, const CompileOptions &options) {
   llvm::json::Array rules;
   for (auto [i, rule] : indexed(compiled.training.updates.rules)) {
@@ -114,7 +115,7 @@ llvm::json::Array axesJson(const CompiledModel &compiled) {
   return all;
 }
 
-/// The text with initializers that the exporter renamed called as their module does: "val_110" says nothing.
+/// The text with the module's own name in place of an initializer's name, since a name such as "val_110" says nothing.
 std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text) {
   llvm::StringRef before;
   for (llvm::StringRef lead : {"", "it multiplies with "})
@@ -125,7 +126,7 @@ std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text)
   return (before + at->second + rest.drop_front(at->first().size())).str();
 }
 
-/// ", parts 2 1" where coordinates hold different numbers of an axis.
+/// Text such as ", parts 2 1" if tp ranks hold different numbers of an axis; empty if all hold the same.
 std::string partsText(const CompiledModel &compiled, AxisId leaf) {
   std::string text;
   bool isEven = true;
@@ -137,7 +138,7 @@ std::string partsText(const CompiledModel &compiled, AxisId leaf) {
   return isEven ? "" : ", parts " + text;
 }
 
-/// Floating-point operations of one coordinate's micro-step.
+/// Floating-point operations of one tp rank's micro-step.
 double workOf(const RankProgram &program) {
   const Graph &g = program.microStep.graph;
   double flops = 0;
@@ -146,7 +147,7 @@ double workOf(const RankProgram &program) {
   return flops;
 }
 
-/// The busiest coordinate's work against the mean: 1 is even.
+/// The FLOPs of the busiest tp rank divided by their mean; 1 if all have the same.
 double imbalance(const CompiledModel &compiled) {
   double most = 0, sum = 0;
   for (const RankProgram &program : compiled.ranks.programs) {
@@ -169,7 +170,7 @@ std::string bytesText(uint64_t bytes) {
   return os.str();
 }
 
-/// Numbers of layers become stars, so that equal layers read alike: "layers.3.mlp" is "layers.*.mlp".
+/// The text with "*" for numbers of layers, so that equal layers read alike: "layers.3.mlp" becomes "layers.*.mlp".
 std::string withoutLayer(llvm::StringRef text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -190,7 +191,7 @@ void printAxes(const CompiledModel &compiled, llvm::raw_ostream &os) {
     int count = 0;
   };
   std::vector<Row> sharded;
-  llvm::StringMap<size_t> places;                           // of rows, by what equal layers share; looked up only
+  llvm::StringMap<size_t> places; // indices of rows, by what equal layers share; only looked up
   std::map<std::string, std::pair<int, std::string>> whole; // by reason
   const auto roles = axisRoles(compiled);
   for (const AxisDecision &d : compiled.placement.chosen.decisions) {
@@ -223,7 +224,7 @@ std::string recomputeText(Recompute what, unsigned values) {
                                       : "nothing: no layer was found";
 }
 
-/// Where parameters lie in slices over dp.
+/// Prints how parameters that lie in slices over dp (ZeRO 3) are gathered.
 void printGathered(const CompiledModel &compiled, llvm::raw_ostream &os) {
   int64_t buckets = 0, largest = 0;
   for (const plan::Bucket &bucket : compiled.ranks.emitted[0].buckets()) {
@@ -236,7 +237,7 @@ void printGathered(const CompiledModel &compiled, llvm::raw_ostream &os) {
        << " are gathered before their use, among the activations\n";
 }
 
-/// Coordinates that need the same are one line.
+/// Prints the memory of each tp rank; neighbours that need the same share a line.
 void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
   std::vector<std::string> texts;
   for (const plan::Program &program : compiled.ranks.emitted) {
@@ -267,7 +268,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);
-    if (input.uses.empty()) continue; // a feed may bring it or not
+    if (input.uses.empty()) continue; // the user may feed it or not
     const InputRole &role = compiled.training.inputs[i];
     Manifest::Input &row = m.inputs.emplace_back();
     row = {input.name, nameOf(input.type.dtype).str(), role.role, {}, role.isBatched, role.limit, {}, role.ignored};
@@ -306,7 +307,7 @@ static std::string optimizerText(const CompiledModel &compiled, const CompileOpt
   return text;
 }
 
-/// What the loss is averaged over.
+/// Prints over what the loss is averaged.
 static void printLoss(const CompiledModel &compiled, const StepOptions &step, llvm::raw_ostream &os) {
   const LossTerms &terms = compiled.training.lossTerms;
   os << "loss        ";

@@ -1,4 +1,4 @@
-/// \file What a compile tells the user: one screen on the terminal, and the same in the manifest.
+/// \file What a compile reports: one screen on the terminal, and the same in the manifest.
 #pragma once
 
 #include "passes/pipeline.h"
@@ -7,13 +7,14 @@
 
 namespace autotp {
 
-/// Everything of the manifest but files and ranks, which writePlan() adds.
+/// The whole manifest except files and ranks, which writePlan() adds.
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options);
 
-/// Model, parameters, mesh, sharded axes and whole ones with reasons, collectives a step with bytes, memory a rank.
+/// Prints the model, parameters, mesh, sharded axes, whole axes with reasons, collectives of a step with bytes, and
+/// memory of a rank.
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os);
 
-/// What each initializer is, and by which evidence, one a line: --explain parameters.
+/// Prints each initializer with its classification and evidence, one a line, for --explain parameters.
 void explainParameters(const CompiledModel &compiled, llvm::raw_ostream &os);
 
 } // namespace autotp
