@@ -16,50 +16,51 @@
 
 namespace autotp {
 
-/// The file, and what it says beside its graph.
+/// What the model file says beside its graph.
 struct ModelSource {
   std::string sha256;
   llvm::StringMap<std::string> moduleNames; ///< see ImportedModel
   std::vector<std::string> notes;           ///< see ImportedModel
-  bool hasOwnOptimizer = false;             ///< the updates are the model's, not of options
+  bool hasOwnOptimizer = false;             ///< whether the updates are those of the model, not those of options
   bool hasOwnBackward = false;              ///< see ImportedModel::hasGradients
-  bool hadDoubles = false;                  ///< its parameters or inputs are f64, and train in f32
+  bool hadDoubles = false; ///< whether parameters or inputs are f64 in the file; they are trained in f32
 };
 
-/// What each initializer is, and what was found of them on the way.
+/// How each initializer is classified, and what else was found about them.
 struct ParameterFindings {
   std::vector<ClassifiedInitializer> initializers;
   std::vector<std::string> retied, equalWeights;
   std::vector<std::string> separated, restored; ///< parameters that the exporter had merged, or dropped
-  std::vector<std::string> perhapsPadding;      ///< "row 1 of e.weight", of which no exporter says whether it is
-  std::vector<std::string> unknownNames;        ///< of --parameters, that no parameter of the graph has
+  /// such as "row 1 of e.weight", if no exporter says whether the row is padding
+  std::vector<std::string> perhapsPadding;
+  std::vector<std::string> unknownNames; ///< names in --parameters that no parameter of the graph has
 };
 
-/// What is trained for, on which samples, and how.
+/// The loss, the samples and the updates of training.
 struct TrainingFacts {
   Objective objective{LossKind::Mean};
-  LossTerms lossTerms;      ///< how the loss is that of the global batch, where it is no cross-entropy's mean
-  Updates updates;          ///< of the parameters, see compiler/ir/updates.h
-  DType dtype = DType::F32; ///< of parameters and activations
+  LossTerms lossTerms; ///< how the loss became that of the global batch, unless it is the mean of one cross-entropy
+  Updates updates;     ///< of the parameters (compiler/ir/updates.h)
+  DType dtype = DType::F32; ///< type of parameters and activations
   std::vector<InputRole> inputs;
-  int64_t microBatch = 1; ///< samples that the inputs hold
+  int64_t microBatch = 1; ///< number of samples that the inputs hold
 };
 
-/// What lies where on tp.
+/// What is sharded over tp, and where Partial sums are reduced.
 struct TpPlacement {
   GraphAxes axes;
   ChosenAxes chosen;
   Reductions reductions;
-  std::optional<SequenceRegion> region; ///< with sequence parallelism
+  std::optional<SequenceRegion> region; ///< with sequence parallelism only
 };
 
-/// By tp rank. A stage fills one list; those of stages that have not run are empty.
+/// Results for each tp rank, by tp rank. A stage fills one list; lists of stages that have not run are empty.
 struct TpRanks {
-  std::vector<LocalProgram> locals; ///< until build-steps
+  std::vector<LocalProgram> locals; ///< moved from by build-steps
   std::vector<RankProgram> programs;
   std::vector<MemoryPlan> memory;
-  std::vector<plan::Program> emitted; ///< what the runtime executes
-  unsigned recomputed = 0;            ///< values that each rank computes again in the backward
+  std::vector<plan::Program> emitted; ///< the programs that the runtime executes
+  unsigned recomputed = 0;            ///< number of values that the backward computes again, on one rank
 };
 
 struct StageTime {
@@ -70,7 +71,7 @@ struct StageTime {
 struct CompiledModel {
   ModelSource source;
   ParameterFindings evidence;
-  Graph graph; ///< global; with gradients once it was differentiated
+  Graph graph; ///< the global graph, with gradients after differentiation
   TrainingFacts training;
   TpPlacement placement;
   TpRanks ranks;

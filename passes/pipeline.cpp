@@ -40,7 +40,7 @@ using enum Form;
 
 constexpr Pass kPasses[] = {
     {"import-model", File, Imported, importStage},
-    // What an exporter says is by node, as imported: these come before any pass that makes the graph anew.
+    // The exporter's facts are by node of the graph as imported, so these run before any pass that makes new nodes.
     {"check-losses", Imported, Imported, [](Graph &g, PassState &s) { return checkLosses(g, s.imported.exporter); },
      kOfForwards},
     {"check-merged", Imported, Imported,
@@ -74,9 +74,9 @@ constexpr Pass kPasses[] = {
        s.imported.initializers = g.sources(ValueKind::Parameter);
        return done();
      }},
-    // Roles are read from the operators as exported: folding would hide tables that constants look up.
+    // Roles are read from the operators as exported, since folding would hide tables that constants look up.
     {"classify-parameters", Imported, Imported, classifyStage},
-    // A model in bf16 is the same graph as one in fp32 to all passes up to lower-precision.
+    // From here to lower-precision, a model in bf16 is the same graph as one in f32.
     {"raise-precision", Imported, Imported,
      [](Graph &g, PassState &s) {
        const RaisedPrecision raised = raisePrecision(g);
@@ -85,12 +85,12 @@ constexpr Pass kPasses[] = {
        return done();
      }},
     {"canonicalise", Imported, Imported, onGraph<canonicalise>},
-    // A static batch is bound through its logical axis, on the smallest graph that has its parameters.
+    // The batch is bound through its logical axis, on the smallest graph that has its parameters.
     {"bind-batch", Imported, Imported, bindBatchStage, kOfForwards},
     {"retie-weights", Imported, Imported, retieStage},
     {"input-roles", Imported, Imported, inputRolesStage},
-    // Idioms are found on the forward graph: their outline is gone once gradients are added. Attention looks for
-    // transposed products, so trans flags come after it.
+    // Idioms are found on the forward graph, since gradients would use values inside them. Attention looks for
+    // transposed products, so transposes are folded into products after it.
     {"recognise-rms-norm", Imported, Imported, onGraph<recogniseRmsNorm>, kIdiom},
     {"recognise-layer-norm", Imported, Imported, onGraph<recogniseLayerNorm>, kIdiom},
     {"recognise-rotary", Imported, Imported, onGraph<recogniseRotary>, kIdiom},
@@ -105,7 +105,7 @@ constexpr Pass kPasses[] = {
      [](Graph &g, PassState &s) { return bindDropout(g, s.imported.withoutBatch); }},
     {"expand-split-norms", Imported, Imported,
      [](Graph &g, PassState &s) { return s.options.step.tp > 1 ? expandSplitNorms(g) : done(); }, kOfForwards},
-    // Before differentiate, so that gradients have the dtypes of what they are the gradients of.
+    // Before differentiate, so that each gradient has the type of its value.
     {"lower-precision", Imported, Imported,
      [](Graph &g, PassState &s) {
        lowerPrecision(g, s.compiled.training.dtype);
@@ -118,7 +118,7 @@ constexpr Pass kPasses[] = {
        return done();
      }},
     {"canonicalise-gradients", Training, Training, onGraph<canonicalise>},
-    // Axes are chosen by what they would send, so they are found on the graph that has the backward.
+    // The choice of axes estimates what they make ranks send, so axes are found on the graph that has the backward.
     {"find-axes", Training, WithAxes,
      [](PassState &s) {
        s.compiled.placement.axes = findAxes(s.compiled.graph);
@@ -134,7 +134,7 @@ constexpr Pass kPasses[] = {
      },
      kOnText},
     {"build-steps", Local, Scheduled, buildStepsStage},
-    // Epilogues are fused last: recomputation and buckets see the operators alone, as the graph has them.
+    // Epilogues are fused last, so that recomputation and buckets see the operators of the graph.
     {"fuse-epilogues", Scheduled, Scheduled,
      [](PassState &s, unsigned r) {
        fuseEpilogues(s.compiled.ranks.programs[r].microStep);
@@ -160,7 +160,7 @@ constexpr Pass kPasses[] = {
     {"certify", Emitted, Proven, certifyStage, kOptional},
 };
 
-/// Each pass finds the form that the one before it leaves.
+/// Each pass needs the form that the one before it leaves.
 constexpr bool isChained() {
   Form form = Form::File;
   for (const Pass &pass : kPasses) {
@@ -171,7 +171,7 @@ constexpr bool isChained() {
 }
 static_assert(isChained());
 
-/// The names of the passes that `isWanted` takes.
+/// The names of the passes for which `isWanted` is true, in order.
 std::vector<std::string> namesOf(llvm::function_ref<bool(const Pass &)> isWanted) {
   std::vector<std::string> names;
   for (const Pass &pass : kPasses)
@@ -212,7 +212,7 @@ llvm::Expected<CompiledModel> compile(const CompileOptions &options) {
   CompiledModel again;
   PassState ofOne{options, again};
   if (llvm::Error error = runPasses(kPasses, ofOne)) return llvm::joinErrors(std::move(error), std::move(ofTwo));
-  llvm::consumeError(std::move(ofTwo)); // the batch of two was not needed
+  llvm::consumeError(std::move(ofTwo)); // the batch of two samples was not needed
   return again;
 }
 

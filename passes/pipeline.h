@@ -1,25 +1,25 @@
-/// \file The compiler, from a model file to the proven programs of every tp rank. pipeline.cpp holds the list of passes.
+/// \file The compiler, from a model file to the proven programs of every tp rank. pipeline.cpp has the list of passes.
 #pragma once
 
 #include "passes/pass.h"
 
 namespace autotp {
 
-/// Runs the passes in order, up to LookInto::stopAfter. A batch of one sample has no axis, and sums over it are told from
-/// others by the outermost dimension: where a loss of several micro-batches has such sums, the graph of a batch of two
-/// is made smaller, if it can be, else the graph of one is compiled.
+/// Runs the passes in order, up to LookInto::stopAfter. A batch of one sample has no axis, so sums over it can only be
+/// guessed by the outermost dimension. If the loss has several micro-batches of one sample, the model is therefore
+/// imported with two samples and bound to one; if that fails, it is compiled with one.
 llvm::Expected<CompiledModel> compile(const CompileOptions &options);
 
 /// All passes, in the order in which they run.
 llvm::ArrayRef<Pass> allPasses();
-/// Their names: what --print-after and --stop-after take.
+/// Their names, for --print-after and --stop-after.
 std::vector<std::string> passNames();
-/// Those that may be left out: what --skip-pass takes.
+/// The names of passes that may be left out, for --skip-pass.
 std::vector<std::string> optionalPassNames();
-/// The last that works on the global graph, before anything is sharded.
+/// The last pass that works on the global graph, before anything is sharded.
 std::string lastGraphPass();
 
-/// What a plan of these options is proven to do.
+/// What the certificate must prove of a plan with these options.
 CertifyOptions certifyOptions(const StepOptions &step, const CompiledModel &compiled);
 
 } // namespace autotp

@@ -14,7 +14,7 @@ template <typename Map> llvm::json::Object objectOf(const Map &map) {
   return object;
 }
 
-/// What --parameters says, as it stands in a list of names: "a", or "a = b" for a tie.
+/// What --parameters says, as lines of a list of names: "a", or "a = b" for a tie.
 llvm::json::Value listOf(const ParameterOverrides &parameters) {
   if (!parameters.isListed) return nullptr;
   llvm::json::Array lines(parameters.listed);
@@ -65,7 +65,7 @@ llvm::json::Object sourceOf(const CompileOptions &o, llvm::StringRef sha256) {
                             {"weight_decay", update.weightDecay},
                             {"clip_grad_norm", update.clipGradNorm},
                             {"decays_all", update.decaysAll}};
-  llvm::json::Array skipped; // of those that the global graph depends on
+  llvm::json::Array skipped; // those that change the global graph
   for (const Pass &pass : allPasses())
     if (pass.isOnGraph() && o.skipped.count(pass.name.str())) skipped.push_back(pass.name);
   if (!skipped.empty()) source["skip_passes"] = std::move(skipped);

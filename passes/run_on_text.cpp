@@ -13,7 +13,7 @@ namespace {
 
 llvm::Error refuse(llvm::StringRef what, llvm::StringRef remedy) { return problem("--pass", what, remedy); }
 
-/// The rows of these names. Each needs just what the one before it leaves: the list says in which order.
+/// The rows of these passes. Errors: no pass has such a name, or one needs another form than the one before it leaves.
 llvm::Expected<std::vector<Pass>> passesOf(llvm::ArrayRef<std::string> names) {
   std::vector<Pass> chosen;
   for (const std::string &name : names) {
@@ -34,7 +34,7 @@ llvm::Expected<std::vector<Pass>> passesOf(llvm::ArrayRef<std::string> names) {
   return chosen;
 }
 
-/// What passes read of every constant: a text that was printed for people holds digests.
+/// Checks that every constant has contents, which passes read; a text that was printed for people has only digests.
 llvm::Error checkContents(const Graph &graph) {
   for (ValueId id : graph.sources(ValueKind::Constant))
     if (!graph.value(id).contents)
@@ -43,7 +43,7 @@ llvm::Error checkContents(const Graph &graph) {
   return llvm::Error::success();
 }
 
-/// The text's graph, where passes of this form look for it.
+/// Puts the graph where passes that need this form look for it.
 void place(Graph graph, Form form, PassState &state) {
   TpRanks &ranks = state.compiled.ranks;
   for (int r = 0; r < state.options.step.tp && form >= Form::Local; ++r) {
@@ -82,7 +82,7 @@ llvm::Expected<std::string> runOnText(llvm::StringRef text, llvm::ArrayRef<std::
   place(std::move(*graph), passes->front().needs, state);
   state.imported.initializers = compiled.graph.sources(ValueKind::Parameter);
   if (passes->front().needs == Form::Training && passes->back().leaves >= Form::Scheduled)
-    if (llvm::Error error = verifyForm(Form::Training, state)) return error; // its buckets are of gradients
+    if (llvm::Error error = verifyForm(Form::Training, state)) return error; // buckets are filled with gradients
   if (llvm::Error error = runPasses(*passes, state)) return error;
   std::string left;
   const std::vector<StageText> stages = stageTexts(passes->back(), state);

@@ -1,15 +1,15 @@
-/// \file Passes on a graph that is given as text (docs/ir.md): for autotp-opt, and for tests that are texts.
+/// \file Runs passes on a graph that is given as text (docs/ir.md), for autotp-opt and for tests.
 #pragma once
 
 #include "passes/pass.h"
 
 namespace autotp {
 
-/// Every parameter of the text is trained. The first pass works on the global graph, or on nothing of a tp rank but its
-/// graph: then the text is that of each rank. `passes`: names, each of which needs the form that the one before it
-/// leaves. What is printed is what the last of them left; see stage_text.h.
-/// Errors: a text that does not parse, or leaves out contents; names that no pass has, or in another order; and those of
-/// the passes.
+/// Every parameter of the text is trained. The first pass must work on the global graph, or read nothing of a tp rank
+/// but its graph; then the text is the graph of each rank. Each pass of `passes` must need the form that the one before
+/// it leaves. Returns what the last pass left, as stage_text.h prints it.
+/// Errors: the text does not parse, or lacks contents of constants; an unknown or misplaced pass; and the errors of the
+/// passes.
 llvm::Expected<std::string> runOnText(llvm::StringRef text, llvm::ArrayRef<std::string> passes,
                                       const CompileOptions &options);
 

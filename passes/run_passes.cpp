@@ -26,7 +26,8 @@ llvm::Error runOne(const Pass &pass, PassState &state) {
   return llvm::Error::success();
 }
 
-/// `row`: the pass's place in the list, which leads the names of dumped files.
+/// Prints and dumps what the pass left, if that was asked for. `row` is the place of the pass in the list, with which
+/// names of dumped files begin.
 llvm::Error show(const Pass &pass, size_t row, const PassState &state) {
   const LookInto &look = state.options.look;
   const bool isPrinted = look.printTo && (look.printAfter == "all" || look.printAfter == pass.name);

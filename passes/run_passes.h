@@ -1,13 +1,13 @@
-/// \file Runs a list of passes: each is timed, shown where that was asked for, and followed by the verifier of the form
-/// that it leaves.
+/// \file Runs a list of passes. Each is timed, shown if that was asked for, and followed by the verifier of its form.
 #pragma once
 
 #include "passes/pass.h"
 
 namespace autotp {
 
-/// Ends after LookInto::stopAfter. Leaves out what the options or the model exclude. The first error ends the run;
-/// state.form says how far it came, and what the pass left is shown before it is verified, so that it can be read.
+/// Ends after LookInto::stopAfter, and leaves out passes that the options or the model exclude. The first error ends
+/// the run; state.form then says how far it came. A pass's result is shown before it is verified, so that a broken one
+/// can be read.
 llvm::Error runPasses(llvm::ArrayRef<Pass> passes, PassState &state);
 
 } // namespace autotp

@@ -21,7 +21,7 @@ std::string axesText(const CompiledModel &compiled) {
   return graphText(compiled.graph, [&](ValueId value) { return names.text(value); });
 }
 
-/// One line for each axis that some parameter has, in the order in which they were decided.
+/// One line for each axis of a parameter, in the order of the decisions.
 std::string choiceText(const CompiledModel &compiled) {
   std::string text;
   for (const AxisDecision &d : compiled.placement.chosen.decisions)

@@ -17,7 +17,7 @@
 namespace autotp {
 namespace {
 
-/// Whether a batch of one sample would hide the axis that the loss is summed over.
+/// Whether a batch of one sample would hide the axis over which the loss is summed.
 bool needsTwoSamples(const ImportedModel &imported, const CompileOptions &options) {
   const int64_t microBatches = int64_t(options.step.dp) * options.step.gradAccum;
   return imported.isBatchDynamic && options.import.microBatch <= 1 && microBatches > 1 && !imported.hasGradients &&
@@ -93,7 +93,7 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
 llvm::Error inputRolesStage(Graph &graph, PassState &s) {
   llvm::Expected<std::vector<InputRole>> roles = inputRoles(graph, s.options.inputRoles);
   if (!roles) return roles.takeError();
-  // Which inputs hold a row for each sample, and what each element of it may be.
+  // Which inputs have a row for each sample, and which values each element may have.
   const Batch batch = findBatch(graph, findAxes(graph, Cuts::Dimensions), s.imported.withoutBatch);
   for (auto [i, input] : indexed(graph.sources(ValueKind::Input))) {
     InputRole &role = (*roles)[i];

@@ -1,12 +1,12 @@
-/// \file The passes that read or leave more than a graph, as rows of the list call them. What each does stands in the
-/// header of the function of its name.
+/// \file The passes that read or leave more than a graph, as functions for the list. What each does is described in the
+/// header of the function that it calls.
 #pragma once
 
 #include "passes/pass.h"
 
 namespace autotp {
 
-/// File -> Imported. Where PassState::mayTakeTwo allows it and the loss needs it, the batch is of two samples.
+/// File -> Imported. Takes a batch of two samples if PassState::mayTakeTwo allows it and the loss needs it (compile()).
 llvm::Error importStage(PassState &state);
 llvm::Error classifyStage(Graph &graph, PassState &state);
 llvm::Error bindBatchStage(Graph &graph, PassState &state);
@@ -14,7 +14,7 @@ llvm::Error retieStage(Graph &graph, PassState &state);
 llvm::Error inputRolesStage(Graph &graph, PassState &state);
 llvm::Error differentiateStage(Graph &graph, PassState &state);
 llvm::Error chooseAxesStage(PassState &state);
-/// Where sums are reduced, and the region of sequence parallelism.
+/// Decides where sums are reduced, and the region of sequence parallelism.
 llvm::Error placeReductionsStage(PassState &state);
 llvm::Error localiseStage(PassState &state, unsigned tpRank);
 llvm::Error buildStepsStage(PassState &state, unsigned tpRank);

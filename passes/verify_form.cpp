@@ -20,7 +20,7 @@ llvm::Error verifyGradients(const Graph &graph) {
   return errors;
 }
 
-/// Of every section of a rank.
+/// Verifies every section of a rank.
 llvm::Error verifySections(const RankProgram &program) {
   llvm::Error errors = llvm::Error::success();
   for (const Section *section : program.sections())
@@ -65,7 +65,7 @@ llvm::Error verifyForm(Form form, const PassState &state) {
   if (form == Form::Placed)
     return checkReductions(c.graph, c.placement.axes, c.placement.chosen.assignment, c.placement.reductions,
                            c.placement.region ? &*c.placement.region : nullptr);
-  if (form == Form::Proven) return llvm::Error::success(); // the pass is the proof
+  if (form == Form::Proven) return llvm::Error::success(); // the pass itself is the proof
   llvm::Error errors = llvm::Error::success();
   for (int r = 0; r < state.options.step.tp; ++r)
     errors = llvm::joinErrors(std::move(errors),

@@ -1,11 +1,12 @@
-/// \file The verifier of each Form: what must hold after every pass, in release builds too.
-///   Imported, Training   the global graph: compiler/ops/verify.h; Training: each parameter has its gradient among the
-///                        outputs
+/// \file Verifies what each Form promises, after every pass, in release builds too.
+///   Imported, Training   the global graph (compiler/ops/verify.h); Training: each parameter has its gradient as an
+///   output
 ///   WithAxes, Chosen     nothing more
-///   Placed               each Partial sum is reduced before a use that cannot take it: passes/shard/check_reductions.h
-///   Local, Scheduled     each tp rank's graphs: compiler/ops/verify.h
-///   Addressed            each value of these lies within the rank's arena
-///   Emitted              each kernel has data that some device computes it in
+///   Placed               each Partial value is reduced before a use that cannot take it
+///   (passes/shard/check_reductions.h)
+///   Local, Scheduled     the graphs of each tp rank (compiler/ops/verify.h)
+///   Addressed            each value begins within the rank's arena
+///   Emitted              each kernel has data of types in which some device computes it
 #pragma once
 
 #include "passes/pass.h"
