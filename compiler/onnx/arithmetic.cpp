@@ -1,4 +1,4 @@
-// compiler/onnx/arithmetic.cpp: rounding, remainders, products along dimensions, and bits of what is known.
+// compiler/onnx/arithmetic.cpp: rounding, remainders, products along dimensions, and bits of constants.
 #include "compiler/onnx/formula.h"
 #include "compiler/ops/families.h"
 #include "runtime/base/indexed.h"
@@ -12,7 +12,7 @@ ValueId isEqual(Formula &f, ValueId x, double value) { return f("equal", {x, f.c
 ValueId plus(Formula &f, ValueId x, double value) { return f("add", {x, f.constant(x, value)}); }
 ValueId times(Formula &f, ValueId x, double value) { return f("mul", {x, f.constant(x, value)}); }
 
-/// To the nearest integer; of two equally near ones the even one. Every step is exact.
+/// Rounds to the nearest integer, and half-way cases to the even one. Every step is exact.
 llvm::Error importRound(NodeImport &node) {
   Formula f(node);
   ValueId x = node[0], low = f("floor", {x}), rest = f("sub", {x, low});
@@ -29,9 +29,9 @@ llvm::Error importIsInf(NodeImport &node) {
   return f.finish(f.expand(result, node.type(0).shape));
 }
 
-/// a - b trunc(a / b), and b more where its sign differs from b's, or with fmod as it is. Of floats in f64, where a / b
-/// and b times a whole number are exact enough to be on the right side of it; NaN where b is 0 or a is infinite, without
-/// a gradient that is NaN, too, where nothing asks for it.
+/// a - b trunc(a / b); without fmod, b is added if the sign differs from that of b. Floats are computed in f64, in
+/// which a / b and its product with b are exact enough to fall on the right side. The result is NaN if b is 0 or a is
+/// infinite, computed so that no NaN enters the gradient of other elements.
 llvm::Error importMod(NodeImport &node) {
   const DType dtype = node.type(0).dtype;
   if (node.type(1).dtype != dtype) return node.fail("its operands differ in type");
@@ -44,7 +44,7 @@ llvm::Error importMod(NodeImport &node) {
     a = f("where", {isNone, zero, a});
     b = f("where", {isNone, f.constant(b, 1), b});
   }
-  ValueId quotient = f("div", {a, b}); // of integers it is truncated
+  ValueId quotient = f("div", {a, b}); // division of integers truncates
   if (isFloat(dtype))
     quotient = f("where",
                  {f("less", {quotient, zero}), f("neg", {f("floor", {f("neg", {quotient})})}), f("floor", {quotient})});
@@ -55,8 +55,8 @@ llvm::Error importMod(NodeImport &node) {
   return f.finish(f.cast(rest, dtype));
 }
 
-/// The product of a dimension, which stays with size 1, halved again and again: each element's gradient is the product of
-/// the others, also where one is 0.
+/// The product along a dimension, which is kept with size 1. It multiplies halves repeatedly, so that the gradient of
+/// each element is the product of the others, even if an element is 0.
 ValueId productAlong(Formula &f, NodeImport &node, ValueId x, int64_t axis) {
   Type none = f.typeOf(x);
   if (f.isBroken(x)) return kNone;
@@ -84,13 +84,13 @@ llvm::Error importReduceProd(NodeImport &node) {
   return f.finish(f.reshape(x, kept));
 }
 
-/// x moved by `steps` towards the end of its last dimension, or the beginning; ones come in.
+/// x shifted by `steps` towards the end of its last dimension (or the beginning, if `isReverse`), with ones moving in.
 llvm::Expected<ValueId> shifted(NodeImport &node, ValueId x, int64_t steps, bool isReverse) {
   const int64_t axis = int64_t(node.graph().type(x).shape.size()) - 1;
   return isReverse ? padded(node, x, axis, -steps, steps, 1) : padded(node, x, axis, steps, -steps, 1);
 }
 
-/// Products from the first element up to each: of 2, then 4, then 8 neighbours.
+/// The product of all elements up to each one, by doubling: of 2, then 4, then 8 neighbours.
 llvm::Error importCumProd(NodeImport &node) {
   auto axis = node.axisOperand(1);
   if (!axis) return axis.takeError();
@@ -110,7 +110,7 @@ llvm::Error importTan(NodeImport &node) {
   return f.finish(f("div", {f("sin", {node[0]}), f("cos", {node[0]})}));
 }
 
-/// (exp(x) + sign exp(-x)) / 2
+/// (exp(x) + exp(-x)) / 2, or with - for `join` "sub".
 ValueId halfSum(Formula &f, ValueId x, llvm::StringRef join) {
   return times(f, f(join, {f("exp", {x}), f("exp", {f("neg", {x})})}), 0.5);
 }
@@ -123,7 +123,8 @@ llvm::Error importSinh(NodeImport &node) {
   return f.finish(halfSum(f, node[0], "sub"));
 }
 
-/// log(x + sqrt(x^2 + 1)), by the size of x: the sum would cancel where x is negative. At 0 the size has the slope of x.
+/// sign(x) log(|x| + sqrt(x^2 + 1)), since the sum would cancel for negative x. At 0, |x| is taken as x, so the
+/// gradient is 1.
 llvm::Error importAsinh(NodeImport &node) {
   Formula f(node);
   ValueId x = node[0], isNegative = f("less", {x, f.constant(x, 0)}), size = f("where", {isNegative, f("neg", {x}), x});
@@ -143,9 +144,9 @@ llvm::Error importAtanh(NodeImport &node) {
   return f.finish(times(f, f("log", {f("div", {f("add", {one, x}), f("sub", {one, x})})}), 0.5));
 }
 
-/// Integers element by element, with broadcasting, of what is known: no operator of ours looks at bits.
+/// Combines constant integers element by element, with broadcasting. No operator of ours works on bits.
 llvm::Error foldBits(NodeImport &node, llvm::function_ref<int64_t(int64_t, int64_t)> combine) {
-  std::vector<Array> known; // copies: to ask for a constant may fold it, which moves others
+  std::vector<Array> known; // copies, since constant() may fold nodes, which moves other constants
   for (ValueId operand : node.operands())
     if (const Tensor *tensor = node.constant(operand)) known.push_back(toArray(*tensor));
   if (known.size() != node.numOperands() || isFloat(known[0].type.dtype) ||
@@ -175,7 +176,7 @@ llvm::Error importBitNot(NodeImport &node) {
   const bool isByte = node.type(0).dtype == DType::U8;
   return foldBits(node, [&](int64_t a, int64_t) { return isByte ? 255 - a : ~a; });
 }
-/// A shift by the width or more, or by less than nothing, leaves what shifting bit by bit would.
+/// A shift by the width or more, or by a negative number, gives what shifting bit by bit would.
 llvm::Error importBitShift(NodeImport &node) {
   const bool isLeft = node.text("direction", "") == "LEFT";
   const DType dtype = node.type(0).dtype;

@@ -10,9 +10,9 @@
 namespace autotp {
 namespace {
 
-constexpr llvm::StringLiteral kAccumulated = "_grad.accumulation.buffer"; ///< after a parameter's name
+constexpr llvm::StringLiteral kAccumulated = "_grad.accumulation.buffer"; ///< suffix to the name of a parameter
 
-/// A model of the folder; its digest joins `digests`.
+/// Reads a model of the folder, and appends its digest to `digests`.
 llvm::Error readModel(const std::string &path, onnx::ModelProto &proto, std::string &digests) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
@@ -24,7 +24,7 @@ llvm::Error readModel(const std::string &path, onnx::ModelProto &proto, std::str
 
 class TrainingModel {
 public:
-  /// Takes the accumulation out of `proto`, which is not ours to run.
+  /// Removes the nodes that accumulate gradients from `proto`, since our sections accumulate.
   TrainingModel(onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
       : graph_(proto.graph()), importer_(proto, path, options) {
     Importer::Nodes computing;
@@ -56,7 +56,7 @@ private:
 
   llvm::Error addParameters(std::vector<CheckpointTensor> checkpoint) {
     for (CheckpointTensor &entry : checkpoint) {
-      if (!isInput(entry.name)) continue; // optimised away
+      if (!isInput(entry.name)) continue; // it was optimised away
       const Type type = entry.tensor.type;
       const ValueId value = importer_.model.graph.addParameter(entry.name, type, std::move(entry.tensor));
       if (llvm::Error error = importer_.scope.define(entry.name, value)) return error;
@@ -66,7 +66,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// What is neither a parameter nor asked for by accumulation.
+  /// Adds the inputs that are neither parameters nor operands of accumulation.
   llvm::Error addUserInputs() {
     llvm::StringMap<bool> accumulating;
     for (const onnx::NodeProto &node : accumulations_)
@@ -78,10 +78,10 @@ private:
     return importer_.addInputs(inputs);
   }
 
-  /// What "/fc3/Gemm_Grad/.." says of a weight, its forward node says better.
+  /// Drops module names that come from nodes such as "/fc3/Gemm_Grad/..", since the forward node gives a better one.
   void forgetModulesOfGradients() {
     llvm::StringMap<std::string> kept;
-    for (const auto &entry : importer_.model.moduleNames) // into another map: in whatever order
+    for (const auto &entry : importer_.model.moduleNames) // into another map, so that the order does not matter
       if (!llvm::StringRef(entry.second).contains("_Grad.")) kept[entry.first()] = entry.second;
     importer_.model.moduleNames = std::move(kept);
   }
@@ -136,7 +136,8 @@ double realOf(const onnx::NodeProto &node, llvm::StringRef name, double otherwis
   return otherwise;
 }
 
-/// onnxruntime's AdamW: adam_mode 0 is torch's; in mode 1 epsilon joins the uncorrected root, and decay comes last.
+/// onnxruntime's AdamW. adam_mode 0 is torch's; in mode 1 epsilon is added to the root without bias correction, and the
+/// decay comes last.
 UpdateRule adamOf(const onnx::NodeProto &node) {
   const bool isTorchs = realOf(node, "adam_mode", 0) == 0;
   UpdateRule rule;
@@ -172,7 +173,7 @@ llvm::Expected<Updates> updatesOf(const onnx::ModelProto &proto, const std::stri
   const Type scalar{DType::F32, {}};
   for (const char *name : {"learning_rate", "step"})
     updates.schedule.outputs.push_back({name, updates.schedule.addInput(name, scalar)});
-  if (updates.rules[0].count == "never") // what corrects no bias
+  if (updates.rules[0].count == "never") // no bias is corrected
     updates.schedule.outputs.push_back({"never", updates.schedule.addConstant("never", scalarTensor(DType::F32, 0))});
   return updates;
 }

@@ -1,5 +1,5 @@
-// compiler/onnx/attention.cpp: attention and rotary embedding as opset 23 writes them. What our operators do not have
-// (a cache, a soft cap) is left to the standard's own definition.
+// compiler/onnx/attention.cpp: attention and rotary embedding of opset 23. What our operators do not have (a cache, a
+// soft cap) is left to the standard's own definition.
 #include "compiler/onnx/formula.h"
 
 #include <cmath>
@@ -7,7 +7,8 @@
 namespace autotp {
 namespace {
 
-/// Queries, keys or values as [batch, sequence, heads, size]: from [b, s, (h d)], or from [b, h, s, d].
+/// Queries, keys or values as [batch, sequence, heads, size], from [b, s, (h d)] or from [b, h, s, d]; kNone if they
+/// have another form.
 ValueId byHeads(Formula &f, ValueId x, int64_t heads) {
   const Shape shape = f.typeOf(x).shape;
   if (shape.size() == 4) return f.transpose(x, {0, 2, 1, 3});
@@ -15,7 +16,7 @@ ValueId byHeads(Formula &f, ValueId x, int64_t heads) {
   return f.reshape(x, {shape[0], shape[1], heads, shape[2] / heads});
 }
 
-/// A mask that is added to the scores, [b|1, h|1, s, t].
+/// A mask that is added to the scores, [b or 1, h or 1, s, t], from one of floats or of truth values.
 ValueId addedMask(Formula &f, ValueId mask, DType dtype, int64_t s, int64_t t) {
   if (f.typeOf(mask).dtype == DType::Bool) {
     ValueId zero = f.cast(f.constant(mask, 0), dtype);
@@ -32,7 +33,7 @@ ValueId addedMask(Formula &f, ValueId mask, DType dtype, int64_t s, int64_t t) {
 
 llvm::Error importAttention(NodeImport &node) {
   const DType dtype = node.type(0).dtype;
-  // Windows, for example, are not known here. Where the softmax is asked for in f32, it is.
+  // Other attributes, such as windows, are not known here. The softmax runs in f32, so another precision is declined.
   if (node.saysMoreThan({"q_num_heads", "kv_num_heads", "is_causal", "scale", "softcap", "softmax_precision"}))
     return node.decline();
   auto precision = dtypeOf(int(node.integer("softmax_precision", onnx::TensorProto::FLOAT)));
@@ -49,7 +50,8 @@ llvm::Error importAttention(NodeImport &node) {
   const Shape shape = f.typeOf(q).shape;
   const int64_t s = shape[1], t = f.typeOf(k).shape[1];
   bool isCausal = node.integer("is_causal", 0);
-  if (isCausal && s != t) return node.decline(); // ours counts from the last key, the standard from the first
+  // our causal mask is aligned at the last key, that of the standard at the first
+  if (isCausal && s != t) return node.decline();
   llvm::SmallVector<ValueId, 4> operands = {q, k, v};
   if (node.has(3)) {
     const Shape mask = node.type(3).shape;
@@ -64,7 +66,7 @@ llvm::Error importAttention(NodeImport &node) {
   return f.finish(f.isBroken(y) ? kNone : f.reshape(y, {out[0], out[1], out[2] * out[3]}));
 }
 
-/// The table [s, f] of every sequence of the batch, or kNone where they differ or cannot be told.
+/// The table [s, f] that all sequences of the batch share; kNone if they differ or that is unknown.
 ValueId sharedTable(Formula &f, NodeImport &node, ValueId cache, int64_t sequence) {
   const Shape shape = f.typeOf(cache).shape;
   if (!node.has(3)) return shape.size() == 3 && shape[0] == 1 ? f.reshape(cache, {shape[1], shape[2]}) : kNone;
@@ -85,7 +87,8 @@ ValueId ownTable(Formula &f, NodeImport &node, ValueId cache) {
   return shape.size() == 3 ? f.reshape(rows, {shape[0], shape[1], 1, shape[2]}) : kNone;
 }
 
-/// (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin) of x [b, s, h, d]: its halves, or its elements in pairs.
+/// Rotates pairs of x [b, s, h, d]: (x1, x2) becomes (x1 cos - x2 sin, x2 cos + x1 sin). Pairs are neighbours if
+/// `isInterleaved`, else elements of both halves.
 ValueId rotatedPairs(Formula &f, ValueId x, ValueId cos, ValueId sin, bool isInterleaved) {
   const Shape shape = f.typeOf(x).shape;
   const int64_t half = shape[3] / 2, axis = isInterleaved ? 4 : 3, length = isInterleaved ? 1 : half;

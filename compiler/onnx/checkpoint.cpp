@@ -9,9 +9,9 @@
 namespace autotp {
 namespace {
 
-using Position = std::optional<uint64_t>; ///< nothing: a field that is not there, or lies outside the file
+using Position = std::optional<uint64_t>; ///< empty: the field is absent, or lies outside the file
 
-/// The bytes of a flatbuffer, little-endian. A read outside them is remembered, and gives 0.
+/// The bytes of a flatbuffer, little-endian. A read outside them returns 0 and sets isBroken().
 class FlatBuffer {
 public:
   explicit FlatBuffer(llvm::StringRef bytes) : bytes_(bytes) {}
@@ -26,10 +26,10 @@ public:
     return llvm::support::endian::read<T, llvm::support::little, llvm::support::unaligned>(bytes_.data() + at);
   }
 
-  /// Where the offset at `at` leads.
+  /// The position to which the offset at `at` leads.
   uint64_t follow(uint64_t at) { return at + read<uint32_t>(at); }
 
-  /// Field `i` of the table at `table`, by its vtable.
+  /// The position of field `i` of the table at `table`, by its vtable.
   Position field(uint64_t table, unsigned i) {
     const int64_t vtable = int64_t(table) - read<int32_t>(table);
     if (vtable < 0) {
@@ -42,7 +42,7 @@ public:
     return offset ? Position(table + offset) : std::nullopt;
   }
 
-  /// A vector of `each` bytes an element: its first byte and its length.
+  /// The first byte and the length of a vector whose elements have `each` bytes.
   std::pair<uint64_t, uint64_t> vector(const Position &field, uint64_t each) {
     if (!field) return {0, 0};
     const uint64_t at = follow(*field), length = read<uint32_t>(at);
@@ -93,11 +93,12 @@ llvm::Expected<std::vector<CheckpointTensor>> readCheckpoint(llvm::StringRef pat
     return problem(path, "it is no checkpoint of onnxruntime-training",
                    "save it anew with onnxruntime-training 1.17 or newer");
   FlatBuffer file(bytes);
-  constexpr unsigned kModuleState = 1; // of the root; its fields 0 and 1 are what is trained, and what is not
+  // a field of the root; its own fields 0 and 1 are the trained tensors and the others
+  constexpr unsigned kModuleState = 1;
   std::vector<CheckpointTensor> all;
   const Position state = file.field(file.follow(0), kModuleState);
   const uint64_t module = state ? file.follow(*state) : 0;
-  uint64_t held = 0; // two tensors share no bytes, so that a small file stays small in memory
+  uint64_t held = 0; // bytes of all tensors so far; they may not overlap, so that a small file needs little memory
   for (unsigned list : {0u, 1u}) {
     if (!state) break;
     auto [at, count] = file.vector(file.field(module, list), 4);

@@ -1,4 +1,4 @@
-/// \file The checkpoint of an onnxruntime-training artifact folder: a flatbuffer that holds the parameters.
+/// \file Reads the checkpoint of an onnxruntime-training artifact folder, a flatbuffer that holds the parameters.
 #pragma once
 
 #include "compiler/ir/tensor.h"
@@ -16,8 +16,8 @@ struct CheckpointTensor {
   bool isTrained;
 };
 
-/// In the order of the file, what is trained first. Source: onnxruntime's checkpoint.fbs and ort.fbs. Every offset is
-/// checked before it is followed. Errors: a file that is no checkpoint, is truncated, or names external data.
+/// The tensors in the order of the file, trained ones first. Source: onnxruntime's checkpoint.fbs and ort.fbs. Every
+/// offset is checked before it is followed. Errors: the file is no checkpoint, is truncated, or names external data.
 llvm::Expected<std::vector<CheckpointTensor>> readCheckpoint(llvm::StringRef path);
 
 } // namespace autotp

@@ -1,5 +1,5 @@
-// compiler/onnx/composed.cpp: operators that are short formulas over ours. Others that the standard defines as
-// functions need no row: see functions.h.
+// compiler/onnx/composed.cpp: operators that are short formulas of ours. Operators that the standard defines as
+// functions need no row (functions.h).
 #include "compiler/onnx/formula.h"
 #include "runtime/base/indexed.h"
 
@@ -23,8 +23,8 @@ ValueId logSoftmax(Formula &f, ValueId x) { return f("log_softmax", {x}); }
 
 namespace {
 
-// What is drawn of two pieces has PyTorch's slope where they meet: that of the piece which a comparison, or the order of
-// the operands of a max or min without `shares`, gives that point to.
+// A function of two pieces has PyTorch's gradient where they meet: that of the piece to which the comparison, or the
+// order of operands of a max or min without {shares}, assigns the point.
 
 ValueId above(Formula &f, ValueId x, double bound) { return f("greater", {x, f.constant(x, bound)}); }
 ValueId below(Formula &f, ValueId x, double bound) { return f("less", {x, f.constant(x, bound)}); }
@@ -42,7 +42,8 @@ llvm::Error importPRelu(NodeImport &node) {
   return f.finish(f("where", {above(f, x, 0), x, f("mul", {node[1], x})}));
 }
 
-/// alpha * (exp(x) - 1) up to 0. The exponent is bounded: what `where` drops must not overflow in the gradient.
+/// alpha * (exp(x) - 1) for x <= 0, else x. The exponent is bounded, since the branch that `where` drops must not
+/// overflow in the gradient.
 ValueId elu(Formula &f, ValueId x, double alpha) {
   ValueId raised = f("exp", {f("min", {x, f.constant(x, 0)})});
   return f("where", {above(f, x, 0), x, scaled(f, f("sub", {raised, f.constant(x, 1)}), alpha)});
@@ -51,7 +52,7 @@ llvm::Error importElu(NodeImport &node) {
   Formula f(node);
   return f.finish(elu(f, node[0], node.real("alpha", 1)));
 }
-/// Klambauer et al. 2017.
+/// Self-normalising exponential units (Klambauer et al. 2017).
 llvm::Error importSelu(NodeImport &node) {
   Formula f(node);
   const double alpha = node.real("alpha", 1.67326319217681884765625),
@@ -75,7 +76,7 @@ llvm::Error importSoftsign(NodeImport &node) {
   return f.finish(f("div", {node[0], f("add", {f("abs", {node[0]}), f.constant(node[0], 1)})}));
 }
 
-/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), whose slope at 0 is that of the max: half.
+/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)). At 0, max shares its gradient, so the gradient is 1/2.
 ValueId softplus(Formula &f, ValueId x) {
   ValueId small = f("exp", {f("neg", {f("abs", {x})})});
   ValueId right = f("max", {x, f.constant(x, 0)}, {{"shares", int64_t(1)}});
@@ -92,7 +93,7 @@ llvm::Error importMish(NodeImport &node) {
 
 ValueId hardSigmoid(Formula &f, ValueId x, double alpha, double beta) {
   ValueId line = f("add", {f("mul", {x, f.constant(x, alpha)}), f.constant(x, beta)});
-  return f("min", {f.constant(x, 1), f("max", {f.constant(x, 0), line})}); // flat at the bounds
+  return f("min", {f.constant(x, 1), f("max", {f.constant(x, 0), line})}); // with gradient 0 at the bounds
 }
 llvm::Error importHardSigmoid(NodeImport &node) {
   Formula f(node);
@@ -112,7 +113,8 @@ llvm::Error importXor(NodeImport &node) {
   return f.finish(f("not", {f("equal", {node[0], node[1]})}));
 }
 
-/// Flat at bounds that are single numbers (torch.clamp, hardtanh, relu6); other bounds share the slope with x.
+/// Bounds that are single constants get PyTorch's gradient 0 at the bound (torch.clamp, hardtanh, relu6); other bounds
+/// share it with x.
 llvm::Error importClip(NodeImport &node) {
   Formula f(node);
   ValueId x = node[0];
@@ -147,7 +149,7 @@ llvm::Error importLogSoftmax(NodeImport &node) {
   return f.finish(f.transpose(logSoftmax(f, f.transpose(node[0], perm)), perm));
 }
 
-/// Each dimension becomes (repeats, size).
+/// Repeats by making each dimension (repeats, size) and merging it.
 llvm::Error importTile(NodeImport &node) {
   auto repeats = node.constantIntegers(1);
   if (!repeats) return repeats.takeError();
@@ -181,7 +183,7 @@ llvm::Error importTrilu(NodeImport &node) {
   return f.finish(f("where", {node.constantOf(toTensor(kept)), node[0], f.constant(node[0], 0)}));
 }
 
-/// on where an index equals the position, off elsewhere.
+/// The on value where the index equals the position, the off value elsewhere.
 llvm::Error importOneHot(NodeImport &node) {
   const Tensor *given = node.constant(node[1]);
   if (!given || given->type.elements() != 1) return node.fail("its depth must be known when compiling");
@@ -200,7 +202,7 @@ llvm::Error importOneHot(NodeImport &node) {
   return f.finish(f("where", {f("equal", {ids, node.constantOf(countingTensor(places))}), on, off}));
 }
 
-/// Sums from the first element up to each; along the last dimension, others by exchange.
+/// Sums of all elements up to each one. Our cumsum works on the last dimension, so others are exchanged with it.
 llvm::Error importCumSum(NodeImport &node) {
   auto axis = node.axisOperand(1);
   if (!axis) return axis.takeError();

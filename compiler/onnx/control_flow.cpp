@@ -1,5 +1,5 @@
-// compiler/onnx/control_flow.cpp: If, Loop and Scan, where what decides is known when compiling: a branch is taken, a
-// loop is unrolled.
+// compiler/onnx/control_flow.cpp: If, Loop and Scan whose control is known when compiling: a branch is chosen, a loop
+// is unrolled.
 #include "compiler/onnx/formula.h"
 #include "compiler/onnx/importer.h"
 #include "runtime/base/indexed.h"
@@ -15,7 +15,7 @@ const onnx::GraphProto *subgraphOf(const onnx::NodeProto &node, llvm::StringRef 
   return nullptr;
 }
 
-/// The one number that a value is known to hold.
+/// The number that a value is known to be.
 std::optional<double> knownNumber(const Graph &graph, ValueId id) {
   if (id == kNone || isSequence(id)) return std::nullopt;
   const Value &value = graph.value(id);
@@ -30,7 +30,7 @@ template <typename Named> std::vector<std::string> namesOf(const Named &values) 
   return names;
 }
 
-/// What a Scan cuts its operands along, and joins its results along, each perhaps from the end.
+/// The axes and directions along which a Scan takes its operands apart and stacks its results.
 struct ScanDirections {
   std::vector<int64_t> axes, turned, leftAxes, leftTurned;
 
@@ -46,13 +46,13 @@ struct ScanDirections {
   }
 };
 
-/// The elements that the iterations left, in one value; kNone where there are none, or they are sequences.
+/// The results of the iterations, stacked; kNone if there are none, or they are sequences.
 ValueId collected(Formula &f, llvm::ArrayRef<ValueId> elements, int64_t axis) {
   const bool areValues = llvm::none_of(elements, [](ValueId v) { return v == kNone || isSequence(v); });
   return elements.empty() || !areValues ? kNone : stacked(f, elements, axis);
 }
 
-constexpr int64_t kMostIterations = 1 << 14; ///< of a loop that is unrolled
+constexpr int64_t kMostIterations = 1 << 14; ///< of an unrolled loop
 
 constexpr ImportDef kLoop = {"", "Loop", 0, nullptr};
 
@@ -75,7 +75,7 @@ Importer::Results Importer::addControlFlow(const onnx::NodeProto &node, const st
   return node.op_type() == "Loop" ? addLoop(import, name, scope) : addScan(import, name, scope);
 }
 
-/// An If whose condition is known when compiling is one of its branches.
+/// Adds the branch that the condition of an If, known when compiling, chooses.
 Importer::Results Importer::addBranch(const onnx::NodeProto &node, const std::string &name,
                                       llvm::ArrayRef<ValueId> operands, const Scope &scope) {
   std::string where = "node '" + escaped(name) + "' (If)";
@@ -90,7 +90,7 @@ Importer::Results Importer::addBranch(const onnx::NodeProto &node, const std::st
   return found(namesOf(branch->output()), inner);
 }
 
-/// One run of a body, whose initializers are in `shared`.
+/// Adds one run of a body, whose initializers are in `shared`.
 Importer::Results Importer::addIteration(const onnx::GraphProto &body, llvm::ArrayRef<ValueId> inputs,
                                          const std::string &prefix, const Scope &shared) {
   Scope once{.outer = &shared, .prefix = prefix, .depth = shared.depth};
@@ -100,8 +100,8 @@ Importer::Results Importer::addIteration(const onnx::GraphProto &body, llvm::Arr
   return found(namesOf(body.output()), once);
 }
 
-/// Operands: number of iterations, condition, what is carried on. Results: what was carried last, then what each
-/// iteration leaves, stacked.
+/// Operands: the number of iterations, the condition, and the carried values. Results: the last carried values, then
+/// the values of all iterations, stacked.
 Importer::Results Importer::addLoop(NodeImport &node, const std::string &name, const Scope &scope) {
   const onnx::GraphProto *body = subgraphOf(node.proto(), "body");
   const size_t carried = node.numOperands() < 2 ? 0 : node.numOperands() - 2;
@@ -138,7 +138,7 @@ Importer::Results Importer::addLoop(NodeImport &node, const std::string &name, c
   return results;
 }
 
-/// Operands: what is carried on, then what is scanned: iteration i has the i-th slice of each.
+/// Operands: the carried values, then the scanned ones; iteration i reads the i-th slice of each.
 Importer::Results Importer::addScan(NodeImport &node, const std::string &name, const Scope &scope) {
   const onnx::GraphProto *body = subgraphOf(node.proto(), "body");
   const int64_t scanned = node.integer("num_scan_inputs", 0), carried = int64_t(node.numOperands()) - scanned;

@@ -1,12 +1,12 @@
-// compiler/onnx/convolution.cpp: convolutions as matrix products. Where windows do not overlap (the patches of a vision
-// transformer) a reshape finds them; else each place of the window is a slice.
+// compiler/onnx/convolution.cpp: convolutions as matrix products. Windows that do not overlap (the patches of a vision
+// transformer) are a reshape; otherwise each place of the window is a slice.
 #include "compiler/onnx/windows.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
 
-constexpr int64_t kMostPlaces = 4096; ///< of a window: each is a node
+constexpr int64_t kMostPlaces = 4096; ///< of a window, since each is a node
 
 bool isTiling(const Window &window, const Shape &x) {
   for (size_t d = 0; d < window.dims; ++d)
@@ -16,7 +16,7 @@ bool isTiling(const Window &window, const Shape &x) {
   return true;
 }
 
-/// [n, c, (h kh), (w kw)] -> [n, h, w, c, kh, kw]
+/// The windows if they do not overlap: [n, c, (h kh), (w kw)] becomes [n, h, w, c, kh, kw].
 ValueId tiles(Formula &f, ValueId x, const Window &window) {
   const Shape from = f.typeOf(x).shape;
   Shape apart = {from[0], from[1]};
@@ -31,7 +31,7 @@ ValueId tiles(Formula &f, ValueId x, const Window &window) {
   return f.transpose(f.reshape(x, apart), perm);
 }
 
-/// The same for any window: a slice for each of its places, [n, h, w, c, places], the last place first if `isTurned`.
+/// The windows in general, [n, h, w, c, places], by a slice for each place. The last place is first if `isTurned`.
 ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window, bool isTurned) {
   const int64_t places = window.places();
   llvm::SmallVector<ValueId, 9> parts;
@@ -49,7 +49,7 @@ ValueId windows(Formula &f, NodeImport &node, ValueId x, const Window &window, b
   return f.transpose(stacked(f, parts, int64_t(2 + window.dims)), perm);
 }
 
-/// [n, .., o] with channels behind: [n, o, ..]
+/// Moves the channels of [n, .., o] to [n, o, ..].
 ValueId channelsFirst(Formula &f, ValueId y, size_t dims) {
   llvm::SmallVector<int64_t, 6> perm = {0, int64_t(dims + 1)};
   for (size_t d = 0; d < dims; ++d)
@@ -57,14 +57,14 @@ ValueId channelsFirst(Formula &f, ValueId y, size_t dims) {
   return f.transpose(y, perm);
 }
 
-/// Groups of channels, at each place: their patches [n, .., c, places] times filters [g, (c places), o].
+/// For each group of channels, the product of patches [n, .., c, places] and filters [g, (c places), o].
 struct GroupedProduct {
   ValueId patches, filters;
-  int64_t groups, channels, results; ///< of all groups
+  int64_t groups, channels, results; ///< of all groups together
   int64_t places;
 };
 
-/// [n, .., (g o)]
+/// The product, [n, .., (g o)].
 ValueId product(Formula &f, const GroupedProduct &p, Shape spatial) {
   const int64_t points = elementsOf(spatial), inner = p.channels / p.groups * p.places;
   const Attributes plain = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}};
@@ -78,7 +78,7 @@ ValueId product(Formula &f, const GroupedProduct &p, Shape spatial) {
   return f.reshape(f.transpose(f("matmul", {left, p.filters}, plain), {1, 0, 2}), rows);
 }
 
-/// y[n, .., (g o)] = x[n, .., (g c), k] w[(g o), c, k]
+/// y[n, .., (g o)] = the sum over c and k of x[n, .., (g c), k] w[(g o), c, k]
 llvm::Error importConv(NodeImport &node) {
   const Shape x = node.type(0).shape, w = node.type(1).shape;
   if (w.size() < 3) return node.fail("its filters have no spatial dimension");
@@ -98,7 +98,7 @@ llvm::Error importConv(NodeImport &node) {
   return f.finish(channelsFirst(f, y, window->dims));
 }
 
-/// What a ConvTranspose's result is larger by at its ends, and how much of it is cut.
+/// How much larger the result of a ConvTranspose is at its ends, and how much of it is removed.
 struct Widening {
   std::vector<int64_t> extra, cutBefore, cutAfter;
 };
@@ -122,7 +122,7 @@ llvm::Expected<Widening> wideningOf(NodeImport &node, const Window &window) {
     if (w.extra[d] < 0 || w.extra[d] > kMostPlaces || size < 1 || size > whole + window.before[d] + kMostPlaces)
       return node.fail("its result's dimension " + llvm::Twine(d) + " is out of range");
     const int64_t cut = whole - size, both = std::max<int64_t>(cut, 0),
-                  half = both / 2; // what is added goes to the end
+                  half = both / 2; // an odd rest goes to the end
     const bool isGiven = !wanted && !isSame;
     w.cutBefore.push_back(isGiven ? window.before[d] : automatic == "SAME_UPPER" ? half : both - half);
     w.cutAfter.push_back(cut - w.cutBefore[d]);
@@ -130,7 +130,7 @@ llvm::Expected<Widening> wideningOf(NodeImport &node, const Window &window) {
   return w;
 }
 
-/// Where strides are as large as the kernel, results do not overlap: [n, h, w, (o kh kw)] is taken apart.
+/// If strides equal the kernel, results do not overlap, so [n, h, w, (o kh kw)] is only rearranged.
 ValueId untiled(Formula &f, ValueId y, const Window &window, int64_t results) {
   Shape apart = f.typeOf(y).shape, merged = {f.typeOf(y).shape[0], results};
   apart.pop_back();
@@ -144,8 +144,8 @@ ValueId untiled(Formula &f, ValueId y, const Window &window, int64_t results) {
   return f.reshape(f.transpose(f.reshape(y, apart), perm), merged);
 }
 
-/// The gradient of a convolution by its operand: a convolution of the operand with zeros between its elements, by the
-/// filters turned round. x [n, (g c), ..], w [(g c), o, k].
+/// The gradient of a convolution for its operand: a convolution of the operand, with zeros between its elements, by
+/// reversed filters. x is [n, (g c), ..], w is [(g c), o, k].
 llvm::Error importConvTranspose(NodeImport &node) {
   const Shape x = node.type(0).shape, w = node.type(1).shape;
   const int64_t groups = node.integer("group", 1);

@@ -1,5 +1,5 @@
-// compiler/onnx/einsum.cpp: sums of products by letters, as matrix products. Letters that share a role are merged into
-// one dimension, so that each keeps its axis as a factor.
+// compiler/onnx/einsum.cpp: einsum as matrix products. Letters with the same role are merged into one dimension, in
+// which each keeps its axis as a factor.
 #include "compiler/onnx/formula.h"
 #include "runtime/base/indexed.h"
 
@@ -11,7 +11,7 @@ struct Equation {
   std::string result;
 };
 
-/// Letters only: an ellipsis is replaced by capital letters that no term uses, aligned from the right.
+/// Parses the equation. An ellipsis becomes capital letters that no term uses, aligned at the right.
 llvm::Expected<Equation> parseEquation(NodeImport &node) {
   std::string text = node.text("equation", "");
   llvm::erase_value(text, ' ');
@@ -35,7 +35,7 @@ llvm::Expected<Equation> parseEquation(NodeImport &node) {
     widest = std::max(widest, rank - letters);
   }
   equation.result = spelled(right, widest);
-  if (!llvm::StringRef(text).contains("->")) { // what stands once, in alphabetical order, after the ellipsis
+  if (!llvm::StringRef(text).contains("->")) { // letters that occur once, in alphabetical order, after the ellipsis
     std::string all = llvm::join(equation.operands, "");
     for (char c = 'A'; c <= 'z'; ++c)
       if (llvm::count(all, c) == 1 || (c <= 'Z' && llvm::is_contained(all, c))) equation.result += c;
@@ -56,7 +56,7 @@ class Contraction {
 public:
   explicit Contraction(Formula &f) : f_(f) {}
 
-  /// Sums over the letters that no one else needs.
+  /// Sums over the letters that are not `needed`.
   Term summed(Term x, llvm::StringRef needed) {
     llvm::SmallVector<int64_t, 6> axes;
     std::string kept;
@@ -70,7 +70,7 @@ public:
     return {f_("reduce_sum", {x.value}, {{"axes", axes}, {"keepdims", int64_t(0)}}), kept};
   }
 
-  /// The letters in this order.
+  /// Transposes a term so that its letters are in this order.
   Term ordered(Term x, const std::string &letters) {
     llvm::SmallVector<int64_t, 6> perm;
     for (char c : letters)
@@ -78,7 +78,8 @@ public:
     return {f_.transpose(x.value, perm), letters};
   }
 
-  /// Letters of both, and of one operand alone, that are needed after; those of both that are not are contracted.
+  /// Multiplies two terms. Their result has the letters of both that are `needed`, and those of only one; other shared
+  /// letters are contracted.
   Term multiplied(const Term &a, const Term &b, llvm::StringRef needed) {
     std::string batch, rows, columns, inner;
     for (char c : a.letters)

@@ -12,13 +12,13 @@ template <size_t kSize> struct OpName {
   constexpr OpName(const char (&name)[kSize]) { std::copy_n(name, kSize, text); }
 };
 
-/// Ours works on the same operands.
+/// Imports an operator that is ours on the same operands.
 template <OpName kOp> llvm::Error same(NodeImport &node) {
   if (node.hasMoreThanLeast()) return node.fail("it has too many operands");
   return node.result(node.make(kOp.text, node.operands()));
 }
 
-/// Max, Min and Sum take any number of operands. `shares`: of equal ones each has its part of the gradient.
+/// Imports Max, Min and Sum, which take any number of operands. With `kShares`, equal operands share the gradient.
 template <OpName kOp, bool kShares = false> llvm::Error chain(NodeImport &node) {
   ValueId result = node[0];
   const bool shares = kShares && isFloat(node.type(0).dtype);
@@ -31,7 +31,8 @@ template <OpName kOp, bool kShares = false> llvm::Error chain(NodeImport &node) 
   return llvm::Error::success();
 }
 
-/// The exporter of PyTorch writes a clamp by numbers as Max and Min, too; see importClip() for its slope at them.
+/// Imports Max and Min. PyTorch's exporter also writes a clamp by numbers in this way, whose gradient at the bounds is
+/// that of importClip().
 template <OpName kOp> llvm::Error extremum(NodeImport &node) {
   if (node.numOperands() == 2 && node.has(1) && node.comesFrom("aten.clamp") && node.constant(node[1]))
     return node.result(node.make(kOp.text, {node[1], node[0]}));
@@ -73,8 +74,8 @@ llvm::Error importCast(NodeImport &node) {
   return node.result(node.make("cast", {node[0]}, {}, Type{*dtype, node.type(0).shape}));
 }
 
-/// PyTorch's exporter hides keys by the lowest finite number where PyTorch's attention hides them by -inf: rows without
-/// keys would become a mean instead of 0.
+/// PyTorch's attention hides keys by -inf, but its exporter writes the lowest finite number. With that, rows without
+/// keys would become a mean instead of 0, so -inf is restored.
 llvm::Error importWhere(NodeImport &node) {
   const Tensor *hidden = node.comesFrom("aten.scaled_dot_product_attention") ? node.constant(node[2]) : nullptr;
   constexpr double kLowestOfF16 = -65504;

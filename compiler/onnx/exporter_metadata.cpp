@@ -19,7 +19,7 @@ template <typename Proto> llvm::StringRef metadata(const Proto &proto, llvm::Str
   return "";
 }
 
-/// The strings of a list as Python prints it: "['', 'model', 'model.layers.0']".
+/// The strings of a list as Python prints it, such as "['', 'model', 'model.layers.0']".
 std::vector<std::string> listOf(llvm::StringRef text) {
   std::vector<std::string> items;
   llvm::SmallVector<llvm::StringRef, 16> parts;
@@ -29,7 +29,7 @@ std::vector<std::string> listOf(llvm::StringRef text) {
   return items;
 }
 
-/// What stands before `end`, which closes a bracket that is open already; takes it off `text`.
+/// Takes the text up to the closing bracket of one that is already open, and removes it with the bracket from `text`.
 llvm::StringRef takeEnclosed(llvm::StringRef &text) {
   unsigned depth = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -42,7 +42,7 @@ llvm::StringRef takeEnclosed(llvm::StringRef &text) {
   return std::exchange(text, "");
 }
 
-/// Parts the list at the commas that stand in no bracket of it.
+/// Splits a list at its commas outside of brackets. With `hasKeys`, entries are "key: value".
 void addArguments(llvm::StringRef list, bool hasKeys, std::vector<std::string> &arguments) {
   size_t from = 0;
   unsigned depth = 0;
@@ -87,14 +87,14 @@ std::optional<ProgramCall> parseCall(llvm::StringRef text) {
 
 std::string moduleOf(const onnx::NodeProto &node) {
   if (llvm::StringRef list = metadata(node, kScopes); !list.empty()) {
-    std::vector<std::string> scopes = listOf(list); // '', 'model', 'model.layers.0', 'linear'
+    std::vector<std::string> scopes = listOf(list); // such as '', 'model', 'model.layers.0', 'linear'
     return scopes.size() < 3 ? "" : scopes[scopes.size() - 2];
   }
   llvm::StringRef path = llvm::StringRef(node.name()).rsplit('/').first;
   if (!path.consume_front("/")) return "";
   llvm::SmallVector<llvm::StringRef, 8> steps, kept;
   path.split(steps, '/');
-  for (llvm::StringRef step : steps) { // a Sequential stands before its members too: "head/head.0"
+  for (llvm::StringRef step : steps) { // the path repeats a Sequential before its members: "head/head.0"
     if (!kept.empty() && step.startswith((kept.back() + ".").str())) kept.pop_back();
     kept.push_back(step);
   }
@@ -137,7 +137,7 @@ void ExporterMetadata::attribute(const onnx::NodeProto &node, NodeId first, size
   if (isNew)
     if (std::optional<ProgramCall> call = parseCall(text)) {
       call->scopes = listOf(metadata(node, kScopes));
-      if (!call->scopes.empty()) call->scopes.pop_back(); // the call itself
+      if (!call->scopes.empty()) call->scopes.pop_back(); // the last scope is the call itself
       at->second = uint32_t(facts.calls.size());
       facts.calls.push_back(std::move(*call));
     }

@@ -1,11 +1,12 @@
-/// \file Several of our nodes for one of ONNX, written as a formula.
+/// \file Writes one node of ONNX as a formula of several of ours.
 #pragma once
 
 #include "compiler/onnx/import_table.h"
 
 namespace autotp {
 
-/// Remembers the first error; what is built from a missing value (kNone) is missing too. finish() must be asked.
+/// Keeps the first error. A value that is built from a missing one (kNone) is missing too. finish() or takeError() must
+/// be called, since the destructor drops errors.
 class Formula {
 public:
   explicit Formula(NodeImport &node) : node_(node) {}
@@ -35,14 +36,14 @@ public:
   ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1) {
     return isBroken(x) ? kNone : taken(node_.slice(x, axis, start, length, step));
   }
-  /// Along one dimension, which stays with size 1.
+  /// Reduces along `axes`, which are kept with size 1.
   ValueId reduced(llvm::StringRef op, ValueId x, llvm::SmallVector<int64_t, 6> axes) {
     return (*this)(op, {x}, {{"axes", std::move(axes)}, {"keepdims", int64_t(1)}});
   }
   /// A constant of x's element type.
   ValueId constant(ValueId x, double value) { return node_.scalar(typeOf(x).dtype, value); }
 
-  /// Of a missing value: a scalar.
+  /// The type of x; of a missing value, that of an f32 scalar.
   Type typeOf(ValueId x) const { return x == kNone ? Type{DType::F32, {}} : node_.graph().type(x); }
   bool isBroken(llvm::ArrayRef<ValueId> values = {}) const { return isBroken_ || llvm::is_contained(values, kNone); }
   ValueId taken(llvm::Expected<ValueId> made) {
@@ -51,9 +52,9 @@ public:
     error_ = llvm::joinErrors(std::move(error_), made.takeError());
     return kNone;
   }
-  /// What went wrong so far.
+  /// The errors so far.
   llvm::Error takeError() { return std::move(error_); }
-  /// `value` is the node's next result, unless something went wrong on the way.
+  /// Adds `value` as the node's next result, unless there was an error.
   llvm::Error finish(ValueId value) {
     if (!isBroken_) node_.results.push_back(value);
     return std::move(error_);
@@ -65,18 +66,18 @@ private:
   llvm::Error error_ = llvm::Error::success();
 };
 
-/// The same dimensions with `axis` and the last one exchanged.
+/// The dimensions 0 .. rank - 1 with `axis` and the last one exchanged.
 llvm::SmallVector<int64_t, 6> lastSwapped(size_t rank, int64_t axis);
-/// 0, 1, .. below `count`.
+/// The numbers 0 .. count - 1.
 llvm::SmallVector<int64_t, 6> countingUp(size_t count);
-/// The dimensions that a reduction runs over: an attribute or an operand; none means all, or nothing where the node says
-/// so.
+/// The dimensions over which a reduction runs, from an attribute or an operand. If none are given, all dimensions, or
+/// none if the node says so (noop_with_empty_axes).
 llvm::Expected<llvm::SmallVector<int64_t, 6>> reducedAxes(NodeImport &node);
-/// Dimension `axis` at constant indices in a row: a slice where they are consecutive.
+/// Elements of dimension `axis` at a row of constant indices. Consecutive indices give a slice.
 ValueId chosenAlong(Formula &f, NodeImport &node, ValueId x, size_t axis, llvm::ArrayRef<double> indices);
-/// A dimension of `x` with constants before and after it; negative lengths cut.
+/// `x` with constants before and behind a dimension; a negative length removes elements.
 llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after, double value);
-/// Values side by side along a dimension; `stacked` adds that dimension.
+/// joined() concatenates values along a dimension; stacked() adds that dimension.
 ValueId joined(Formula &f, llvm::ArrayRef<ValueId> parts, int64_t axis);
 ValueId stacked(Formula &f, llvm::ArrayRef<ValueId> parts, int64_t axis);
 /// The logarithm of the softmax over the last dimension.

@@ -16,10 +16,10 @@ std::string idOf(const std::string &domain, const std::string &name, const std::
   return domainOf(domain) + "/" + name + "/" + overload;
 }
 
-/// The call's attributes stand where the body refers to them; those that it leaves out have their default.
+/// Replaces references to attributes in the body by those of the call, or by their defaults.
 void bindAttributes(const onnx::NodeProto &call, const onnx::OpSchema *schema, onnx::FunctionProto &body) {
   onnx::internal::AttributeMap given;
-  const auto defaults = body.attribute_proto(); // a copy: the map points into it
+  const auto defaults = body.attribute_proto(); // a copy, since the map points into it
   for (const auto &attribute : defaults)
     given[attribute.name()] = &attribute;
   if (schema)
@@ -35,7 +35,7 @@ void bindAttributes(const onnx::NodeProto &call, const onnx::OpSchema *schema, o
 onnx::TypeProto typeProto(const Type &type) {
   onnx::TypeProto proto;
   proto.mutable_tensor_type()->set_elem_type(onnxTypeOf(type.dtype));
-  proto.mutable_tensor_type()->mutable_shape(); // of a scalar, too
+  proto.mutable_tensor_type()->mutable_shape(); // also for a scalar, which has a shape without dimensions
   for (int64_t d : type.shape)
     proto.mutable_tensor_type()->mutable_shape()->add_dim()->set_dim_value(d);
   return proto;

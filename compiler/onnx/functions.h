@@ -1,4 +1,4 @@
-/// \file Operators that are made of others: functions that a model brings, and those that the ONNX standard defines.
+/// \file Operators that are composed of others: the functions of a model, and those that the ONNX standard defines.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -19,18 +19,19 @@ class Functions {
 public:
   explicit Functions(const onnx::ModelProto &model);
 
-  /// Of the model itself, or null.
+  /// The model's own function that `call` names, or null.
   const onnx::FunctionProto *ofModel(const onnx::NodeProto &call) const;
-  /// Whether the standard says of this operator how it is made of others.
+  /// Whether the standard defines this operator by a function.
   bool isDefinedByStandard(const onnx::NodeProto &call) const;
-  /// The nodes of the function that `call` names, its attributes bound; nothing where there is no such function. The
-  /// standard's bodies may depend on the operands' types, in order; that of a missing operand is empty.
+  /// The nodes of the function that `call` names, with its attributes bound, or nothing if there is no such function.
+  /// `operands` are the types of the operands in order, empty for a missing one, since bodies of the standard may
+  /// depend on them.
   llvm::Expected<std::optional<onnx::FunctionProto>> bodyOf(const onnx::NodeProto &call,
                                                             const std::vector<onnx::TypeProto> &operands) const;
 
 private:
   const onnx::ModelProto &model_;
-  std::map<std::string, int64_t> versions_; ///< of operator sets, by domain
+  std::map<std::string, int64_t> versions_; ///< versions of operator sets, by domain
   std::map<std::string, const onnx::FunctionProto *> functions_;
 };
 

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kOldestOpset = 13;
 
-/// A weight that is trained from scratch: its file states no more than its type.
+/// Whether a weight has no contents, since it is to be trained from scratch: its file states only its type.
 bool isWithoutContents(const onnx::TensorProto &proto) {
   return proto.data_location() == onnx::TensorProto::EXTERNAL &&
          llvm::any_of(proto.external_data(),
@@ -81,8 +81,8 @@ llvm::Error Importer::check() {
   return listUnknown(lists);
 }
 
-/// Until IR 3 every initializer was an input, too, and some exporters go on so. Where only some are, a parameter and an
-/// argument of the model had one name.
+/// Up to IR 3 every initializer was also an input, and some exporters still write it so. If only some are, a parameter
+/// and an argument of the model have the same name.
 llvm::Error Importer::checkInputNames() const {
   constexpr int64_t kFirstIrWithPlainInitializers = 4;
   std::set<llvm::StringRef> initializers;
@@ -98,7 +98,7 @@ llvm::Error Importer::checkInputNames() const {
                  "rename the argument or the parameter in the model, and export it again");
 }
 
-/// Each function of the model is walked once, when it is first called.
+/// Looks at each function of the model once, when it is first called.
 void Importer::findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
   for (const onnx::NodeProto &node : nodes) {
     if (const onnx::GraphProto *body = bodyOf(node)) findUnknown(body->node(), unknown, seen);
@@ -134,8 +134,8 @@ llvm::Error Importer::listUnknown(llvm::ArrayRef<const Nodes *> lists) const {
       "export without them, or open an issue that names them");
 }
 
-/// Float initializers stay symbolic: whether they are parameters is decided later, by evidence. Numbers of a model that
-/// brings its own training graph are that graph's.
+/// Float initializers stay symbolic, since later evidence decides whether they are parameters. If the model brings its
+/// own training graph, single numbers are constants, since they belong to that graph.
 llvm::Error Importer::addInitializer(const onnx::TensorProto &proto, Scope &scope) {
   ValueId value;
   if (isWithoutContents(proto)) {
@@ -206,7 +206,7 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
   return llvm::Error::success();
 }
 
-/// A Constant node is an initializer, but for PyTorch's exporters, which write numbers and folded values so.
+/// A Constant node is an initializer, except in files of PyTorch's exporters, which write numbers and folded values so.
 void Importer::addIfWeight(const onnx::NodeProto &node, ValueId constant) {
   const Type &type = model.graph.type(constant);
   if (!numbersMayTrain_ || metadata_.facts.exporter != Exporter::Unknown || !isFloat(type.dtype) || type.elements() < 2)
@@ -250,7 +250,7 @@ Importer::Results Importer::addOperator(const onnx::NodeProto &node, const std::
     if (isSequence(operands[k]) && (k >= 8 || !(row.sequences >> k & 1)))
       return import.fail("operand " + llvm::Twine(k) + " is a sequence");
   llvm::Error error = row.build(import);
-  if (!import.wrongAttribute().empty()) { // whatever came of it
+  if (!import.wrongAttribute().empty()) { // reported in any case, since the import function took it as absent
     llvm::consumeError(std::move(error));
     return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
   }
@@ -282,7 +282,7 @@ Importer::Results Importer::addCall(const onnx::NodeProto &node, const std::stri
 llvm::SmallVector<ValueId, 2> Importer::found(llvm::ArrayRef<std::string> names, const Scope &scope) {
   llvm::SmallVector<ValueId, 2> results;
   for (const std::string &name : names)
-    results.push_back(scope.findAny(name).value_or(kNone)); // a body may leave out what this call does not ask for
+    results.push_back(scope.findAny(name).value_or(kNone)); // a body may lack results that this call does not use
   return results;
 }
 
@@ -319,7 +319,7 @@ static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const Impor
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options) {
   try {
     return readModel(path, options);
-  } catch (const std::exception &exception) { // Protocol Buffers and allocation throw
+  } catch (const std::exception &exception) { // Protocol Buffers and allocation may throw
     return problem(path, std::string("it cannot be imported: ") + exception.what());
   }
 }

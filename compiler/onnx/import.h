@@ -1,4 +1,4 @@
-/// \file Reads an ONNX model into our IR: the only folder that knows ONNX.
+/// \file Reads an ONNX model into our IR. No other folder knows ONNX.
 #pragma once
 
 #include "compiler/ir/exporter_facts.h"
@@ -11,39 +11,42 @@
 namespace autotp {
 
 struct ImportOptions {
-  llvm::StringMap<int64_t> shapes; ///< sizes of dynamic dimensions by their names or places ("ids:1"), --shape
-  int64_t microBatch = 0;          ///< size of a dynamic batch dimension; 0: 1
+  llvm::StringMap<int64_t> shapes; ///< --shape: sizes of dynamic dimensions, by their name or place ("ids:1")
+  int64_t microBatch = 0;          ///< the size of a dynamic batch dimension; 0 means 1
 };
 
 struct ImportedModel {
-  Graph graph; ///< outputs are the model's; float initializers are constants with their names until classify_parameters
+  /// its outputs are those of the model; float initializers are parameters until classify_parameters decides
+  Graph graph;
   std::string sha256;
-  /// By initializer: what the exporter's module calls a weight that was renamed (val_110:
-  /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Looked up
-  /// only.
+  /// By initializer: the module's own name of a weight that the exporter renamed (val_110:
+  /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Only looked
+  /// up.
   llvm::StringMap<std::string> moduleNames;
   ExporterFacts exporter; ///< what the exporter says beside the graph
-  /// Where the model brings its own training graph: the loss is the graph's only output then, and these name what is
-  /// trained.
+  /// Set if the model brings its own training graph. The loss is then the only output of the graph, and these updates
+  /// name what is trained.
   std::optional<Updates> updates;
-  /// The model brings its backward: outputs are "loss" and, as gradientName() calls them, the gradients of the loss.
+  /// Whether the model brings its backward. Outputs are then "loss" and the gradients of the loss, under the names that
+  /// gradientName() gives.
   bool hasGradients = false;
-  bool isBatchDynamic = false; ///< ImportOptions::microBatch is the size of some dimension
-  /// Names of initializers that are no parameters by what reads them, such as running statistics.
+  bool isBatchDynamic = false; ///< whether ImportOptions::microBatch is the size of some dimension
+  /// Names of initializers that their uses show to be no parameters, such as running statistics.
   std::vector<std::string> untrained;
   std::vector<std::string> notes; ///< what the graph leaves out of the model, each once
-  /// Inputs whose first dimension has a size in the file, where that of others is the dynamic batch: what they hold is the
+  /// Inputs whose first dimension has a fixed size in the file while that of others is the dynamic batch. They are the
   /// same for all samples.
   llvm::StringSet<> withoutBatch;
-  std::vector<ValueId> initializers; ///< float initializers in file order: what may be a parameter
+  std::vector<ValueId> initializers; ///< float initializers in file order, which may be parameters
 };
 
-/// Imports opset 13 and newer. Every shape is static once the dimensions are bound; what depends on no input and no
-/// float initializer is folded on the way, and so is what a shape or an attribute needs of initializers that are numbers. External data is read beneath the model's folder only.
-/// A training graph of its own (TrainingInfoProto) is read with it, see training_info.h; where `path` is a folder, it
-/// holds onnxruntime-training's artifacts, see artifacts.h.
-/// Errors: an unreadable or inconsistent file; an unbound dimension; all operators without an import row, with their
-/// nodes, at once.
+/// Imports opset 13 and newer. All shapes are static once the dimensions are bound. Nodes that depend neither on inputs
+/// nor on float initializers are folded, and so are nodes on which a shape or an attribute depends, if they read
+/// initializers of a few numbers only. External data is read beneath the model's folder only. A training graph in the
+/// file (TrainingInfoProto) is read as training_info.h says; if `path` is a folder, it holds onnxruntime-training's
+/// artifacts (artifacts.h).
+/// Errors: the file cannot be read or is inconsistent; a dimension is unbound; operators have no import row (all of
+/// them at once, with their nodes).
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options);
 
 } // namespace autotp

@@ -13,26 +13,26 @@ using ImportFn = llvm::Error (*)(NodeImport &node);
 
 struct ImportDef {
   const char *domain, *name;
-  size_t leastOperands; ///< that must be there: `build` does not ask for these
+  size_t leastOperands; ///< the number of operands that are checked to be there before `build` is called
   ImportFn build;
   uint8_t sequences = 0;   ///< bits of operands that may be sequences
-  const char *limits = ""; ///< what of the standard's operator is refused, where a type does not say it
+  const char *limits = ""; ///< for docs/operators.md: what is refused, as far as types do not say it
 };
 
-/// An operator of ONNX that has no row.
+/// An operator of ONNX that has no row, and the reason.
 struct RefusalDef {
   const char *domain, *name;
   llvm::StringLiteral why;
 };
 llvm::ArrayRef<RefusalDef> allRefusals();
-/// "" where no reason is known.
+/// The reason why an operator has no row; empty if none is known.
 llvm::StringRef whyRefused(llvm::StringRef domain, llvm::StringRef name);
 
-/// What an import function sees of its node, and makes of it. Types and attributes come from a file: every mistake is
-/// an error that names the node.
+/// What an import function sees of its node, and the results that it makes. Types and attributes come from a file, so
+/// every mistake is an error that names the node.
 class NodeImport {
 public:
-  /// `folder`: where external data lies.
+  /// `folder` is the folder in which external data lies.
   NodeImport(const ImportDef &row, Graph &graph, Sequences &sequences, const onnx::NodeProto &proto,
              llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name);
 
@@ -44,10 +44,11 @@ public:
   const Type &type(size_t k) const { return graph_.type(operands_[k]); }
   size_t numResults() const { return size_t(proto_.output_size()); }
   const onnx::NodeProto &proto() const { return proto_; }
-  /// Whether PyTorch's exporter says that the node was a call of a function whose name begins so, such as "aten.clamp".
+  /// Whether PyTorch's exporter says that the node belongs to a call of a function with this prefix, such as
+  /// "aten.clamp".
   bool comesFrom(llvm::StringRef function) const;
 
-  /// Attributes. One of another kind than is asked for counts as absent, and is named by wrongAttribute().
+  /// Attributes. One of another kind than asked for counts as absent, and wrongAttribute() names it.
   int64_t integer(llvm::StringRef name, int64_t otherwise);
   double real(llvm::StringRef name, double otherwise);
   std::string text(llvm::StringRef name, llvm::StringRef otherwise);
@@ -55,54 +56,56 @@ public:
   std::optional<std::vector<double>> reals(llvm::StringRef name);
   std::vector<std::string> texts(llvm::StringRef name);
   llvm::Expected<std::optional<Tensor>> tensor(llvm::StringRef name);
-  /// Whether there is an attribute beyond these with another value than its default.
+  /// Whether the node has an attribute other than `known` whose value is not its default.
   bool saysMoreThan(llvm::ArrayRef<llvm::StringLiteral> known) const;
   llvm::StringRef wrongAttribute() const { return wrongAttribute_; }
 
-  /// The integers of an operand that is known now.
+  /// The integers of an operand that is known when compiling.
   llvm::Expected<std::vector<int64_t>> constantIntegers(size_t k) const;
   llvm::Expected<std::vector<int64_t>> constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const;
-  /// Its contents, where it depends on no input, and on no initializer of more than a few numbers.
+  /// The contents of a value that depends on no input, and on no initializer of more than a few numbers; null
+  /// otherwise.
   const Tensor *constant(ValueId value) const;
-  /// The same of an operand that says how the node works, so that its initializer is no parameter.
+  /// The same for an operand that controls how the node works, so that an initializer is no parameter even if it is
+  /// larger.
   const Tensor *constantOrInitializer(ValueId value) const;
-  /// `axis`, counted from the end where negative; an error where there is no such dimension.
+  /// `axis` as a dimension of `rank`, counted from the end if it is negative. Errors: there is no such dimension.
   llvm::Expected<int64_t> axis(int64_t axis, size_t rank) const;
-  /// The one axis of the first operand that operand `k` says, a constant.
+  /// The axis of the first operand that operand `k`, a constant of one element, gives.
   llvm::Expected<int64_t> axisOperand(size_t k) const;
 
-  /// Builds one of our nodes, folded where all its operands are constants. `stated`: see Builder::makeTyped.
+  /// Adds one of our nodes, and folds it if all its operands are constants. `stated`: see Builder::makeTyped.
   llvm::Expected<ValueId> make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {},
                                llvm::ArrayRef<Type> stated = {});
   llvm::Expected<llvm::SmallVector<ValueId, 2>> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                          Attributes attributes = {}, llvm::ArrayRef<Type> stated = {});
   llvm::Expected<ValueId> reshape(ValueId x, llvm::ArrayRef<int64_t> shape);
   llvm::Expected<ValueId> slice(ValueId x, int64_t axis, int64_t start, int64_t length, int64_t step = 1);
-  /// The elements of an operand that must be a sequence.
+  /// The elements of an operand, which must be a sequence.
   llvm::Expected<llvm::ArrayRef<ValueId>> sequence(size_t k) const;
   ValueId addSequence(Sequences::Elements elements) { return sequences_.add(std::move(elements)); }
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }
-  /// A constant of one value throughout; an error where its shape is no shape, or too large.
+  /// A constant with the same value in all elements. Errors: the shape is invalid or too large.
   llvm::Expected<ValueId> filled(const Type &type, double value);
   llvm::Error fail(const llvm::Twine &what, llvm::StringRef remedy = "") const;
-  /// The same of an error that does not say where it is.
+  /// Names this node in an error that does not say where it is.
   llvm::Error fail(llvm::Error error) const;
-  /// Leaves the node to the standard's own definition of its operator.
+  /// Leaves the node to the standard's own definition of its operator. Call it instead of making results.
   llvm::Error decline() {
     results.clear();
     isDeclined_ = true;
     return llvm::Error::success();
   }
   bool isDeclined() const { return isDeclined_; }
-  /// Adds the next result, or says why there is none.
+  /// Adds the next result, or passes its error on.
   llvm::Error result(llvm::Expected<ValueId> value);
   Graph &graph() { return graph_; }
 
-  llvm::SmallVector<ValueId, 2> untrained; ///< operands that are no parameters, by what the node does with them
-  std::string note;                        ///< what the user should know of the model because of this node
-  llvm::SmallVector<ValueId, 2> results;   ///< what the import function leaves, one for each output
+  llvm::SmallVector<ValueId, 2> untrained; ///< operands that the node's use shows to be no parameters
+  std::string note;                        ///< what the user should know about the model because of this node
+  llvm::SmallVector<ValueId, 2> results;   ///< filled by the import function, one for each output
 
 private:
   bool isConstant(ValueId value) const;
@@ -138,19 +141,21 @@ llvm::ArrayRef<ImportDef> selectionImports();
 llvm::ArrayRef<ImportDef> scatterImports();
 llvm::ArrayRef<ImportDef> recurrentImports();
 llvm::ArrayRef<ImportDef> trainingImports();
-/// All rows.
+/// The rows of all families.
 llvm::ArrayRef<const ImportDef *> allImports();
 /// The row of an operator, or null.
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 
-constexpr int64_t kMostElements = int64_t(1) << 40; ///< of any value
-constexpr int64_t kMostFolded = int64_t(1) << 28;   ///< of a constant that importing makes: it is held in memory
-/// The product of the dimensions, or nothing where one is negative or the product is more than `most`.
+constexpr int64_t kMostElements = int64_t(1) << 40; ///< the most elements of any value
+/// the most elements of a constant that the import makes, since constants are held in memory
+constexpr int64_t kMostFolded = int64_t(1) << 28;
+/// The product of the dimensions, or nothing if one is negative or the product is larger than `most`.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most = kMostElements);
 
-/// Its type, with a shape that is checked. Errors here and below name no place: the caller knows it.
+/// The type of a tensor, with a shape that was checked. Errors of this and the following functions do not say where;
+/// the caller knows.
 llvm::Expected<Type> typeOf(const onnx::TensorProto &proto);
-/// Contents of a TensorProto, checked against its shape. `folder`: where external data lies.
+/// The contents of a tensor, checked against its shape. `folder` is the folder in which external data lies.
 llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder);
 llvm::Expected<DType> dtypeOf(int onnxType);
 int onnxTypeOf(DType dtype);

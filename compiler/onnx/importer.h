@@ -1,4 +1,4 @@
-/// \file Reads graphs of one ONNX model, node by node, into one of ours. import.h is what other folders call.
+/// \file Reads the graphs of one ONNX model, node by node, into one of ours. Other folders call import.h.
 #pragma once
 
 #include "compiler/onnx/exporter_metadata.h"
@@ -12,21 +12,21 @@
 
 namespace autotp {
 
-/// Names and what they stand for: of the graph itself, of a function's body (sees nothing outside), or of a branch
-/// (sees what encloses it).
+/// The values behind names: of the graph itself, of a function's body (which sees no outer scope), or of a branch
+/// (which sees the enclosing ones).
 struct Scope {
-  llvm::StringMap<ValueId> values = {}; ///< or sequences
+  llvm::StringMap<ValueId> values = {}; ///< values of the graph, or sequences
   const Scope *outer = nullptr;
-  std::string prefix; ///< of its nodes' names
+  std::string prefix; ///< prepended to the names of its nodes
   unsigned depth = 0;
 
-  /// A value of the graph, or a sequence.
+  /// The value of the graph or sequence of this name.
   std::optional<ValueId> findAny(llvm::StringRef name) const {
     for (const Scope *scope = this; scope; scope = scope->outer)
       if (auto at = scope->values.find(name); at != scope->values.end()) return at->second;
     return std::nullopt;
   }
-  /// A value of the graph.
+  /// The value of the graph of this name; nothing if it is a sequence.
   std::optional<ValueId> find(llvm::StringRef name) const {
     auto value = findAny(name);
     return value && isSequence(*value) ? std::nullopt : value;
@@ -36,8 +36,9 @@ struct Scope {
     return problem("value '" + escaped(name) + "'", "it is defined twice");
   }
 
-  llvm::StringMap<std::string> withheld = {}; ///< results that an operator's import does not give, and of which node
-  /// "" where `name` is none of those.
+  /// results that the import of an operator does not give, each with its node
+  llvm::StringMap<std::string> withheld = {};
+  /// The node that withholds the result `name`; empty if none does.
   llvm::StringRef withheldBy(llvm::StringRef name) const {
     for (const Scope *scope = this; scope; scope = scope->outer)
       if (auto at = scope->withheld.find(name); at != scope->withheld.end()) return at->second;
@@ -45,45 +46,45 @@ struct Scope {
   }
 };
 
-/// Bytes of a file as a model; errors: none, or a truncated one. `proto` is filled.
+/// Parses the bytes of a file into `proto`. Errors: they are no model, or a truncated one.
 llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelProto &proto);
 
-/// The name of a node, or what stands for it where it has none.
+/// The name of a node, or that of its first output if it has none.
 std::string nameOf(const onnx::NodeProto &node);
-/// "node 'X' (Adam)"
+/// The node for messages, such as "node 'X' (Adam)".
 std::string whereOf(const onnx::NodeProto &node);
 
-/// If, Loop and Scan.
+/// Whether the node is an If, Loop or Scan.
 bool isControlFlow(const onnx::NodeProto &node);
-/// What a Loop or Scan runs; null of other nodes, and where it is missing.
+/// The body of a Loop or Scan; null for other nodes, and if it is missing.
 const onnx::GraphProto *bodyOf(const onnx::NodeProto &node);
 
-constexpr unsigned kDeepestCall = 32;  ///< functions that call functions, and graphs within graphs
-constexpr size_t kMostNodes = 2 << 20; ///< that functions and loops may expand to
+constexpr unsigned kDeepestCall = 32;  ///< the deepest nesting of functions and graphs
+constexpr size_t kMostNodes = 2 << 20; ///< the most nodes to which functions and loops may expand
 
 class Importer {
 public:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
   using Inputs = google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>;
 
-  /// All must outlive it.
+  /// All arguments must outlive the importer.
   Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options);
 
-  /// The model's graph, with what its training graph adds. Leaves nothing behind in `model`.
+  /// Imports the model's graph, and its training graph if there is one. Moves `model` out of the importer.
   llvm::Expected<ImportedModel> run();
 
-  // Parts of it, each into `model` and `scope`.
-  /// Whether the model may be read at all, and all of its operators are known.
+  // The steps of run(), each of which adds to `model` and `scope`.
+  /// Checks that the model can be read, and that all its operators are known.
   llvm::Error check();
   llvm::Error checkInputNames() const;
   llvm::Error addInitializers() { return addInitializers(proto_.graph(), scope); }
   llvm::Error addInitializer(const onnx::TensorProto &proto) { return addInitializer(proto, scope); }
   llvm::Error addInputs(const Inputs &inputs);
   llvm::Error addNodes(const Nodes &nodes) { return addNodes(nodes, scope); }
-  /// All operators without a row at once: the user sees the whole distance.
+  /// An error with all operators that have no row, so that the user sees at once how many are missing.
   llvm::Error listUnknown(llvm::ArrayRef<const Nodes *> lists) const;
 
-  /// Of the same model, with nothing in it yet.
+  /// An importer of the same model that has read nothing yet.
   Importer another() const { return Importer(proto_, path_, options_); }
   const onnx::ModelProto &proto() const { return proto_; }
   llvm::StringRef path() const { return path_; }
@@ -134,7 +135,8 @@ private:
   Sequences sequences_;
   ExporterMetadata metadata_;
   size_t numNodes_ = 0;
-  bool numbersMayTrain_ = false; ///< initializers of rank 0 are symbolic too, and Constant nodes are initializers
+  /// whether initializers of rank 0 are symbolic too and Constant nodes are initializers: not with a training graph
+  bool numbersMayTrain_ = false;
 };
 
 } // namespace autotp

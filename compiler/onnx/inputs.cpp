@@ -1,4 +1,4 @@
-// The inputs of a model, with sizes for their dynamic dimensions.
+// The inputs of a model, and the sizes of their dynamic dimensions.
 #include "compiler/onnx/importer.h"
 #include "runtime/base/error.h"
 
@@ -6,8 +6,8 @@
 
 namespace autotp {
 
-/// The name of the dynamic dimension that leads the first input which has one: the batch. Dimensions without size and
-/// name that lead an input are the batch, too.
+/// The name of the batch: of the first dynamic dimension that is the first one of an input and has a name. First
+/// dimensions without size and name are the batch as well.
 std::string Importer::batchName() const {
   for (const auto &input : proto_.graph().input()) {
     const auto &shape = input.type().tensor_type().shape();
@@ -20,7 +20,7 @@ llvm::Error Importer::addInputs(const Inputs &inputs) {
   llvm::Error errors = llvm::Error::success();
   std::string batch = batchName();
   for (const auto &input : inputs) {
-    auto known = scope.find(input.name()); // an initializer that older files also list as an input
+    auto known = scope.find(input.name()); // older files also list initializers as inputs
     if (known && model.graph.value(*known).kind != ValueKind::Input) continue;
     llvm::Expected<DType> dtype = dtypeOf(input.type().tensor_type().elem_type());
     if (!dtype) return placed("input '" + escaped(input.name()) + "'", dtype.takeError());
@@ -59,7 +59,7 @@ void Importer::findInputsWithoutBatch(const Inputs &inputs, const std::string &b
   if (!hasDynamicBatch) model.withoutBatch.clear();
 }
 
-/// What --shape says of a dynamic dimension, by its place or by its name.
+/// The size that --shape gives to a dynamic dimension, by its place or its name.
 std::optional<int64_t> Importer::givenSize(const onnx::ValueInfoProto &input, int axis) const {
   const std::string &name = input.type().tensor_type().shape().dim(axis).dim_param();
   for (const std::string &key : {input.name() + ":" + std::to_string(axis), name})
@@ -67,7 +67,7 @@ std::optional<int64_t> Importer::givenSize(const onnx::ValueInfoProto &input, in
   return std::nullopt;
 }
 
-/// Whether a dimension's size is the micro-batch.
+/// Whether the size of a dimension is the micro-batch.
 bool Importer::isMicroBatch(const onnx::ValueInfoProto &input, int axis, const std::string &batch) const {
   const auto &dim = input.type().tensor_type().shape().dim(axis);
   return !dim.has_dim_value() && !givenSize(input, axis) &&

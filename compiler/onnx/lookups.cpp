@@ -1,12 +1,12 @@
-// compiler/onnx/lookups.cpp: elements chosen by index. What constant indices choose along a dimension is a slice, which
-// keeps the dimension's axis; only indices that are computed look anything up.
+// compiler/onnx/lookups.cpp: elements selected by indices. Constant indices along a dimension become a slice if
+// possible, which keeps the axis of the dimension; others become lookups.
 #include "compiler/onnx/lookups.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
 
-/// Where the indices are constant and consecutive: the first.
+/// The first of constant indices that are consecutive; nothing if they are not.
 std::optional<int64_t> firstOfConsecutive(llvm::ArrayRef<double> indices) {
   if (indices.empty()) return std::nullopt;
   for (auto [i, index] : indexed(indices))
@@ -14,10 +14,10 @@ std::optional<int64_t> firstOfConsecutive(llvm::ArrayRef<double> indices) {
   return int64_t(indices[0]);
 }
 
-/// The rows `ids` (any shape) of dimension `axis`, which their dimensions replace.
+/// The rows `ids` (of any shape) of dimension `axis`, whose place the dimensions of `ids` take.
 ValueId rowsOf(Formula &f, ValueId x, size_t axis, ValueId ids) {
   const size_t rank = f.typeOf(x).shape.size(), extra = f.typeOf(ids).shape.size();
-  llvm::SmallVector<int64_t, 6> toFront = {int64_t(axis)}, back; // [ids.., before.., after..] to its place
+  llvm::SmallVector<int64_t, 6> toFront = {int64_t(axis)}, back; // back: from [ids.., before.., after..] to its place
   for (size_t d = 0; d < rank; ++d)
     if (d != axis) toFront.push_back(int64_t(d));
   for (size_t d = 0; d < rank - 1 + extra; ++d)
@@ -101,11 +101,11 @@ Component counting(const Shape &space, size_t dimension) {
 
 namespace {
 
-/// Every component is constant and depends on a dimension of its own: data[i[a], j[b]] is a slice or lookup along each
-/// dimension, spread over the index space. Nothing where that is not so.
+/// If every component is constant and depends on its own dimension of the index space, as in data[i[a], j[b]], the
+/// result is a slice or lookup along each dimension, broadcast over the index space. Returns nothing otherwise.
 std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components,
                                  const Shape &space) {
-  llvm::SmallVector<int64_t, 6> taken(space.size(), -1); // the component of each dimension
+  llvm::SmallVector<int64_t, 6> taken(space.size(), -1); // for each dimension of the space, its component
   if (elementsOf(space) == 0) return std::nullopt;
   for (auto [k, component] : indexed(components)) {
     auto d = space.empty() ? std::nullopt : component.dimension();
@@ -127,7 +127,7 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
     if (taken[d] >= 0) perm.push_back(taken[d]);
   }
   for (size_t k = 0; k < components.size(); ++k)
-    if (!llvm::is_contained(taken, int64_t(k))) perm.push_back(int64_t(k)); // of size 1
+    if (!llvm::is_contained(taken, int64_t(k))) perm.push_back(int64_t(k)); // these have size 1
   const Shape rest = f.typeOf(x).shape;
   for (size_t d = components.size(); d < rest.size(); ++d) {
     perm.push_back(int64_t(d));
@@ -137,12 +137,12 @@ std::optional<ValueId> alongEach(Formula &f, NodeImport &node, ValueId data, llv
   return f.expand(f.reshape(f.transpose(x, perm), apart), whole);
 }
 
-/// One component is computed, and every other is constant and depends on a dimension of its own, or on none: elements of
-/// each row, data[i[a], j[a, b], ..]. Nothing where that is not so.
+/// If one component is computed, and every other is constant and depends on its own dimension or on none, as in
+/// data[i[a], j[a, b], ..], the result is elements of each row. Returns nothing otherwise.
 std::optional<ValueId> alongRows(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components,
                                  const Shape &space) {
   if (components.size() != f.typeOf(data).shape.size() || elementsOf(space) == 0) return std::nullopt;
-  llvm::SmallVector<int64_t, 6> toRows, fromRows(space.size()), dataToRows; // dimensions of the space, of the data
+  llvm::SmallVector<int64_t, 6> toRows, fromRows(space.size()), dataToRows; // permutations of the space and of the data
   const Component *computed = nullptr;
   Shape rows, apart;
   ValueId x = data;
@@ -193,7 +193,7 @@ ValueId numberOf(Formula &f, NodeImport &node, llvm::ArrayRef<int64_t> leading, 
       continue;
     }
     ValueId wide = f.cast(component.computed, DType::I64);
-    // Before they are one number: another dimension's row would be read where one is negative or out of range.
+    // Indices wrap before they are combined, since a negative or too large one would select a point of another row.
     if (components.size() > 1) wide = wrapIndices(f, wide, leading[k]);
     ValueId term = strides[k] == 1 ? wide : f("mul", {wide, f.constant(wide, double(strides[k]))});
     number = number == kNone ? term : f("add", {number, term});
@@ -290,7 +290,7 @@ llvm::Error importGatherElements(NodeImport &node) {
   return gatherPoints(node, std::move(components), space);
 }
 
-/// Elements where a condition that is known holds; without an axis those of the flat operand.
+/// The elements for which a known condition is true; without an axis, those of the flattened operand.
 llvm::Error importCompress(NodeImport &node) {
   const Tensor *condition = node.constant(node[1]);
   if (!condition) return node.fail("its condition depends on an input, and so does the size of its result");

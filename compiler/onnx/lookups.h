@@ -1,34 +1,36 @@
-/// \file Points of a tensor that indices name, dimension by dimension.
+/// \file Selects points of a tensor, each given by one index in each of the leading dimensions.
 #pragma once
 
 #include "compiler/onnx/formula.h"
 
 namespace autotp {
 
-/// What chooses along one leading dimension of the data, for each point of an index space.
+/// The index in one leading dimension of the data, for each point of an index space.
 struct Component {
-  std::optional<Array> known; ///< of the index space's shape
+  std::optional<Array> known; ///< constant indices, of the index space's shape
   ValueId computed = kNone;
 
-  /// The only dimension of the index space that the choice depends on; nothing if there are several, or it is computed.
+  /// The only dimension of the index space on which the indices depend; nothing if there are several, or they are
+  /// computed.
   std::optional<size_t> dimension() const;
-  /// Of a known one: whether it chooses the same everywhere; what it chooses along a dimension of the index space.
+  /// For constant indices: isOneIndex() says whether all are equal; along() gives those along dimension `d` of the
+  /// index space.
   bool isOneIndex() const;
   std::vector<double> along(const Shape &space, size_t d) const;
 };
 
-/// The index along one dimension of the space itself.
+/// A component that is the index along one dimension of the index space.
 Component counting(const Shape &space, size_t dimension);
-/// Counted from the front; an error where one is outside a dimension of `size`.
+/// Makes negative indices count from the front. Errors: one is outside a dimension of `size`.
 llvm::Error wrapIndices(NodeImport &node, Array &indices, int64_t size);
-/// The same of indices that are computed, which are checked when they are.
+/// The same for computed indices, which are checked when the program runs.
 ValueId wrapIndices(Formula &f, ValueId indices, int64_t size);
-/// The columns of an index tensor [space.., n]; each by itself where they were concatenated.
+/// The columns of an index tensor [space.., n]; if they were concatenated, each operand by itself.
 llvm::Expected<std::vector<Component>> columnsOf(NodeImport &node, Formula &f, ValueId indices, const Shape &space);
-/// The number of each point among all of the leading dimensions, row-major; kNone where there are no components.
+/// The row-major number of each point among all points of the leading dimensions; kNone if there are no components.
 ValueId numberOf(Formula &f, NodeImport &node, llvm::ArrayRef<int64_t> leading, llvm::ArrayRef<Component> components,
                  const Shape &space);
-/// What lies at the points: [space.., rest of the data..].
+/// The elements at the points, [space.., rest of the data..].
 ValueId atPoints(Formula &f, NodeImport &node, ValueId data, llvm::ArrayRef<Component> components, const Shape &space);
 
 } // namespace autotp

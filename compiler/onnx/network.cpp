@@ -15,13 +15,13 @@ llvm::Error importSoftmax(NodeImport &node) {
   return f.finish(f.transpose(f("softmax", {f.transpose(node[0], perm)}), perm));
 }
 
-/// Over the dimensions from `axis` on, which become one.
+/// Normalises over the dimensions from `axis` on, merged into one.
 llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   const Type x = node.type(0);
   auto axis = node.axis(node.integer("axis", -1), x.shape.size());
   if (!axis) return axis.takeError();
   const int64_t width = elementsOf(llvm::ArrayRef<int64_t>(x.shape).drop_front(*axis));
-  for (size_t k = 1; k < 3; ++k) // a scale or bias that broadcasts in another way is the standard's business
+  for (size_t k = 1; k < 3; ++k) // a scale or bias that broadcasts in another way is left to the standard's definition
     if (node.has(k) && (node.type(k).elements() != width || node.type(k).dtype != x.dtype)) return node.decline();
   Formula f(node);
   Shape merged(x.shape.begin(), x.shape.begin() + *axis);
@@ -35,7 +35,7 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
   for (size_t j = 0; j < node.numResults() && j < all->size(); ++j) {
     Shape shape(x.shape.begin(), x.shape.end());
     for (size_t d = size_t(*axis); j > 0 && d < shape.size(); ++d)
-      shape[d] = 1; // ONNX keeps the dimensions that mean and scale were taken over
+      shape[d] = 1; // ONNX keeps the reduced dimensions with size 1
     if (llvm::Error error = node.result(node.reshape((*all)[j], shape))) return error;
   }
   return llvm::Error::success();
@@ -43,11 +43,11 @@ llvm::Error importNorm(NodeImport &node, llvm::StringRef op, bool hasBias) {
 llvm::Error importLayerNorm(NodeImport &node) { return importNorm(node, "layer_norm", true); }
 llvm::Error importRmsNorm(NodeImport &node) { return importNorm(node, "rms_norm", false); }
 
-/// Scores [n, c, ..] and labels [n, ..], which is operand `first` and the next, as rows: [rows, c] and i64 [rows].
+/// Scores [n, c, ..] (operand `first`) and labels [n, ..] (the next one) as rows: [rows, c], and i64 [rows].
 struct Rows {
   ValueId scores, labels;
   int64_t count, classes;
-  double ignored; ///< a label that counts nothing; without one: a number that no label is
+  double ignored; ///< the label that does not count; if there is none, a number that no label is
 };
 
 llvm::Expected<Rows> rowsOf(NodeImport &node, Formula &f, size_t first = 0) {
@@ -65,7 +65,7 @@ llvm::Expected<Rows> rowsOf(NodeImport &node, Formula &f, size_t first = 0) {
   return rows;
 }
 
-/// Mean or sum over the rows that count, by the fused operator.
+/// The mean or sum over the rows that count, by the fused operator.
 llvm::Error finishCrossEntropy(NodeImport &node, Formula &f, const Rows &rows, bool isMean) {
   auto all = node.makeMany("cross_entropy", {rows.scores, rows.labels},
                            {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
@@ -73,8 +73,8 @@ llvm::Error finishCrossEntropy(NodeImport &node, Formula &f, const Rows &rows, b
   return f.finish(isMean ? f("div", {(*all)[0], (*all)[1]}) : (*all)[0]);
 }
 
-/// Of each row the score at its label, taken from its log-sum-exp (kNone: the scores are logarithms already) and
-/// weighed; then as `reduction` says.
+/// The negative log-likelihood of each row, which is `logSumExp` minus the score at the label (kNone: the scores are
+/// logarithms already), times its weight, and reduced as `reduction` says.
 llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, ValueId logSumExp,
                              const std::string &reduction) {
   ValueId zero = f.constant(rows.scores, 0), one = f.constant(rows.scores, 1);
@@ -90,14 +90,14 @@ llvm::Error finishLikelihood(NodeImport &node, Formula &f, const Rows &rows, Val
   return f.finish(reduction == "sum" ? total(loss) : f("div", {total(loss), total(weight)}));
 }
 
-/// PyTorch's exporters write a target of probabilities as labels that are floats: a sum over classes of each row's
-/// logarithms, weighed by them, whose mean is over all rows.
+/// PyTorch's exporters write a target of probabilities as labels that are floats. The loss is a sum over classes of the
+/// row's logarithms times them, and its mean is over all rows.
 llvm::Error importSoftCrossEntropy(NodeImport &node, const std::string &reduction) {
   const Shape scores = node.type(0).shape;
   if (scores.size() < 2 || node.type(1).shape != scores || node.numResults() > 1)
     return node.fail("its labels are floats, and no probabilities of each class");
   Formula f(node);
-  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // [n, c, ..] to [n, .., c]
+  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // from [n, c, ..] to [n, .., c]
   std::rotate(perm.begin() + 1, perm.begin() + 2, perm.end());
   Shape rows = scores;
   rows.erase(rows.begin() + 1);
@@ -120,12 +120,13 @@ llvm::Error importCrossEntropy(NodeImport &node) {
                                   : finishLikelihood(node, f, *rows, f("log_sum_exp", {rows->scores}), reduction))
     return error;
   if (node.numResults() < 2) return llvm::Error::success();
-  Formula second(node); // the logarithms themselves, in the scores' own shape
+  Formula second(node); // the second result: the logarithms in the shape of the scores
   auto perm = lastSwapped(node.type(0).shape.size(), 1);
   return second.finish(second.transpose(logSoftmax(second, second.transpose(node[0], perm)), perm));
 }
 
-/// The scores whose log-softmax `value` is, or kNone; also of z - log(sum(exp(z))), where z may be x - max(x).
+/// The scores of which `value` is the log-softmax, or kNone. It may also be written as z - log(sum(exp(z))), with x -
+/// max(x) as z.
 ValueId scoresOf(const Graph &graph, ValueId value) {
   auto operand = [&](ValueId v, llvm::StringRef op, unsigned k) {
     const Node *producer = v == kNone ? nullptr : graph.producer(v);
@@ -138,7 +139,7 @@ ValueId scoresOf(const Graph &graph, ValueId value) {
   return x != kNone && operand(operand(z, "sub", 1), "reduce_max", 0) == x ? x : z;
 }
 
-/// Over a log-softmax it is the cross-entropy of what that was taken of.
+/// Over a log-softmax, this is the cross-entropy of the operand of the log-softmax.
 llvm::Error importLikelihood(NodeImport &node) {
   std::string reduction = node.text("reduction", "mean");
   Formula f(node);
@@ -150,7 +151,7 @@ llvm::Error importLikelihood(NodeImport &node) {
   return finishCrossEntropy(node, f, *rows, reduction == "mean");
 }
 
-/// The cross-entropy of these rows that the graph has already, or another.
+/// The cross_entropy of these rows, which may be in the graph already.
 llvm::Expected<llvm::SmallVector<ValueId, 2>> crossEntropyOf(NodeImport &node, const Rows &rows) {
   const Graph &graph = node.graph();
   const Attributes attributes = {{"ignore_index", node.integer("ignore_index", INT64_MIN)}};
@@ -163,7 +164,7 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> crossEntropyOf(NodeImport &node, c
   return node.makeMany("cross_entropy", {rows.scores, rows.labels}, attributes);
 }
 
-/// dloss, the logarithms of the softmax (a forward node's second result), labels.
+/// SoftmaxCrossEntropyLossGrad(dloss, logarithms of the softmax (the second result of the forward), labels).
 llvm::Error importCrossEntropyGrad(NodeImport &node) {
   const std::string reduction = node.text("reduction", "mean");
   if (reduction == "none" || node.has(3)) return node.fail("a loss of each row, or with weights, is not supported");
@@ -171,7 +172,7 @@ llvm::Error importCrossEntropyGrad(NodeImport &node) {
   auto rows = rowsOf(node, f, 1);
   if (!rows) return rows.takeError();
   if (ValueId scores = scoresOf(node.graph(), rows->scores); scores != kNone)
-    rows->scores = scores; // else the logarithms themselves, whose softmax is the same
+    rows->scores = scores; // otherwise the logarithms themselves, whose softmax is the same
   auto all = crossEntropyOf(node, *rows);
   if (!all) return all.takeError();
   ValueId dloss = f.cast(f.reshape(node[0], {}), f.typeOf((*all)[0]).dtype);
@@ -179,7 +180,7 @@ llvm::Error importCrossEntropyGrad(NodeImport &node) {
   ValueId gradient = f("cross_entropy_grad", {rows->scores, rows->labels, (*all)[2], dloss},
                        {{"ignore_index", node.integer("ignore_index", INT64_MIN)}});
   const Shape scores = node.type(1).shape;
-  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // [n, .., c] to [n, c, ..]
+  llvm::SmallVector<int64_t, 6> perm = countingUp(scores.size()); // from [n, .., c] to [n, c, ..]
   std::rotate(perm.begin() + 1, perm.end() - 1, perm.end());
   Shape last = scores;
   std::rotate(last.begin() + 1, last.begin() + 2, last.end());
@@ -191,7 +192,7 @@ const ImportDef kImports[] = {
     {"", "NegativeLogLikelihoodLoss", 2, importLikelihood},
     {"", "RMSNormalization", 2, importRmsNorm},
     {"", "Softmax", 1, importSoftmax},
-    {"", "SimplifiedLayerNormalization", 2, importRmsNorm}, // onnxruntime's name for it, in ONNX's domain
+    {"", "SimplifiedLayerNormalization", 2, importRmsNorm}, // onnxruntime's name of it, in ONNX's domain
     {"", "SoftmaxCrossEntropyLoss", 2, importCrossEntropy},
     {"com.microsoft", "SoftmaxCrossEntropyLossGrad", 3, importCrossEntropyGrad},
 };

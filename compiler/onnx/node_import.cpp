@@ -11,8 +11,8 @@
 
 namespace autotp {
 
-static constexpr size_t kMostFoldedNodes = 4096; ///< that compute what a shape depends on
-static constexpr int64_t kMostNumbers = 16;      ///< of an initializer that a shape depends on
+static constexpr size_t kMostFoldedNodes = 4096; ///< the most nodes that compute a shape
+static constexpr int64_t kMostNumbers = 16;      ///< the most elements of an initializer on which a shape may depend
 
 NodeImport::NodeImport(const ImportDef &row, Graph &graph, Sequences &sequences, const onnx::NodeProto &proto,
                        llvm::ArrayRef<ValueId> operands, llvm::StringRef folder, std::string name)
@@ -120,15 +120,15 @@ const Tensor *NodeImport::constant(ValueId value) const {
   return &*graph_.value(value).contents;
 }
 
-/// Makes a constant of what is computed from constants and from initializers of a few numbers: what a shape depends on is
-/// no parameter.
+/// Makes `value` a constant if it is computed from constants and from initializers of a few numbers only. An
+/// initializer on which a shape depends is no parameter.
 bool NodeImport::foldNumbers(ValueId &value) const {
   auto isKnown = [&](ValueId v) {
     const Value &known = graph_.value(v);
     return isConstant(v) ||
            (known.kind == ValueKind::Parameter && known.contents && known.type.elements() <= kMostNumbers);
   };
-  llvm::SmallVector<NodeId, 8> nodes; // that compute it, each behind those that it reads
+  llvm::SmallVector<NodeId, 8> nodes; // the nodes that compute it
   llvm::SmallVector<ValueId, 8> pending = {value};
   llvm::DenseSet<NodeId> seen;
   while (!pending.empty()) {
@@ -141,7 +141,7 @@ bool NodeImport::foldNumbers(ValueId &value) const {
     nodes.push_back(producer);
     llvm::append_range(pending, graph_.node(producer).operands);
   }
-  llvm::sort(nodes); // in the order in which they were made
+  llvm::sort(nodes); // by id, so in the order in which they were made
   llvm::DenseMap<ValueId, Array> known;
   auto contentsOf = [&](ValueId v) -> const Array & {
     auto [at, isNew] = known.try_emplace(v);
@@ -174,7 +174,7 @@ llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) cons
   if (!tensor)
     return fail("operand " + llvm::Twine(k) + " must be known when compiling, but depends on an input or a weight",
                 "export the model with static shapes, or bind its dimensions with --shape");
-  constexpr int64_t kMost = 1024; // they are sizes, axes and positions
+  constexpr int64_t kMost = 1024; // of sizes, axes or positions
   if (isFloat(tensor->type.dtype) || tensor->type.elements() > kMost)
     return fail("operand " + llvm::Twine(k) + " must be a few integers, but is " + tensor->type.text());
   Array array = toArray(*tensor);
@@ -209,7 +209,8 @@ llvm::Expected<int64_t> NodeImport::axisOperand(size_t k) const {
 llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                                    Attributes attributes, llvm::ArrayRef<Type> stated) {
   if (llvm::is_contained(operands, kNone)) return fail("one of its operands is missing");
-  for (const Type &type : stated) // before any type is inferred from them: counting their elements must not overflow
+  // before types are inferred from them, since counting their elements must not overflow
+  for (const Type &type : stated)
     if (!countElements(type.shape)) return fail("its result " + type.text() + " is too large");
   Builder builder(graph_);
   builder.origin = name_;
@@ -218,7 +219,8 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape))
       return fail("its result " + graph_.type(result).text() + " is too large");
-  auto isKnown = [&](ValueId v) { return isConstant(v) || graph_.type(v).elements() == 0; }; // of nothing all is known
+  // a value without elements is known
+  auto isKnown = [&](ValueId v) { return isConstant(v) || graph_.type(v).elements() == 0; };
   if (!llvm::all_of(operands, isKnown)) return results;
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape, kMostFolded))

@@ -4,13 +4,13 @@
 namespace autotp {
 namespace {
 
-/// x * scale + bias, a number of each for each channel.
+/// x * scale + bias, with one number of each for each channel.
 ValueId scaledByChannel(Formula &f, ValueId x, ValueId scale, ValueId bias) {
   const size_t rank = f.typeOf(x).shape.size();
   return f("add", {f("mul", {x, overChannels(f, scale, rank)}), overChannels(f, bias, rank)});
 }
 
-/// [n, g, ..], normalised over all but its first two dimensions.
+/// [n, g, ..] normalised over all but its first two dimensions.
 llvm::Expected<ValueId> normalisedWithin(NodeImport &node, Formula &f, ValueId x, double epsilon) {
   const Type type = f.typeOf(x);
   const int64_t width = elementsOf(llvm::ArrayRef<int64_t>(type.shape).drop_front(2));
@@ -37,7 +37,8 @@ bool isAll(NodeImport &node, size_t k, double value) {
   return known && llvm::all_of(toArray(*known).data, [&](double x) { return x == value; });
 }
 
-/// Exporters write GroupNorm as a reshape to groups, this with ones and zeros, a reshape back, and its own scale and bias.
+/// Exporters write GroupNorm as a reshape to groups, this operator with ones and zeros, a reshape back, and its own
+/// scale and bias.
 bool isGroupNorm(NodeImport &node) {
   const Node *reshape = node.graph().producer(node[0]);
   if (!reshape || !reshape->is("reshape")) return false;
@@ -71,8 +72,8 @@ llvm::Error importGroupNorm(NodeImport &node) {
                                    : scaledByChannel(f, f.reshape(*y, x.shape), node[1], node[2]));
 }
 
-/// By running statistics; in training mode by those of the batch that is here, as each rank of a data-parallel PyTorch
-/// does. New running statistics are results that nothing of ours computes: whoever reads them is told.
+/// Normalises by running statistics; in training mode by those of this rank's batch, as data-parallel PyTorch does.
+/// Nothing computes the new running statistics, so a node that reads them is an error.
 llvm::Error importBatchNorm(NodeImport &node) {
   if (llvm::Error error = checkChannels(node, 1, 4)) return error;
   const Type x = node.type(0);

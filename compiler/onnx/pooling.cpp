@@ -1,4 +1,4 @@
-// compiler/onnx/pooling.cpp: one number for each window. Windows are boxes, so they are taken one dimension after the
+// compiler/onnx/pooling.cpp: one number for each window. Windows are boxes, so they are reduced one dimension after the
 // other: sums by a matrix of ones and zeros, maxima by a comparison for each place.
 #include "compiler/onnx/windows.h"
 #include "runtime/base/indexed.h"
@@ -15,7 +15,7 @@ llvm::Expected<Window> poolOf(NodeImport &node) {
   return windowOf(node, *kernel, node.integer("ceil_mode", 0));
 }
 
-/// 1 where a window of dimension d covers an element: [results, elements].
+/// A matrix [results, elements] with 1 where a window covers an element along dimension d.
 Array coverage(const Window &window, size_t d, int64_t size, DType dtype) {
   Array covered(Type{dtype, {window.result[d], size}});
   for (int64_t i = 0; i < window.result[d]; ++i)
@@ -34,7 +34,8 @@ ValueId summed(Formula &f, NodeImport &node, ValueId x, const Window &window) {
   return x;
 }
 
-/// How many elements each window has, with the padding that was asked for or without: one number where all agree.
+/// The number of elements of each window, with or without the padding that was asked for; a single number if all are
+/// equal.
 Array countsOf(const Window &window, const Shape &x, DType dtype, bool countsPadding) {
   Shape space(window.result.begin(), window.result.end()), strides = stridesOf(space);
   Array counts(Type{dtype, space});
@@ -76,7 +77,7 @@ llvm::Error importAveragePool(NodeImport &node) {
   return f.finish(f("div", {summed(f, node, node[0], *window), counts}));
 }
 
-/// |x|^p, and the root of what it sums to.
+/// powered() gives |x|^p for each element, rooted() the root of their sum.
 ValueId powered(Formula &f, ValueId x, double p) {
   if (p == 2) return f("mul", {x, x});
   ValueId size = f("abs", {x});
@@ -97,12 +98,13 @@ llvm::Error importLpPool(NodeImport &node) {
   return f.finish(rooted(f, summed(f, node, powered(f, node[0], p), *window), p));
 }
 
-/// What is best in each window so far, and where it was found.
+/// The largest element of each window so far, and its number in the operand.
 struct Best {
   ValueId value, place = kNone;
 };
 
-/// Along one spatial dimension; of equal elements the first, which alone has a gradient.
+/// Takes the largest elements along one spatial dimension. Of equal ones the first is taken, which alone gets the
+/// gradient.
 Best bestAlong(Formula &f, NodeImport &node, const Best &x, const Window &window, size_t d, double lowest) {
   Best best;
   for (int64_t k = 0; k < window.kernel[d]; ++k) {
@@ -119,8 +121,8 @@ Best bestAlong(Formula &f, NodeImport &node, const Best &x, const Window &window
   return best;
 }
 
-/// Of each element of [n, c, ..] its number in the whole tensor; `isColumnMajor`: of a sample's channel the first
-/// spatial dimension runs fastest.
+/// The number of each element of [n, c, ..] in the whole tensor. If `isColumnMajor`, the first spatial dimension runs
+/// fastest within a channel.
 Array numbersOf(const Shape &x, bool isColumnMajor) {
   Shape space(x.begin() + 2, x.end()), turned(space.rbegin(), space.rend()), strides = stridesOf(space),
                                                                              own = stridesOf(turned);
@@ -136,7 +138,7 @@ Array numbersOf(const Shape &x, bool isColumnMajor) {
   return numbers;
 }
 
-/// Less than all that a dtype holds.
+/// A number that is no larger than any of the type.
 double lowestOf(DType dtype) {
   if (isFloat(dtype)) return -std::numeric_limits<double>::infinity();
   return dtype == DType::I32 ? double(INT32_MIN) : -9.2e18;
@@ -165,7 +167,7 @@ llvm::Error importMaxPool(NodeImport &node) {
   return f.finish(best.place);
 }
 
-/// Elements back at the places that a MaxPool said; zeros elsewhere.
+/// Puts elements back at the places that a MaxPool returned, with zeros elsewhere.
 llvm::Error importMaxUnpool(NodeImport &node) {
   auto kernel = node.integers("kernel_shape");
   if (!kernel) return node.fail("it has no kernel_shape");
@@ -193,7 +195,7 @@ llvm::Error importMaxUnpool(NodeImport &node) {
   return f.finish(y);
 }
 
-/// Over all spatial dimensions, which stay with size 1.
+/// All spatial dimensions, which are kept with size 1.
 llvm::SmallVector<int64_t, 6> spatialAxes(NodeImport &node) {
   llvm::SmallVector<int64_t, 6> axes;
   for (size_t d = 2; d < node.type(0).shape.size(); ++d)

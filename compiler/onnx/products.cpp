@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// A vector is a matrix of one row or one column, which the result does not have.
+/// A vector becomes a matrix of one row or column, which is removed from the result.
 llvm::Error importVectorProduct(NodeImport &node) {
   const Shape a = node.type(0).shape, b = node.type(1).shape;
   if (a.empty() || b.empty()) return node.fail("an operand of it is a scalar");
@@ -85,12 +85,13 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
   DType dtype = node.type(0).dtype;
   if (isFloat(dtype)) return node.result(node.make("mul", {result, node.scalar(dtype, 1.0 / double(count))}));
   if (count == 0) return node.fail("it is the mean of no elements");
-  return node.result(node.make("div", {result, node.scalar(dtype, double(count))})); // 1 / count would be 0
+  // as an integer, 1 / count would be 0
+  return node.result(node.make("div", {result, node.scalar(dtype, double(count))}));
 }
 llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduce_sum", false); }
 llvm::Error importReduceMean(NodeImport &node) { return importReduce(node, "reduce_sum", true); }
 
-/// A reduction of something made of x element by element, finished by another function.
+/// A reduction of a function of x, followed by another function.
 llvm::Error importReduceOf(NodeImport &node, llvm::StringRef reduce, ValueId (*before)(Formula &, ValueId),
                            ValueId (*after)(Formula &, ValueId)) {
   auto axes = reducedAxes(node);
@@ -104,14 +105,14 @@ ValueId itself(Formula &, ValueId x) { return x; }
 ValueId negated(Formula &f, ValueId x) { return f("neg", {x}); }
 ValueId squared(Formula &f, ValueId x) { return f("mul", {x, x}); }
 ValueId absolute(Formula &f, ValueId x) { return f("abs", {x}); }
-/// The square root of a sum of squares: a norm, whose slope at 0 is 0 and not that of the root.
+/// The square root of a sum of squares, with gradient 0 at 0, where that of the root is infinite.
 ValueId norm(Formula &f, ValueId x) {
   ValueId zero = f.constant(x, 0), isZero = f("equal", {x, zero});
   return f("where", {isZero, zero, f("sqrt", {f("where", {isZero, f.constant(x, 1), x})})});
 }
 ValueId logarithm(Formula &f, ValueId x) { return f("log", {x}); }
 
-/// Narrow integers are compared as wider ones; of none of them the least, or the largest, is their own.
+/// Narrow integers are compared as i32. For no elements, the result is the least or largest number of their own type.
 llvm::Error importExtreme(NodeImport &node, bool isMax) {
   auto axes = reducedAxes(node);
   if (!axes) return axes.takeError();
@@ -135,7 +136,7 @@ llvm::Error importReduceL2(NodeImport &node) { return importReduceOf(node, "redu
 llvm::Error importReduceSumSquare(NodeImport &node) { return importReduceOf(node, "reduce_sum", squared, itself); }
 llvm::Error importReduceLogSum(NodeImport &node) { return importReduceOf(node, "reduce_sum", itself, logarithm); }
 
-/// What is reduced becomes one last dimension.
+/// Merges the reduced dimensions into one last dimension.
 llvm::Error importReduceLogSumExp(NodeImport &node) {
   auto axes = reducedAxes(node);
   if (!axes) return axes.takeError();

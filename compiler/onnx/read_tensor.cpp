@@ -1,4 +1,4 @@
-// compiler/onnx/read_tensor.cpp: contents of a TensorProto, from the model itself or from a file beside it.
+// compiler/onnx/read_tensor.cpp: the contents of a TensorProto, from the model itself or from a file beside it.
 #include "compiler/onnx/import_table.h"
 #include "runtime/base/error.h"
 
@@ -12,7 +12,7 @@
 namespace autotp {
 namespace {
 
-/// A path that stays beneath `folder`: relative, without "..", and through no link.
+/// Checks that a path stays beneath `folder`: it is relative, and has neither ".." nor links.
 llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
   llvm::SmallString<256> path(folder);
   if (location.empty() || llvm::sys::path::is_absolute(location))
@@ -56,11 +56,11 @@ llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, Type type, l
                 owner};
 }
 
-/// Values that are not stored as raw bytes: each in a field of a wider type.
+/// Reads values that are not stored as raw bytes but each in a field of a wider type.
 template <typename Field> llvm::Expected<Tensor> fromField(Type type, const Field &field) {
   if (field.size() != type.elements())
     return problem("", llvm::formatv("it has {0} values for {1}", field.size(), type.text()).str());
-  if (type.dtype == DType::BF16 || type.dtype == DType::F16) { // bit patterns
+  if (type.dtype == DType::BF16 || type.dtype == DType::F16) { // the fields hold bit patterns
     std::vector<uint8_t> bytes(type.bytes());
     for (int i = 0; i < field.size(); ++i) {
       uint16_t bits = uint16_t(field.Get(i));

@@ -1,5 +1,5 @@
-// compiler/onnx/recurrent.cpp: RNN, GRU and LSTM, unrolled: the products with the inputs of all steps are one, then each
-// step is a few operators on what the step before left.
+// compiler/onnx/recurrent.cpp: RNN, GRU and LSTM, unrolled. One product covers the inputs of all steps; each step is
+// then a few operators on the state before it.
 #include "compiler/onnx/formula.h"
 #include "runtime/base/indexed.h"
 
@@ -9,19 +9,20 @@ namespace {
 constexpr int64_t kMostSteps = 4096;
 const Attributes kSecondTurned = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(1)}};
 
-/// The cell of one direction, and what it keeps from step to step.
+/// The cell of one direction, and its state between steps.
 struct Cell {
   NodeImport &node;
   Formula &f;
   int64_t gates, hidden, batch;
-  ValueId recurrence = kNone;                   ///< [gates hidden, hidden]
-  ValueId resetBias = kNone, peepholes = kNone; ///< of the hidden gate, scaled by a reset; [3 hidden]
+  ValueId recurrence = kNone; ///< [gates * hidden, hidden]
+  /// resetBias: of the hidden gate, scaled by the reset gate; peepholes: [3 * hidden]
+  ValueId resetBias = kNone, peepholes = kNone;
   llvm::SmallVector<std::string, 3> activations = {};
   double clip = 0;
   ValueId h = kNone, c = kNone; ///< [batch, hidden]
 
   ValueId sum(ValueId a, ValueId b) { return a == kNone ? b : b == kNone ? a : f("add", {a, b}); }
-  /// Of [.., gates hidden] the k-th gate's.
+  /// The part of gate k in [.., gates * hidden].
   ValueId gate(ValueId x, int64_t k) {
     return x == kNone ? kNone : f.slice(x, int64_t(f.typeOf(x).shape.size()) - 1, k * hidden, hidden);
   }
@@ -30,20 +31,20 @@ struct Cell {
     return f(activations[k], {x});
   }
   ValueId recurrent(ValueId state, ValueId weights) { return f("matmul", {state, weights}, kSecondTurned); }
-  ValueId mixed(ValueId share, ValueId a, ValueId b) { // share a + (1 - share) b
+  ValueId mixed(ValueId share, ValueId a, ValueId b) { // share * a + (1 - share) * b
     ValueId rest = f("sub", {f.constant(share, 1), share});
     return f("add", {f("mul", {share, a}), f("mul", {rest, b})});
   }
 };
 
-/// x: what the inputs of this step give to the gates, with all biases that are only added.
+/// One step. `x` is what the inputs of this step contribute to the gates, with all biases that are only added.
 using StepFn = void (*)(Cell &cell, ValueId x);
 
 void stepRnn(Cell &cell, ValueId x) {
   cell.h = cell.activated(0, cell.sum(x, cell.recurrent(cell.h, cell.recurrence)));
 }
 
-/// Gates update, reset, hidden.
+/// The gates are in the order update, reset, hidden.
 void stepGru(Cell &cell, ValueId x) {
   Formula &f = cell.f;
   const int64_t both = 2 * cell.hidden;
@@ -59,7 +60,7 @@ void stepGru(Cell &cell, ValueId x) {
   cell.h = cell.mixed(update, cell.h, cell.activated(1, cell.sum(cell.gate(x, 2), fresh)));
 }
 
-/// Gates input, output, forget, cell.
+/// The gates are in the order input, output, forget, cell.
 void stepLstm(Cell &cell, ValueId x) {
   Formula &f = cell.f;
   ValueId all = cell.sum(x, cell.recurrent(cell.h, cell.recurrence));
@@ -94,8 +95,8 @@ llvm::Expected<llvm::SmallVector<std::string, 3>> activationsOf(NodeImport &node
   return names;
 }
 
-/// Operands: X [t, b, i], W [d, gates hidden, i], R [d, gates hidden, hidden], B [d, 2 gates hidden], lengths [b],
-/// states [d, b, hidden], peepholes [d, 3 hidden].
+/// Operands: X [t, b, i], W [d, gates * hidden, i], R [d, gates * hidden, hidden], B [d, 2 * gates * hidden], lengths
+/// [b], states [d, b, hidden], peepholes [d, 3 * hidden], with t steps, batch b, input size i and d directions.
 class Recurrence {
 public:
   Recurrence(NodeImport &node, const Kind &kind) : node_(node), kind_(kind), f_(node) {}
@@ -105,7 +106,7 @@ public:
     const std::string direction = node_.text("direction", "forward");
     for (int64_t d = 0; d < directions_; ++d)
       if (llvm::Error error = runDirection(d, direction == "reverse" || d == 1)) return error;
-    const int64_t axis = isBatchFirst_ ? 1 : 0; // of the directions, in the last states
+    const int64_t axis = isBatchFirst_ ? 1 : 0; // the axis of directions in the last states
     ValueId y = stacked(f_, outputs_, 1);
     node_.results.push_back(isBatchFirst_ ? f_.transpose(y, {2, 0, 1, 3}) : y);
     node_.results.push_back(stacked(f_, lastH_, axis));
@@ -141,7 +142,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// Of an operand the part of direction d, without that dimension.
+  /// The part of direction d of an operand, without the dimension of directions.
   ValueId ofDirection(size_t k, int64_t d, int64_t axis = 0) {
     ValueId part = f_.slice(node_[k], axis, d, 1);
     Shape shape = f_.typeOf(part).shape;
@@ -181,7 +182,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// What is only added: all biases, but for that of a hidden gate which a reset scales.
+  /// The sum of all biases, except that of a hidden gate which the reset gate scales.
   ValueId addedBias(Cell &cell, int64_t d) {
     if (!node_.has(3)) return kNone;
     ValueId both = f_.reshape(ofDirection(3, d), {2, kind_.gates, hidden_});
@@ -195,7 +196,7 @@ private:
     return f_("concat", {sumOf(f_.slice(both, 1, 0, 2), 2), ofInput}, {{"axis", int64_t(0)}});
   }
 
-  /// Sequences that have ended keep their state, and leave zeros.
+  /// Sequences that have ended keep their state, and output zeros.
   ValueId keepEnded(Cell &cell, const Cell &before, int64_t t) {
     ValueId lengths = f_.reshape(node_[4], {batch_, 1});
     ValueId goesOn = f_("greater", {lengths, f_.constant(lengths, double(t))}), fresh = cell.h;

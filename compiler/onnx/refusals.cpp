@@ -1,4 +1,4 @@
-// compiler/onnx/refusals.cpp: operators of ONNX that are refused, and why. Messages say it, and docs/operators.md.
+// compiler/onnx/refusals.cpp: operators of ONNX that are refused, with the reasons for messages and docs/operators.md.
 #include "compiler/onnx/import_table.h"
 
 namespace autotp {

@@ -1,5 +1,5 @@
-// compiler/onnx/resize.cpp: Resize, one dimension after the other. Nearest elements are chosen by constant indices;
-// others are weighed by a constant matrix. Coordinates and weights are those of the standard's reference.
+// compiler/onnx/resize.cpp: Resize, one dimension after the other. Nearest elements are selected by constant indices;
+// other modes multiply by a constant matrix of weights. Coordinates and weights are those of the standard's reference.
 #include "compiler/onnx/windows.h"
 #include "runtime/base/indexed.h"
 
@@ -11,19 +11,20 @@ namespace {
 
 struct Filter {
   std::string mode, coordinates, nearest;
-  double cubic = -0.75, outside = 0; ///< cubic_coeff_a; what stands where nothing of the operand is
+  /// cubic_coeff_a, and the value for points outside the operand (extrapolation_value)
+  double cubic = -0.75, outside = 0;
   bool excludesOutside = false, smooths = false;
 };
 
 /// How one dimension is resized.
 struct Resized {
   int64_t from, to;
-  double scale, begin = 0, end = 1; ///< of the region of interest, as shares of the dimension
+  double scale, begin = 0, end = 1; ///< begin and end: the region of interest, as fractions of the dimension
 
   bool isSame() const { return from == to && std::fabs(scale - 1) < 1e-9 && begin == 0 && end == 1; }
 };
 
-/// Where element `i` of the result lies among the operand's.
+/// The coordinate in the operand of element `i` of the result; nothing for an unknown mode.
 std::optional<double> coordinateOf(const Filter &filter, const Resized &r, double i) {
   const double wide = r.scale * double(r.from), last = double(r.from - 1);
   if (filter.coordinates == "align_corners") return wide == 1 ? 0 : i * last / (wide - 1);
@@ -38,14 +39,14 @@ std::optional<double> coordinateOf(const Filter &filter, const Resized &r, doubl
   return std::nullopt;
 }
 
-/// Keys 1981: the cubic kernel at a distance.
+/// The cubic kernel at distance x (Keys 1981).
 double cubicAt(double x, double a) {
   x = std::fabs(x);
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   return x < 2 ? ((x - 5) * x + 8) * x * a - 4 * a : 0;
 }
 
-/// The weights of neighbours in a row, `ratio` in (0, 1] behind the one that is last before or at the coordinate.
+/// The weights of consecutive neighbours. The coordinate lies `ratio`, in (0, 1], behind the last neighbour before it.
 std::vector<double> weightsOf(const Filter &filter, double ratio, double scale) {
   if (filter.mode == "nearest") {
     if (ratio == 1 || filter.nearest == "ceil") return {0, 1};
@@ -69,7 +70,7 @@ std::vector<double> weightsOf(const Filter &filter, double ratio, double scale) 
   return weights;
 }
 
-/// [to, from]; rows of coordinates outside a region of interest are 0 and `isOutside`.
+/// The matrix of weights, [to, from]. A coordinate outside the region of interest has a row of zeros and `isOutside`.
 Array matrixOf(const Filter &filter, const Resized &r, DType dtype, std::vector<bool> &isOutside) {
   Array matrix(Type{dtype, {r.to, r.from}});
   isOutside.assign(size_t(r.to), false);
@@ -82,7 +83,7 @@ Array matrixOf(const Filter &filter, const Resized &r, DType dtype, std::vector<
     const bool isWhole = at == whole;
     std::vector<double> weights = weightsOf(filter, isWhole ? 1 : at - whole, r.scale);
     const int64_t count = int64_t(weights.size());
-    // The neighbours nearest to the coordinate, of two equally near ones the first.
+    // The first of the neighbours nearest to the coordinate; of two equally near ones, the first is taken.
     const int64_t first = int64_t(whole) + (count % 2 == 0 ? -count / 2 + (isWhole ? 0 : 1)
                                                            : -((count - 1) / 2) + (at - whole <= 0.5 ? 0 : 1));
     double sum = filter.excludesOutside ? 0 : 1;
@@ -98,7 +99,7 @@ Array matrixOf(const Filter &filter, const Resized &r, DType dtype, std::vector<
   return matrix;
 }
 
-/// Rows that have one 1 and zeros: the elements that they choose. Where each is repeated equally often it is spread.
+/// Selects elements by rows with one 1 and zeros. If each element is repeated equally often, it is broadcast instead.
 ValueId chosen(Formula &f, NodeImport &node, ValueId x, size_t axis, const Array &matrix) {
   const int64_t to = matrix.type.shape[0], from = matrix.type.shape[1];
   std::vector<double> indices(size_t(to), 0);
@@ -148,10 +149,10 @@ llvm::Expected<Filter> filterOf(NodeImport &node) {
   return filter;
 }
 
-/// Numbers of an operand that is known when compiling; none where it is missing or empty.
+/// The numbers of an operand that must be known when compiling; none if it is missing or empty.
 llvm::Expected<std::vector<double>> numbersOf(NodeImport &node, size_t k) {
   if (!node.has(k) || node.type(k).elements() == 0) return std::vector<double>();
-  const bool saysShape = k > 1; // a region is a number like others, which may be trained
+  const bool saysShape = k > 1; // scales and sizes; the numbers of a region are like others and may be trained
   const bool isKnown = saysShape || node.graph().value(node[k]).kind == ValueKind::Constant;
   const Tensor *known = isKnown ? node.constantOrInitializer(node[k]) : nullptr;
   if (!known)

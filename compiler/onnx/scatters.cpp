@@ -1,22 +1,22 @@
-// compiler/onnx/scatters.cpp: elements of updates put, or added, where indices say.
+// compiler/onnx/scatters.cpp: elements of updates replace, or are added to, those that indices name.
 #include "compiler/onnx/lookups.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
 
-/// Moves to the next index of `shape`, row-major; false after the last.
+/// Moves to the next index of `shape` in row-major order; false after the last.
 bool advance(Shape &index, const Shape &shape) {
   for (size_t d = shape.size(); d-- > 0; index[d] = 0)
     if (++index[d] < shape[d]) return true;
   return false;
 }
 
-/// Where constant indices put updates: for each element of the data whether one lands there, and which. Where several
-/// land, each further one is of another layer.
+/// For constant indices: which elements of the data get an update, and which one. If several updates go to one element,
+/// each further one belongs to another layer.
 struct Landing {
   Array isHit;                    ///< bool, of the data's shape
-  std::vector<Component> sources; ///< one a dimension of the updates, over the data's shape
+  std::vector<Component> sources; ///< one for each dimension of the updates, over the data's shape
 
   Landing(const Shape &data, const Shape &updates) : isHit(Type{DType::Bool, data}) {
     for (size_t d = 0; d < updates.size(); ++d)
@@ -29,12 +29,12 @@ struct Landing {
   }
 };
 
-/// The element of the data that each update goes to, row-major over the updates.
+/// For each update, in row-major order, the flat index of the element of the data to which it goes.
 using Targets = std::vector<int64_t>;
 
-constexpr size_t kMostLayers = 64; ///< updates that land on one element
+constexpr size_t kMostLayers = 64; ///< the most updates of one element
 
-/// `isLast`: of those that land on one element the last holds; else all do, in layers.
+/// If `isLast`, the last of several updates of an element counts; otherwise all do, in layers.
 llvm::Expected<std::vector<Landing>> landingsOf(NodeImport &node, const Targets &targets, bool isLast) {
   const Shape data = node.type(0).shape, updates = node.type(2).shape;
   std::vector<Landing> layers;
@@ -49,7 +49,7 @@ llvm::Expected<std::vector<Landing>> landingsOf(NodeImport &node, const Targets 
   return layers;
 }
 
-/// The operator that joins an element and its update; "" where the update takes its place.
+/// The operator that joins an element and its update; empty if the update replaces it.
 llvm::Expected<std::string> joinOf(NodeImport &node) {
   const std::string reduction = node.text("reduction", "none");
   if (reduction == "none") return std::string();
@@ -57,7 +57,7 @@ llvm::Expected<std::string> joinOf(NodeImport &node) {
   return node.fail("reduction " + reduction + " is not known");
 }
 
-/// Elements that nothing lands on keep the data; the others are looked up in the updates.
+/// Elements without an update keep the data; for the others, the updates are looked up.
 llvm::Error putByLanding(NodeImport &node, const Targets &targets, llvm::StringRef join) {
   if (!countElements(node.type(0).shape, kMostFolded) || !countElements(node.type(2).shape, kMostFolded))
     return node.fail("its operands are too large");
@@ -76,14 +76,14 @@ llvm::Error putByLanding(NodeImport &node, const Targets &targets, llvm::StringR
 /// Adds rows of updates [points, ..] to the rows of data [rows, ..] that `ids` name.
 ValueId withRowsAdded(Formula &f, ValueId data, ValueId ids, ValueId updates) {
   const Type type = f.typeOf(data);
-  const bool isInteger = !isFloat(type.dtype); // sums of rows are of floats; these are exact up to 2^53
+  const bool isInteger = !isFloat(type.dtype); // scatter_add sums floats, which are exact up to 2^53
   ValueId rows = isInteger ? f.cast(updates, DType::F64) : updates;
   ValueId sums = f("scatter_add", {ids, rows}, {}, Type{f.typeOf(rows).dtype, type.shape});
   return f("add", {data, f.cast(sums, type.dtype)});
 }
 
-/// Indices that are computed: each of their places along `axis` is compared with every position there; of equal ones
-/// the last holds, or all are joined. For few places, such as the choices of a router.
+/// Scatters at computed indices. Each of the index's places along `axis` is compared with every position; of equal
+/// indices the last holds, or all are joined. This is for few places, such as the choices of a router.
 llvm::Error scatterByComparing(NodeImport &node, int64_t axis, llvm::StringRef join) {
   const Shape data = node.type(0).shape, updates = node.type(2).shape;
   constexpr int64_t kMostPlaces = 64;
@@ -104,7 +104,7 @@ llvm::Error scatterByComparing(NodeImport &node, int64_t axis, llvm::StringRef j
   return f.finish(result);
 }
 
-/// The indices of whole rows, where they are spread over all other dimensions (index_add, segment sums); else kNone.
+/// The indices of whole rows, if they are broadcast over all other dimensions (index_add, segment sums); else kNone.
 ValueId rowIndices(NodeImport &node, Formula &f, int64_t axis) {
   const Shape data = node.type(0).shape, space = node.type(1).shape;
   for (int64_t d = 0; d < int64_t(data.size()); ++d)
@@ -131,7 +131,7 @@ llvm::Error addElements(NodeImport &node, int64_t axis) {
   Formula f(node);
   if (ValueId rows = rowIndices(node, f, axis); rows != kNone) {
     llvm::SmallVector<int64_t, 6> perm = countingUp(data.size());
-    std::swap(perm[0], perm[axis]); // its own inverse
+    std::swap(perm[0], perm[axis]); // a permutation that is its own inverse
     return f.finish(f.transpose(withRowsAdded(f, f.transpose(node[0], perm), rows, f.transpose(node[2], perm)), perm));
   }
   if (!countElements(space, kMostFolded)) return node.fail("it has too many indices");
@@ -172,7 +172,7 @@ llvm::Error importScatterElements(NodeImport &node) {
   return putByLanding(node, targets, *join);
 }
 
-/// Rows of the leading dimensions, merged, by one number each.
+/// Adds updates by one row number each, in the leading dimensions merged into one.
 llvm::Error addPoints(NodeImport &node, size_t depth) {
   const Shape data = node.type(0).shape, given = node.type(1).shape;
   Shape space(given.begin(), given.end() - 1), updates = {elementsOf(space)};

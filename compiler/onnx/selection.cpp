@@ -1,4 +1,4 @@
-// compiler/onnx/selection.cpp: where something is: the best of a row, what is not 0, what is unlike all before it.
+// compiler/onnx/selection.cpp: the places of the largest elements, of elements that are not 0, and of distinct ones.
 #include "compiler/onnx/lookups.h"
 #include "runtime/base/indexed.h"
 
@@ -7,8 +7,8 @@
 namespace autotp {
 namespace {
 
-/// The index of the largest along a dimension, which stays with size 1; of equal ones the first or the last. Ranks that
-/// fall, or rise, make it the largest rank among the largest.
+/// The index of the largest element along a dimension, which is kept with size 1; of equal ones the first or the last.
+/// Ranks that fall (or rise) along the dimension make it the largest rank among the largest elements.
 ValueId bestIndex(Formula &f, NodeImport &node, ValueId x, int64_t axis, bool isLast) {
   const Shape shape = f.typeOf(x).shape;
   Shape places(shape.size(), 1);
@@ -37,7 +37,7 @@ llvm::Error importArgBest(NodeImport &node, bool isMax) {
 llvm::Error importArgMax(NodeImport &node) { return importArgBest(node, true); }
 llvm::Error importArgMin(NodeImport &node) { return importArgBest(node, false); }
 
-/// 1 at the largest of each row, the first of equal ones, and 0 elsewhere.
+/// 1 at the first largest element of each row, and 0 elsewhere.
 llvm::Error importHardmax(NodeImport &node) {
   const Shape shape = node.type(0).shape;
   auto axis = node.axis(node.integer("axis", -1), shape.size());
@@ -49,7 +49,7 @@ llvm::Error importHardmax(NodeImport &node) {
   return f.finish(f("where", {isBest, f.constant(node[0], 1), f.constant(node[0], 0)}));
 }
 
-/// The indices of what is not 0, a row for each dimension.
+/// The indices of elements that are not 0, one row for each dimension.
 llvm::Error importNonZero(NodeImport &node) {
   const Tensor *known = node.constant(node[0]);
   if (!known) return node.fail("its operand depends on an input, and so does the size of its result");
@@ -65,7 +65,7 @@ llvm::Error importNonZero(NodeImport &node) {
   return node.result(node.constantOf(toTensor(indices)));
 }
 
-/// Slices along `axis`, or elements, each as a list of numbers.
+/// The slices along `axis`, or the elements, each as a list of numbers.
 std::vector<std::vector<double>> slicesOf(const Array &x, std::optional<int64_t> axis) {
   const int64_t count = axis ? x.type.shape[*axis] : int64_t(x.data.size()),
                 stride = axis ? stridesOf(x.type.shape)[*axis] : 1;
@@ -75,7 +75,8 @@ std::vector<std::vector<double>> slicesOf(const Array &x, std::optional<int64_t>
   return slices;
 }
 
-/// Of what is known: its different slices, where each is first, which of them each slice is, how often each is there.
+/// For a constant: its distinct slices, where each occurs first, which of them each slice is, and how often each
+/// occurs.
 llvm::Error importUnique(NodeImport &node) {
   const Tensor *known = node.constant(node[0]);
   if (!known) return node.fail("its operand depends on an input, and so does the size of its result");
@@ -122,7 +123,7 @@ llvm::Error importEyeLike(NodeImport &node) {
   return node.result(node.constantOf(toTensor(eye)));
 }
 
-/// The first elements of each sequence of a batch, turned round.
+/// Reverses the first elements of each sequence of a batch, as many as its length says.
 llvm::Error importReverseSequence(NodeImport &node) {
   const Shape shape = node.type(0).shape;
   const int64_t batch = node.integer("batch_axis", 1), time = node.integer("time_axis", 0);

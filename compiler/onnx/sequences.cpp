@@ -1,12 +1,11 @@
-// compiler/onnx/sequences.cpp: lists of values, taken apart and joined while importing; and optional values, which are
-// there or not.
+// compiler/onnx/sequences.cpp: sequences are taken apart and joined during import. Optional values are present or not.
 #include "compiler/onnx/formula.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
 namespace {
 
-/// A position among `count`, or one past the last where something is inserted.
+/// A position among `count` elements; if `mayBeEnd`, also the one past the last, where something is inserted.
 llvm::Expected<size_t> positionOf(NodeImport &node, size_t k, size_t count, bool mayBeEnd) {
   auto given = node.constantIntegersOr(k, {mayBeEnd ? int64_t(count) : -1});
   if (!given) return given.takeError();
@@ -72,8 +71,8 @@ llvm::Error importConcatFromSequence(NodeImport &node) {
   return f.finish(isNew ? stacked(f, *elements, *axis) : joined(f, *elements, *axis));
 }
 
-/// Parts of one size, the last perhaps smaller, or of given sizes. Without a size each has one element, and may lose
-/// its dimension.
+/// Splits into parts of one size, the last perhaps smaller, or of given sizes. Without a size, each part has one
+/// element and may lose its dimension.
 llvm::Error importSplitToSequence(NodeImport &node) {
   auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
   if (!axis) return axis.takeError();

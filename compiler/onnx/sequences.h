@@ -1,4 +1,5 @@
-/// \file ONNX's sequences: lists of values, known when compiling. Their elements are values of the graph; they are not.
+/// \file ONNX's sequences: lists of values, whose lengths are known when compiling. Their elements are values of the
+/// graph; the lists are not.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -7,7 +8,7 @@
 
 namespace autotp {
 
-/// Names a sequence where a value could stand: no graph has so many values.
+/// Sequences have ids that no value of a graph has, so that both can stand behind a name.
 constexpr ValueId kFirstSequence = 1u << 31;
 inline bool isSequence(ValueId id) { return id >= kFirstSequence && id != kNone; }
 
@@ -19,7 +20,7 @@ public:
     lists_.push_back(std::move(elements));
     return kFirstSequence + ValueId(lists_.size()) - 1;
   }
-  /// Valid as long as this.
+  /// Valid as long as this object.
   llvm::ArrayRef<ValueId> operator[](ValueId id) const { return lists_[id - kFirstSequence]; }
 
 private:

@@ -102,7 +102,7 @@ llvm::Error importExpand(NodeImport &node) {
   if (!wanted) return wanted.takeError();
   const Shape from = node.type(0).shape;
   Shape shape(std::max(wanted->size(), from.size()), 1);
-  for (size_t d = 0; d < shape.size(); ++d) { // both ways: a 1 in the target keeps the operand's size
+  for (size_t d = 0; d < shape.size(); ++d) { // in both directions: a 1 in the target keeps the operand's size
     int64_t a = d < from.size() ? from[from.size() - 1 - d] : 1,
             b = d < wanted->size() ? (*wanted)[wanted->size() - 1 - d] : 1;
     if (b < 0) return node.fail("a dimension of it is " + llvm::Twine(b));
@@ -117,7 +117,7 @@ llvm::Expected<ValueId> steppedBack(NodeImport &node, ValueId x, int64_t axis, i
   const int64_t size = node.graph().type(x).shape[axis];
   auto bounded = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, -1, size - 1); };
   std::vector<double> indices;
-  int64_t last = end < -size ? -1 : bounded(end); // an end far below 0 takes the first element too
+  int64_t last = end < -size ? -1 : bounded(end); // an end far below 0 includes the first element
   step = std::max(step, -std::max<int64_t>(size, 1));
   for (int64_t at = bounded(start); at > last; at += step)
     indices.push_back(double(at));
@@ -144,7 +144,7 @@ llvm::Error importSlice(NodeImport &node) {
     auto axis = node.axis((*axes)[i], node.type(0).shape.size());
     if (!axis) return axis.takeError();
     int64_t size = node.graph().type(x).shape[*axis], step = (*steps)[i];
-    if (step < 0) { // from the last one down: rows that constant indices choose
+    if (step < 0) { // from the last element down: elements that constant indices select
       auto sliced = steppedBack(node, x, *axis, (*starts)[i], (*ends)[i], step);
       if (!sliced) return sliced.takeError();
       x = *sliced;
@@ -218,7 +218,7 @@ llvm::Expected<ValueId> padded(NodeImport &node, ValueId x, int64_t axis, int64_
 
 namespace {
 
-/// What lies beyond the ends is chosen within.
+/// Fills the padding with elements of the operand.
 llvm::Expected<ValueId> paddedFromWithin(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after,
                                          llvm::StringRef mode) {
   const int64_t size = node.graph().type(x).shape[axis];
@@ -268,7 +268,7 @@ llvm::Error importPad(NodeImport &node) {
   return node.result(x);
 }
 
-/// Blocks of channels become blocks of space: [n, (b b c) or (c b b), h, w] -> [n, c, (h b), (w b)].
+/// Moves blocks of channels to space: [n, (b b c) or (c b b), h, w] becomes [n, c, (h b), (w b)].
 llvm::Error importDepthToSpace(NodeImport &node) {
   const Shape x = node.type(0).shape;
   const int64_t b = node.integer("blocksize", 0);
@@ -282,7 +282,7 @@ llvm::Error importDepthToSpace(NodeImport &node) {
   return f.finish(f.reshape(f.transpose(f.reshape(node[0], apart), perm), {x[0], c, x[2] * b, x[3] * b}));
 }
 
-/// The inverse.
+/// The inverse of importDepthToSpace().
 llvm::Error importSpaceToDepth(NodeImport &node) {
   const Shape x = node.type(0).shape;
   const int64_t b = node.integer("blocksize", 0);

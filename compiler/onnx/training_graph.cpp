@@ -21,7 +21,6 @@ llvm::Error TrainingGraph::readNames() {
   return llvm::Error::success();
 }
 
-/// Runs the initialization graph, which must fold to constants.
 llvm::Error TrainingGraph::initialise() {
   Importer graph = importer_.another();
   for (const auto &initializer : info().initialization().initializer())
@@ -37,7 +36,7 @@ llvm::Error TrainingGraph::initialise() {
       return problem(where, "its initial value is not known when compiling", "store it as an initializer");
     initial[entry.key()] = *computed.contents;
     auto own = importer_.scope.find(entry.key());
-    if (!own) continue; // of the training graph
+    if (!own) continue; // it belongs to the training graph
     Value &initialised = importer_.model.graph.value(*own);
     if (!(initialised.type == computed.type))
       return problem(where, "it is " + computed.type.text() + ", not " + initialised.type.text());
@@ -46,7 +45,6 @@ llvm::Error TrainingGraph::initialise() {
   return llvm::Error::success();
 }
 
-/// What an initializer begins with.
 llvm::Expected<Tensor> TrainingGraph::initialOf(const std::string &name) const {
   if (auto at = initial.find(name); at != initial.end()) return at->second;
   llvm::Expected<Tensor> tensor = readTensor(*initializers.lookup(name), importer_.folder());
@@ -54,7 +52,6 @@ llvm::Expected<Tensor> TrainingGraph::initialOf(const std::string &name) const {
   return tensor;
 }
 
-/// The nodes of the training graph that `name` depends on, and the initializers and other names that they begin with.
 llvm::Error TrainingGraph::collect(const std::string &name, Wanted &nodes, Wanted &begins) const {
   std::vector<std::string> open = {name};
   while (!open.empty()) {

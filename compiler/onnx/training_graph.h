@@ -1,4 +1,4 @@
-/// \file What names stand for in a model's training graph, which is one with the model's own.
+/// \file Finds what names stand for in a model's training graph, which shares names with the model's graph.
 #pragma once
 
 #include "compiler/onnx/importer.h"
@@ -11,26 +11,26 @@ struct TrainingGraph {
   const onnx::TrainingInfoProto &info() const { return importer_.proto().training_info(0); }
   const onnx::GraphProto &algorithm() const { return info().algorithm(); }
 
-  /// Fills the tables; errors: an update_binding of nothing, or one that is there twice.
+  /// Fills the tables. Errors: an update_binding names nothing, or occurs twice.
   llvm::Error readNames();
-  /// Runs the initialization graph, which must fold to constants; weights of the model begin with what it gives them.
+  /// Runs the initialization graph, which must fold to constants, and makes its results the contents of the weights.
   llvm::Error initialise();
-  /// What an initializer begins with.
+  /// The initial contents of an initializer.
   llvm::Expected<Tensor> initialOf(const std::string &name) const;
 
   using Wanted = llvm::StringMap<bool>;
-  /// Adds the nodes of the training graph that `name` depends on, and the initializers and other names that these begin
-  /// with.
+  /// Adds the nodes of the training graph on which `name` depends, and the initializers and other names from which
+  /// these begin.
   llvm::Error collect(const std::string &name, Wanted &nodes, Wanted &begins) const;
   Importer::Nodes inOrder(const Wanted &nodes) const;
   static bool isScalar(const onnx::TensorProto &tensor);
 
-  // By name; looked up only.
-  llvm::StringMap<const onnx::TensorProto *> initializers; ///< of both graphs
-  llvm::StringMap<const onnx::NodeProto *> producers;      ///< of the training graph
+  // By name; only looked up.
+  llvm::StringMap<const onnx::TensorProto *> initializers; ///< those of both graphs
+  llvm::StringMap<const onnx::NodeProto *> producers;      ///< those of the training graph
   llvm::StringMap<std::string> next;                       ///< update_binding
   llvm::StringMap<Tensor> initial;                         ///< initialization_binding
-  llvm::StringMap<bool> updated;                           ///< by an optimizer
+  llvm::StringMap<bool> updated;                           ///< whether an optimizer updates it
 
 private:
   Importer &importer_;

@@ -8,7 +8,8 @@ namespace {
 
 using Attribute = onnx::AttributeProto;
 
-/// How an operator of ONNX is one of ours. `numbers`: their name, ours, and the default, NaN where there is none.
+/// An update operator of ONNX and ours. `numbers` are its attributes: their name, our name, and the default, which is
+/// NaN if there is none.
 struct OptimizerOp {
   const char *name, *update;
   int states;
@@ -76,7 +77,7 @@ private:
     return false;
   }
 
-  /// A float initializer of the model's graph.
+  /// Whether the name is that of a float initializer of the model's graph.
   bool isWeight(llvm::StringRef name) const {
     auto value = importer_.scope.find(name);
     return value && importer_.model.graph.value(*value).kind == ValueKind::Parameter;
@@ -130,7 +131,8 @@ private:
     return rule;
   }
 
-  /// Inputs R, T, then parameters, gradients and each kind of state; outputs the parameters and states anew.
+  /// Inputs are R and T, then the parameters, gradients and each kind of state; outputs are the new parameters and
+  /// states.
   llvm::Error readOptimizer(const onnx::NodeProto &node, const OptimizerOp &op) {
     const int each = 2 + op.states, n = (node.input_size() - 2) / each;
     if (n < 1 || node.input_size() != 2 + n * each || node.output_size() != n * (1 + op.states))
@@ -158,7 +160,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// What it makes of an initializer is bound to it, and nothing else updates that.
+  /// Checks that the new value of an initializer is bound to it, and that nothing else updates it.
   llvm::Error checkBinding(const onnx::NodeProto &node, const std::string &name, const std::string &output) {
     if (!graph_.next.count(name) || graph_.next.lookup(name) != output)
       return problem(whereOf(node), "its result '" + escaped(output) + "' is not bound to '" + escaped(name) + "'",
@@ -190,7 +192,7 @@ private:
     return unsigned(updates_.rules.size() - 1);
   }
 
-  /// What the training graph computes the loss with.
+  /// Adds the inputs, initializers and nodes with which the training graph computes the loss.
   llvm::Error addLoss() {
     Importer::Inputs inputs;
     for (const auto &input : graph_.algorithm().input())
@@ -225,7 +227,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// A constant may have been folded; it counts as read where the model's graph has it at all.
+  /// A constant may have been folded, so it counts as read if the model's graph has it at all.
   bool isReadByTheLoss(llvm::StringRef name) const {
     auto value = importer_.scope.find(name);
     if (!value) return false;
@@ -236,8 +238,8 @@ private:
   Importer &importer_;
   TrainingGraph graph_;
   Updates updates_;
-  std::string y_;                           ///< the loss
-  llvm::StringMap<std::string> gradientOf_; ///< of a Gradient's outputs the parameter; looked up only
+  std::string y_;                           ///< the name of the loss
+  llvm::StringMap<std::string> gradientOf_; ///< by output of a Gradient, its parameter; only looked up
 };
 
 } // namespace

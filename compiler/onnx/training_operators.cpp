@@ -1,16 +1,16 @@
-// compiler/onnx/training_operators.cpp: what onnxruntime writes into training graphs: gradients of operators, each ours
-// of the same forward operator, and the fused operators of its optimiser. The names are of the domain com.microsoft.
+// compiler/onnx/training_operators.cpp: operators that onnxruntime writes into training graphs: gradients, each of
+// which becomes ours of the same forward operator, and fused operators. They belong to the domain com.microsoft.
 #include "compiler/onnx/formula.h"
 
 namespace autotp {
 namespace {
 
-/// What arrives is of the type of what it is the gradient of.
+/// The incoming gradient must have the type of the value that it belongs to.
 llvm::Error expectSameTypes(NodeImport &node) {
   return node.type(0) == node.type(1) ? llvm::Error::success() : node.fail("its operands differ in type");
 }
 
-/// (dy, x) of an operator whose gradient is ours of (x, dy).
+/// Imports a gradient operator of (dy, x) as ours of (x, dy).
 llvm::Error swapped(NodeImport &node, llvm::StringRef op, Attributes attributes = {}) {
   if (llvm::Error error = expectSameTypes(node)) return error;
   return node.result(node.make(op, {node[1], node[0]}, std::move(attributes)));
@@ -19,12 +19,12 @@ llvm::Error importReluGrad(NodeImport &node) { return swapped(node, "relu_grad")
 llvm::Error importGeluGrad(NodeImport &node) { return swapped(node, "gelu_grad", {{"tanh", int64_t(0)}}); }
 llvm::Error importFastGeluGrad(NodeImport &node) { return swapped(node, "gelu_grad", {{"tanh", int64_t(1)}}); }
 
-/// dy, y: dy * y * (1 - y)
+/// SigmoidGrad(dy, y) = dy * y * (1 - y)
 llvm::Error importSigmoidGrad(NodeImport &node) {
   Formula f(node);
   return f.finish(f("mul", {node[0], f("mul", {node[1], f("sub", {f.constant(node[1], 1), node[1]})})}));
 }
-/// dy, y: dy * (1 - y^2)
+/// TanhGrad(dy, y) = dy * (1 - y^2)
 llvm::Error importTanhGrad(NodeImport &node) {
   Formula f(node);
   return f.finish(f("mul", {node[0], f("sub", {f.constant(node[1], 1), f("mul", {node[1], node[1]})})}));
@@ -37,7 +37,7 @@ template <int64_t kTanh> llvm::Error importBiasGelu(NodeImport &node) {
   Formula f(node);
   return f.finish(f("gelu", {withBias(f, node, 0)}, {{"tanh", kTanh}}));
 }
-/// dy, x, bias
+/// BiasGeluGrad_dX(dy, x, bias)
 template <int64_t kTanh> llvm::Error importBiasGeluGrad(NodeImport &node) {
   Formula f(node);
   return f.finish(f("gelu_grad", {withBias(f, node, 1), node[0]}, {{"tanh", kTanh}}));
@@ -50,7 +50,7 @@ llvm::Error importQuickGelu(NodeImport &node) {
   Formula f(node);
   return f.finish(f("mul", {node[0], f("sigmoid", {f("mul", {node[0], f.constant(node[0], alpha)})})}));
 }
-/// dy, x. With z = alpha x: dy * s(z) (1 + z (1 - s(z)))
+/// QuickGeluGrad(dy, x) = dy * s(z) (1 + z (1 - s(z))), with z = alpha x and the sigmoid s.
 llvm::Error importQuickGeluGrad(NodeImport &node) {
   const double alpha = node.real("alpha", 1.702f);
   if (alpha == 1) return swapped(node, "silu_grad");
@@ -72,7 +72,7 @@ llvm::Error importFusedMatMul(NodeImport &node) {
   return f.finish(alpha == 1 ? product : f("mul", {product, f.constant(product, alpha)}));
 }
 
-/// dy, y of a softmax over `axis`.
+/// SoftmaxGrad(dy, y), for a softmax over `axis`.
 llvm::Error importSoftmaxGrad(NodeImport &node) {
   if (llvm::Error error = expectSameTypes(node)) return error;
   const size_t rank = node.type(1).shape.size();
@@ -82,7 +82,7 @@ llvm::Error importSoftmaxGrad(NodeImport &node) {
   auto perm = lastSwapped(rank, *axis);
   return f.finish(f.transpose(f("softmax_grad", {f.transpose(node[1], perm), f.transpose(node[0], perm)}), perm));
 }
-/// dy, y of its logarithm: dy - exp(y) sum(dy)
+/// LogSoftmaxGrad(dy, y) = dy - exp(y) sum(dy)
 llvm::Error importLogSoftmaxGrad(NodeImport &node) {
   if (llvm::Error error = expectSameTypes(node)) return error;
   auto axis = node.axis(node.integer("axis", -1), node.type(1).shape.size());
@@ -91,7 +91,7 @@ llvm::Error importLogSoftmaxGrad(NodeImport &node) {
   return f.finish(f("sub", {node[0], f("mul", {f("exp", {node[1]}), f.reduced("reduce_sum", node[0], {*axis})})}));
 }
 
-/// dy, x, scale, the statistics: gradients of x, scale and, of a layer norm, bias.
+/// NormGrad(dy, x, scale, statistics..): the gradients of x, of the scale and, for a layer norm, of the bias.
 llvm::Error importNormGrad(NodeImport &node, llvm::StringRef op, size_t statistics) {
   const Type x = node.type(1);
   auto axis = node.axis(node.integer("axis", -1), x.shape.size());
@@ -113,7 +113,7 @@ llvm::Error importNormGrad(NodeImport &node, llvm::StringRef op, size_t statisti
 llvm::Error importLayerNormGrad(NodeImport &node) { return importNormGrad(node, "layer_norm_grad", 2); }
 llvm::Error importRmsNormGrad(NodeImport &node) { return importNormGrad(node, "rms_norm_grad", 1); }
 
-/// The result, and the length of each operand along the axis.
+/// The concatenated result, and the length of each operand along the axis.
 llvm::Error importConcatTraining(NodeImport &node) {
   auto axis = node.axis(node.integer("axis", 0), node.type(0).shape.size());
   if (!axis) return axis.takeError();
@@ -130,7 +130,7 @@ llvm::Error importConcatTraining(NodeImport &node) {
   return llvm::Error::success();
 }
 
-/// dy, the shape of x, and what a Slice has: zeros around dy.
+/// SliceGrad(dy, shape of x, starts, ends, axes, steps): zeros around dy.
 llvm::Error importSliceGrad(NodeImport &node) {
   std::vector<int64_t> all[5];
   for (size_t k = 1; k < 6; ++k) {
@@ -174,7 +174,7 @@ llvm::Error importSliceGrad(NodeImport &node) {
   return llvm::Error::success();
 }
 
-/// The table's shape, indices, dy: each row of dy is added to the row that its index names.
+/// GatherGrad(shape of the table, indices, dy): adds each row of dy to the row that its index names.
 llvm::Error importGatherGrad(NodeImport &node) {
   auto shape = node.constantIntegers(0);
   if (!shape) return shape.takeError();
@@ -186,7 +186,7 @@ llvm::Error importGatherGrad(NodeImport &node) {
   wanted.append(shape->begin() + long(axis) + 1, shape->end());
   if (node.type(2).shape != wanted || isFloat(node.type(1).dtype) || !countElements(*shape))
     return node.fail("its operands do not fit");
-  llvm::SmallVector<int64_t, 6> toFront, back; // [before.., ids.., after..] to [ids.., before.., after..]
+  llvm::SmallVector<int64_t, 6> toFront, back; // toFront: from [before.., ids.., after..] to [ids.., before.., after..]
   for (size_t d = 0; d < extra; ++d)
     toFront.push_back(int64_t(axis + d));
   for (size_t d = 0; d < wanted.size(); ++d)

@@ -1,5 +1,5 @@
-// compiler/onnx/training_schedule.cpp: the learning rates and update counts of a training graph, and what they are
-// computed from.
+// compiler/onnx/training_schedule.cpp: the learning rates and update counts of a training graph, and the nodes that
+// compute them.
 #include "compiler/onnx/training_graph.h"
 #include "compiler/onnx/training_info.h"
 
@@ -11,13 +11,13 @@ public:
   Schedule(Importer &importer, TrainingGraph &graph, Updates &updates)
       : importer_(importer), graph_(graph), schedule_(importer.another()), updates_(updates) {}
 
-  /// Learning rates, update counts, and the scalars that they depend on.
+  /// Adds learning rates, update counts, and the scalars on which they depend.
   llvm::Error run() {
     TrainingGraph::Wanted nodes, begins;
     for (const UpdateRule &rule : updates_.rules)
       for (const std::string *name : {&rule.rate, &rule.count})
         if (llvm::Error error = graph_.collect(*name, nodes, begins)) return error;
-    for (bool isGrowing = true; isGrowing;) { // what a state holds next may depend on further states
+    for (bool isGrowing = true; isGrowing;) { // the next value of a state may depend on further states
       const size_t before = begins.size() + nodes.size();
       for (const auto &entry : graph_.info().update_binding())
         if (begins.count(entry.key()))
@@ -42,7 +42,7 @@ public:
   }
 
 private:
-  /// Scalars of both graphs, in their order: states, where they are updated, else constants.
+  /// Adds scalars of both graphs in their order: as states if they are updated, else as constants.
   llvm::Error addSources(TrainingGraph::Wanted &begins) {
     for (const auto *graph : {&importer_.proto().graph(), &graph_.algorithm()})
       for (const onnx::TensorProto &initializer : graph->initializer()) {
@@ -69,7 +69,7 @@ private:
                    "compute it from scalar initializers");
   }
 
-  /// An f32 output for a learning rate or a count. A state that is one gets a value of its own: it changes in the step.
+  /// Adds an f32 output for a learning rate or a count. A state gets a copy, since its own value changes in the step.
   llvm::Error addScalar(std::string &name) {
     Graph &graph = schedule_.model.graph;
     auto value = schedule_.scope.find(name);

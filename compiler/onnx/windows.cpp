@@ -5,9 +5,10 @@
 namespace autotp {
 namespace {
 
-constexpr int64_t kMost = 1 << 20; ///< of a stride, a dilation, a kernel's size or a padding
+constexpr int64_t kMost = 1 << 20; ///< of a stride, a dilation, a size of the kernel or a padding
 
-/// A result for each stride; what is odd of the padding goes to the end, or to the front.
+/// Pads so that there is one result for each stride. If the padding is odd, its rest goes to the end (`isUpper`) or to
+/// the front.
 void padAutomatically(Window &window, size_t d, int64_t size, bool isUpper) {
   const int64_t results = (size + window.strides[d] - 1) / window.strides[d],
                 total = std::max<int64_t>((results - 1) * window.strides[d] + window.reach(d) - size, 0);
@@ -71,7 +72,7 @@ ValueId overChannels(Formula &f, ValueId vector, size_t rank) {
 ValueId placeOf(Formula &f, NodeImport &node, ValueId x, const Window &window, size_t d, int64_t k, double outside) {
   if (f.isBroken(x)) return kNone;
   const int64_t axis = int64_t(2 + d), size = f.typeOf(x).shape[axis], step = window.strides[d],
-                first = k * window.dilations[d] - window.before[d]; // of the first window; negative in the padding
+                first = k * window.dilations[d] - window.before[d]; // in the first window; negative for padding
   const int64_t results = window.result[d], missing = std::clamp<int64_t>((step - 1 - first) / step, 0, results);
   const int64_t before = first >= 0 ? 0 : missing, from = first + before * step;
   const int64_t inside = from >= size ? 0 : std::min(results - before, (size - from + step - 1) / step);
@@ -82,7 +83,7 @@ ValueId placeOf(Formula &f, NodeImport &node, ValueId x, const Window &window, s
 ValueId spaced(Formula &f, NodeImport &node, ValueId x, int64_t axis, int64_t step) {
   Shape shape = f.typeOf(x).shape;
   if (step == 1 || f.isBroken(x) || shape[axis] < 2) return x;
-  const int64_t size = shape[axis] - 1; // all but the last, which stands alone
+  const int64_t size = shape[axis] - 1; // the last one stands alone
   shape[axis] = size;
   shape.insert(shape.begin() + axis + 1, 1);
   Type gap{f.typeOf(x).dtype, shape};
