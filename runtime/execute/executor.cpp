@@ -86,8 +86,8 @@ void Executor::initialise(const plan::State &state) {
   device_->upload(to.data(), all.data(), all.size());
 }
 
-/// Optimizer states start at 0, and so does the padding of buckets, which no kernel writes. Activations and workspace
-/// are written before they are read.
+/// Optimizer states must start at 0, and so must the padding of buckets, which no kernel writes. Activations and
+/// workspace are written before they are read.
 void Executor::zeroWhatOutlivesAStep() {
   if (program_.regions().empty()) device_->zero(arena_);
   for (const plan::Region &region : program_.regions()) {
@@ -170,7 +170,7 @@ bool Executor::communicate(const Step &step) {
   case plan::ALL_GATHER:
     return step.group->allGather(step.in, step.out, step.counts, dtype);
   default:
-    return false; // the checker knows no other kind
+    return false; // the checker accepts no other kind
   }
 }
 
@@ -221,7 +221,8 @@ llvm::Error Executor::run(llvm::StringRef name) {
   Status status = Status::Ok;
   const Step *failed = nullptr;
   if (section.graph) {
-    if (comm_.hasFailed()) return anotherFailed("section '" + name.str() + "'"); // a replay would wait for that rank
+    // a replay would wait for the failed rank
+    if (comm_.hasFailed()) return anotherFailed("section '" + name.str() + "'");
     status = section.graph->run();
   } else {
     failed = enqueue(section, status);
@@ -266,7 +267,7 @@ void Executor::zeroAccumulators() {
     device_->zero(bytes(tensor));
 }
 
-/// The one place that builds text.
+/// The only function that builds text.
 llvm::Error Executor::describe(const plan::Step &step, Status status) const {
   std::string where = "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
   switch (status) {

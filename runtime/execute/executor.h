@@ -1,4 +1,4 @@
-/// \file Runs the sections of one rank's program. All is decided at load; a step only goes.
+/// \file Runs the sections of one rank's program. Everything is decided at load, so that a step only executes.
 #pragma once
 
 #include "runtime/comm/communicator.h"
@@ -13,39 +13,39 @@ namespace autotp {
 /// Owned by one rank and used by its one thread.
 class Executor {
 public:
-  /// Allocates the arena, zeroes all of it that outlives a step, writes constants, prepares every kernel and joins
-  /// every group. `program` was checked; it and `comm` must outlive the executor. Errors name the step that the device
-  /// or communicator cannot do.
+  /// Allocates the arena, zeroes the parts of it that outlive a step, writes constants, prepares every kernel and joins
+  /// every group. `program` must have been checked; it and `comm` must outlive the executor. Errors name the step that
+  /// the device or communicator cannot run.
   static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
                                                           Communicator &comm, std::unique_ptr<Device> device);
 
-  /// Runs a section: the host's kernels are done then, those of a GPU enqueued. Allocates nothing. Errors name the step
-  /// that failed.
+  /// Runs a section. When it returns, the host's kernels are done, while those of a GPU are enqueued. It allocates
+  /// nothing. Errors name the step that failed.
   llvm::Error run(llvm::StringRef section);
   bool has(llvm::StringRef section) const { return sections_.find(section) != sections_.end(); }
-  /// Runs a section step by step, together with the other ranks: the first of its steps here with a result that is not
-  /// finite, -1 where all are. For diagnosis: results are copied to the host.
+  /// Runs a section step by step, together with the other ranks. Returns the index of this rank's first step with a
+  /// result that is not finite, or -1. It serves diagnosis, since it copies all results to the host.
   llvm::Expected<int> firstNonFinite(llvm::StringRef section);
-  /// On a GPU, makes one graph of each section whose collectives allow it, for run() to replay: one launch instead of
+  /// On a GPU, captures each section whose collectives allow it as a graph that run() replays: one launch instead of
   /// hundreds. Every section must have run before, on all ranks. On the host it does nothing.
   llvm::Error captureSections();
-  /// Ends those graphs, which must go before any group of this rank does.
+  /// Destroys those graphs, which must happen before any group of this rank is destroyed.
   void releaseGraphs();
   /// Waits for the device. Errors name the first step that failed since the last call.
   llvm::Error synchronise();
-  /// Sets the accumulators to 0, before the first micro-step of a step.
+  /// Sets the accumulators to 0; called before the first micro-step of a step.
   void zeroAccumulators();
 
-  /// Where the tensor lies on the device: the host may read and write there only where the device is the host.
+  /// The bytes of a tensor on the device. The host may access them only if the device is the host.
   std::span<std::byte> bytes(const plan::TensorRef &tensor) const;
-  /// All of a tensor from host memory, which may be reused at once, and to it, after what was run.
+  /// Copies a whole tensor from host memory, which may be reused at once, or to it, after all that was run before.
   void upload(const plan::TensorRef &tensor, const void *from);
   void download(const plan::TensorRef &tensor, void *to) const;
-  /// Sums `values` over all members of `group` into the first one's; what the others' hold then is not said.
+  /// Sums `values` over all members of `group`; only the first member's `values` hold the sum afterwards.
   llvm::Error sumIntoFirst(Group &group, std::vector<float> &values);
   float scalar(llvm::StringRef output) const;
   const plan::Input *input(llvm::StringRef name) const;
-  /// Does nothing where no step needs the input.
+  /// Does nothing if no step reads the input.
   void setScalar(llvm::StringRef input, float value);
   const plan::Program &program() const { return program_; }
   size_t arenaBytes() const { return arena_.size(); } ///< as allocated
@@ -73,7 +73,7 @@ private:
 
   struct Section {
     std::vector<Step> steps;
-    std::unique_ptr<PreparedKernel> graph; ///< of all steps, once they are captured
+    std::unique_ptr<PreparedKernel> graph; ///< of all steps, after captureSections()
   };
 
   Executor(const plan::Program &program, const Communicator &comm) : program_(program), comm_(comm) {}
@@ -83,7 +83,7 @@ private:
   TensorArg argument(const plan::TensorRef &tensor) const;
   void zeroWhatOutlivesAStep();
   void initialise(const plan::State &state);
-  /// Step by step; null where all went well, else the step that failed, and how.
+  /// Runs the steps one by one. Returns null if all succeed, else the step that failed, with its `status`.
   const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);
   llvm::Error anotherFailed(llvm::StringRef where) const;
@@ -97,14 +97,14 @@ private:
   std::span<std::byte> arena_, staging_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::map<std::string, Section, std::less<>> sections_;
-  std::vector<EventId> events_;                 ///< of the plan
-  EventId begun_ = 0, communicated_ = 0;        ///< at both ends of a section
+  std::vector<EventId> events_;                 ///< those of the plan
+  EventId begun_ = 0, communicated_ = 0;        ///< at the begin and the end of a section
   std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
 };
 
-/// Fills the parameters, and their master weights where they are bf16 or f16: from a file of this tp coordinate's
-/// slices, which has this digest, or from a seed where there is none. Values from a seed depend on the parameter and
-/// the global element alone, so they are the same whatever the mesh.
+/// Fills the parameters, and their master weights if they are bf16 or f16. loadWeights reads the file of this tp rank's
+/// shards, which must have the digest `sha256`. initialiseWeights draws values from a seed; they depend on the
+/// parameter and the global index of the element only, so they are the same on any mesh.
 llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef sha256);
 void initialiseWeights(Executor &executor, int64_t seed);
 

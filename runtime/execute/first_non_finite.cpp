@@ -1,4 +1,4 @@
-// runtime/execute/first_non_finite.cpp: runs a section again, to find where a number ceased to be one.
+// runtime/execute/first_non_finite.cpp: runs a section again, to find the step whose result is not finite.
 #include "runtime/execute/executor.h"
 
 #include "runtime/plan/check_program.h"
@@ -9,7 +9,7 @@
 namespace autotp {
 namespace {
 
-/// A bf16 or f16 is the upper half of an f32, or has its own exponent: all ones is no finite number.
+/// bf16 and f16 are tested by their bits: a number is not finite if all bits of its exponent are 1.
 bool isFinite(const std::byte *at, DType dtype) {
   uint16_t half = 0;
   float single = 0;
@@ -52,7 +52,7 @@ llvm::Expected<int> Executor::firstNonFinite(llvm::StringRef name) {
     const Status status = step.kernel ? step.kernel->run() : communicate(step) ? Status::Ok : Status::LibraryFailed;
     if (status != Status::Ok) return step.kernel ? describe(*step.source, status) : anotherFailed(step.source->name());
     if (llvm::Error error = synchronise()) return std::move(error);
-    if (first >= 0) continue; // other ranks wait in the collectives
+    if (first >= 0) continue; // it goes on, since other ranks wait in the collectives
     bool areFinite = true;
     if (step.kernel)
       for (const plan::TensorRef &result : step.source->kernel().results())

@@ -27,7 +27,7 @@ void addIntegers(const plan::KernelCall &call, std::vector<Bytes> &sought) {
       sought.push_back(Bytes(operand));
 }
 
-/// Whoever wrote last where the integers lie made them: what it read is looked for instead.
+/// If the call wrote the bytes that are sought, the integers that it read are sought instead.
 void stepBack(const plan::KernelCall &call, std::vector<Bytes> &sought) {
   bool isMaker = false;
   for (const plan::TensorRef &result : call.results()) {

@@ -1,4 +1,4 @@
-/// \file For messages: which input of the model a step's indices come from.
+/// \file Finds, for messages, the input of the model from which the indices of a step come.
 #pragma once
 
 #include "runtime/plan/plan.pb.h"
@@ -7,8 +7,8 @@
 
 namespace autotp {
 
-/// The name of the fed input from which the integers that `step` reads were made, through the steps before it in its
-/// section; "" where that is none. `step` is one of the program's own.
+/// The name of the fed input from which the integers that `step` reads were computed, by the steps before it in its
+/// section; empty if there is none. `step` must be one of the program's own.
 std::string inputBehind(const plan::Program &program, const plan::Step &step);
 
 } // namespace autotp

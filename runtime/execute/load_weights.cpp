@@ -20,7 +20,7 @@ std::vector<uint16_t> narrowed(llvm::ArrayRef<float> values, DType dtype) {
   return small;
 }
 
-/// Writes what this rank holds of a parameter in one of its bucket's tensors.
+/// Writes this rank's part of a parameter to one of the tensors of its bucket.
 template <typename T>
 void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
                 llvm::ArrayRef<T> values) {
