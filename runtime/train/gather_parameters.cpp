@@ -13,7 +13,7 @@ const plan::Parameter *find(const plan::Program &program, const std::string &nam
   return nullptr;
 }
 
-/// Which elements of a parameter the tp coordinates before this rank's hold: several may hold the same ones.
+/// The elements of a parameter that the tp ranks before this one hold, since several may hold the same ones.
 class EarlierHolders {
 public:
   EarlierHolders(llvm::ArrayRef<const plan::Program *> earlier, const std::string &name) {
@@ -39,10 +39,10 @@ public:
   }
 
 private:
-  std::vector<std::vector<std::vector<bool>>> held_; ///< [coordinate][dimension][index]
+  std::vector<std::vector<std::vector<bool>>> held_; ///< [tp rank][dimension][index]
 };
 
-/// Adds the elements that this rank is the first to hold, of all ranks.
+/// Adds the elements of which this rank is the first holder among all ranks.
 void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
             std::vector<float> &whole) {
   const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
@@ -51,8 +51,8 @@ void addOwn(const Executor &own, const plan::Parameter &parameter, const Earlier
                                                               : bucket.parameters();
   const int64_t begin = int64_t(parameter.bucket_begin());
   const BucketPart part = bucketPart(bucket, source, begin, begin + elementsOf(parameter.tensor()), own.place());
-  if (part.begin >= part.end || (part.slices == 1 && own.dpRank() != 0)) return; // dp rank 0 has all of it, too
-  const bool isAlone = part.slices > own.place().dp;                             // no coordinate has what this one has
+  if (part.begin >= part.end || (part.slices == 1 && own.dpRank() != 0)) return; // dp rank 0 has all of it as well
+  const bool isAlone = part.slices > own.place().dp;                             // no other tp rank has this slice
   std::vector<float> from(size_t(part.end - part.begin));
   own.download(part.tensor, from.data());
   const float scale = what == Gathered::Gradients ? 1.0f / own.scalar("grad_divisor") : 1.0f;
@@ -71,7 +71,7 @@ std::vector<float> transposed(const std::vector<float> &from, int64_t rows, int6
   return to;
 }
 
-/// Tensors and what they hold.
+/// Tensors and their contents.
 struct Contents {
   std::vector<NamedTensor> tensors;
   std::vector<std::vector<float>> values;

@@ -15,11 +15,11 @@ namespace {
 
 using Variable = llvm::function_ref<const char *(const char *)>;
 
-/// What a rank says of itself when all of them meet: "4 host/boot-id 0000:01:00.0 0000:02:00.0".
+/// What a rank says about itself when all meet, such as "4 host/boot-id 0000:01:00.0 0000:02:00.0".
 struct Place {
-  int64_t planRanks = 0; ///< of the plan that it was given
+  int64_t planRanks = 0; ///< number of ranks of its plan
   std::string host;
-  std::vector<std::string> gpus; ///< that it sees
+  std::vector<std::string> gpus; ///< the GPUs that it sees
   int rankOnHost = 0, ranksOnHost = 0;
 
   const std::string &ownGpu() const { return gpus[size_t(rankOnHost) % gpus.size()]; }
@@ -53,7 +53,7 @@ llvm::Expected<std::vector<Place>> readPlaces(const std::vector<std::string> &li
   return places;
 }
 
-/// All ranks find the same error here, and `sayer` says it.
+/// An error that all ranks find; `sayer` returns it, and the others SaidElsewhere.
 llvm::Error saidBy(size_t sayer, const Launch &launch, llvm::StringRef where, const std::string &what,
                    llvm::StringRef remedy) {
   if (int64_t(sayer) == launch.rank) return problem(where, what, remedy);
@@ -66,7 +66,7 @@ llvm::Error checkPlaces(const std::vector<Place> &places, const Launch &launch, 
       return saidBy(r, launch, plan,
                     llvm::formatv("it is for {0} ranks, but {1} were started", places[r].planRanks, launch.worldSize),
                     "start as many, or compile for another --tp, --dp");
-  std::map<std::pair<std::string, std::string>, size_t> takenBy; // host and GPU
+  std::map<std::pair<std::string, std::string>, size_t> takenBy; // by host and GPU
   for (size_t r = 0; r < places.size(); ++r) {
     const Place &place = places[r];
     const std::string host = escaped(place.hostName());
@@ -126,7 +126,7 @@ llvm::Expected<std::unique_ptr<Communicator>> joinProcesses(const TrainOptions &
   if (manifest && (options.comm == CommKind::Nccl || manifest->device == "cuda"))
     return joinOverNccl(options.plan, *manifest, **launch, variable);
   if (manifest || (*launch)->launcher != Launcher::Torchrun) {
-    llvm::consumeError(manifest.takeError()); // rank 0 says it, once all have joined
+    llvm::consumeError(manifest.takeError()); // rank 0 reports it, after all have joined
     return joinOverMpi(*launch);
   }
   return manifest.takeError();

@@ -20,7 +20,7 @@ const plan::Section *sectionOf(const plan::Program &program, llvm::StringRef nam
   return nullptr;
 }
 
-/// The nodes whose sums over the global batch are 0, joined; "" where there are none.
+/// The nodes whose sums over the global batch are 0, as a list for messages; empty if there are none.
 std::string emptySums(const Executor &executor) {
   std::string nodes;
   const plan::Section *section = sectionOf(executor.program(), kStatistics);
@@ -39,7 +39,7 @@ std::string emptySums(const Executor &executor) {
   return nodes;
 }
 
-/// Of one rank, as floats so that ranks can add them up: each has places of its own.
+/// What one rank found, as floats so that ranks can add them up. Each rank has its own places.
 struct Found {
   float isFound = 0, microStep = 0, step = 0;
 };
@@ -62,7 +62,7 @@ llvm::Error explain(const FailedStep &failed, const std::vector<float> &all, con
   if (!empty.empty())
     return problem(where, what + ": the sum over the batch of node " + empty + " is 0, and the loss divides by it",
                    "feed batches that hold at least one element that counts, or bound the sum from below in the model");
-  std::optional<std::tuple<int, int, int>> first; // micro-step, step, rank: others have it by a collective, later
+  std::optional<std::tuple<int, int, int>> first; // ranks that get the value by a collective find it at a later step
   for (size_t rank = 0; rank < all.size() / 3; ++rank) {
     if (all[rank * 3] == 0) continue;
     const auto here = std::make_tuple(int(all[rank * 3 + 1]), int(all[rank * 3 + 2]), int(rank));
@@ -95,7 +95,7 @@ llvm::Error explainNonFinite(Executor &executor, Group &world, const FailedStep 
   own[2] = found->step;
   if (llvm::Error error = executor.sumIntoFirst(world, all)) return error;
   if (failed.rank == 0) return explain(failed, all, empty);
-  return executor.sumIntoFirst(world, all); // rank 0, which does not come, ends this with its error
+  return executor.sumIntoFirst(world, all); // rank 0 does not take part, and ends this with its error
 }
 
 } // namespace autotp

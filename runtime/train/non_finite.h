@@ -1,11 +1,11 @@
-/// \file Says why a step has a loss or a gradient norm that is no number.
+/// \file Explains why the loss or the gradient norm of a step is not finite.
 #pragma once
 
 #include "runtime/execute/executor.h"
 
 namespace autotp {
 
-/// What a rank needs to run the micro-steps of a step again: parameters are as they were, since no update runs where the
+/// What a rank needs to run the micro-steps of a step again. The parameters are unchanged, since no update runs if the
 /// norm is not finite.
 struct FailedStep {
   int64_t step, microSteps;
@@ -17,9 +17,9 @@ struct FailedStep {
   llvm::function_ref<const plan::Program &(int rank)> programOf;
 };
 
-/// Called by all ranks, which run the micro-steps again together; rank 0 returns the error, the others what ends them
-/// when it has. It names an empty denominator of the loss, else the earliest step of any rank whose result is not
-/// finite.
+/// Must be called by all ranks, which run the micro-steps again together. Rank 0 returns the error, and the others an
+/// error once rank 0 has ended. The error names a denominator of the loss that is 0, or else the earliest step of any
+/// rank whose result is not finite.
 llvm::Error explainNonFinite(Executor &executor, Group &world, const FailedStep &failed);
 
 } // namespace autotp

@@ -13,7 +13,7 @@
 namespace autotp {
 namespace {
 
-/// JSON has no infinity and no NaN.
+/// Gives null for infinity and NaN, which JSON does not have.
 llvm::json::Value number(double x) { return std::isfinite(x) ? llvm::json::Value(x) : llvm::json::Value(nullptr); }
 
 } // namespace
@@ -30,7 +30,7 @@ llvm::Expected<std::unique_ptr<Progress>> Progress::open(const std::string &log,
   return progress;
 }
 
-/// Each step has flushed the log and seen its errors.
+/// report() has flushed the log and returned its errors.
 Progress::~Progress() {
   if (!log_) return;
   log_->close();

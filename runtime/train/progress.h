@@ -1,4 +1,4 @@
-/// \file What a user sees while training: a line a step, a bar on a terminal, JSONL in a file.
+/// \file Shows the progress of training: a line for each step, a bar on a terminal, JSONL in a file.
 #pragma once
 
 #include "llvm/Support/Error.h"
@@ -10,7 +10,7 @@
 namespace autotp {
 
 struct StepReport {
-  int64_t step = 0, steps = 0; ///< from 1
+  int64_t step = 0, steps = 0; ///< step counts from 1
   double loss = 0, gradNorm = 0, lr = 0, tokensPerSecond = 0, milliseconds = 0;
   uint64_t memoryBytes = 0;
   double lossScale = 0; ///< 0: there is none
@@ -18,10 +18,10 @@ struct StepReport {
 
 class Progress {
 public:
-  /// `log` may be empty. Errors: a log that cannot be written.
+  /// `log` may be empty. Errors: the log cannot be written.
   static llvm::Expected<std::unique_ptr<Progress>> open(const std::string &log, bool isQuiet);
   ~Progress();
-  /// Errors: the log or standard output takes no more (a full disk, a reader that is gone).
+  /// Errors: the log or standard output takes no more (the disk is full, the reader has gone).
   llvm::Error report(const StepReport &step);
 
 private:

@@ -23,40 +23,42 @@
 namespace autotp {
 namespace {
 
-/// What all ranks of this process share. Everything is read-only while they run, but for `failure`, under `mutex`.
+/// What all ranks of this process share. All of it is read-only while they run, except `failure`, which `mutex`
+/// protects.
 struct Job {
   const TrainOptions &options;
   Manifest manifest;
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
-  std::unique_ptr<Progress> progress; ///< where rank 0 runs
+  std::unique_ptr<Progress> progress; ///< only if rank 0 runs in this process
   std::mutex mutex;
-  std::optional<llvm::Error> failure; ///< of the rank that failed first
+  std::optional<llvm::Error> failure; ///< the error of the rank that failed first
 
   void fail(llvm::Error error) {
     std::lock_guard lock(mutex);
     if (!failure)
       failure.emplace(std::move(error));
     else
-      llvm::consumeError(std::move(error)); // a consequence of the first
+      llvm::consumeError(std::move(error)); // a consequence of the first error
   }
 };
 
-/// Ranks of a host share its GPUs where there are more ranks.
+/// If a host has fewer GPUs than ranks, ranks share them.
 int gpuOf(int rankOnHost) { return rankOnHost % std::max(1, countGpus()); }
 
 bool hasOutput(const plan::Program &program, llvm::StringRef name) {
   return llvm::any_of(program.outputs(), [&](const plan::Output &output) { return output.name() == name; });
 }
 
-/// Whether learning rates come from the model's own training graph.
+/// Whether the learning rate comes from the model's own training graph.
 bool hasOwnRate(const plan::Program &program) { return hasOutput(program, "learning_rate"); }
 
 /// One rank, on its own thread.
 class Rank {
 public:
   Rank(Job &job, Communicator &comm) : job_(job), m_(job.manifest), comm_(comm) {}
-  /// Graphs, groups, the device; the communicator, which is not ours, goes last.
+  /// Destroys graphs before groups, and groups before the device; the communicator, which the caller owns, outlives
+  /// all.
   ~Rank() {
     if (executor_) executor_->releaseGraphs();
   }
@@ -70,11 +72,11 @@ public:
   }
 
 private:
-  /// Where the rows of a graph input go.
+  /// Where the rows of an input of the graph are written.
   struct Feed {
-    size_t input; ///< of the manifest
+    size_t input; ///< index into the inputs of the manifest
     const plan::TensorRef &tensor;
-    std::vector<std::byte> rows; ///< on the host
+    std::vector<std::byte> rows; ///< in host memory
   };
 
   llvm::Error load() {
@@ -86,7 +88,7 @@ private:
     if (!executor) return executor.takeError();
     executor_ = std::move(*executor);
     for (size_t i = 0; i < m_.inputs.size(); ++i)
-      if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // else nothing in the program needs it
+      if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // otherwise nothing in the program reads it
         feeds_.push_back({i, input->tensor(), std::vector<std::byte>(executor_->bytes(input->tensor()).size())});
     for (const plan::Input &input : program.inputs())
       if (input.kind() == plan::RANDOM_COUNTER) randomCounter_ = &input.tensor();
@@ -115,7 +117,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// Rows of this micro-step: row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
+  /// Feeds a micro-step: row i is row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
   llvm::Error feed(int64_t step, int64_t microStep) {
     int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
     int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
@@ -144,7 +146,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// f16 skips such a step, and halves its loss scale.
+  /// With f16, a step that is not finite is skipped, and the loss scale halved.
   llvm::Error checkFinite(int64_t step) {
     const double loss = double(executor_->scalar("loss")), norm = double(executor_->scalar("grad_norm"));
     if (hasOutput(executor_->program(), "loss_scale") || (std::isfinite(loss) && std::isfinite(norm)))
@@ -189,7 +191,7 @@ private:
         elements *= d;
       if (input.role == "tokens") tokens = elements;
     }
-    if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // no token: samples
+    if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // without tokens, samples are counted
     return job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"),
                                   lr, double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
                                   executor_->scalar("loss_scale")});
@@ -198,7 +200,7 @@ private:
   llvm::Error gather(const std::string &path, Gathered what) {
     std::vector<const plan::Program *> byTp;
     for (int64_t c = 0; c < m_.tp; ++c)
-      byTp.push_back(&job_.programs[size_t(m_.ranks[size_t(c)].program)]); // ranks 0 to tp - 1: dp rank 0
+      byTp.push_back(&job_.programs[size_t(m_.ranks[size_t(c)].program)]); // ranks 0 to tp - 1 have dp rank 0
     return writeGathered(path, *executor_, *world_, byTp, what);
   }
 
@@ -208,10 +210,10 @@ private:
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Group> world_;
   std::vector<Feed> feeds_;
-  const plan::TensorRef *randomCounter_ = nullptr; ///< where the program has dropout
+  const plan::TensorRef *randomCounter_ = nullptr; ///< null if the program has no dropout
 };
 
-/// Before any work: a GPU for each rank of this process, with room for all that share it.
+/// Checks, before any work, that each rank of this process has a GPU with enough memory for all ranks that share it.
 llvm::Error checkGpus(const Job &job, const Communicator *process) {
   std::map<int, uint64_t> bytes;
   if (process) {
@@ -225,7 +227,7 @@ llvm::Error checkGpus(const Job &job, const Communicator *process) {
   return llvm::Error::success();
 }
 
-/// Before the first step, not after the last one.
+/// Checks output files before the first step instead of failing after the last one.
 llvm::Error checkOutputs(const Job &job) {
   const TrainOptions &o = job.options;
   std::vector<std::string> inputs = {o.feed, o.data, o.plan + "/manifest.json"};
@@ -240,7 +242,7 @@ llvm::Error checkOutputs(const Job &job) {
       if (other != flag && path == otherPath)
         return problem(flag, llvm::formatv("it names the same file as {0}", other).str(), "name another file");
     if (llvm::Error error = checkIsNotRead(path, inputs)) return error;
-    if (&path == &o.log) continue; // it is opened at once
+    if (&path == &o.log) continue; // it is opened right away
     if (llvm::Error error = checkOutputFile(path)) return error;
   }
   return llvm::Error::success();
@@ -271,7 +273,7 @@ llvm::Error open(Job &job, const Communicator *process) {
   }
   if (o.lr && hasOwnRate(job.programs[0]))
     return problem("--lr", "the plan's learning rate is that of the model's own training graph", "leave it out");
-  std::vector<const plan::Program *> byTp; // ranks 0 to tp - 1: dp rank 0
+  std::vector<const plan::Program *> byTp; // ranks 0 to tp - 1 have dp rank 0
   for (int64_t c = 0; c < job.manifest.tp; ++c)
     byTp.push_back(&job.programs[size_t(job.manifest.ranks[size_t(c)].program)]);
   if (llvm::Error error = checkWorld(byTp)) return error;
@@ -298,12 +300,12 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(con
   return makeLocalCommunicators(ranks);
 }
 
-/// All ranks of the plan as threads of this process.
+/// Runs all ranks of the plan as threads of this process.
 void runHere(Job &job) {
   llvm::Expected<std::vector<std::unique_ptr<Communicator>>> made = communicatorsHere(job);
   if (!made) return job.fail(made.takeError());
   std::vector<std::unique_ptr<Communicator>> &comms = *made;
-  // Ranks outlive all threads: where one has failed, another may be reading its memory still.
+  // Ranks outlive all threads, since another rank may still be reading the memory of one that has failed.
   std::vector<std::unique_ptr<Rank>> ranks;
   for (auto &comm : comms)
     ranks.push_back(std::make_unique<Rank>(job, *comm));
@@ -319,14 +321,14 @@ void runHere(Job &job) {
     thread.join();
 }
 
-/// Rank 0 alone opens the plan first: what is wrong with it is said once.
+/// Runs one rank. Rank 0 opens the plan before the others, so that its errors are printed once.
 llvm::Error runAsOneOf(Job &job, Communicator &process) {
   if (process.rank() != 0 && !process.barrier()) return problem("rank 0", "it has failed");
   if (llvm::Error error = open(job, &process)) return error;
   if (process.rank() == 0 && !process.barrier()) return problem("another rank", "it has failed");
   Rank rank(job, process);
   llvm::Error error = rank.run();
-  if (error) process.abort(); // before its groups end: they would wait for the others
+  if (error) process.abort(); // before its groups are destroyed, which would wait for the others
   return error;
 }
 
@@ -339,7 +341,7 @@ llvm::Error train(const TrainOptions &options, Communicator *process) {
     if (!error) return error;
     process->abort();
     if (!process->isSaidElsewhere()) return error;
-    llvm::consumeError(std::move(error)); // a consequence of what another rank prints
+    llvm::consumeError(std::move(error)); // a consequence of an error that another rank prints
     return llvm::make_error<SaidElsewhere>();
   }
   if (llvm::Error error = open(job, nullptr)) return error;
