@@ -48,7 +48,7 @@ class Feed : public Source {
 public:
   std::vector<NpyArray> arrays; ///< by input
   std::vector<DType> dtypes;
-  std::vector<bool> isConstant; ///< the same in all steps
+  std::vector<bool> isConstant; ///< whether it is the same in all steps
 
   llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const override {
     const NpyArray &array = arrays[input];
@@ -64,9 +64,9 @@ public:
   }
 };
 
-/// The smallest bound of an element of a sample, and what it comes from.
+/// The smallest bound of an element of a sample, and the table or loss that it comes from.
 struct Limit {
-  int64_t value = 0; ///< 0: none
+  int64_t value = 0; ///< 0: there is none
   std::string of;
 };
 
@@ -85,8 +85,8 @@ std::vector<Limit> limitsOf(const Manifest::Input &input) {
   return limits;
 }
 
-/// Labels may hold any negative number, and what their loss ignores: rows that are not counted. A token that is negative
-/// counts from the end.
+/// Labels may be negative or numbers that the loss ignores, for rows that do not count. A negative token counts from
+/// the end.
 llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const NpyArray &array) {
   if (input.limit == 0) return llvm::Error::success();
   const std::vector<Limit> limits = limitsOf(input);
@@ -105,7 +105,7 @@ llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const
   return llvm::Error::success();
 }
 
-/// Rows of an array in the feed. Errors: another shape, or not what `steps` need.
+/// The number of rows of an array in the feed. Errors: it has another shape, or not the rows that `steps` steps need.
 llvm::Expected<int64_t> rowsOf(const std::string &where, const Manifest::Input &input, const NpyArray &array,
                                const Manifest &manifest, int64_t steps) {
   llvm::ArrayRef<int64_t> own = input.shape, given = array.shape;

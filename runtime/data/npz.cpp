@@ -80,7 +80,7 @@ public:
 private:
   const char *at(uint64_t offset) const { return b_.data() + offset; }
 
-  /// numpy writes sizes as 64-bit extras even for small arrays.
+  /// Reads sizes from a zip64 extra field, in which numpy writes them even for small arrays.
   void readZip64(uint64_t extra, uint64_t length, Entry &entry) const {
     for (uint64_t pos = 0; pos + 4 <= length;) {
       uint16_t id = read16le(at(extra + pos)), size = read16le(at(extra + pos + 2));

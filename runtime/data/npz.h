@@ -1,4 +1,4 @@
-/// \file numpy's .npz: a zip of .npy arrays.
+/// \file Reads numpy's .npz: a zip of .npy arrays.
 #pragma once
 
 #include "runtime/plan/dtype.h"
@@ -18,7 +18,7 @@ struct NpyArray {
   std::vector<std::byte> data; ///< row-major
 };
 
-/// Errors: a file that is no zip, is truncated, or holds arrays in Fortran order, big-endian or of other types.
+/// Errors: the file is no zip, is truncated, or holds arrays in Fortran order, big-endian or of other types.
 llvm::Expected<std::vector<NpyArray>> readNpz(llvm::StringRef path);
 
 } // namespace autotp

@@ -8,22 +8,23 @@
 
 namespace autotp {
 
-/// Gives single rows (samples) of the inputs of a plan. Rows are numbered over the whole run: row r of step s is row
-/// s * globalBatch + r; an input without a batch has one row a step, s, which is all of it. The same on every rank. Safe for use by several threads at once.
+/// Gives single rows (samples) of the inputs of a plan. Rows are numbered over the whole run: row r of step s is row s
+/// * globalBatch + r. An input without a batch has one row a step, row s, which is all of it. Rows are the same on
+/// every rank. Several threads may call it at once.
 class Source {
 public:
   virtual ~Source() = default;
-  /// Writes row `row` of input `input` (an index into Manifest::inputs) in the input's own dtype.
+  /// Writes row `row` of input `input`, an index into Manifest::inputs, in the dtype of the input.
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
 };
 
-/// `.npz`: arrays by input name, samples first; of an input without a batch what it is in all steps, or that of each
-/// step, one after the other along its first dimension. Errors: a missing array, another shape, less than `steps` global
-/// batches, rows that are no whole global batches, values outside an input's range.
+/// Opens an `.npz` with an array for each input name, samples first. For an input without a batch, the array holds its
+/// value in all steps, or one value for each step along its first dimension. Errors: an array is missing or has another
+/// shape; there are less than `steps` global batches, or no whole number of them; values lie outside an input's range.
 llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, int64_t steps);
 
-/// "synthetic[:seed]", a text file whose bytes are tokens, or nanoGPT's `.bin` of uint16 tokens. Every row is a window
-/// of the token stream at a place that only its number decides.
+/// Opens "synthetic[:seed]", a text file whose bytes are tokens, or nanoGPT's `.bin` of uint16 tokens. Every row is a
+/// window of the token stream, at a place that depends on the number of the row only.
 llvm::Expected<std::unique_ptr<Source>> openTokens(llvm::StringRef source, const Manifest &manifest);
 
 } // namespace autotp

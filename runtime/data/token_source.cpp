@@ -11,10 +11,10 @@
 namespace autotp {
 namespace {
 
-/// Philox streams of this file.
+/// The Philox streams of this file.
 enum : uint64_t { kTokenStream = 1, kWindowStream = 2, kDataStream = 3 };
 
-/// A stream of tokens, and what the inputs' roles make of one window of it.
+/// A stream of tokens. Each input is filled from one window of it, as the input's role says.
 class TokenSource : public Source {
 public:
   TokenSource(const Manifest &manifest, uint64_t seed) : inputs_(manifest.inputs), seed_(seed) {
@@ -45,13 +45,13 @@ public:
                 .str(),
             "train a model with a larger vocabulary, or give other data");
       std::memcpy(to.data() + i * int64_t(sizeOf(dtype)), &value,
-                  sizeOf(dtype)); // little-endian: also for narrower ones
+                  sizeOf(dtype)); // the first bytes, as the host is little-endian, also for narrower types
     }
     return llvm::Error::success();
   }
 
 protected:
-  /// Token `position` of the window of `row`, which is `length` long.
+  /// Token `position` of the window of `row`; the window has `length` tokens.
   virtual int64_t token(int64_t row, int64_t position, int64_t length) const {
     return int64_t(philox(seed_, uint64_t(row * (length + 1) + position), kTokenStream)[0] %
                    uint64_t(std::max<int64_t>(vocabulary_, 1)));
@@ -80,7 +80,7 @@ public:
 
 protected:
   int64_t token(int64_t row, int64_t position, int64_t length) const override {
-    int64_t windows = size() - length; // a window and one token more, for labels
+    int64_t windows = size() - length; // a window has one more token for the labels
     int64_t start = int64_t(philox(seed_, uint64_t(row), kWindowStream)[0] % uint64_t(std::max<int64_t>(windows, 1)));
     const char *at = file_->getBufferStart() + (start + position) * width_;
     if (width_ == 1) return uint8_t(*at);
