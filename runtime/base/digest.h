@@ -1,4 +1,4 @@
-/// \file What says that a file is the one that was written.
+/// \file Digests, by which a file is known to be the one that was written.
 #pragma once
 
 #include "llvm/ADT/StringRef.h"
@@ -7,7 +7,7 @@
 
 namespace autotp {
 
-/// SHA-256, 64 lower-case hexadecimal digits.
+/// SHA-256, as 64 lower-case hexadecimal digits.
 std::string sha256Of(llvm::StringRef bytes);
 
 } // namespace autotp

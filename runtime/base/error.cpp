@@ -32,7 +32,7 @@ llvm::Error placed(llvm::StringRef where, llvm::Error error) {
 }
 
 std::string describe(llvm::Error error) {
-  std::vector<std::string> said; // two tries may have met the same
+  std::vector<std::string> said; // two attempts may have met the same error
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
     std::string text = info.isA<Problem>() ? "" : "error: ";
     llvm::raw_string_ostream os(text);

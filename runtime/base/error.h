@@ -1,5 +1,5 @@
-/// \file Errors as values, in one form: what is wrong, where, and what to do about it.
-/// Used by the compiler and the runtime alike. Nothing here aborts, exits or prints.
+/// \file Errors as values, in one form: what is wrong, where, and what to do about it. The compiler and the runtime use
+/// them. Nothing here aborts, exits or prints.
 #pragma once
 
 #include "llvm/ADT/StringRef.h"
@@ -10,7 +10,7 @@
 
 namespace autotp {
 
-/// One mistake of the user, or of a file: `where` names a node, parameter, file or flag; `remedy` may be empty.
+/// One mistake of the user, or of a file. `where` names a node, parameter, file or flag; `remedy` may be empty.
 class Problem : public llvm::ErrorInfo<Problem> {
 public:
   static char ID;
@@ -24,10 +24,11 @@ private:
   std::string where_, what_, remedy_;
 };
 
-/// problem("input 'ids' of model.onnx", "dimension 'seq' has no size", "give it one with --shape seq=N").
+/// For example problem("input 'ids' of model.onnx", "dimension 'seq' has no size", "give it one with --shape seq=N").
 llvm::Error problem(llvm::StringRef where, llvm::StringRef what, llvm::StringRef remedy = "");
 
-/// The error of a rank that ends because another one has failed, which says why: the command prints nothing more.
+/// The error of a rank that ends because another one has failed. The other one prints the reason, so the command prints
+/// nothing more.
 class SaidElsewhere : public llvm::ErrorInfo<SaidElsewhere> {
 public:
   static char ID;
@@ -35,14 +36,14 @@ public:
   std::error_code convertToErrorCode() const override;
 };
 
-/// The same errors, where those that do not say where they are get this place.
+/// The same errors, with `where` in those that do not say where they are.
 llvm::Error placed(llvm::StringRef where, llvm::Error error);
 
-/// The text a user sees: one `error: ...` line for each joined error, each with its `  do:  ...` line; equal ones once.
-/// Consumes it.
+/// The text for the user: one `error: ...` line for each joined error, each with its `  do:  ...` line; equal ones
+/// once. Consumes the error.
 std::string describe(llvm::Error error);
 
-/// A name that came out of a file, safe to print: control characters and quotes are escaped, long ones are cut.
+/// A name from a file, safe to print: control characters and quotes are escaped, and long names are shortened.
 std::string escaped(llvm::StringRef name);
 
 } // namespace autotp

@@ -26,14 +26,14 @@ constexpr size_t kDigestLength = 64;
 
 bool isDigest(llvm::StringRef text) { return text.size() == kDigestLength && llvm::all_of(text, llvm::isHexDigit); }
 
-/// "programs/0000.plan": of the folder itself, and no detour.
+/// Whether a path such as "programs/0000.plan" lies within the folder, without detours.
 bool isPathWithin(llvm::StringRef path) {
   llvm::SmallVector<llvm::StringRef, 4> parts;
   path.split(parts, '/');
   return llvm::none_of(parts, [](llvm::StringRef part) { return part.empty() || part == "." || part == ".."; });
 }
 
-/// By path, the digests of a list that is whole; empty otherwise.
+/// The digests of a list that is whole, by path; empty if it is not.
 std::map<std::string, std::string> parseListing(llvm::StringRef text) {
   const size_t end = text.rfind(kLastLine);
   if (end == llvm::StringRef::npos || !text.startswith(kFirstLine)) return {};
@@ -61,7 +61,7 @@ bool isRegular(const std::string &path, struct stat &status) {
   return lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/// Empty where it cannot be read.
+/// The contents of a file; null if it cannot be read.
 std::unique_ptr<llvm::MemoryBuffer> contentsOf(const std::string &path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   return buffer ? std::move(*buffer) : nullptr;
@@ -83,10 +83,10 @@ public:
         folders_.insert(at.str());
   }
 
-  /// `within`: "" or a folder of the list.
+  /// `within` is empty, or a folder of the list.
   llvm::Error examine(const std::string &within) {
     const std::string folder = pathIn(root_, within);
-    struct stat status; // from before its entries are read, so that a later one shows
+    struct stat status; // taken before its entries are read, so that a later change shows
     if (lstat(folder.c_str(), &status) != 0) return cannotBeRead(folder, std::strerror(errno));
     std::error_code code;
     std::vector<std::string> names;
@@ -122,15 +122,17 @@ private:
   }
 
   std::string root_;
-  std::map<std::string, std::string> digests_; ///< by path, the list's own among them; empty: it has no list of ours
-  std::set<std::string> folders_;              ///< of the list's files
+  /// by path, with the list itself; empty if the folder has no list of ours
+  std::map<std::string, std::string> digests_;
+  std::set<std::string> folders_; ///< folders of the listed files
 };
 
 bool isSame(const struct timespec &a, const struct timespec &b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/// The times of a file's contents and of its name's; of a folder those of its entries: it may have been renamed.
+/// Compares the times of a file's contents and name; of a folder only those of its entries, since it may have been
+/// renamed.
 bool isUnchanged(const std::string &folder, const FolderContents::Entry &entry) {
   struct stat now;
   const struct stat &then = entry.status;
@@ -155,8 +157,8 @@ std::string FolderContents::foreignNames() const {
 }
 
 llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
-  // Where another process puts a folder of its own there meanwhile, what was read is of neither. While it is open no
-  // other folder can get its identity.
+  // If another process puts its own folder there meanwhile, the entries read belong to neither. While the descriptor is
+  // open, no other folder can get the same identity, so a change is noticed.
   constexpr int kAttempts = 100;
   for (int attempt = 1;; ++attempt) {
     const int descriptor = open(folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -168,7 +170,7 @@ llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
     const bool isOne = fstat(descriptor, &before) == 0 && lstat(folder.c_str(), &after) == 0 &&
                        before.st_dev == after.st_dev && before.st_ino == after.st_ino;
     if (!isOne && attempt < kAttempts) {
-      llvm::consumeError(std::move(error)); // it was of what is gone
+      llvm::consumeError(std::move(error)); // it belongs to a folder that is gone
       continue;
     }
     if (error) return error;
@@ -186,10 +188,11 @@ bool deleteOurs(const std::string &folder, const FolderContents &contents) {
     if (file.path != kListingName) (void)unlink(pathIn(folder, file.path).c_str());
   bool isGone = false;
   for (const FolderContents::Entry &inner : contents.folders) {
-    if (inner.path.empty()) (void)unlink(pathIn(folder, kListingName).c_str()); // what a kill leaves is known for ours
+    // last, so that the rest is still recognised if the process is killed
+    if (inner.path.empty()) (void)unlink(pathIn(folder, kListingName).c_str());
     isGone = rmdir(pathIn(folder, inner.path).c_str()) == 0;
   }
-  return isGone; // the last is the folder itself
+  return isGone; // the last one is the folder itself
 }
 
 } // namespace autotp

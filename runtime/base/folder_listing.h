@@ -1,5 +1,5 @@
-/// \file files.sha256: the list of what one of our folders holds, by which it is known again. Only a folder that holds
-/// nothing but what its list says, byte for byte, was proven to be ours, and is deleted.
+/// \file files.sha256 lists the files of a folder that we wrote, by which it is recognised. Only a folder that holds
+/// nothing but what its list says, byte for byte, is proven to be ours and may be deleted.
 #pragma once
 
 #include "llvm/Support/Error.h"
@@ -13,33 +13,33 @@ namespace autotp {
 
 constexpr const char *kListingName = "files.sha256";
 
-/// The list's text: lines of `sha256sum -c`, between a line that says whose folder it is and a digest of all lines
-/// before it. `digests`: by path in the folder.
+/// The text of the list: lines as `sha256sum -c` reads them, between a line that says whose folder it is and a digest
+/// of all lines before it. `digests` maps a path within the folder to its digest.
 std::string listingText(const std::map<std::string, std::string> &digests);
 
-/// What a folder holds, as it was looked at.
+/// The contents of a folder at the time when it was examined.
 struct FolderContents {
   struct Entry {
-    std::string path; ///< in the folder; "": the folder itself
+    std::string path; ///< within the folder; empty for the folder itself
     struct stat status;
   };
-  std::vector<Entry> files;         ///< ours: the list itself, and what it lists with the same digest
-  std::vector<Entry> folders;       ///< those of our files, the deepest first
-  std::vector<std::string> foreign; ///< in single quotes; not in the list, or changed since
+  std::vector<Entry> files;         ///< ours: the list itself, and the files that it lists with the same digest
+  std::vector<Entry> folders;       ///< the folders of our files, the deepest first
+  std::vector<std::string> foreign; ///< in single quotes; not in the list, or changed since it was written
 
   bool isEmpty() const { return files.empty() && foreign.empty(); }
   bool isOurs() const { return !files.empty() && foreign.empty(); }
-  /// "'.git', 'src' and 3 more"
+  /// Text such as "'.git', 'src' and 3 more".
   std::string foreignNames() const;
 };
-/// Reads every listed file. Follows no links. Of a folder that another process has just moved away: nothing. Errors: one
-/// that cannot be read.
+/// Examines a folder by reading every listed file, without following links. If another process has just moved the
+/// folder away, the result is empty. Errors: the folder cannot be read.
 llvm::Expected<FolderContents> examineFolder(const std::string &folder);
 
-/// Whether `folder` still is what `contents` were read of, by the times of its entries: no file is read again.
+/// Whether `folder` still is as it was when `contents` were read, by the times of its entries; no file is read again.
 bool isUnchanged(const std::string &folder, const FolderContents &contents);
 
-/// Deletes what is ours in `folder`, and then the folder: false where something is left in it.
+/// Deletes our files in `folder`, and then the folder. Returns false if something is left in it.
 bool deleteOurs(const std::string &folder, const FolderContents &contents);
 
 } // namespace autotp

@@ -1,4 +1,4 @@
-/// \file Marks functions that kernels call, too: the same text on the host and on a GPU.
+/// \file Marks functions that kernels call as well, so that the same text runs on the host and on a GPU.
 #pragma once
 
 #ifdef __CUDACC__

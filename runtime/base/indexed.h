@@ -1,4 +1,5 @@
-/// \file for (auto [i, x] : indexed(range)): elements with their positions. (LLVM 14's enumerate cannot be decomposed.)
+/// \file for (auto [i, x] : indexed(range)) gives elements with their positions. (LLVM 14's enumerate cannot be
+/// decomposed.)
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,7 @@ public:
   Iterator end() { return {0, std::end(range_)}; }
 
 private:
-  Range range_; ///< a reference where the range has a name, else the range itself
+  Range range_; ///< a reference if the range has a name, else the range itself
 };
 
 template <typename Range> Indexed<Range> indexed(Range &&range) { return Indexed<Range>(std::forward<Range>(range)); }

@@ -44,7 +44,7 @@ llvm::Expected<std::unique_ptr<OutputFile>> OutputFile::create(llvm::StringRef p
 }
 
 OutputFile::~OutputFile() {
-  if (stream_) llvm::consumeError(close()); // something else has failed already
+  if (stream_) llvm::consumeError(close()); // another error has been reported already
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
@@ -58,7 +58,8 @@ llvm::Error OutputFile::open() {
   if (!made) return made.takeError();
   temporary_ = std::move(*made);
   struct stat before;
-  if (stat(path_.c_str(), &before) == 0) (void)fchmod(descriptor, before.st_mode & 0777); // as the one it replaces
+  // like the file that it replaces
+  if (stat(path_.c_str(), &before) == 0) (void)fchmod(descriptor, before.st_mode & 0777);
   stream_ = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
   return llvm::Error::success();
 }
@@ -72,12 +73,12 @@ llvm::Error OutputFile::close() {
 }
 
 llvm::Error OutputFile::giveName() {
-  // What came to stand there since create() is as dear as what stood there then.
+  // What was put there since create() is protected just like what was there then.
   if (llvm::Error error = checkOutputFile(path_, replaces_)) return error;
   const bool mayReplace = replaces_ == Replaces::RegularFiles && access(path_.c_str(), F_OK) == 0;
   int failed = mayReplace ? rename(temporary_.c_str(), path_.c_str())
                           : renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
-  if (failed && !mayReplace && (errno == EINVAL || errno == ENOSYS)) { // a file system without that flag
+  if (failed && !mayReplace && (errno == EINVAL || errno == ENOSYS)) { // the file system does not have that flag
     failed = link(temporary_.c_str(), path_.c_str());
     if (!failed) unlink(temporary_.c_str());
   }
@@ -94,7 +95,7 @@ llvm::Error OutputFile::commit() {
 
 namespace {
 
-/// Standard output or error where `status` is theirs: what is written to them and to a second opening would overlap.
+/// A duplicate of standard output or error if `status` is theirs, since writes through a second opening would overlap.
 int ownDescriptor(const struct stat &status) {
   for (int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
     struct stat own;
@@ -104,7 +105,7 @@ int ownDescriptor(const struct stat &status) {
   return -1;
 }
 
-/// A FIFO or a character device, at the end of a link or not. -1: it is neither.
+/// Opens a FIFO or a character device, also through a link. Returns -1 if the path is neither.
 llvm::Expected<int> openSink(const std::string &path) {
   struct stat status;
   if (stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return -1;
@@ -114,7 +115,7 @@ llvm::Expected<int> openSink(const std::string &path) {
   if (descriptor < 0 && errno == ENXIO)
     return problem(escaped(path), "it is a FIFO that nobody reads", "start what reads it first");
   if (descriptor < 0) return cannotBeWritten(path, errno);
-  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK); // a slow reader is waited for
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK); // so that writes wait for a slow reader
   return descriptor;
 }
 

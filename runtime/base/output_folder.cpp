@@ -16,7 +16,7 @@
 namespace autotp {
 namespace {
 
-/// Writes to a file, and keeps the digest of what it wrote.
+/// Writes to a file, and computes the digest of the written bytes.
 class DigestingStream : public llvm::raw_ostream {
 public:
   explicit DigestingStream(llvm::raw_ostream &os) : os_(os) {}
@@ -37,7 +37,8 @@ private:
   llvm::SHA256 hash_;
 };
 
-/// A rename of a folder never loses anything: what stands under the new name must be an empty folder, or nothing.
+/// Whether a rename of a folder failed since something is there. It replaces only an empty folder, so it never loses
+/// anything.
 bool isTaken(int errorNumber) { return errorNumber == ENOTEMPTY || errorNumber == EEXIST; }
 
 } // namespace
@@ -125,7 +126,7 @@ llvm::Expected<std::string> OutputFolder::commit() {
   const std::string listing = listingText(digests_);
   if (llvm::Expected<std::string> digest = write(kListingName, [&](llvm::raw_ostream &os) { os << listing; }); !digest)
     return digest.takeError();
-  constexpr int kAttempts = 1000; // each is one more process that was faster
+  constexpr int kAttempts = 1000; // each one is lost to another process that was faster
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     llvm::Expected<bool> isDone = tryCommit();
     if (!isDone) return isDone.takeError();
@@ -134,7 +135,7 @@ llvm::Expected<std::string> OutputFolder::commit() {
   return problem(escaped(path_), "others write to it again and again", "name another folder");
 }
 
-/// False where something else stands there by now than was looked at.
+/// Returns false if something else lies there than what was examined.
 llvm::Expected<bool> OutputFolder::tryCommit() {
   llvm::Expected<PathKind> kind = pathKind(path_);
   if (!kind) return kind.takeError();
@@ -161,7 +162,8 @@ llvm::Expected<bool> OutputFolder::swap() {
   return swapByTwoRenames();
 }
 
-/// For file systems without exchanges (NFS). Between the two renames the name is free; both folders are whole.
+/// For file systems that cannot exchange (NFS). Between the two renames nothing has the name, but both folders are
+/// whole.
 llvm::Expected<bool> OutputFolder::swapByTwoRenames() {
   bool isGone = false;
   llvm::Expected<std::string> aside = makeBeside(path_, "old", [&](const char *name) {
@@ -170,7 +172,7 @@ llvm::Expected<bool> OutputFolder::swapByTwoRenames() {
     return isMoved;
   });
   if (!aside && isGone) {
-    llvm::consumeError(aside.takeError()); // another process is between its own two
+    llvm::consumeError(aside.takeError()); // another process is between its own two renames
     return false;
   }
   if (!aside) return aside.takeError();
@@ -185,9 +187,9 @@ llvm::Expected<bool> OutputFolder::swapByTwoRenames() {
   return isDone;
 }
 
-/// Deletes what stood under the name and now lies `aside`, where it is ours; else it is kept.
+/// Deletes what had the name and now lies at `aside` if it is ours; otherwise keeps it.
 llvm::Error OutputFolder::dispose(const std::string &aside) {
-  if (!isUnchanged(aside, standing_)) { // it is what another process has put there in the last instant
+  if (!isUnchanged(aside, standing_)) { // another process has put it there in the last instant
     llvm::Expected<PathKind> kind = pathKind(aside);
     if (!kind) return kind.takeError();
     standing_ = {};

@@ -1,6 +1,6 @@
-/// \file A folder that a command writes whole: under its name stands what stood there before, or all of the new one, at
-/// each instant. Deleted is only what was proven to be ours (folder_listing.h); with Options::force what stands in the
-/// way is moved aside.
+/// \file A folder that a command writes whole. At each instant, its name stands for the whole old folder or the whole
+/// new one. Only a folder that is proven to be ours (folder_listing.h) is deleted; with Options::force, anything else
+/// at its place is moved aside.
 #pragma once
 
 #include "runtime/base/folder_listing.h"
@@ -12,7 +12,7 @@
 
 namespace autotp {
 
-/// Two folders change places in one step; 0, or -1 with errno.
+/// Exchanges two folders in one step. Returns 0, or -1 with errno set.
 using ExchangeFolders = int (*)(const char *a, const char *b);
 int exchangeFolders(const char *a, const char *b);
 
@@ -20,22 +20,22 @@ class OutputFolder {
 public:
   struct Options {
     bool force = false;              ///< move aside what is not ours
-    std::vector<std::string> inputs; ///< what is read: no folder that holds one of them is replaced
+    std::vector<std::string> inputs; ///< paths that are read; a folder that holds one of them is not replaced
     ExchangeFolders exchange = exchangeFolders;
   };
 
-  /// Looks at what stands under `path` and changes nothing. Errors: no folder, one that is not ours without force, one
-  /// that holds an input or in which the process runs, a parent that does not exist or takes nothing.
+  /// Examines what lies at `path` and changes nothing. Errors: it is no folder, or a folder that is not ours without
+  /// force, or one that holds an input or in which the process runs; its parent does not exist or is not writable.
   static llvm::Expected<std::unique_ptr<OutputFolder>> open(llvm::StringRef path, Options options);
   OutputFolder(const OutputFolder &) = delete;
   OutputFolder &operator=(const OutputFolder &) = delete;
-  ~OutputFolder(); ///< without commit(), takes away what was written
+  ~OutputFolder(); ///< without commit(), deletes what was written
 
   const std::string &path() const { return path_; }
-  /// One file, `name` within the folder; its SHA-256.
+  /// Writes one file, `name` within the folder, and returns its SHA-256.
   llvm::Expected<std::string> write(llvm::StringRef name, llvm::function_ref<void(llvm::raw_ostream &)> contents);
-  /// Puts the folder, with its list, under its name. Returns where what stood there and is not ours lies now; "": it
-  /// was ours and is gone, or there was nothing.
+  /// Gives the folder, with its list, its name. If something that is not ours lay there, returns where it lies now;
+  /// returns an empty text if nothing did, or it was ours and is deleted.
   llvm::Expected<std::string> commit();
 
 private:
@@ -49,8 +49,8 @@ private:
 
   std::string path_, temporary_; ///< `temporary_`: where the new folder lies until it has its name
   Options options_;
-  std::map<std::string, std::string> digests_; ///< of what was written, by name
-  FolderContents standing_;                    ///< what stands under the name; empty where nothing does
+  std::map<std::string, std::string> digests_; ///< of the written files, by name
+  FolderContents standing_;                    ///< what lies at `path_`; empty if nothing does
   std::string movedTo_;
 };
 

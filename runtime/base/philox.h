@@ -1,5 +1,5 @@
-/// \file Philox4x32-10, a counter-based generator (Salmon et al. 2011): the same numbers for the same key and counter,
-/// whoever asks for them, on any device.
+/// \file Philox4x32-10, a counter-based random number generator (Salmon et al. 2011). The same key and counter give the
+/// same numbers on any rank and any device.
 #pragma once
 
 #include "runtime/base/host_device.h"
@@ -35,15 +35,15 @@ inline double philoxNormal(uint64_t key, uint64_t stream, uint64_t index) {
   return std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v);
 }
 
-/// Which elements a dropout keeps: those with at least `threshold`. `row`: of the global batch, 0 where the value has no
-/// samples; `index`: within the sample.
+/// The key of a dropout. An element is kept if its bits are at least dropoutThreshold(). `row` is the row of the global
+/// batch, 0 if the value has no samples; `index` is the element's index within the sample.
 struct DropoutKey {
   uint32_t seed, ordinal, step;
   AUTOTP_HOST_DEVICE uint32_t bits(uint32_t row, uint64_t index) const {
     return philox(uint64_t(ordinal) << 32 | seed, uint64_t(row) << 32 | step, index >> 2)[int(index & 3)];
   }
 };
-/// Of all 32-bit words the share `ratio` is below it.
+/// The share `ratio` of all 32-bit words is below it. `ratio` is in [0, 1).
 inline uint32_t dropoutThreshold(double ratio) { return uint32_t(ratio * 4294967296.0); }
 
 } // namespace autotp

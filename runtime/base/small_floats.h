@@ -1,4 +1,5 @@
-/// \file bf16 and f16 as their bits, to and from what holds all of their values. To nearest, ties to even.
+/// \file Converts bf16 and f16, given as bits, to and from types that hold all of their values. Rounds to nearest, ties
+/// to even.
 #pragma once
 
 #include <cmath>
@@ -18,7 +19,7 @@ inline uint16_t floatToBf16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
   if (std::isnan(value)) return uint16_t((bits >> 16) | 0x40);
-  bits += 0x7fff + ((bits >> 16) & 1); // round to nearest, ties to even
+  bits += 0x7fff + ((bits >> 16) & 1); // rounds to nearest, ties to even
   return uint16_t(bits >> 16);
 }
 
