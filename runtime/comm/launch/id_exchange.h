@@ -1,4 +1,4 @@
-/// \file Small values that ranks leave for each other under keys, before they can talk in any other way.
+/// \file Small values that ranks leave for each other under keys, before they can communicate in any other way.
 #pragma once
 
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -11,9 +11,9 @@
 
 namespace autotp {
 
-/// Set to what has failed, by who sees it first; and by each rank when it leaves.
+/// kFailedKey is set by the first who sees a failure, to what has failed; kLeftKey by each rank that leaves.
 constexpr llvm::StringLiteral kFailedKey = "failed", kLeftKey = "left";
-/// A value of kFailedKey that nobody has printed yet, as who sets another one does.
+/// A value of kFailedKey that no one has printed yet; whoever sets another value prints it.
 constexpr llvm::StringLiteral kNoWord = "a rank's process has ended without a word";
 
 /// May be called by several threads at once.
@@ -21,10 +21,10 @@ class IdExchange {
 public:
   virtual ~IdExchange() = default;
   virtual llvm::Error set(llvm::StringRef key, llvm::StringRef bytes) = 0;
-  /// What was set last; nothing where nobody has set it yet. Does not wait for that.
+  /// The value that was set last, or nothing if none is set yet. Does not wait.
   virtual llvm::Expected<std::optional<std::string>> look(llvm::StringRef key) = 0;
 
-  /// Waits until somebody has set it. Errors: nobody does within `limit`, or `isStopped()` meanwhile.
+  /// Waits until the key is set. Errors: no one sets it within `limit`, or isStopped() becomes true.
   llvm::Expected<std::string> get(
       llvm::StringRef key, std::chrono::milliseconds limit,
       llvm::function_ref<bool()> isStopped = [] { return false; });

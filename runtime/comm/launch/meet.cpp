@@ -23,7 +23,8 @@ std::string hostName() {
   return name;
 }
 
-/// Rank 0's client of the store that it serves. The client leaves first: the server waits for all of them.
+/// Rank 0's client of the store that it serves. The client is destroyed first, since the server waits until all have
+/// left.
 class OwnStore : public IdExchange {
 public:
   OwnStore(std::unique_ptr<StoreServer> server, std::unique_ptr<IdExchange> client)
@@ -36,7 +37,7 @@ private:
   std::unique_ptr<IdExchange> client_;
 };
 
-/// MPI tells all ranks where rank 0 listens.
+/// Learns from MPI where rank 0 listens.
 llvm::Error askMpi(const Launch &launch, MeetingPoint &point) {
   std::string own = launch.rank == 0 ? llvm::formatv("{0} {1}", hostName(), point.port).str() : "";
   auto told = broadcastOverMpi(own, launch.worldSize);
@@ -51,7 +52,8 @@ llvm::Error askMpi(const Launch &launch, MeetingPoint &point) {
 
 std::string keyOf(int64_t rank) { return "line/" + std::to_string(rank); }
 
-/// Rank 0 puts the lines together, so that each of the others asks for one value; an empty one where it says an error.
+/// Rank 0 joins the lines, so that each other rank asks for one value only; an empty value stands for an error of rank
+/// 0.
 llvm::Expected<std::vector<std::string>> collectLines(IdExchange &exchange, int64_t ranks, const std::string &own,
                                                       std::chrono::milliseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;

@@ -1,4 +1,4 @@
-/// \file The ranks of several processes meet: each brings a line about itself and gets everybody's.
+/// \file The ranks of several processes meet: each brings a line about itself and gets the lines of all.
 #pragma once
 
 #include "runtime/comm/launch/id_exchange.h"
@@ -9,24 +9,25 @@
 namespace autotp {
 
 struct Meeting {
-  /// Reaches all ranks. Where this is rank 0 and serves the store, its end waits for the others to leave first, for
-  /// 30 s at most.
+  /// Reaches all ranks. If this is rank 0 and serves the store, its destructor waits until the others have left, for at
+  /// most 30 s.
   std::unique_ptr<IdExchange> exchange;
   std::vector<std::string> lines; ///< by rank
 };
 
 struct MeetingLimits {
-  std::chrono::milliseconds connect{60000}; ///< until somebody listens at the meeting point
+  std::chrono::milliseconds connect{60000}; ///< until someone listens at the meeting point
   std::chrono::milliseconds all{300000};    ///< until all ranks are there
 };
 
-/// `line` holds no newline; all of them together have at most 1 MiB. Where the point has no host, MPI is started, tells
-/// rank 0's, and is ended again. Errors: a store that nobody serves, with its host and port; a port that is taken;
-/// ranks that do not come, by number; a point without a host in a build without MPI.
+/// `line` must hold no newline; all lines together have at most 1 MiB. If the point has no host, MPI is started to
+/// learn rank 0's host, and ended again. Errors: no one serves the store at its host and port; the port is taken; ranks
+/// do not come, by number; the point has no host, and the build no MPI.
 llvm::Expected<Meeting> meet(const Launch &launch, MeetingPoint point, const std::string &line,
                              const MeetingLimits &limits = {});
 
-/// Names this host: the same for two processes exactly where they run on one host and in one container. No spaces.
+/// Names this host, without spaces. Two processes get the same name exactly if they run on one host and in one
+/// container.
 std::string hostIdentity();
 
 } // namespace autotp

@@ -8,7 +8,7 @@ namespace {
 
 using Variable = llvm::function_ref<const char *(const char *)>;
 
-constexpr uint64_t kFirstPort = 20000, kPorts = 10000; ///< below those that systems hand out by themselves
+constexpr uint64_t kFirstPort = 20000, kPorts = 10000; ///< below the ports that systems assign by themselves
 
 llvm::StringRef textOf(Variable variable, const char *name) {
   const char *value = variable(name);
@@ -24,8 +24,8 @@ llvm::Expected<uint64_t> numberOf(Variable variable, const char *name, uint64_t 
   return number;
 }
 
-/// A launcher restarts its ranks under the same numbers, and its store, or a rank that is slow to end, may still be
-/// there.
+/// Keys differ between restarts, since a launcher restarts its ranks under the same numbers, while its store, or a rank
+/// that ends slowly, may still be there.
 std::string prefixOf(const Launch &launch, Variable variable) {
   std::string run;
   if (launch.launcher == Launcher::Torchrun)
@@ -43,10 +43,11 @@ llvm::Expected<MeetingPoint> slurmsPoint(MeetingPoint point, Variable variable) 
   auto nodes = readNodeList(list);
   if (!nodes) return nodes.takeError();
   point.host = nodes->front();
-  if (point.port) return point; // MASTER_PORT's
+  if (point.port) return point; // the one of MASTER_PORT
   auto job = numberOf(variable, "SLURM_JOB_ID", UINT32_MAX), step = numberOf(variable, "SLURM_STEP_ID", UINT32_MAX);
   if (llvm::Error error = llvm::joinErrors(job.takeError(), step.takeError())) return error;
-  point.port = uint16_t(kFirstPort + (*job * 31 + *step) % kPorts); // steps of a job that run at once: apart
+  // steps of a job that run at the same time get different ports
+  point.port = uint16_t(kFirstPort + (*job * 31 + *step) % kPorts);
   return point;
 }
 

@@ -1,4 +1,4 @@
-/// \file Where the ranks of several processes meet, as their launcher says it.
+/// \file Where the ranks of several processes meet, according to their launcher.
 #pragma once
 
 #include "runtime/comm/launch/launch.h"
@@ -9,17 +9,17 @@ namespace autotp {
 
 /// A store of keys and values, which torchrun or rank 0 serves.
 struct MeetingPoint {
-  std::string host;               ///< of rank 0; empty: only MPI can tell it
-  uint16_t port = 0;              ///< 0: any, which rank 0 then tells
-  bool isLaunchers = false;       ///< torchrun serves it: rank 0 does not
-  std::string prefix = "autotp/"; ///< of keys: another for each run that may meet in the same store
+  std::string host;               ///< of rank 0; empty: only MPI knows it
+  uint16_t port = 0;              ///< 0: any free port, which rank 0 then announces
+  bool isLaunchers = false;       ///< torchrun serves it, so rank 0 does not
+  std::string prefix = "autotp/"; ///< of keys; different for each run that may use the same store
 };
 
-/// Of what says it, the first stands:
-///   MASTER_ADDR and MASTER_PORT, which torchrun sets, and a user may under the other launchers;
-///   under srun the first node of the step, and a port that follows from the job's and the step's number;
-///   under mpirun and mpiexec nothing: MPI has to tell.
-/// Errors: values that are none; torchrun without an address.
+/// The first of these that gives a meeting point counts:
+///   MASTER_ADDR and MASTER_PORT, which torchrun sets, and a user may set under the other launchers;
+///   under srun, the first node of the step, and a port computed from the numbers of the job and the step;
+///   under mpirun and mpiexec nothing, so MPI must be asked.
+/// Errors: values that are no host or port; torchrun without an address.
 llvm::Expected<MeetingPoint> findMeetingPoint(const Launch &launch,
                                               llvm::function_ref<const char *(const char *)> variable);
 

@@ -29,7 +29,7 @@ private:
                    "see SLURM_STEP_NODELIST, or set MASTER_ADDR to the host of rank 0");
   }
 
-  /// A name, with brackets or without, up to the next comma outside them.
+  /// Reads a name, with or without brackets, up to the next comma outside of brackets.
   llvm::Expected<std::vector<std::string>> readItem() {
     std::vector<std::string> names = {""};
     while (!rest_.empty() && rest_.front() != ',') {
@@ -56,7 +56,7 @@ private:
     return names;
   }
 
-  /// "01-03,07]".
+  /// Reads the inside of a bracket, such as "01-03,07]".
   llvm::Expected<std::vector<std::string>> readBracket() {
     std::vector<std::string> numbers;
     do {

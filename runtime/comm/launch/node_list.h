@@ -8,9 +8,9 @@
 
 namespace autotp {
 
-/// All names in the list's order; a number keeps the zeros before it, and a name may have several brackets
-/// ("rack[0-1]n[1-2]": the last varies first). Errors: brackets that do not close, a range that is none, an empty name,
-/// more than 65536 names; each with the place in the text.
+/// All names in the order of the list. A number keeps its leading zeros, and a name may have several brackets
+/// ("rack[0-1]n[1-2]"), of which the last varies first. Errors, each with its place in the text: a bracket that does
+/// not close, an invalid range, an empty name, more than 65536 names.
 llvm::Expected<std::vector<std::string>> readNodeList(llvm::StringRef text);
 
 } // namespace autotp

@@ -27,7 +27,7 @@ bool awaitReady(int descriptor, short what, Clock::time_point end) {
   }
 }
 
-/// One attempt at one address; the descriptor stays non-blocking, since all waits are poll's.
+/// Tries one address once. The descriptor stays non-blocking, since poll does all waiting.
 int tryConnect(const addrinfo &address, Clock::time_point end) {
   int descriptor = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;

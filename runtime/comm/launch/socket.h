@@ -19,7 +19,7 @@ public:
   ~Socket();
   int descriptor() const { return descriptor_; }
 
-  /// All of it, or false: the other side is gone, or lets more than `limit` go by.
+  /// Sends or receives all bytes; false if the other side is gone, or `limit` has passed.
   bool send(llvm::StringRef bytes, std::chrono::milliseconds limit);
   bool receive(void *to, size_t bytes, std::chrono::milliseconds limit);
 
@@ -27,9 +27,9 @@ private:
   int descriptor_;
 };
 
-/// Tries again until somebody listens there. Errors: nobody does within `limit`, a host that has no address.
+/// Tries again until someone listens there. Errors: no one does within `limit`; the host has no address.
 llvm::Expected<Socket> connectTo(const std::string &host, uint16_t port, std::chrono::milliseconds limit);
-/// On all addresses of this host; port 0: any free one. Errors: a port that is taken.
+/// Listens on all addresses of this host; port 0 takes any free one. Errors: the port is taken.
 llvm::Expected<Socket> listenOn(uint16_t port);
 uint16_t portOf(const Socket &listening);
 

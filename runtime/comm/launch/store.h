@@ -1,7 +1,7 @@
-/// \file Ranks of several processes meet in a store of keys and values: torchrun's own, or one that rank 0 serves.
-/// Both speak torch's TCP store protocol: a byte says what is asked, strings are a u64 of their length and their bytes,
-/// in the host's order. Of it are used: VALIDATE 0 (a u32), SET 1 (key, value), GET 3 (key; a string), CHECK 5 (a u64
-/// of keys, keys; byte 0 where all are there).
+/// \file The store of keys and values in which ranks of several processes meet: torchrun's own, or one that rank 0
+/// serves. Both speak torch's TCP store protocol. A byte says what is asked; strings are a u64 with their length and
+/// then their bytes, in the host's byte order. Used are VALIDATE 0 (a u32), SET 1 (key, value), GET 3 (key; answer: a
+/// string) and CHECK 5 (a u64 with the number of keys, keys; answer: byte 0 if all are there).
 #pragma once
 
 #include "runtime/comm/launch/id_exchange.h"
@@ -12,15 +12,16 @@
 namespace autotp {
 
 constexpr uint32_t kStoreMagic = 0x3C85F7CE;
-constexpr uint64_t kLargestStoreString = 1 << 20; ///< of a key or a value: asked for in memory only up to this
+constexpr uint64_t kLargestStoreString = 1 << 20; ///< of a key or a value; memory is allocated only up to this
 
-/// Keys get `prefix`, which is one run's own. Errors: nobody listens within `limit`. A call that fails closes the
-/// connection: what comes after is not known to be the answer to the next question.
+/// `prefix`, which belongs to one run, is put before all keys. Errors: no one listens within `limit`. A call that fails
+/// closes the connection, since later bytes may not be the answer to the next question.
 llvm::Expected<std::unique_ptr<IdExchange>> connectToStore(const std::string &host, uint16_t port, std::string prefix,
                                                            std::chrono::milliseconds limit);
 
-/// Serves until it is destroyed; it then waits for its clients to leave first, `linger` at most. Where a client goes
-/// that has set a key of this prefix, but not kLeftKey, kFailedKey is set to kNoWord; without a prefix nothing is.
+/// Serves until it is destroyed; it then waits for its clients to leave, for at most `linger`. If a client that has set
+/// a key of this prefix is gone without setting kLeftKey, kFailedKey is set to kNoWord. Without a prefix this is not
+/// watched.
 class StoreServer {
 public:
   virtual ~StoreServer() = default;

@@ -24,7 +24,7 @@ public:
       : socket_(std::move(socket)), where_(std::move(where)), prefix_(std::move(prefix)) {}
 
   ~StoreClient() override {
-    if (socket_.descriptor() >= 0) llvm::consumeError(set(kLeftKey, "")); // where it is gone, nobody waits for it
+    if (socket_.descriptor() >= 0) llvm::consumeError(set(kLeftKey, "")); // if the store is gone, no one waits for it
   }
 
   llvm::Error open() {
@@ -71,7 +71,7 @@ private:
     socket_ = Socket();
     return problem(where_, what, "see whether rank 0, or torchrun, has ended, and what it says");
   }
-  std::mutex mutex_; // of the connection: a question and its answer stay together
+  std::mutex mutex_; // of the connection, so that a question and its answer stay together
   Socket socket_;
   std::string where_, prefix_;
 };

@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Reads what has come of a question; `isWhole` stays true where all of it has.
+/// Reads the received part of a question. `isWhole` becomes false if a part is missing.
 struct Reader {
   llvm::StringRef rest;
   bool isWhole = true, isSane = true;
@@ -63,7 +63,7 @@ private:
       for (const Client &client : clients_)
         asked.push_back({client.socket.descriptor(), POLLIN, 0});
       if (::poll(asked.data(), asked.size(), 50) <= 0) continue;
-      for (size_t i = clients_.size(); i-- > 0;) // from the end, since one may go
+      for (size_t i = clients_.size(); i-- > 0;) // from the end, since forget() removes one
         if (asked[i + 1].revents && !serve(clients_[i])) forget(i);
       if (!asked[0].revents) continue;
       int descriptor = ::accept4(listening_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -73,11 +73,11 @@ private:
 
   void forget(size_t client) {
     if (clients_[client].isRank && !clients_[client].hasLeft)
-      values_.insert({prefix_ + kFailedKey.str(), kNoWord.str()}); // unless another failure stands there
+      values_.insert({prefix_ + kFailedKey.str(), kNoWord.str()}); // insert() keeps an earlier failure
     clients_.erase(clients_.begin() + long(client));
   }
 
-  /// False where the client is gone, or asks what no client of ours does.
+  /// Returns false if the client is gone, or asks something that no client of ours does.
   bool serve(Client &client) {
     char bytes[4096];
     ssize_t got = ::recv(client.socket.descriptor(), bytes, sizeof bytes, MSG_DONTWAIT);
@@ -128,9 +128,9 @@ private:
   const std::chrono::milliseconds linger_;
   const std::string prefix_; ///< of keys of the ranks that are watched; empty: none is
   std::atomic<bool> stops_{false};
-  std::vector<Client> clients_; // the thread's, as the values are
+  std::vector<Client> clients_; // used by the thread only, like the values
   std::map<std::string, std::string> values_;
-  std::thread thread_; // last: it uses the rest
+  std::thread thread_; // declared last, since it uses the rest
 };
 
 } // namespace

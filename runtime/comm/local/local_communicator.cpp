@@ -34,7 +34,7 @@ public:
     return !failed.load(std::memory_order_acquire);
   }
 
-  /// Wakes all waiters; they then see that a rank has failed.
+  /// Wakes all waiters, which then see that a rank has failed.
   void release() {
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
@@ -46,12 +46,12 @@ private:
   std::atomic<uint32_t> generation_{0};
 };
 
-/// What one member of a group shows the others.
+/// What one member of a group shows to the others.
 struct Member {
   const void *in = nullptr;
   void *out = nullptr;
   Device *device = nullptr;
-  EventId ready = 0, done = 0; ///< its operand is there; it needs nothing of the others any more
+  EventId ready = 0, done = 0; ///< its operand is ready; it needs nothing from the others any more
 };
 
 struct SharedGroup {
@@ -67,7 +67,7 @@ struct World {
   const bool maySpin;
   std::atomic<bool> failed{false};
   SharedGroup everyone;
-  std::mutex mutex; // of `groups`, at load
+  std::mutex mutex; // protects `groups`, at load
   std::map<std::vector<int>, std::unique_ptr<SharedGroup>> groups;
 
   SharedGroup &group(const std::vector<int> &ranks) {
@@ -78,8 +78,8 @@ struct World {
   }
 };
 
-/// The host's barriers order what ranks enqueue; events order what their devices do. The host's own device does its
-/// part at once and has no events.
+/// Barriers of the host order what ranks enqueue, and events order what their devices do. The host device works at once
+/// and has no events.
 class LocalGroup : public Group {
 public:
   LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
@@ -98,7 +98,8 @@ public:
     if (!publish(in, out)) return false;
     int64_t members = int64_t(size()), begin = elements * int64_t(me_) / members,
             end = elements * int64_t(me_ + 1) / members;
-    own_.device->combine({ins_, outs_, begin, end, 0, dtype, reduce}); // nobody else touches this part of an operand
+    // no other member touches this part of an operand
+    own_.device->combine({ins_, outs_, begin, end, 0, dtype, reduce});
     return finish();
   }
 
@@ -126,8 +127,8 @@ public:
   }
 
 private:
-  /// What is shared is written before the barrier and copied after it: a member may be in the next operation before
-  /// this one has looked at all others, and may have joined these ranks more than once.
+  /// Shared data is written before the barrier and copied after it. A member may be in the next operation before this
+  /// one has looked at all others, and may have joined these ranks more than once.
   bool publish(const void *in, void *out) {
     own_.in = in;
     own_.out = out;
@@ -154,8 +155,8 @@ private:
   SharedGroup &s_;
   size_t me_;
   Member own_;
-  std::vector<Member> members_;   ///< all of them, in the operation that is being done
-  std::vector<const void *> ins_; ///< the same, as combine() wants it
+  std::vector<Member> members_;   ///< all members, in the current operation
+  std::vector<const void *> ins_; ///< the same, as combine() needs it
   std::vector<void *> outs_;
 };
 

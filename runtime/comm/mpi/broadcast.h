@@ -1,4 +1,5 @@
-/// \file One text from rank 0 to all ranks of MPI's world: how ranks find each other that then talk in another way.
+/// \file Sends one text from rank 0 to all ranks of MPI's world, so that ranks find each other who then communicate in
+/// another way.
 #pragma once
 
 #include "llvm/Support/Error.h"
@@ -7,9 +8,9 @@
 
 namespace autotp {
 
-/// Starts MPI and ends it again, once in a process's life. Gives rank 0's text, of at most 1024 bytes, to all; the
-/// others' is not looked at. Errors: a build without MPI, MPI that does not start, a world that is not of `ranks`
-/// ranks.
+/// Starts MPI and ends it again; call it once in the life of a process. Returns rank 0's text, of at most 1024 bytes,
+/// on all ranks; the other ranks' is not used. Errors: the build has no MPI; MPI does not start; the world does not
+/// have `ranks` ranks.
 llvm::Expected<std::string> broadcastOverMpi(const std::string &text, int64_t ranks);
 
 } // namespace autotp

@@ -30,7 +30,7 @@ MPI_Datatype mpiType(DType dtype) {
   return MPI_FLOAT;
 }
 
-/// MPI knows no bf16 and no f16: their sums and maxima, in f32, each rounded.
+/// MPI has no bf16 and no f16. These operations compute their sums and maxima in wider floats and round each result.
 class SmallFloats {
 public:
   SmallFloats() {
@@ -63,7 +63,7 @@ private:
   MPI_Op operations_[4];
 };
 
-/// Calls body(first, count) for parts of at most `largest` elements; false where one fails.
+/// Calls body(first, count) for parts of at most `largest` elements; false if one fails.
 template <typename Body> bool inParts(int64_t elements, int64_t largest, Body body) {
   for (int64_t at = 0; at < elements; at += largest)
     if (!body(at, int(std::min(largest, elements - at)))) return false;
@@ -85,8 +85,8 @@ public:
   }
 
   bool reduceScatter(const void *in, void *out, std::span<const int64_t> counts, DType dtype) override {
-    // `out` may be our own part of `in`, which MPI takes for an overlap: it only allows the beginning, as MPI_IN_PLACE.
-    // So each member's part is reduced to that member by itself.
+    // `out` may be this member's part of `in`, which MPI forbids as an overlap: with MPI_IN_PLACE, it allows only the
+    // begin. So each member's part is reduced to that member separately.
     int64_t begin = 0;
     for (int m = 0; m < int(counts.size()); begin += counts[size_t(m++)]) {
       bool done = inParts(counts[size_t(m)], largest_, [&](int64_t at, int count) {
@@ -132,7 +132,7 @@ private:
     return true;
   }
 
-  MPI_Comm comm_; ///< of the communicator that made us, as is the next
+  MPI_Comm comm_; ///< owned by the communicator, like `operation_`
   const SmallFloats &operation_;
   int me_;
   int64_t largest_;
@@ -170,7 +170,8 @@ public:
     MPI_Comm comm = MPI_COMM_NULL;
     MPI_Comm_group(MPI_COMM_WORLD, &world);
     MPI_Group_incl(world, int(ranks.size()), ranks.data(), &members);
-    int status = MPI_Comm_create_group(MPI_COMM_WORLD, members, /*tag=*/0, &comm); // ordered by our own contract
+    // all ranks make their groups in the same order
+    int status = MPI_Comm_create_group(MPI_COMM_WORLD, members, /*tag=*/0, &comm);
     MPI_Group_free(&members);
     MPI_Group_free(&world);
     if (status != MPI_SUCCESS) return problem("MPI", "a group of ranks cannot be made");
@@ -186,7 +187,7 @@ private:
   int rank_ = 0, size_ = 1, ranksOnHost_ = 1, rankOnHost_ = 0;
   int64_t largest_;
   bool failed_ = false;
-  std::unique_ptr<SmallFloats> operation_ = std::make_unique<SmallFloats>(); ///< once MPI has started
+  std::unique_ptr<SmallFloats> operation_ = std::make_unique<SmallFloats>(); ///< made after MPI has started
   std::vector<MPI_Comm> groups_;
 };
 

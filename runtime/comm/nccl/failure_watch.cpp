@@ -23,7 +23,7 @@ bool Comm::enter() {
   return true;
 }
 
-void Comm::leave() { moved(Inside, Free); } // and nothing where it was ended meanwhile
+void Comm::leave() { moved(Inside, Free); } // does nothing if it was ended meanwhile
 
 void Comm::abort() {
   const auto end = std::chrono::steady_clock::now() + 1s;
@@ -40,7 +40,7 @@ void Comm::close(bool hasFailed) {
   if (!enter()) return;
   if (state_.exchange(Ended) == Ended) return;
   ncclResult_t result = ncclCommFinalize(handle_);
-  const auto end = std::chrono::steady_clock::now() + 5s; // a member that is gone answers nothing
+  const auto end = std::chrono::steady_clock::now() + 5s; // a member that is gone does not answer
   while ((result == ncclSuccess || result == ncclInProgress) && std::chrono::steady_clock::now() < end) {
     if (ncclCommGetAsyncError(handle_, &result) != ncclSuccess || result != ncclInProgress) break;
     std::this_thread::sleep_for(1ms);
@@ -89,7 +89,7 @@ void FailureWatch::failLocked(std::string what, bool isOthers) {
 void FailureWatch::add(std::shared_ptr<Comm> comm) {
   std::lock_guard lock(mutex_);
   comms_.push_back(std::move(comm));
-  if (isTold_) abortAll(); // it came too late
+  if (isTold_) abortAll(); // it was added after the failure
 }
 
 void FailureWatch::remove(const std::shared_ptr<Comm> &comm) {
@@ -107,7 +107,7 @@ void FailureWatch::run() {
       std::string failure = failure_;
       lock.unlock();
       if (llvm::Error error = exchange_->set(kFailedKey, failure))
-        llvm::consumeError(std::move(error)); // the store is gone: who needs it sees that as well
+        llvm::consumeError(std::move(error)); // the store is gone, which all who need it notice
       return;
     }
     if (stops_) return;

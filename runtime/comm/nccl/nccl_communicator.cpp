@@ -14,7 +14,7 @@ namespace {
 using namespace nccl;
 using namespace std::chrono_literals;
 
-constexpr auto kMeetingLimit = 300s; ///< for the ranks of a group: some may still read their weights
+constexpr auto kMeetingLimit = 300s; ///< for the ranks of a group, some of which may still read their weights
 
 llvm::Error tooFewGpus(int gpus, int ranks) {
   return problem("--comm nccl", llvm::formatv("{0} ranks need a GPU each, and {1} are seen", ranks, gpus).str(),
@@ -40,7 +40,7 @@ public:
   bool isSaidElsewhere() const override { return watch_->isOfAnotherProcess(); }
 
 private:
-  /// The group's id: made by its first member, the same for all.
+  /// The id of a group, which its first member makes.
   llvm::Expected<ncclUniqueId> agreeOnId(const std::vector<int> &ranks);
   bool awaitCount(const std::string &key, uint64_t count);
   bool setCount(const std::string &key, uint64_t count);
@@ -48,7 +48,7 @@ private:
   std::shared_ptr<IdExchange> exchange_;
   std::shared_ptr<FailureWatch> watch_;
   int rank_, size_, rankOnHost_, ranksOnHost_;
-  std::map<std::vector<int>, int> asked_; ///< how often a group was asked for: the same number on all its members
+  std::map<std::vector<int>, int> asked_; ///< how often each group was asked for, which is the same on all its members
   uint64_t barriers_ = 0;
 };
 
@@ -70,7 +70,7 @@ llvm::Expected<ncclUniqueId> NcclCommunicator::agreeOnId(const std::vector<int> 
   return id;
 }
 
-/// Not blocking, so that a member that never comes does not hold the others for ever.
+/// Non-blocking, so that a member that never comes does not hold the others for ever.
 llvm::Expected<ncclComm_t> joinGroup(const ncclUniqueId &id, size_t members, size_t member, const FailureWatch &watch) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
@@ -117,7 +117,7 @@ bool NcclCommunicator::setCount(const std::string &key, uint64_t count) {
   return false;
 }
 
-/// Until the key's count is at least this. For as long as it takes: another rank may write a checkpoint meanwhile.
+/// Waits until the key's count is at least `count`. There is no limit, since another rank may be writing a checkpoint.
 bool NcclCommunicator::awaitCount(const std::string &key, uint64_t count) {
   std::chrono::microseconds pause = 100us;
   while (!watch_->hasFailed()) {
@@ -134,7 +134,7 @@ bool NcclCommunicator::awaitCount(const std::string &key, uint64_t count) {
   return false;
 }
 
-/// Each rank counts its barriers under a key of its own; rank 0 sees all of them, and then opens.
+/// Each rank counts its barriers under its own key; rank 0 waits for all of them, and then opens the barrier.
 bool NcclCommunicator::barrier() {
   ++barriers_;
   if (rank_ != 0)
@@ -160,7 +160,7 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators
 
 llvm::Expected<std::unique_ptr<Communicator>> makeNcclCommunicator(int rank, int size, int rankOnHost, int ranksOnHost,
                                                                    std::unique_ptr<IdExchange> exchange) {
-  // A launcher may show each rank its own GPU only. Where several then see the same one, NCCL refuses their group.
+  // A launcher may show each rank only its own GPU. If several ranks then see the same one, NCCL refuses their group.
   if (int gpus = countGpus(); gpus == 0 || (gpus > 1 && rankOnHost >= gpus)) return tooFewGpus(gpus, ranksOnHost);
   std::shared_ptr<IdExchange> shared = std::move(exchange);
   auto watch = std::make_shared<FailureWatch>(shared);

@@ -6,26 +6,27 @@
 
 namespace autotp {
 
-// What is enqueued by a group is enqueued on its device's communication queue; the order in which NCCL combines
-// elements is its own, and the same on every run with as many ranks on the same hosts. A group's device is the calling
-// thread's current one.
+// A group enqueues its operations on the communication queue of its device, which must be the current device of the
+// calling thread. NCCL combines elements in an order of its own, which is the same on every run with as many ranks on
+// the same hosts.
 //
-// When a rank fails, every rank's collectives and barriers give false within 5 s, and what their GPUs wait in is ended:
-// a replayed graph says nothing of that, so hasFailed() is asked before a replay, and before the results of a step are
-// used.
+// When a rank fails, every rank's collectives and barriers return false within 5 s, and operations for which GPUs wait
+// are ended. A replayed graph does not report that, so call hasFailed() before a replay, and before the results of a
+// step are used.
 //
-// To be destroyed in this order: graphs that hold a group's operations, groups, devices, the communicator. NCCL waits
-// for such graphs when a group is destroyed.
+// Destroy in this order: graphs that hold a group's operations, groups, devices, the communicator. NCCL waits for such
+// graphs when a group is destroyed.
 
-/// Errors: a build without NCCL.
+/// Errors: the build has no NCCL.
 llvm::Error checkNccl();
 
-/// Ranks as threads of this process, rank r with GPU r. Errors: a build without NCCL, fewer GPUs than ranks.
+/// For ranks that are threads of this process; rank r gets GPU r. Errors: the build has no NCCL; there are fewer GPUs
+/// than ranks.
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators(int size);
 
-/// This process as one rank; it is one of `ranksOnHost` on its host, each with GPU `rankOnHost` or with the only GPU
-/// that it sees. `exchange` reaches all ranks, and holds nothing of an earlier run. Errors: a build without NCCL, a
-/// host with fewer GPUs than ranks.
+/// Makes this process one rank. It is one of `ranksOnHost` ranks on its host, each with GPU `rankOnHost` or with the
+/// only GPU that it sees. `exchange` must reach all ranks, and hold nothing of an earlier run. Errors: the build has no
+/// NCCL; the host has fewer GPUs than ranks.
 llvm::Expected<std::unique_ptr<Communicator>> makeNcclCommunicator(int rank, int size, int rankOnHost, int ranksOnHost,
                                                                    std::unique_ptr<IdExchange> exchange);
 

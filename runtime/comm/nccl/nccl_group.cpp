@@ -39,8 +39,8 @@ bool areEqual(std::span<const int64_t> counts) {
   return std::all_of(counts.begin(), counts.end(), [&](int64_t count) { return count == counts[0]; });
 }
 
-/// A communicator that is not blocking may answer "in progress", as it does where it connects ranks on first use.
-/// Nothing else may be called then.
+/// A non-blocking communicator may return "in progress", as when it connects ranks on first use. Nothing else may be
+/// called until that is over.
 ncclResult_t settled(ncclResult_t result, ncclComm_t comm, const FailureWatch &watch) {
   while (result == ncclInProgress) {
     if (watch.hasFailed()) return ncclRemoteError;
@@ -70,7 +70,7 @@ template <typename Calls> bool NcclGroup::enqueue(Calls calls) {
   comm_->leave();
   if (result == ncclSuccess) [[likely]]
     return !watch_->hasFailed();
-  watch_->fail("NCCL refuses an operation: " + textOf(result)); // and keeps what failed before
+  watch_->fail("NCCL refuses an operation: " + textOf(result)); // an earlier failure is kept
   return false;
 }
 
@@ -83,7 +83,7 @@ template <typename Call> bool NcclGroup::enqueueForEach(std::span<const int64_t>
       if (counts[m] == 0 || (first != ncclSuccess && first != ncclInProgress)) continue;
       first = call(comm, m, begin);
     }
-    ncclResult_t ended = ncclGroupEnd(); // also after an error: the thread's group would stay open
+    ncclResult_t ended = ncclGroupEnd(); // also after an error, since the thread's group would stay open
     return first == ncclSuccess || first == ncclInProgress ? ended : first;
   });
 }
@@ -104,7 +104,7 @@ bool NcclGroup::reduceScatter(const void *in, void *out, std::span<const int64_t
     });
   }
   return enqueueForEach(counts, [&](ncclComm_t comm, size_t m, int64_t begin) {
-    void *to = m == me_ ? out : nullptr; // which is not written where we are not the root
+    void *to = m == me_ ? out : nullptr; // only the root writes its result
     return ncclReduce(byteAt(in, begin, dtype), to, size_t(counts[m]), ncclType(dtype), ncclSum, int(m), comm, stream_);
   });
 }

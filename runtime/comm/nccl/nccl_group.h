@@ -8,7 +8,7 @@
 
 namespace autotp::nccl {
 
-/// What NCCL and CUDA say of a result, in one line.
+/// NCCL's and CUDA's descriptions of a result, in one line.
 std::string textOf(ncclResult_t result);
 
 class NcclGroup : public Group {
@@ -26,12 +26,12 @@ public:
 
 private:
   template <typename Calls> bool enqueue(Calls calls);
-  /// `call(member, first element)` for each member that has elements, as one operation of NCCL.
+  /// Calls `call(member, first element)` for each member that has elements, as one operation of NCCL.
   template <typename Call> bool enqueueForEach(std::span<const int64_t> counts, Call call);
 
   std::shared_ptr<FailureWatch> watch_;
   std::shared_ptr<Comm> comm_;
-  cudaStream_t stream_; // the device's
+  cudaStream_t stream_; // that of the device
   size_t members_, me_;
 };
 

@@ -1,4 +1,4 @@
-/// \file What a build without NCCL has of it.
+/// \file Stands in for NCCL in a build without it.
 #include "runtime/base/error.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 
