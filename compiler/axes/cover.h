@@ -21,6 +21,7 @@ public:
   void assign(AxisId leaf, llvm::ArrayRef<Interval> perCoordinate) { intervals_[leaf] = perCoordinate.vec(); }
   bool has(AxisId leaf) const { return intervals_.count(leaf); }
   llvm::ArrayRef<Interval> intervals(AxisId leaf) const { return intervals_.at(leaf); }
+  /// The number of tp ranks; 1 if no leaf is assigned.
   int coordinates() const { return intervals_.empty() ? 1 : int(intervals_.begin()->second.size()); }
   bool empty() const { return intervals_.empty(); }
   /// The leaves of both assignments, which must not share any.

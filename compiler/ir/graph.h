@@ -46,6 +46,8 @@ class Attributes {
 public:
   using Value = std::variant<int64_t, double, std::string, llvm::SmallVector<int64_t, 6>>;
 
+  /// The getters return `otherwise`, or an empty value, if the attribute is absent. If it is present, it must be of
+  /// that kind.
   Attributes() = default;
   Attributes(std::initializer_list<std::pair<std::string, Value>> values);
   void set(llvm::StringRef name, Value value);
@@ -111,10 +113,12 @@ public:
   NodeId addCopy(const Graph &from, NodeId node, llvm::ArrayRef<ValueId> operands, NodeId before = kNone);
   /// Erases a node, whose results must be unused.
   void erase(NodeId node);
+  /// Makes all uses of `from`, in nodes and as outputs, uses of `to`.
   void replaceAllUses(ValueId from, ValueId to);
   void setOperand(NodeId node, unsigned operand, ValueId to);
   /// Makes a parameter a constant, or a constant a parameter. Both are sources with contents.
   void setKind(ValueId value, ValueKind kind);
+  /// Gives the value this name, with a number appended if it is taken.
   void rename(ValueId value, llvm::StringRef name);
   /// Erases nodes that no output needs, but for those of which `keeps` is true. Inputs and parameters stay.
   void removeDead(llvm::function_ref<bool(const Node &)> keeps = nullptr);

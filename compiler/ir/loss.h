@@ -12,6 +12,7 @@ namespace autotp {
 struct CrossEntropyMean {
   ValueId sum, count, labels;
 };
+/// `loss` must be the division itself, of results 0 and 1 of one cross_entropy.
 std::optional<CrossEntropyMean> crossEntropyMean(const Graph &graph, ValueId loss);
 
 /// A batch statistic is a state of this name and a number: an f32 sum over the global batch that depends on inputs

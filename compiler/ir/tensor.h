@@ -46,6 +46,7 @@ struct Array {
 
 /// Rounds every element to a value that its dtype can hold.
 void roundToType(Array &array);
+/// Converts the contents to doubles and back. toTensor rounds and saturates to the dtype, with NaN as 0 in integers.
 Array toArray(const Tensor &tensor);
 Tensor toTensor(const Array &array);
 /// A tensor that owns `bytes`.

@@ -14,6 +14,8 @@ public:
   Formula(const Formula &) = delete;
   Formula &operator=(const Formula &) = delete;
 
+  /// Each of these functions adds one of our nodes and returns its result. They return an operand itself if the node
+  /// would do nothing, and kNone after an error.
   ValueId operator()(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes = {},
                      llvm::ArrayRef<Type> stated = {}) {
     if (isBroken(operands)) return kNone;
@@ -46,6 +48,7 @@ public:
   /// The type of x; of a missing value, that of an f32 scalar.
   Type typeOf(ValueId x) const { return x == kNone ? Type{DType::F32, {}} : node_.graph().type(x); }
   bool isBroken(llvm::ArrayRef<ValueId> values = {}) const { return isBroken_ || llvm::is_contained(values, kNone); }
+  /// The value, or kNone after noting the error.
   ValueId taken(llvm::Expected<ValueId> made) {
     if (made) return *made;
     isBroken_ = true;

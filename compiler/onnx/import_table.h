@@ -89,6 +89,7 @@ public:
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }
   /// A constant with the same value in all elements. Errors: the shape is invalid or too large.
   llvm::Expected<ValueId> filled(const Type &type, double value);
+  /// An error about this node, as a value that the import function returns.
   llvm::Error fail(const llvm::Twine &what, llvm::StringRef remedy = "") const;
   /// Names this node in an error that does not say where it is.
   llvm::Error fail(llvm::Error error) const;

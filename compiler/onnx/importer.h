@@ -31,6 +31,8 @@ struct Scope {
     auto value = findAny(name);
     return value && isSequence(*value) ? std::nullopt : value;
   }
+  /// Gives a value its name. An empty name stands for a result that is not wanted. Errors: the name is taken in this
+  /// scope.
   llvm::Error define(llvm::StringRef name, ValueId value) {
     if (name.empty() || values.try_emplace(name, value).second) return llvm::Error::success();
     return problem("value '" + escaped(name) + "'", "it is defined twice");
@@ -76,6 +78,7 @@ public:
   // The steps of run(), each of which adds to `model` and `scope`.
   /// Checks that the model can be read, and that all its operators are known.
   llvm::Error check();
+  /// Errors: some, but not all, initializers are also inputs, so it is unclear whether these are fed.
   llvm::Error checkInputNames() const;
   llvm::Error addInitializers() { return addInitializers(proto_.graph(), scope); }
   llvm::Error addInitializer(const onnx::TensorProto &proto) { return addInitializer(proto, scope); }

@@ -22,7 +22,9 @@ struct TrainingGraph {
   /// Adds the nodes of the training graph on which `name` depends, and the initializers and other names from which
   /// these begin.
   llvm::Error collect(const std::string &name, Wanted &nodes, Wanted &begins) const;
+  /// The wanted nodes of the training graph, which collect() names by their first outputs, in the order of the file.
   Importer::Nodes inOrder(const Wanted &nodes) const;
+  /// Whether all dimensions of the tensor are 1.
   static bool isScalar(const onnx::TensorProto &tensor);
 
   // By name; only looked up.

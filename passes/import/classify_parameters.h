@@ -52,6 +52,7 @@ struct ParameterEvidence {
   bool decaysVectors = false;    ///< whether the optimizer decays vectors too
 };
 
+/// Makes each of `initializers` a parameter or a constant, and lists those that any node reads in `classified`.
 llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers, const ParameterEvidence &evidence,
                                std::vector<ClassifiedInitializer> &classified);
 

@@ -28,6 +28,7 @@ public:
   /// The initializers must be the parameters of the graph, and its loss the output "loss", if there is one.
   explicit ParameterRoles(const Graph &graph);
 
+  /// The role of an initializer. It is Unknown if nothing in the graph decides.
   ParameterRole of(ValueId initializer) const;
 
 private:

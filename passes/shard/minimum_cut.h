@@ -12,6 +12,8 @@ public:
   static constexpr int64_t kUnbounded = int64_t(1) << 60;
 
   explicit MinimumCut(size_t vertices) : edgesOf_(vertices) {}
+  /// Adds a directed edge. kUnbounded is far above any sum of other capacities, so such an edge is cut only if there is
+  /// no other cut.
   void addEdge(size_t from, size_t to, int64_t capacity);
   /// Returns for each vertex whether it lies on the source's side. Of several minimum cuts, the one nearest to the
   /// source is taken.

@@ -33,6 +33,8 @@ struct StepOptions {
   LossScaleOptions lossScale;
 };
 
+/// `global` is the graph that was localised, and gives the parameters their names. `local` is consumed. `objective`,
+/// `updates` and `options` must be the same on all tp ranks, since their sections meet in collectives.
 RankProgram buildSteps(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
                        const StepOptions &options);
 

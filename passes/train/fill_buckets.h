@@ -19,6 +19,7 @@ struct FilledBuckets {
   std::vector<BucketLayout> buckets; ///< the numbers of their states are not set yet
 };
 
+/// `local` is the program of one tp rank before build_steps, with gradients.
 FilledBuckets fillBuckets(const Graph &global, const LocalProgram &local, const Updates &updates,
                           const StepOptions &options);
 

@@ -25,6 +25,7 @@ llvm::Error checkIsNotRead(llvm::StringRef path, llvm::ArrayRef<std::string> inp
 /// deleted without commit(); if the process is killed, it stays there and disturbs no one.
 class OutputFile {
 public:
+  /// Opens the file under a fresh name. Errors: those of checkOutputFile, or it cannot be made.
   static llvm::Expected<std::unique_ptr<OutputFile>> create(llvm::StringRef path,
                                                             Replaces replaces = Replaces::RegularFiles);
   OutputFile(const OutputFile &) = delete;

@@ -39,6 +39,7 @@ public:
   /// `ranks` must contain this one. Every member asks for its groups at load, in the same order. `device` is this
   /// rank's and must outlive the group. Errors: the communicator does not reach the device's memory.
   virtual llvm::Expected<std::unique_ptr<Group>> group(const std::vector<int> &ranks, Device &device) = 0;
+  /// Waits for all ranks; false if one has failed.
   virtual bool barrier() = 0;
   /// The number of ranks on this host, with this one; they share its cores.
   virtual int ranksOnHost() const = 0;

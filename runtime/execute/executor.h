@@ -43,7 +43,9 @@ public:
   void download(const plan::TensorRef &tensor, void *to) const;
   /// Sums `values` over all members of `group`; only the first member's `values` hold the sum afterwards.
   llvm::Error sumIntoFirst(Group &group, std::vector<float> &values);
+  /// The value of an f32 scalar output, after all that was run; 0 if the program has no such output.
   float scalar(llvm::StringRef output) const;
+  /// The input of this name, or null.
   const plan::Input *input(llvm::StringRef name) const;
   /// Does nothing if no step reads the input.
   void setScalar(llvm::StringRef input, float value);

@@ -20,6 +20,7 @@ constexpr llvm::StringLiteral kNoWord = "a rank's process has ended without a wo
 class IdExchange {
 public:
   virtual ~IdExchange() = default;
+  /// Replaces the value of the key.
   virtual llvm::Error set(llvm::StringRef key, llvm::StringRef bytes) = 0;
   /// The value that was set last, or nothing if none is set yet. Does not wait.
   virtual llvm::Expected<std::optional<std::string>> look(llvm::StringRef key) = 0;

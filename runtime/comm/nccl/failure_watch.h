@@ -47,16 +47,19 @@ private:
 /// functions may be called by any thread.
 class FailureWatch {
 public:
+  /// Starts the thread. The exchange must be safe for use by it and by ranks at once.
   explicit FailureWatch(std::shared_ptr<IdExchange> exchange);
   ~FailureWatch();
 
   bool hasFailed() const { return failed_.load(std::memory_order_acquire); }
   /// One line that says what failed first; empty if nothing did.
   std::string failure() const;
+  /// Notes a failure of this process, which ends all communicators. Only the first failure is kept.
   void fail(std::string what);
   /// Whether another process failed first; that process prints its error.
   bool isOfAnotherProcess() const;
 
+  /// From now on the watch asks and, after a failure, ends this communicator; it ends one that is added late at once.
   void add(std::shared_ptr<Comm> comm);
   void remove(const std::shared_ptr<Comm> &comm);
 
