@@ -122,6 +122,8 @@ bool AxisArena::unify(AxisId a, AxisId b) {
   return false;
 }
 
+/// Unifies two terms and leaves what was done on failure; unify() undoes it. A pair whose structures were refined to
+/// the same parts is joined to one class in the end.
 bool AxisArena::tryUnify(AxisId a, AxisId b) {
   a = find(a);
   b = find(b);
@@ -185,6 +187,8 @@ bool AxisArena::factorOut(AxisId concat, int64_t rest, AxisId &head, AxisId &inn
   return true;
 }
 
+/// Compares factors from the left. Equal sizes are unified; otherwise the larger factors are divided by the greatest
+/// common divisor, so that both lists begin with a factor of that size. Sizes without a common divisor fail.
 bool AxisArena::unifyProducts(AxisId a, AxisId b) {
   llvm::SmallVector<AxisId> left = factors(a), right = factors(b);
   auto flat = [&](llvm::ArrayRef<AxisId> list) {
@@ -253,6 +257,8 @@ bool AxisArena::cutSegment(AxisId axis, int64_t length, llvm::SmallVectorImpl<Ax
   return true;
 }
 
+/// Compares segments from the left. Equal sizes are unified; otherwise the larger segment is cut at the size of the
+/// smaller one.
 bool AxisArena::unifyConcats(AxisId a, AxisId b) {
   llvm::SmallVector<AxisId> left = segments(a), right = segments(b);
   if (left.size() > kMostSegments || right.size() > kMostSegments) return false;
@@ -289,6 +295,8 @@ bool AxisArena::unifyConcats(AxisId a, AxisId b) {
   return left.empty() && right.empty();
 }
 
+/// Makes each segment a product with the same inner factors, and unifies the outermost factor with the concat of what
+/// is left of the segments.
 bool AxisArena::unifyProductWithConcat(AxisId product, AxisId concat) {
   llvm::SmallVector<AxisId> all = factors(product);
   AxisId inner = this->product(llvm::ArrayRef<AxisId>(all).drop_front());

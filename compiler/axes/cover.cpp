@@ -93,6 +93,8 @@ std::vector<Interval> evenIntervals(int64_t size, int64_t n) {
   return all;
 }
 
+/// With at most as many ranks as KV heads, each takes whole KV heads. With more, each KV head has several ranks, which
+/// divide its group of query heads.
 std::vector<std::pair<Interval, Interval>> rectangles(int64_t kv, int64_t group, int64_t tp) {
   std::vector<std::pair<Interval, Interval>> all;
   if (tp <= kv) {

@@ -106,6 +106,8 @@ struct Instantiation {
     return true;
   }
 
+  /// Finds the sizes of all names. Each round may solve trees that an earlier one could not; a tree with two unknown
+  /// sizes is an error in the last round only.
   bool solve() {
     for (const auto *side : {&ins, &outs})
       for (const Flat &flat : *side)
@@ -140,6 +142,7 @@ struct Instantiation {
     return true;
   }
 
+  /// The terms of one operand or result. A dimension of size 1 has no axis, whatever the text says.
   IndexTerms::Axes termsOf(const Flat &flat, IndexTerms &terms) {
     IndexTerms::Axes out;
     for (const auto &[dim, size] : flat) {
@@ -167,6 +170,7 @@ llvm::Expected<IndexTerms> IndexText::instantiate(AxisArena &arena, Shapes opera
     return problem(text_, "the number of operands or results differs from the index text");
   Instantiation work{arena, {}, {}, {}, {}, {}};
   std::vector<bool> inDone, outDone;
+  // Each round may find the dimensions of named groups that another list needs.
   for (int round = 0; round < 4; ++round)
     if (!work.flattenAll(ins_, operands, work.ins, inDone) || !work.flattenAll(outs_, results, work.outs, outDone))
       return problem(text_, "a rank differs from the index text");
@@ -229,6 +233,8 @@ IndexTerms instantiateText(llvm::StringRef text, AxisArena &arena, IndexText::Sh
   return fresh;
 }
 
+/// Takes as few dimensions as possible from both sides until their sizes agree, then divides each such group into
+/// common factors.
 ReshapeTerms refineReshape(AxisArena &arena, llvm::ArrayRef<int64_t> from, llvm::ArrayRef<int64_t> to) {
   ReshapeTerms terms{std::vector<AxisId>(from.size(), kNoAxis), std::vector<AxisId>(to.size(), kNoAxis), {}};
   std::vector<llvm::SmallVector<AxisId>> left(from.size()), right(to.size());

@@ -95,6 +95,8 @@ llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId id, llvm::Ar
   return results;
 }
 
+/// Runs all ranks to their next collectives, then one collective whose members are all there, until all graphs have
+/// ended.
 llvm::Expected<std::vector<std::vector<Array>>> evaluateRanks(llvm::ArrayRef<const Graph *> graphs,
                                                               llvm::ArrayRef<Sources> sources) {
   std::vector<Rank> ranks;

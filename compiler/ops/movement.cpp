@@ -220,6 +220,8 @@ IndexTerms transposeAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
+/// With step 1, the dimension is a concat of what lies before, inside and behind the slice. With a step that divides
+/// it, it is a product of which the slice takes one element. Any other step needs it whole.
 IndexTerms sliceAxes(AxisArena &arena, const OpCall &call) {
   IndexTerms terms = emptyTerms(1);
   int64_t axis = call.attributes.integer("axis"), start = call.attributes.integer("start"),

@@ -30,6 +30,8 @@ Terms freshTerms(AxisArena &arena, llvm::ArrayRef<int64_t> shape) {
 
 } // namespace
 
+/// Values get the terms of their producer's results. A node's own terms are unified with those of the values that it
+/// reads.
 GraphAxes findAxes(const Graph &graph, Cuts cuts) {
   GraphAxes axes;
   axes.values.resize(graph.numValues());

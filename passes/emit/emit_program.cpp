@@ -72,6 +72,7 @@ private:
       input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
       *input.mutable_tensor() = ref(v);
     }
+    // a state without a state slice is written by the runtime: the counter of random numbers
     for (ValueId v : g.sources(ValueKind::State)) {
       if (section.homes.count(v) || g.value(v).uses.empty()) continue;
       plan::Input &input = *out_.add_inputs();

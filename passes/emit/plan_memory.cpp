@@ -209,6 +209,7 @@ private:
   std::vector<Buffer> buffers_;
 };
 
+/// Lays out the arena: states, inputs, constants, activations, workspace.
 class Planner {
 public:
   Planner(const RankProgram &program, const MemoryOptions &options) : p_(program), o_(options) {}

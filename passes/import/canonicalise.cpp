@@ -12,6 +12,7 @@ namespace {
 /// Elements. A constant that is larger than this and than all its operands together is computed at run time instead.
 constexpr int64_t kLargestGrown = 1 << 22;
 
+/// Walks over the nodes in order; each is folded, simplified or joined with an equal one before its uses are looked at.
 class Canonicaliser {
 public:
   explicit Canonicaliser(Graph &graph) : g_(graph) {}

@@ -49,6 +49,7 @@ struct Decision {
 };
 using Kind = Decision::Kind;
 
+/// Weighs the evidence for each initializer.
 class Court {
 public:
   Court(const Graph &graph, const ParameterEvidence &evidence)
@@ -80,6 +81,7 @@ public:
   }
 
 private:
+  /// The order of these questions is the ranking of the evidence.
   Decision decide(ValueId id) const {
     const std::string &name = g_.value(id).name;
     const ParameterRole role = roles_.of(id);

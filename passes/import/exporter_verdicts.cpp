@@ -32,6 +32,8 @@ bool isShifted(const ExportedTensor &said, llvm::StringRef initializer, const Ty
   return type.shape.size() == 1 && isHarmless(initializer) && llvm::all_of(said.foldedFrom, isHarmless);
 }
 
+/// The verdict on a folded initializer. A view of a parameter trains like it, and so does a vector plus a number. Any
+/// other formula of a parameter is lost, since training its result would be another model.
 ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer, const Type &type,
                          const ExporterFacts &facts) {
   if (said.isOfUnknown) {

@@ -44,6 +44,7 @@ private:
     bounds_.push_back({of, limit, {places.begin(), places.end()}});
   }
 
+  /// Runs nodes that only move elements on the places, by the reference evaluator. Any other result has no places.
   void move(NodeId id) {
     const Node &node = g_.node(id);
     const ValueId first = node.operands[0], result = node.results[0];

@@ -70,6 +70,8 @@ private:
 
   bool isSource(llvm::StringRef name) const { return kindOfPlaceholder(name) && !values_.contains(name); }
 
+  /// Names the uses in the nodes of one call: first by the initializers' own names, then by place, then by what is left
+  /// over. A parameter of a product that names no use is a dropped bias.
   void nameGroup(uint32_t id, llvm::ArrayRef<NodeId> nodes) {
     const ProgramCall &call = facts_.calls[id];
     llvm::SmallVector<Source, 4> sources;

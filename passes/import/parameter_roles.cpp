@@ -16,6 +16,7 @@ ValueId otherOperand(const Node &node, unsigned operand) { return node.operands[
 
 } // namespace
 
+/// Walks forward for what depends on inputs and initializers, then backward for gradients, then backward for strengths.
 ParameterRoles::ParameterRoles(const Graph &graph)
     : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false),
       isLearned_(graph.numValues(), false), hasGradient_(graph.numValues(), false), isLinear_(graph.numValues(), false),

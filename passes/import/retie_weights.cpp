@@ -107,6 +107,7 @@ llvm::Error tieAsSaid(Graph &graph, llvm::ArrayRef<Tie> said, Tier &tier) {
   return errors;
 }
 
+/// A weight that is itself looked up is no copy, so two tables are never tied.
 void tieByContents(Graph &graph, Tier &tier) {
   auto mayTie = [&](const ParameterInfo &p) {
     const Value &value = graph.value(p.value);

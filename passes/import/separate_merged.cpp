@@ -135,6 +135,7 @@ private:
     return {Kind::Unknown, ""};
   }
 
+  /// Gives each part of the uses its own initializer; the part that is the initializer itself keeps it.
   void separate(ValueId initializer, llvm::ArrayRef<NamedUse> uses) {
     const std::string name = g_.value(initializer).name;
     const bool isOfSources = llvm::any_of(uses, [](const NamedUse &use) { return use.kind == Kind::Source; }) ||

@@ -113,6 +113,8 @@ private:
     return {};
   }
 
+  /// A product grows by the sum of its operands' powers, a division by the difference. A sum keeps the power of addends
+  /// that agree, and other operators have no known growth.
   std::optional<int> growthOf(const Node &node) const {
     for (ValueId v : node.operands)
       if (!f_.growth[v]) return std::nullopt;

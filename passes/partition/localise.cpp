@@ -185,6 +185,8 @@ private:
     return all;
   }
 
+  /// Adds the local node. If an operand is Partial and the result with it, addends that are not must count once; if the
+  /// node itself makes the sum Partial, each point of its iteration space must.
   void visit(NodeId id) {
     const Node &node = g_.node(id);
     if (node.is("full")) return;

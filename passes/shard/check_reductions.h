@@ -10,10 +10,10 @@
 
 namespace autotp {
 
-/// Errors: each use that cannot take its Partial operand, each result that is Partial but not marked as such, and each
-/// output that is left Partial; all of them are listed. An exception is the gradient of a parameter that every tp rank
-/// holds whole: it may be left Partial, since its bucket is reduced over tp as well. An error here is a bug of the
-/// compiler.
+/// Errors: each use that cannot take its Partial operand, each result that such an operand makes Partial but that is not
+/// marked as such, and each output that is left Partial; all of them are listed. An exception is the gradient of a
+/// parameter that every tp rank holds whole: it may be left Partial, since its bucket is reduced over tp as well. An
+/// error here is a bug of the compiler. The marks of results that a node itself makes Partial are taken as given.
 /// `region` is null without sequence parallelism.
 llvm::Error checkReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment,
                             const Reductions &reductions, const SequenceRegion *region);

@@ -81,6 +81,8 @@ private:
     return rides;
   }
 
+  /// Adds the node's edges. Edges of unlimited capacity forbid a cut between an operand that passes through and the
+  /// result, so the cut falls on the values themselves.
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
     const OpDef &row = opOf(node);

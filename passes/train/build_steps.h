@@ -26,6 +26,7 @@ struct LossScaleOptions {
   int64_t window = 2000;
 };
 
+/// `bucketBytes`: the most bytes of f32 gradients in a bucket, unless one parameter is larger.
 struct StepOptions {
   int tp = 1, dp = 1, zero = 2, gradAccum = 1;
   int64_t bucketBytes = 25 << 20;

@@ -107,6 +107,7 @@ llvm::Error Executor::makeEvents() {
   return llvm::Error::success();
 }
 
+/// Fixes all addresses, attributes and events of a step, so that run() looks nothing up.
 llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) {
   Step prepared;
   prepared.source = &step;

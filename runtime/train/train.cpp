@@ -158,6 +158,7 @@ private:
     return explainNonFinite(*executor_, *world_, {step, m_.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
   }
 
+  /// Captures after the first step, when every section has run once, as captureSections() needs.
   llvm::Error runStep(int64_t step) {
     auto begin = std::chrono::steady_clock::now();
     executor_->zeroAccumulators();

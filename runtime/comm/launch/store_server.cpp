@@ -92,6 +92,7 @@ private:
     return true;
   }
 
+  /// Answers one question. If it is not whole yet, nothing is done and it is asked again with more bytes.
   bool answer(Client &client, Reader &reader) {
     Socket &socket = client.socket;
     switch (reader.number<uint8_t>()) {

@@ -94,6 +94,7 @@ public:
   }
 
   size_t size() const override { return s_.members.size(); }
+  /// Each member combines its share of the elements and writes it to all members' results.
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
     if (!publish(in, out)) return false;
     int64_t members = int64_t(size()), begin = elements * int64_t(me_) / members,
