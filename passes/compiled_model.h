@@ -31,7 +31,7 @@ struct ParameterFindings {
   std::vector<ClassifiedInitializer> initializers;
   std::vector<std::string> retied, equalWeights;
   std::vector<std::string> separated, restored; ///< parameters that the exporter had merged, or dropped
-  /// such as "row 1 of e.weight", if no exporter says whether the row is padding
+  /// Such as "row 1 of e.weight", if no exporter says whether the row is padding.
   std::vector<std::string> perhapsPadding;
   std::vector<std::string> unknownNames; ///< names in --parameters that no parameter of the graph has
 };

@@ -30,7 +30,7 @@ enum class Form : uint8_t {
 struct PassState {
   const CompileOptions &options;
   CompiledModel &compiled;
-  /// after import-model its graph is CompiledModel::graph, and names and notes are in ModelSource
+  /// After import-model its graph is CompiledModel::graph, and names and notes are in ModelSource.
   ImportedModel imported = {};
   bool mayTakeTwo = false; ///< whether import-model may take a batch of two samples, see compile()
   bool tookTwo = false;

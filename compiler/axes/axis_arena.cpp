@@ -199,7 +199,7 @@ bool AxisArena::unifyProducts(AxisId a, AxisId b) {
   };
   while (!left.empty() && !right.empty()) {
     AxisId x = left.front(), y = right.front();
-    // an earlier step refined it, since it occurs more than once
+    // An earlier step refined it, since it occurs more than once.
     if (kind(x) == Kind::Product || kind(y) == Kind::Product) {
       left = flat(left);
       right = flat(right);
@@ -272,7 +272,7 @@ bool AxisArena::unifyConcats(AxisId a, AxisId b) {
   while (!left.empty() && !right.empty()) {
     if (++done > kMostSegments) return false;
     AxisId x = left.front(), y = right.front();
-    // an earlier step refined it, since it occurs more than once
+    // An earlier step refined it, since it occurs more than once.
     if (kind(x) == Kind::Concat || kind(y) == Kind::Concat) {
       left = flat(left);
       right = flat(right);

@@ -22,7 +22,7 @@ struct ProgramSource {
 /// One call of the exported program, such as %linear_1 = aten.linear(%mul_1, %p_h_0_weight, %p_h_0_bias).
 struct ProgramCall {
   std::string result, target; ///< such as "linear_1" and "aten.linear"
-  /// as the file writes them, such as "%mul_1", "[%a, %b]", "1e-05"; keyword arguments are last
+  /// As the file writes them, such as "%mul_1", "[%a, %b]", "1e-05"; keyword arguments are last.
   std::vector<std::string> arguments;
   std::vector<std::string> scopes; ///< paths of the modules that contain the call, the outermost first
 };

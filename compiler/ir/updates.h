@@ -13,7 +13,7 @@ struct UpdateRule {
   std::string op;                      ///< "adam", "adagrad", "momentum" or "sgd"
   Attributes attributes;               ///< those of the operator, without the segments that decay
   llvm::SmallVector<float, 2> initial; ///< for each of its states, the value of all elements before the first step
-  /// outputs of the schedule: the learning rate, and the number of updates as this operator counts them
+  /// Outputs of the schedule: the learning rate, and the number of updates as this operator counts them.
   std::string rate, count;
 };
 

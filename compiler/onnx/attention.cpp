@@ -50,7 +50,7 @@ llvm::Error importAttention(NodeImport &node) {
   const Shape shape = f.typeOf(q).shape;
   const int64_t s = shape[1], t = f.typeOf(k).shape[1];
   bool isCausal = node.integer("is_causal", 0);
-  // our causal mask is aligned at the last key, that of the standard at the first
+  // Our causal mask is aligned at the last key, that of the standard at the first.
   if (isCausal && s != t) return node.decline();
   llvm::SmallVector<ValueId, 4> operands = {q, k, v};
   if (node.has(3)) {

@@ -93,7 +93,7 @@ llvm::Expected<std::vector<CheckpointTensor>> readCheckpoint(llvm::StringRef pat
     return problem(path, "it is no checkpoint of onnxruntime-training",
                    "save it anew with onnxruntime-training 1.17 or newer");
   FlatBuffer file(bytes);
-  // a field of the root; its own fields 0 and 1 are the trained tensors and the others
+  // A field of the root; its own fields 0 and 1 are the trained tensors and the others.
   constexpr unsigned kModuleState = 1;
   std::vector<CheckpointTensor> all;
   const Position state = file.field(file.follow(0), kModuleState);

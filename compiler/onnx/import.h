@@ -16,7 +16,7 @@ struct ImportOptions {
 };
 
 struct ImportedModel {
-  /// its outputs are those of the model; float initializers are parameters until classify_parameters decides
+  /// Its outputs are those of the model; float initializers are parameters until classify_parameters decides.
   Graph graph;
   std::string sha256;
   /// By initializer: the module's own name of a weight that the exporter renamed (val_110:

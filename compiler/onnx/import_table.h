@@ -148,7 +148,7 @@ llvm::ArrayRef<const ImportDef *> allImports();
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 
 constexpr int64_t kMostElements = int64_t(1) << 40; ///< the most elements of any value
-/// the most elements of a constant that the import makes, since constants are held in memory
+/// The most elements of a constant that the import makes, since constants are held in memory.
 constexpr int64_t kMostFolded = int64_t(1) << 28;
 /// The product of the dimensions, or nothing if one is negative or the product is larger than `most`.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most = kMostElements);

@@ -38,7 +38,7 @@ struct Scope {
     return problem("value '" + escaped(name) + "'", "it is defined twice");
   }
 
-  /// results that the import of an operator does not give, each with its node
+  /// Results that the import of an operator does not give, each with its node.
   llvm::StringMap<std::string> withheld = {};
   /// The node that withholds the result `name`; empty if none does.
   llvm::StringRef withheldBy(llvm::StringRef name) const {
@@ -138,7 +138,7 @@ private:
   Sequences sequences_;
   ExporterMetadata metadata_;
   size_t numNodes_ = 0;
-  /// whether initializers of rank 0 are symbolic too and Constant nodes are initializers: not with a training graph
+  /// Whether initializers of rank 0 are symbolic too and Constant nodes are initializers: not with a training graph.
   bool numbersMayTrain_ = false;
 };
 

@@ -209,7 +209,7 @@ llvm::Expected<int64_t> NodeImport::axisOperand(size_t k) const {
 llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                                    Attributes attributes, llvm::ArrayRef<Type> stated) {
   if (llvm::is_contained(operands, kNone)) return fail("one of its operands is missing");
-  // before types are inferred from them, since counting their elements must not overflow
+  // Before types are inferred from them, since counting their elements must not overflow.
   for (const Type &type : stated)
     if (!countElements(type.shape)) return fail("its result " + type.text() + " is too large");
   Builder builder(graph_);
@@ -219,7 +219,7 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   for (ValueId result : *results)
     if (!countElements(graph_.type(result).shape))
       return fail("its result " + graph_.type(result).text() + " is too large");
-  // a value without elements is known
+  // A value without elements is known.
   auto isKnown = [&](ValueId v) { return isConstant(v) || graph_.type(v).elements() == 0; };
   if (!llvm::all_of(operands, isKnown)) return results;
   for (ValueId result : *results)

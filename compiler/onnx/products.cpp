@@ -85,7 +85,7 @@ llvm::Error importReduce(NodeImport &node, llvm::StringRef op, bool isMean) {
   DType dtype = node.type(0).dtype;
   if (isFloat(dtype)) return node.result(node.make("mul", {result, node.scalar(dtype, 1.0 / double(count))}));
   if (count == 0) return node.fail("it is the mean of no elements");
-  // as an integer, 1 / count would be 0
+  // As an integer, 1 / count would be 0.
   return node.result(node.make("div", {result, node.scalar(dtype, double(count))}));
 }
 llvm::Error importReduceSum(NodeImport &node) { return importReduce(node, "reduce_sum", false); }

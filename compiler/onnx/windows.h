@@ -9,7 +9,7 @@ struct Window {
   size_t dims; ///< number of spatial dimensions
   std::vector<int64_t> kernel, strides, dilations, before, after;
   Shape result; ///< sizes of the result in the spatial dimensions
-  /// the end padding that was asked for; `after` is larger if the last window reaches beyond it
+  /// The end padding that was asked for; `after` is larger if the last window reaches beyond it.
   std::vector<int64_t> padded;
 
   int64_t reach(size_t d) const { return (kernel[d] - 1) * dilations[d] + 1; }

@@ -239,7 +239,7 @@ void selectGradient(Builder &b, NodeId n, In d, Out o) {
   }
   ValueId shared = b.make("where", {b.make("equal", {x(b, n, 0), x(b, n, 1)}), scaled(b, d[0], 0.5), d[0]});
   for (unsigned k : {0u, 1u}) {
-    // false for NaN, of which both operands get a gradient
+    // False for NaN, of which both operands get a gradient.
     ValueId isOther = b.make(isMax ? "less" : "greater", {x(b, n, k), x(b, n, 1 - k)});
     o[k] = to(b, b.make("where", {isOther, zero, shared}), x(b, n, k));
   }

@@ -27,7 +27,7 @@ llvm::Expected<std::vector<TypedStep>> typedSteps(llvm::ArrayRef<FusedStep> step
       }
       const size_t earlier = size_t(operand - FusedStep::kStep);
       Type type = typed[earlier].result;
-      // a stated result shape says in which shape earlier results are read
+      // A stated result shape says in which shape earlier results are read.
       if (isStated) {
         const Shape &shape = results[i + results.size() - steps.size()].shape;
         if (elementsOf(shape) != type.elements())

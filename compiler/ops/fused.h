@@ -12,7 +12,7 @@ Attributes attributesOf(const FusedStep &step, const OpCall &whole);
 /// One of the operators that a fused operator stands for: its row, and the types of its operands and result.
 struct TypedStep {
   const OpDef *row;
-  /// first the operands of the fused operator are counted, then the results of the steps
+  /// First the operands of the fused operator are counted, then the results of the steps.
   llvm::SmallVector<unsigned, 2> operands;
   Types operandTypes;
   Type result;

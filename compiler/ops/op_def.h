@@ -27,7 +27,7 @@ struct OpCall {
 enum class Linearity : uint8_t {
   None,
   Each, ///< in each operand alone (matmul, mul): only one of them may be Partial
-  /// in all operands together (add, sub, concat): all may be Partial, and an operand that is not must count once
+  /// In all operands together (add, sub, concat): all may be Partial, and an operand that is not must count once.
   Together,
   First, ///< in operand 0 only (div, gather's table)
   Last,  ///< in the incoming gradient only: the last operand, unless gradientOperand says another
@@ -62,12 +62,12 @@ using CostFn = double (*)(const OpCall &call);
 /// another shape: that of the step's own result, if the fused operator states one.
 struct FusedStep {
   const char *op;
-  /// operand of the fused operator, or kStep + i for result 0 of step i; kNoOperand: none
+  /// Operand of the fused operator, or kStep + i for result 0 of step i; kNoOperand: none.
   std::array<int8_t, 2> operands;
   bool commutes = false;                            ///< whether its operands may be exchanged
   std::array<const char *, 2> passed = {};          ///< attributes of the fused operator that it has as well
   Attributes (*own)(const OpCall &whole) = nullptr; ///< its other attributes
-  /// in a formula: "sum" or "max" if ranks with parts of `within` all-reduce its result; null otherwise
+  /// In a formula: "sum" or "max" if ranks with parts of `within` all-reduce its result; null otherwise.
   const char *reduce = nullptr;
 
   static constexpr int8_t kNoOperand = -1, kStep = 64;
@@ -92,9 +92,9 @@ struct OpDef {
   bool isView = false;         ///< the result is the bytes of operand 0 in another shape (reshape, an outer slice)
   bool isCollective = false;   ///< a collective: all members of its group run it, or none
   bool mayReuse = false;       ///< result 0 may take the memory of operand 0 if nothing else needs that operand
-  /// result i always has the memory of this operand; -1: memory of its own
+  /// Result i always has the memory of this operand; -1: memory of its own.
   std::array<int8_t, 3> inPlace = {-1, -1, -1};
-  /// the operators that a fused operator stands for; its results are those of the last steps
+  /// The operators that a fused operator stands for; its results are those of the last steps.
   llvm::ArrayRef<FusedStep> steps = {};
   /// How an operator is computed if an index that it needs within (IndexTerms::within) is sharded.
   llvm::ArrayRef<FusedStep> formula = {};

@@ -20,7 +20,7 @@ struct SequenceRegion {
 
 struct LocalParameter {
   ValueId global; ///< in the global graph
-  /// in the local graph; the gradient is still to be summed over dp, and kNone before differentiation
+  /// In the local graph; the gradient is still to be summed over dp, and kNone before differentiation.
   ValueId local, gradient;
   llvm::SmallVector<Cover, 6> covers; ///< one for each dimension
   llvm::SmallVector<Interval, 2>
@@ -36,7 +36,7 @@ struct LocalConstant {
 };
 
 struct LocalProgram {
-  /// its outputs are those of the global graph: a gradient is sharded like its parameter, all others are whole
+  /// Its outputs are those of the global graph: a gradient is sharded like its parameter, all others are whole.
   Graph graph;
   std::vector<LocalParameter> parameters;
   std::vector<LocalConstant> constants; ///< those of which this rank has only a part
@@ -51,7 +51,7 @@ struct PlacedGraph {
   const Assignment &assignment;
   const Reductions &reductions;
   int tp;
-  /// whether inputs are sharded; otherwise each rank is fed the whole, and each use takes its part
+  /// Whether inputs are sharded; otherwise each rank is fed the whole, and each use takes its part.
   bool shardsInputs = false;
   const SequenceRegion *region = nullptr;
 

@@ -41,7 +41,7 @@ struct BucketSlice {
 /// What the parameters of one bucket have in common.
 struct BucketKind {
   DType dtype = DType::F32;
-  /// whether every tp rank holds the parameters whole; the bucket is then the same on all tp ranks
+  /// Whether every tp rank holds the parameters whole; the bucket is then the same on all tp ranks.
   bool isReplicated = false;
   bool isPending = false; ///< whether the gradients are Partial over tp as well
   unsigned rule = 0;      ///< index in Updates::rules of their update

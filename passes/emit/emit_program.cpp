@@ -72,7 +72,7 @@ private:
       input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
       *input.mutable_tensor() = ref(v);
     }
-    // a state without a state slice is written by the runtime: the counter of random numbers
+    // A state without a state slice is written by the runtime: the counter of random numbers.
     for (ValueId v : g.sources(ValueKind::State)) {
       if (section.homes.count(v) || g.value(v).uses.empty()) continue;
       plan::Input &input = *out_.add_inputs();
@@ -212,7 +212,7 @@ private:
         a.set_name(alias.name);
         a.set_transposed(alias.transposed);
       }
-      // as in untrained models, scales begin at 1 and all else is random; used for plans without weights
+      // As in untrained models, scales begin at 1 and all else is random; used for plans without weights.
       bool isVector = value.type.shape.size() < 2;
       to.set_init_value(isVector ? 1.0 : 0.0);
       to.set_init_stddev(isVector ? 0.0 : 0.02);

@@ -11,11 +11,11 @@ void orderSection(plan::Section &section, int64_t dp, uint32_t &events) {
   std::vector<Accesses> accesses;
   for (const plan::Step &step : section.steps())
     accesses.push_back(accessesOf(step));
-  // for kernels and for collectives: the last step of the other queue that this queue has waited for
+  // For kernels and for collectives: the last step of the other queue that this queue has waited for.
   int done[2] = {-1, -1};
   for (int i = 0; i < section.steps_size(); ++i) {
     plan::Step &step = *section.mutable_steps(i);
-    // the latest conflict suffices, since steps before it in the other queue have run by then
+    // The latest conflict suffices, since steps before it in the other queue have run by then.
     const bool isCollective = step.has_collective();
     for (int j = i - 1; j > done[isCollective]; --j) {
       plan::Step &other = *section.mutable_steps(j);

@@ -261,7 +261,7 @@ private:
     for (ValueId v : section.graph.sources(kind)) {
       const Value &value = section.graph.value(v);
       if (kind == ValueKind::Constant && value.uses.empty()) continue;
-      // a value in a state slice lies there already; the runtime writes the others
+      // A value in a state slice lies there already; the runtime writes the others.
       if (kind == ValueKind::State && section.homes.count(v)) continue;
       uint64_t &offset = memory.buffers()[memory.placeOf(v).buffer].offset;
       if (kind == ValueKind::Input) { // if two sections read an input, the runtime writes it once

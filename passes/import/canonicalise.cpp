@@ -129,7 +129,7 @@ private:
     const Node &node = g_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
-    // kept apart from casts of the forward, since lower-gradients prefers a second cast to keeping an f32 value
+    // Kept apart from casts of the forward, since lower-gradients prefers a second cast to keeping an f32 value.
     if (node.is("cast") && node.backward) os << "again";
     for (ValueId operand : node.operands)
       os << "," << operand;

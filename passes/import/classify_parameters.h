@@ -46,7 +46,7 @@ struct ParameterEvidence {
   const llvm::StringMap<std::string> &moduleNames;
   std::map<std::string, ExporterVerdict> verdicts; ///< what the exporter says, by initializer
   Exporter exporter = Exporter::Unknown;
-  /// initializers that their uses show to be no parameters, such as running statistics
+  /// Initializers that their uses show to be no parameters, such as running statistics.
   llvm::ArrayRef<std::string> untrained = {};
   llvm::ArrayRef<Tie> ties = {}; ///< initializers that the exporter wrote twice; the copy is classified like the other
   bool decaysVectors = false;    ///< whether the optimizer decays vectors too

@@ -23,7 +23,7 @@ struct ExporterVerdict {
   Kind kind = Kind::None;
   std::string why;            ///< such as "PARAMETER", or "folded from A_log by a formula"
   bool isOfParameter = false; ///< with Lost: it was certainly folded from a parameter
-  /// with Trained: the file holds a parameter plus a number, to which weight decay would do something else
+  /// With Trained: the file holds a parameter plus a number, to which weight decay would do something else.
   bool isShifted = false;
 };
 

@@ -19,7 +19,7 @@ struct Found {
   int64_t limit = 0;
   bool isLookup = false, isTurned = false, isScoreMask = false; ///< whether it reaches a lookup, a sine, a softmax
   bool isWeakLookup = false; ///< whether it only looks up a vector, or looks up rows after some elements were replaced
-  /// the role of an input that is compared with a negative number, as labels that do not count are
+  /// The role of an input that is compared with a negative number, as labels that do not count are.
   std::string roleOfIgnored;
   std::set<int64_t> ignored; ///< labels that a loss leaves out, or that are replaced before one is picked
 };
@@ -50,7 +50,7 @@ public:
       const Node &node = graph_.node(use.node);
       if (isMoved && node.is("gather") && use.operand == 1) {
         const Shape &table = graph_.type(node.operands[0]).shape;
-        // a weak sign, since the labels of an encoder-decoder may be the decoder's tokens too
+        // A weak sign, since the labels of an encoder-decoder may be the decoder's tokens too.
         const bool isWeak = table.size() == 1 || elements == Are::Replaced;
         (isWeak ? found.isWeakLookup : found.isLookup) = true;
         bound(table[0]);

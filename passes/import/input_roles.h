@@ -15,7 +15,7 @@ struct InputRole {
       /// unused
       role;
   int64_t limit = 0; ///< exclusive upper bound of integer values, the smallest if there are several; 0: none
-  /// whether the first dimension counts samples; otherwise the input is the same for all samples of a step
+  /// Whether the first dimension counts samples; otherwise the input is the same for all samples of a step.
   bool isBatched = true;
   std::vector<InputBound> bounds = {}; ///< if parts of the input have bounds of their own
   std::vector<int64_t> ignored = {};   ///< labels at or above the limit that the loss leaves out, such as 255

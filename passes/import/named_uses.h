@@ -30,7 +30,7 @@ struct DroppedBias {
 };
 
 struct ProgramNames {
-  /// the uses of each initializer in nodes that belong to a call
+  /// The uses of each initializer in nodes that belong to a call.
   llvm::MapVector<ValueId, llvm::SmallVector<NamedUse, 2>> uses;
   std::vector<DroppedBias> dropped;
 };

@@ -102,7 +102,7 @@ ParameterRoles::Strength ParameterRoles::strengthOfFactor(Use use, int depth) co
   const ValueId result = node.results[0], own = node.operands[use.operand], other = otherOperand(node, use.operand);
   const bool scales = node.is("mul") || node.is("div");
   if (isBiasOfOne(use, depth)) return Strength::Sure;
-  // the scale of a norm, of any shape
+  // The scale of a norm, of any shape.
   if (node.is("mul") && isNormalised(other, depth) && !isNumber(own)) return Strength::Sure;
   if (!dependsOnInput_[other] || !isLearned_[other]) return Strength::None;
   if (isVector(own, result, depth)) return Strength::Sure;

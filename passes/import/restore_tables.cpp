@@ -37,7 +37,7 @@ llvm::Error restoreTables(Graph &graph, ExporterFacts &facts, std::vector<std::s
     if (operatorOf(lookup.name) != "embedding" || !lookup.contents || lookup.type.shape.size() < 2) continue;
     const FoldedFrom folded = foldedFrom(lookup.name, facts);
     const Rows rows = differentRows(*lookup.contents);
-    // the other source may be a buffer of positions
+    // The other source may be a buffer of positions.
     auto isTable = [](llvm::StringRef name) { return name.endswith(".weight"); };
     auto source = llvm::find_if(folded.sources, isTable);
     if (source == folded.sources.end() || rows.count == int64_t(rows.ids.size())) continue;

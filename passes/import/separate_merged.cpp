@@ -94,7 +94,7 @@ private:
     const std::string &name = g_.value(initializer).name;
     if (auto said = facts_.tensors.find(name); said != facts_.tensors.end() && said->second.kind)
       return said->second.placeholder;
-    // a folded initializer is the source that it was folded from, or else the first that it stands for
+    // A folded initializer is the source that it was folded from, or else the first that it stands for.
     std::string first;
     for (const auto &[identity, uses] : parts) {
       if (identity.first != Kind::Source) continue;

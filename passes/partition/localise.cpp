@@ -375,7 +375,7 @@ private:
   LocalProgram program_;
   Builder b_;
   std::vector<ValueId> local_, whole_;
-  // only looked up, never iterated over, since its order would not be deterministic
+  // Only looked up, never iterated over, since its order would not be deterministic.
   llvm::DenseMap<ValueId, std::vector<std::pair<Covers, ValueId>>> constants_;
   llvm::Error errors_ = llvm::Error::success();
 };

@@ -22,7 +22,7 @@ struct Candidate {
   llvm::SmallVector<ValueId, 4> parameters;
   double elements = 0, flops = 0;
   llvm::SmallSetVector<ValueId, 4> reduced; ///< values that are Partial if the leaf is sharded, and reduced over tp
-  /// bytes and number of the reductions in operators that run over the whole leaf, such as softmax
+  /// Bytes and number of the reductions in operators that run over the whole leaf, such as softmax.
   double withinBytes = 0, withinTimes = 0;
   const Candidate *keptBy = nullptr; ///< a taken candidate that multiplies with this one, so that this one stays whole
   AxisId groupPartner = kNoAxis;     ///< the next factor in a product, as the query heads that share a KV head

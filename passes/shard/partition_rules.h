@@ -23,7 +23,7 @@ namespace autotp {
 enum class PartitionType : uint8_t { Column, Row, Skip };
 
 struct PartitionRule {
-  /// regular expressions; the rule applies to parameters in whose name one of them is found
+  /// Regular expressions; the rule applies to parameters in whose name one of them is found.
   std::vector<std::string> patterns;
   PartitionType type;
   std::vector<std::vector<int64_t>>
@@ -32,7 +32,7 @@ struct PartitionRule {
 
 struct PartitionRules {
   std::vector<PartitionRule> rules;
-  /// whether parameters that no rule names are sharded as they would be without rules; otherwise they stay whole
+  /// Whether parameters that no rule names are sharded as they would be without rules; otherwise they stay whole.
   bool usesDefaults = true;
 };
 

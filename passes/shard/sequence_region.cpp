@@ -53,7 +53,7 @@ private:
       bool isReadInside = llvm::any_of(node.results, [&](ValueId r) {
         return llvm::any_of(graph_.value(r).uses, [&](Use use) { return region.nodes[use.node]; });
       });
-      // the gradient of a parameter, summed over this rank's part of the sequence
+      // The gradient of a parameter, summed over this rank's part of the sequence.
       bool isPending = llvm::any_of(node.results, [&](ValueId r) { return !region.held[r]; });
       auto isFree = [&](ValueId v) { return !region.held[v] || isGathered(v, region); };
       if (isReadInside || isPending || !llvm::all_of(node.operands, isFree)) continue;

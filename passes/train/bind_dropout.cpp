@@ -91,14 +91,14 @@ private:
   const AxisId samples_; ///< kNoAxis if there is only one sample
   std::vector<bool> fromInput_;
   ValueId counter_ = kNone;
-  /// positions by their contents, since dimensions that are alike share them
+  /// Positions by their contents, since dimensions that are alike share them.
   std::map<std::vector<int64_t>, ValueId> known_;
 };
 
 } // namespace
 
 llvm::Error bindDropout(Graph &graph, const llvm::StringSet<> &withoutBatch) {
-  // each with its operand, which the binding of an earlier one may replace
+  // Each with its operand, which the binding of an earlier one may replace.
   std::vector<std::pair<NodeId, ValueId>> dropouts;
   for (NodeId id : graph.order())
     if (graph.node(id).is("dropout")) dropouts.push_back({id, graph.node(id).operands[0]});

@@ -139,7 +139,7 @@ private:
       slices.push_back(source(s, bucket.parameters));
       if (!llvm::is_contained(kinds, bucket.kind)) kinds.push_back(bucket.kind);
     }
-    // each kind has two whole buckets at a time, since norms are used between all other parameters
+    // Each kind has two whole buckets at a time, since norms are used between all other parameters.
     for (const BucketKind &kind : kinds) {
       std::vector<PlacedParameter> parameters;
       llvm::copy_if(p_.parameters, std::back_inserter(parameters),
@@ -270,7 +270,7 @@ private:
     for (const ScheduleState &state : scheduleStates_) {
       ValueId next = scalars.lookup(Updates::nextName(state.name));
       if (next == state.value) continue;
-      // an overflowing step of f16 is skipped
+      // An overflowing step of f16 is skipped.
       if (isScaled_) next = b.make("where", {b.make("is_nan", {scale}), state.value, next});
       store(s, b.make("copy", {next}), {state.home});
     }

@@ -148,7 +148,7 @@ private:
   Builder b_;
   std::vector<ValueId> behind_;
   llvm::DenseMap<ValueId, Contributions> contributions_;
-  // only looked up, never iterated over, since its order would not be deterministic
+  // Only looked up, never iterated over, since its order would not be deterministic.
   llvm::DenseMap<std::pair<ValueId, int64_t>, std::vector<SlicePart>> slices_;
 };
 

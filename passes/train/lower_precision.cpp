@@ -41,7 +41,7 @@ public:
   }
 
   void lowerBackward() {
-    // parameters that became constants, since the loss does not depend on them
+    // Parameters that became constants, since the loss does not depend on them.
     for (ValueId id : g_.sources(ValueKind::Constant))
       if (Value &value = g_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
         value.contents = converted(*value.contents, value.type.dtype);
@@ -157,7 +157,7 @@ private:
   Graph &g_;
   DType low_;
   std::vector<bool> leadsToProduct_; ///< by NodeId
-  // only looked up, never iterated over, since its order would not be deterministic
+  // Only looked up, never iterated over, since its order would not be deterministic.
   llvm::DenseMap<std::pair<ValueId, uint8_t>, ValueId> casts_;
 };
 

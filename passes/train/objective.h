@@ -12,10 +12,10 @@ enum class LossKind : uint8_t { CrossEntropySum, Mean };
 
 struct Objective {
   LossKind kind;
-  /// the state by which gradients are multiplied, as well as by `scaleShare`; kNone without loss scaling
+  /// The state by which gradients are multiplied, as well as by `scaleShare`; kNone without loss scaling.
   ValueId lossScale = kNone;
-  /// a power of two, about the number of labels if the loss is a sum over them, so that gradients are scaled like those
-  /// of a mean
+  /// A power of two, about the number of labels if the loss is a sum over them, so that gradients are scaled like those
+  /// of a mean.
   double scaleShare = 1;
   std::vector<std::string> untrained = {}; ///< initializers that became constants
 };

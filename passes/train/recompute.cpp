@@ -175,7 +175,7 @@ private:
   std::vector<unsigned> positions_; ///< by NodeId: its place in forward_
   std::vector<bool> isActivation_, isKept_;
   unsigned lastCut_ = 0; ///< nodes after it are not computed again, since their backward comes first
-  // only looked up, never iterated over, since its order would not be deterministic
+  // Only looked up, never iterated over, since its order would not be deterministic.
   llvm::DenseMap<ValueId, ValueId> copies_;
 };
 

@@ -122,7 +122,7 @@ private:
   }
 
   std::string root_;
-  /// by path, with the list itself; empty if the folder has no list of ours
+  /// By path, with the list itself; empty if the folder has no list of ours.
   std::map<std::string, std::string> digests_;
   std::set<std::string> folders_; ///< folders of the listed files
 };

@@ -58,7 +58,7 @@ llvm::Error OutputFile::open() {
   if (!made) return made.takeError();
   temporary_ = std::move(*made);
   struct stat before;
-  // like the file that it replaces
+  // Like the file that it replaces.
   if (stat(path_.c_str(), &before) == 0) (void)fchmod(descriptor, before.st_mode & 0777);
   stream_ = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
   return llvm::Error::success();

@@ -222,7 +222,7 @@ llvm::Error Executor::run(llvm::StringRef name) {
   Status status = Status::Ok;
   const Step *failed = nullptr;
   if (section.graph) {
-    // a replay would wait for the failed rank
+    // A replay would wait for the failed rank.
     if (comm_.hasFailed()) return anotherFailed("section '" + name.str() + "'");
     status = section.graph->run();
   } else {

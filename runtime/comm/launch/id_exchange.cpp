@@ -46,7 +46,7 @@ llvm::Expected<std::string> IdExchange::get(llvm::StringRef key, std::chrono::mi
                      llvm::formatv("nobody has set '{0}' within {1} ms", escaped(key), limit.count()).str(),
                      "see whether all ranks were started, and what the others say");
     std::this_thread::sleep_for(std::min(pause, left));
-    // first answers come soon, while later polls should not burden a store that serves many ranks
+    // First answers come soon, while later polls should not burden a store that serves many ranks.
     pause = std::min(pause * 2, 50ms);
   }
 }

@@ -11,7 +11,7 @@ struct LauncherNames {
 };
 
 constexpr LauncherNames kLaunchers[] = {
-    // the innermost launcher first
+    // The innermost launcher first.
     {Launcher::Torchrun, "torchrun", "RANK", "WORLD_SIZE"},
     {Launcher::OpenMpi, "mpirun (OpenMPI)", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
     {Launcher::Mpich, "mpiexec (MPICH)", "PMI_RANK", "PMI_SIZE"},

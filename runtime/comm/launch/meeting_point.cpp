@@ -46,7 +46,7 @@ llvm::Expected<MeetingPoint> slurmsPoint(MeetingPoint point, Variable variable) 
   if (point.port) return point; // the one of MASTER_PORT
   auto job = numberOf(variable, "SLURM_JOB_ID", UINT32_MAX), step = numberOf(variable, "SLURM_STEP_ID", UINT32_MAX);
   if (llvm::Error error = llvm::joinErrors(job.takeError(), step.takeError())) return error;
-  // steps of a job that run at the same time get different ports
+  // Steps of a job that run at the same time get different ports.
   point.port = uint16_t(kFirstPort + (*job * 31 + *step) % kPorts);
   return point;
 }

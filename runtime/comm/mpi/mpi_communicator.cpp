@@ -170,7 +170,7 @@ public:
     MPI_Comm comm = MPI_COMM_NULL;
     MPI_Comm_group(MPI_COMM_WORLD, &world);
     MPI_Group_incl(world, int(ranks.size()), ranks.data(), &members);
-    // all ranks make their groups in the same order
+    // All ranks make their groups in the same order.
     int status = MPI_Comm_create_group(MPI_COMM_WORLD, members, /*tag=*/0, &comm);
     MPI_Group_free(&members);
     MPI_Group_free(&world);
