@@ -66,8 +66,8 @@ public:
   /// The contents of a value that depends on no input, and on no initializer of more than a few numbers; null
   /// otherwise.
   const Tensor *constant(ValueId value) const;
-  /// The same for an operand that controls how the node works, so that an initializer is no parameter even if it is
-  /// larger.
+  /// The contents of a constant or of an initializer of any size, null otherwise: for an operand that controls how the
+  /// node works. No node of ours then reads the initializer, so it is no parameter.
   const Tensor *constantOrInitializer(ValueId value) const;
   /// `axis` as a dimension of `rank`, counted from the end if it is negative. Errors: there is no such dimension.
   llvm::Expected<int64_t> axis(int64_t axis, size_t rank) const;

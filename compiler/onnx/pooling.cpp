@@ -138,7 +138,7 @@ Array numbersOf(const Shape &x, bool isColumnMajor) {
   return numbers;
 }
 
-/// A number that is no larger than any of the type.
+/// The least number of the type, or nearly so for i64. Making a constant of it saturates it to the type.
 double lowestOf(DType dtype) {
   if (isFloat(dtype)) return -std::numeric_limits<double>::infinity();
   return dtype == DType::I32 ? double(INT32_MIN) : -9.2e18;
