@@ -52,7 +52,7 @@ ValueId collected(Formula &f, llvm::ArrayRef<ValueId> elements, int64_t axis) {
   return elements.empty() || !areValues ? kNone : stacked(f, elements, axis);
 }
 
-constexpr int64_t kMostIterations = 1 << 14; ///< of an unrolled loop
+constexpr int64_t kMostIterations = 1 << 14; ///< the most iterations of a loop that is unrolled
 
 constexpr ImportDef kLoop = {"", "Loop", 0, nullptr};
 

@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-constexpr int64_t kMostPlaces = 4096; ///< of a window, since each is a node
+constexpr int64_t kMostPlaces = 4096; ///< the most places of a window, since each is a node
 
 bool isTiling(const Window &window, const Shape &x) {
   for (size_t d = 0; d < window.dims; ++d)

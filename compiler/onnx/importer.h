@@ -94,7 +94,7 @@ public:
   llvm::StringRef folder() const { return folder_; }
 
   ImportedModel model;
-  Scope scope; ///< of the model's graph
+  Scope scope; ///< the names of the model's graph
 
 private:
   using Unknown = std::map<std::string, std::pair<int, std::string>>;

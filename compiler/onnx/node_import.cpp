@@ -174,7 +174,7 @@ llvm::Expected<std::vector<int64_t>> NodeImport::constantIntegers(size_t k) cons
   if (!tensor)
     return fail("operand " + llvm::Twine(k) + " must be known when compiling, but depends on an input or a weight",
                 "export the model with static shapes, or bind its dimensions with --shape");
-  constexpr int64_t kMost = 1024; // of sizes, axes or positions
+  constexpr int64_t kMost = 1024; // the most elements, since they are sizes, axes or positions
   if (isFloat(tensor->type.dtype) || tensor->type.elements() > kMost)
     return fail("operand " + llvm::Twine(k) + " must be a few integers, but is " + tensor->type.text());
   Array array = toArray(*tensor);

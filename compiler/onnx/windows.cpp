@@ -5,7 +5,7 @@
 namespace autotp {
 namespace {
 
-constexpr int64_t kMost = 1 << 20; ///< of a stride, a dilation, a size of the kernel or a padding
+constexpr int64_t kMost = 1 << 20; ///< the largest stride, dilation, kernel size or padding
 
 /// Pads so that there is one result for each stride. If the padding is odd, its rest goes to the end (`isUpper`) or to
 /// the front.

@@ -75,7 +75,7 @@ llvm::SmallVector<Interval, 2> flatFirstHeld(const Covers &own, llvm::ArrayRef<C
   FirstHeld first = firstHeld(own, earlier);
   if (first.points == FirstHeld::Points::None) return {};
   if (first.points == FirstHeld::Points::All) return {{0, elements}};
-  Shape strides(own.size(), 0); // of the mask; 0 in dimensions that do not decide
+  Shape strides(own.size(), 0); // the strides of the mask; 0 in dimensions that do not decide
   for (size_t d = first.deciding.size(), stride = 1; d-- > 0; stride *= size_t(first.mask.type.shape[d]))
     strides[first.deciding[d]] = int64_t(stride);
   llvm::SmallVector<Interval, 2> flat;

@@ -31,7 +31,7 @@ struct MemoryPlan {
 /// The device and threads for which memory is planned.
 struct MemoryOptions {
   DeviceKind device = DeviceKind::Cpu;
-  int threads = 8; ///< of one rank on the host; kernels get workspace for so many
+  int threads = 8; ///< threads of one rank on the host; kernels get workspace for as many
 };
 
 /// On a GPU, kernels continue while gradients are reduced over dp. So the operand of such a reduction lives until the

@@ -75,7 +75,7 @@ private:
 
   struct Section {
     std::vector<Step> steps;
-    std::unique_ptr<PreparedKernel> graph; ///< of all steps, after captureSections()
+    std::unique_ptr<PreparedKernel> graph; ///< replays all steps, after captureSections()
   };
 
   Executor(const plan::Program &program, const Communicator &comm) : program_(program), comm_(comm) {}

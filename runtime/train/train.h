@@ -24,7 +24,7 @@ struct TrainOptions {
   std::string log;                        ///< JSONL
   std::string dumpGradients, saveWeights; ///< safetensors with whole tensors, under their ONNX names
   std::optional<double> lr;
-  std::optional<int64_t> seed; ///< of initial weights, for plans without weights
+  std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
   bool isQuiet = false;
   std::string device; ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
   CommKind comm = CommKind::Auto;

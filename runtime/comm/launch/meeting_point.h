@@ -9,10 +9,10 @@ namespace autotp {
 
 /// A store of keys and values, which torchrun or rank 0 serves.
 struct MeetingPoint {
-  std::string host;               ///< of rank 0; empty: only MPI knows it
+  std::string host;               ///< the host of rank 0; empty: only MPI knows it
   uint16_t port = 0;              ///< 0: any free port, which rank 0 then announces
   bool isLaunchers = false;       ///< torchrun serves it, so rank 0 does not
-  std::string prefix = "autotp/"; ///< of keys; different for each run that may use the same store
+  std::string prefix = "autotp/"; ///< the prefix of keys; different for each run that may use the same store
 };
 
 /// The first of these that gives a meeting point counts:

@@ -12,7 +12,7 @@
 namespace autotp {
 
 constexpr uint32_t kStoreMagic = 0x3C85F7CE;
-constexpr uint64_t kLargestStoreString = 1 << 20; ///< of a key or a value; memory is allocated only up to this
+constexpr uint64_t kLargestStoreString = 1 << 20; ///< the longest key or value; memory is allocated only up to this
 
 /// `prefix`, which belongs to one run, is put before all keys. Errors: no one listens within `limit`. A call that fails
 /// closes the connection, since later bytes may not be the answer to the next question.

@@ -127,7 +127,7 @@ private:
 
   Socket listening_;
   const std::chrono::milliseconds linger_;
-  const std::string prefix_; ///< of keys of the ranks that are watched; empty: none is
+  const std::string prefix_; ///< the prefix of keys of watched ranks; empty: none is watched
   std::atomic<bool> stops_{false};
   std::vector<Client> clients_; // used by the thread only, like the values
   std::map<std::string, std::string> values_;
