@@ -108,7 +108,7 @@ llvm::Expected<KernelArgs> layOut(Device &device, const KernelCall &call) {
     else if (llvm::Error error = place(call.results[r], args.results))
       return error;
   }
-  auto workspace = device.allocate(cudaWorkspaceBytes(call.kernel, call.operands, call.results));
+  auto workspace = device.allocate(workspaceBytes(DeviceKind::Cuda, call.kernel, {call.operands, call.results}));
   if (!workspace) return workspace.takeError();
   args.workspace = *workspace;
   return args;

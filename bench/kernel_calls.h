@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/device/device.h"
-#include "runtime/plan/workspace.h"
+#include "runtime/plan/kernels/workspace.h"
 
 #include <string>
 #include <vector>

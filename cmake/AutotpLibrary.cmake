@@ -14,6 +14,7 @@ function(autotp_test_objects name)
   add_library(${name} OBJECT ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_LIBS} GTest::gtest)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_options(${name} PRIVATE -Wno-dangling-else) # an assertion of GoogleTest is an if with an else
 endfunction()
 
 # autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry, built by
@@ -23,6 +24,7 @@ function(autotp_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_options(${name} PRIVATE -Wno-dangling-else) # an assertion of GoogleTest is an if with an else
   foreach(label ${ARG_LABELS})
     autotp_built_for(${label} ${name})
   endforeach()

@@ -47,7 +47,7 @@ llvm::Error verifyRank(Form form, const TpRanks &ranks, unsigned r) {
   case Form::Addressed:
     return verifyAddresses(ranks.programs[r], ranks.memory[r]);
   case Form::Emitted:
-    return checkDTypes(ranks.emitted[r]);
+    return checkCalls(ranks.emitted[r]);
   default:
     return llvm::Error::success();
   }

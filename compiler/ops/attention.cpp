@@ -1,7 +1,7 @@
 // compiler/ops/attention.cpp: attention, whose query heads may share keys and values, and rotary positions.
 #include "compiler/axes/index_text.h"
 #include "compiler/ops/families.h"
-#include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/kernels/attention_workspace.h"
 
 #include <cmath>
 
@@ -291,7 +291,6 @@ const OpDef kOps[] = {
      .gradient = attentionGradient,
      .flops = attentionFlops,
      .kernel = KernelId::Attention,
-     .operands = {3, 4},
      .precision = Precision::Full,
      .savedResults = 0b10},
     {.name = "attention_grad",
@@ -301,7 +300,6 @@ const OpDef kOps[] = {
      .evaluate = evaluateAttentionGrad,
      .flops = attentionGradFlops,
      .kernel = KernelId::AttentionGrad,
-     .operands = {6, 7},
      .precision = Precision::Full,
      .gradientOperand = 5},
     {.name = "rotary",

@@ -107,7 +107,7 @@ void evaluateWrapIndex(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
 }
 
 /// Checks data [.., n] and ids [.., k], whose shapes agree but for the last dimension.
-llvm::Error checkPicked(const OpCall &call, const Type &data, const Type &ids) {
+llvm::Error checkPicked(const Type &data, const Type &ids) {
   if (data.shape.empty() || ids.shape.size() != data.shape.size() ||
       llvm::ArrayRef<int64_t>(data.shape).drop_back() != llvm::ArrayRef<int64_t>(ids.shape).drop_back())
     return typeProblem("its indices are " + llvm::Twine(ids.text()) + " for rows of " + data.text());
@@ -116,14 +116,14 @@ llvm::Error checkPicked(const OpCall &call, const Type &data, const Type &ids) {
 }
 
 llvm::Expected<Types> inferGatherElements(const OpCall &call) {
-  if (llvm::Error error = checkPicked(call, call.operands[0], call.operands[1])) return error;
+  if (llvm::Error error = checkPicked(call.operands[0], call.operands[1])) return error;
   return Types{Type{call.operands[0].dtype, call.operands[1].shape}};
 }
 
 llvm::Expected<Types> inferScatterElements(const OpCall &call) {
   llvm::Expected<Types> data = inferStated(call);
   if (!data) return data;
-  if (llvm::Error error = checkPicked(call, (*data)[0], call.operands[0])) return error;
+  if (llvm::Error error = checkPicked((*data)[0], call.operands[0])) return error;
   if (llvm::Error error = checkShape(call, 1, "arriving gradient", call.operands[0].shape)) return error;
   return data;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/ir/graph.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 
 #include "llvm/Support/Error.h"
 
@@ -83,8 +83,8 @@ struct OpDef {
   GradientFn gradient = nullptr;
   CostFn flops = nullptr;
   KernelId kernel = KernelId::None;
-  std::array<int8_t, 2> operands = {
-      -1, -1}; ///< fewest and most (INT8_MAX: any number); -1 if the kernel's row in kernels.def says it
+  /// Fewest and most (INT8_MAX: any number); -1: as its kernel's signature says.
+  std::array<int8_t, 2> operands = {-1, -1};
   Precision precision = Precision::Follows;
   uint8_t fullOperands = 0;    ///< bits of operands that are f32 even if the operator runs in small floats
   uint8_t savedResults = 0;    ///< bits of results that serve the gradient alone; nothing differentiates through them

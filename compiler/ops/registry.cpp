@@ -1,4 +1,5 @@
 #include "compiler/ops/families.h"
+#include "runtime/plan/kernels/kernel_def.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
@@ -47,14 +48,16 @@ const OpDef &opOf(const Node &node) {
 }
 
 llvm::Error checkOperandCount(const OpDef &row, size_t operands) {
-  int known = operandsOf(row.kernel), fewest = known < 0 ? row.operands[0] : known,
-      most = known < 0 ? row.operands[1] : known;
-  assert(fewest >= 0 && most >= fewest && "a row that does not say how many operands it has");
-  if (int64_t(operands) >= fewest && (most == INT8_MAX || int64_t(operands) <= most)) return llvm::Error::success();
+  const bool isStated = row.operands[0] >= 0;
+  assert((isStated || row.kernel != KernelId::None) && "a row that does not say how many operands it has");
+  const int fewest = isStated ? row.operands[0] : signatureOf(row.kernel).fewestOperands(),
+            most = isStated ? row.operands[1] : signatureOf(row.kernel).mostOperands();
+  const bool isAnyNumber = most >= INT8_MAX;
+  if (int64_t(operands) >= fewest && (isAnyNumber || int64_t(operands) <= most)) return llvm::Error::success();
   return typeProblem("it has " + llvm::Twine(operands) + " operands, not " + llvm::Twine(fewest) +
-                     (most == fewest     ? ""
-                      : most == INT8_MAX ? " or more"
-                                         : " to " + std::to_string(most)));
+                     (most == fewest ? ""
+                      : isAnyNumber  ? " or more"
+                                     : " to " + std::to_string(most)));
 }
 
 double flopsOf(const Graph &graph, const Node &node) {

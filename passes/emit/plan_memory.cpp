@@ -288,10 +288,8 @@ private:
           add(v, operands);
         for (ValueId v : node.results)
           add(v, results);
-        uint64_t bytes = o_.device == DeviceKind::Cuda
-                             ? cudaWorkspaceBytes(opOf(node).kernel, operands, results)
-                             : cpuWorkspaceBytes(opOf(node).kernel, operands, results, o_.threads);
-        plan_.workspaceBytes = std::max(plan_.workspaceBytes, bytes);
+        plan_.workspaceBytes = std::max(plan_.workspaceBytes,
+                                        workspaceBytes(o_.device, opOf(node).kernel, {operands, results, o_.threads}));
       }
     plan_.workspaceOffset = take(plan_.workspaceBytes);
     end("workspace");

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "compiler/sharding/rank_program.h"
-#include "runtime/plan/workspace.h"
+#include "runtime/plan/kernels/workspace.h"
 
 namespace autotp {
 

@@ -42,7 +42,7 @@ llvm::Expected<std::vector<Tie>> tiesOfList(const Graph &graph, llvm::ArrayRef<T
                                   problem("--parameters", "no parameter of the graph is called '" + escaped(name) + "'",
                                           "--explain parameters lists their names"));
   }
-  if (errors) return std::move(errors);
+  if (errors) return errors;
   return ties;
 }
 

@@ -1,7 +1,7 @@
 #include "passes/recognise/attention_mask.h"
 
 #include "compiler/ops/families.h"
-#include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/kernels/attention_workspace.h"
 
 #include "llvm/ADT/DenseSet.h"
 

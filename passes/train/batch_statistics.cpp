@@ -89,7 +89,9 @@ void addBatchStatistics(RankProgram &program, int dp) {
   Graph graph = taken(program.microStep.graph);
   if (graph.outputs.empty()) return;
   const std::vector<Output> statistics = std::exchange(graph.outputs, {});
-  Section &section = program.batchStatistics.emplace(Section{"batch_statistics", std::move(graph), {}});
+  Section &section = program.batchStatistics.emplace();
+  section.name = "batch_statistics";
+  section.graph = std::move(graph);
   Graph &g = section.graph;
   for (const Output &statistic : statistics) {
     const Node *producer = g.producer(statistic.value);

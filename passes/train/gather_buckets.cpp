@@ -40,9 +40,9 @@ private:
   struct Place {
     unsigned bucket = kNone;
     ValueId whole = kNone;
-    NodeId viewsBefore = kNone;                  ///< the node that follows the all_gather
-    NodeId gatheredBefore = kNone;               ///< the next bucket in this place is gathered before this node
-    llvm::DenseMap<ValueId, ValueId> views = {}; ///< by parameter; only looked up
+    NodeId viewsBefore = kNone;             ///< the node that follows the all_gather
+    NodeId gatheredBefore = kNone;          ///< the next bucket in this place is gathered before this node
+    llvm::DenseMap<ValueId, ValueId> views; ///< by parameter; only looked up
   };
 
   llvm::SmallVector<unsigned, 4> bucketsOf(NodeId id) const {
@@ -74,7 +74,10 @@ private:
       group.push_back(rank);
     ValueId whole = b.makeTyped("all_gather", {slices_[bucket]}, Type{slice.dtype, {slice.elements() * dp_}},
                                 {{"axis", std::string("dp")}, {"group", group}});
-    *free = Place{bucket, whole, before, before};
+    *free = Place();
+    free->bucket = bucket;
+    free->whole = whole;
+    free->viewsBefore = free->gatheredBefore = before;
   }
 
   ValueId viewOf(const PlacedParameter &parameter) {

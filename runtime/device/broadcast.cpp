@@ -5,7 +5,8 @@ namespace autotp {
 namespace {
 
 /// Strides of one operand along the result's dimensions: 0 where it is broadcast.
-llvm::Expected<std::vector<int64_t>> stridesOf(const KernelCall &call, const TensorArg &operand, const Shape &result) {
+llvm::Expected<std::vector<int64_t>> stridesOf(const KernelCall &call, const TensorArg &operand,
+                                               const ArgShape &result) {
   std::vector<int64_t> strides(result.size(), 0);
   if (operand.shape.size() > result.size()) return mistake(call, "an operand has more dimensions than the result");
   int64_t stride = 1;
@@ -22,7 +23,7 @@ llvm::Expected<std::vector<int64_t>> stridesOf(const KernelCall &call, const Ten
 } // namespace
 
 llvm::Expected<BroadcastRows> broadcastRows(const KernelCall &call) {
-  const Shape &result = call.args.results[0].shape;
+  const ArgShape &result = call.args.results[0].shape;
   std::vector<BroadcastRows::Outer> merged; // from the innermost
   std::vector<std::vector<int64_t>> strides;
   for (const TensorArg &operand : call.args.operands) {

@@ -1,7 +1,7 @@
 /// \file Numpy broadcasting, reduced at load to rows: outer dimensions and one inner dimension with strides 0 or 1.
 #pragma once
 
-#include "runtime/device/checks.h"
+#include "runtime/plan/kernels/checks.h"
 
 #include <array>
 

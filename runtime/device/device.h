@@ -1,8 +1,7 @@
 /// \file What the executor knows of a device: memory, and kernels made ready at load.
 #pragma once
 
-#include "runtime/plan/dtype.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_call.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -12,50 +11,12 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
-#include <variant>
 #include <vector>
 
 namespace autotp {
 
 /// How a kernel ended. Text is made in one place, by describe() in execute.
 enum class Status : uint8_t { Ok, IndexOutOfRange, NoValidLabels, LibraryFailed };
-
-/// A dense row-major tensor at a fixed address in the arena; the memory is the arena's.
-struct TensorArg {
-  void *data = nullptr;
-  DType dtype = DType::F32;
-  std::vector<int64_t> shape;
-
-  int64_t elements() const {
-    int64_t n = 1;
-    for (int64_t d : shape)
-      n *= d;
-    return n;
-  }
-  template <typename T> T *as() const { return static_cast<T *>(data); }
-};
-
-/// Named constants of a kernel call; each kernel's are listed in kernels.def.
-class KernelAttributes {
-public:
-  using Value = std::variant<int64_t, double, std::vector<int64_t>>;
-  void set(std::string name, Value value) { values_.emplace_back(std::move(name), std::move(value)); }
-  int64_t integer(llvm::StringRef name, int64_t otherwise = 0) const;
-  double real(llvm::StringRef name, double otherwise = 0) const;
-  std::vector<int64_t> integers(llvm::StringRef name) const;
-
-private:
-  std::vector<std::pair<std::string, Value>> values_;
-};
-
-/// All that a kernel call fixes at load.
-struct KernelArgs {
-  std::vector<TensorArg> operands, results;
-  KernelAttributes attributes;
-  std::span<std::byte> workspace; // planned by workspaceBytes() of runtime/plan/workspace.h; 64-byte aligned
-  int dpRank = 0;                 // for kernels with {dp_slice}
-};
 
 /// A kernel call made ready: addresses, shapes and library primitives are fixed. Owned by one rank and one thread.
 class PreparedKernel {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/execute/input_behind.h"
+#include "runtime/plan/kernel_args.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -12,10 +13,6 @@ namespace autotp {
 std::span<std::byte> Executor::bytes(const plan::TensorRef &tensor) const {
   size_t size = size_t(elementsOf(tensor)) * sizeOf(DType(tensor.dtype()));
   return arena_.subspan(tensor.offset() + uint64_t(dpRank_) * tensor.dp_stride(), size);
-}
-
-TensorArg Executor::argument(const plan::TensorRef &tensor) const {
-  return {bytes(tensor).data(), DType(tensor.dtype()), {tensor.shape().begin(), tensor.shape().end()}};
 }
 
 void Executor::upload(const plan::TensorRef &tensor, const void *from) {
@@ -120,19 +117,11 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
     return llvm::Error::success();
   }
   const plan::KernelCall &call = step.kernel();
-  KernelArgs args;
-  for (const plan::TensorRef &tensor : call.operands())
-    args.operands.push_back(argument(tensor));
-  for (const plan::TensorRef &tensor : call.results())
-    args.results.push_back(argument(tensor));
-  for (const plan::Attribute &a : call.attributes()) {
-    if (a.has_integers())
-      args.attributes.set(a.name(), std::vector<int64_t>(a.integers().values().begin(), a.integers().values().end()));
-    else if (a.value_case() == plan::Attribute::kReal)
-      args.attributes.set(a.name(), a.real());
-    else
-      args.attributes.set(a.name(), a.integer());
-  }
+  KernelArgs args = kernelArgs(call);
+  for (size_t k = 0; k < args.operands.size(); ++k)
+    args.operands[k].data = bytes(call.operands(int(k))).data();
+  for (size_t k = 0; k < args.results.size(); ++k)
+    args.results[k].data = bytes(call.results(int(k))).data();
   args.workspace = arena_.subspan(call.workspace_offset(), call.workspace_bytes());
   args.dpRank = int(dpRank_);
   llvm::Expected<std::unique_ptr<PreparedKernel>> kernel = device_->prepare(KernelId(call.kernel()), std::move(args));

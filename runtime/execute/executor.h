@@ -82,7 +82,6 @@ private:
   llvm::Error makeEvents();
   llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
-  TensorArg argument(const plan::TensorRef &tensor) const;
   void zeroWhatOutlivesAStep();
   void initialise(const plan::State &state);
   /// Runs the steps one by one. Returns null if all succeed, else the step that failed, with its `status`.

@@ -51,7 +51,7 @@ llvm::Expected<int> Executor::firstNonFinite(llvm::StringRef name) {
     const Step &step = section.steps[i];
     const Status status = step.kernel ? step.kernel->run() : communicate(step) ? Status::Ok : Status::LibraryFailed;
     if (status != Status::Ok) return step.kernel ? describe(*step.source, status) : anotherFailed(step.source->name());
-    if (llvm::Error error = synchronise()) return std::move(error);
+    if (llvm::Error error = synchronise()) return error;
     if (first >= 0) continue; // it goes on, since other ranks wait in the collectives
     bool areFinite = true;
     if (step.kernel)

@@ -4,7 +4,8 @@
 #include "runtime/base/error.h"
 #include "runtime/plan/collective.h"
 #include "runtime/plan/dtype.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernel_args.h"
+#include "runtime/plan/kernels/kernel_def.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/step_order.h"
 
@@ -223,23 +224,20 @@ private:
 
 } // namespace
 
-static llvm::Error checkDType(const plan::Step &step) {
-  const plan::KernelCall &call = step.kernel();
-  std::optional<DType> data;
-  for (const auto *list : {&call.operands(), &call.results()})
-    for (const plan::TensorRef &tensor : *list)
-      if (!data || (isFloat(DType(tensor.dtype())) && !isFloat(*data))) data = DType(tensor.dtype());
-  if (!data || llvm::is_contained(dtypesOf(KernelId(call.kernel())), *data)) return llvm::Error::success();
-  return problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
-                 "no device computes " + nameOf(KernelId(call.kernel())).str() + " in " + nameOf(*data).str(),
-                 "let the model compute it in another type");
+static llvm::Error checkCall(const plan::Step &step) {
+  const KernelCall call{KernelId(step.kernel().kernel()), kernelArgs(step.kernel()), ""};
+  if (llvm::Error error = checkCall(call))
+    return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
+                                    "no device can run it", "let the model compute it in another type"),
+                            std::move(error));
+  return llvm::Error::success();
 }
 
-llvm::Error checkDTypes(const plan::Program &program) {
+llvm::Error checkCalls(const plan::Program &program) {
   for (const plan::Section &section : program.sections())
     for (const plan::Step &step : section.steps())
       if (step.has_kernel())
-        if (llvm::Error error = checkDType(step)) return error;
+        if (llvm::Error error = checkCall(step)) return error;
   return llvm::Error::success();
 }
 

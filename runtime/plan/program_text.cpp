@@ -3,7 +3,7 @@
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/collective.h"
 #include "runtime/plan/dtype.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"

@@ -2,7 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -47,7 +47,7 @@ struct Found {
 llvm::Expected<Found> find(Executor &executor, const FailedStep &failed) {
   Found found;
   for (int64_t micro = 0; micro < failed.microSteps; ++micro) {
-    if (llvm::Error error = failed.feed(micro)) return std::move(error);
+    if (llvm::Error error = failed.feed(micro)) return error;
     llvm::Expected<int> step = executor.firstNonFinite(kMicroStep);
     if (!step) return step.takeError();
     if (*step >= 0 && found.isFound == 0) found = {1, float(micro), float(*step)};

@@ -21,7 +21,7 @@ std::unique_ptr<Device> makeDeviceUnderTest(int threads) {
 
 uint64_t plannedWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands,
                                llvm::ArrayRef<TensorShape> results, int threads) {
-  return cpuWorkspaceBytes(kernel, operands, results, threads);
+  return workspaceBytes(DeviceKind::Cpu, kernel, {operands, results, threads});
 }
 
 bool needsWorkspace(KernelId) { return true; }

@@ -16,7 +16,7 @@ std::unique_ptr<Device> makeDeviceUnderTest(int) {
 
 uint64_t plannedWorkspaceBytes(KernelId kernel, llvm::ArrayRef<TensorShape> operands,
                                llvm::ArrayRef<TensorShape> results, int) {
-  return cudaWorkspaceBytes(kernel, operands, results);
+  return workspaceBytes(DeviceKind::Cuda, kernel, {operands, results});
 }
 
 /// Attention keeps all it needs on the chip.

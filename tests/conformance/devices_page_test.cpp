@@ -4,9 +4,11 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
+#include "runtime/plan/kernels/kernel_def.h"
 #include "tests/golden/expect_golden.h"
 
 #include <gtest/gtest.h>
+#include <regex>
 
 namespace autotp::test {
 namespace {
@@ -58,54 +60,56 @@ bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype, bo
 }
 
 /// "f32 f64", or the reason why there is none.
-std::string cell(const DeviceColumn &column, KernelId kernel, const std::vector<bench::KernelCall> &calls) {
+std::string cell(const DeviceColumn &column, const KernelDef &row, const std::vector<bench::KernelCall> &calls) {
   std::string dtypes;
   bool isCalled = false;
   for (const bench::KernelCall &call : calls) {
-    if (call.kernel != kernel || isCalled) continue;
+    if (call.kernel != row.id || isCalled) continue;
     isCalled = true;
     for (DType dtype : kAll)
       if (accepts(column, call, dtype, false) || accepts(column, call, dtype, true))
         (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
   }
-  EXPECT_TRUE(isCalled) << nameOf(kernel).str() << " has no call in bench/kernel_calls.cpp";
+  EXPECT_TRUE(isCalled) << row.name << " has no call in bench/kernel_calls.cpp";
   std::string stated;
-  for (DType dtype : dtypesOf(kernel))
+  for (DType dtype : row.dtypes)
     (stated += stated.empty() ? "" : " ") += nameOf(dtype).str();
-  EXPECT_EQ(dtypes, stated) << nameOf(kernel).str() << " of " << column.name << ": runtime/plan/kernel_dtypes.cpp";
+  EXPECT_EQ(dtypes, stated) << row.name << " of " << column.name << ": runtime/plan/kernels/kernels.def";
   if (!dtypes.empty()) return dtypes == "f32 f64 bf16 f16 i64 i32 bool u8" ? "all" : dtypes;
-  const std::string reason = column.whyMissing(kernel).str();
-  EXPECT_FALSE(reason.empty()) << column.name << " lacks " << nameOf(kernel).str() << " and does not say why";
+  const std::string reason = column.whyMissing(row.id).str();
+  EXPECT_FALSE(reason.empty()) << column.name << " lacks " << row.name << " and does not say why";
   return "missing: " + reason;
 }
 
 constexpr const char *kHead =
     "# Kernels and devices\n"
-    "Which dtypes each device makes ready for each kernel of `runtime/plan/kernels.def`, asked of the devices by\n"
-    "`tests/conformance/devices_page_test.cpp` (`UPDATE_GOLDEN=1` rewrites this page); the cuda device answers under\n"
-    "emulation, by the same code. The dtype is that of the data: ids and labels are i64 or i32, conditions and results "
+    "The signature of each kernel of `runtime/plan/kernels/kernels.def` (`signature.h` has its grammar), and which "
+    "dtypes\n"
+    "each device makes ready for it, asked of the devices by `tests/conformance/devices_page_test.cpp` "
+    "(`UPDATE_GOLDEN=1`\n"
+    "rewrites this page); the cuda device answers under emulation, by the same code. The dtype is that of the data: "
+    "ids and labels are i64 or i32, conditions and results "
     "of\n"
     "comparisons bool, statistics f32. Of Cast it is the operand's. `all`: f32 f64 bf16 f16 i64 i32 bool u8.\n"
     "\n"
-    "| number | kernel |";
+    "| number | kernel | signature |";
 
 std::string page() {
   const std::vector<bench::KernelCall> calls = bench::kernelCalls(bench::kTiny);
-  std::string text = kHead, line = "|---|---|";
+  std::string text = kHead, line = "|---|---|---|";
   for (const DeviceColumn &column : kDevices) {
     text += std::string(" ") + column.name + " |";
     line += "---|";
   }
   text += "\n" + line + "\n";
-  auto row = [&](int number, KernelId kernel) {
-    text += "| " + std::to_string(number) + " | " + nameOf(kernel).str() + " |";
+  for (const KernelDef &row : allKernels()) {
+    // A bar would end the cell.
+    std::string signature = std::regex_replace(row.signature, std::regex("[|]"), "\\|");
+    text += "| " + std::to_string(int(row.id)) + " | " + row.name + " | `" + signature + "` |";
     for (const DeviceColumn &column : kDevices)
-      text += " " + cell(column, kernel, calls) + " |";
+      text += " " + cell(column, row, calls) + " |";
     text += "\n";
-  };
-#define AUTOTP_KERNEL(id, name, operands, results) row(id, KernelId::name);
-#include "runtime/plan/kernels.def"
-#undef AUTOTP_KERNEL
+  }
   return text;
 }
 

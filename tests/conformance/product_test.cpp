@@ -1,5 +1,5 @@
 /// \file Products and attention.
-#include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/kernels/attention_workspace.h"
 #include "tests/conformance/kernel_case.h"
 
 #include <gtest/gtest.h>

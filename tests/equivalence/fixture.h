@@ -3,8 +3,8 @@
 
 #include "passes/train/build_steps.h"
 #include "passes/train/recompute.h"
+#include "runtime/plan/kernels/workspace.h"
 #include "runtime/plan/safetensors.h"
-#include "runtime/plan/workspace.h"
 #include "runtime/train/train.h"
 
 #include <functional>

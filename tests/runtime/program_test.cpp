@@ -2,7 +2,7 @@
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/dtype.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 #include "runtime/plan/manifest.h"
 
 #include <gtest/gtest.h>

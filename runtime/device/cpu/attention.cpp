@@ -4,7 +4,7 @@
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/row_math.h"
 #include "runtime/device/cpu/tile_product.h"
-#include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/kernels/attention_workspace.h"
 
 namespace autotp::cpu {
 
@@ -112,7 +112,6 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out
 }
 
 Prepared prepareAttention(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Problem p = problemOf(call);
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p.z, call.threads))) return error;
   return ready([p, out = call.args.results[0].as<float>(), statistics = call.args.results[1].as<float>(),
@@ -183,7 +182,6 @@ void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHe
 }
 
 Prepared prepareAttentionGrad(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Problem p = problemOf(call);
   if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p.z, call.threads))) return error;
   const auto &in = call.args.operands;

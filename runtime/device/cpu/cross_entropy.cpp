@@ -35,7 +35,6 @@ void sumRows(const float *lse, const float *targets, const int64_t *labels, int6
 }
 
 Prepared prepareWhole(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Logits z = logitsOf(call);
   if (llvm::Error error = expectWorkspace(call, uint64_t(z.rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
@@ -60,7 +59,6 @@ Prepared prepareWhole(Call call) {
 }
 
 Prepared prepareLocal(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
   return ready([z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(),
@@ -95,7 +93,6 @@ Prepared prepareFinish(Call call) {
 }
 
 Prepared prepareGrad(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
   return ready([z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(),

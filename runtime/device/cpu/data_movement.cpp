@@ -10,7 +10,7 @@ namespace autotp::cpu {
 
 namespace {
 
-int64_t product(const Shape &shape, size_t begin, size_t end) {
+int64_t product(const ArgShape &shape, size_t begin, size_t end) {
   int64_t n = 1;
   for (size_t i = begin; i < end; ++i)
     n *= shape[i];

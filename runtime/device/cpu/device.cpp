@@ -101,7 +101,7 @@ static llvm::Error checkTeam(int threads) {
 }
 
 llvm::Expected<std::unique_ptr<Device>> makeCpuDevice(int threads, llvm::StringRef instructionSet) {
-  if (llvm::Error error = checkTeam(threads)) return std::move(error);
+  if (llvm::Error error = checkTeam(threads)) return error;
   for (const InstructionSet &set : instructionSets())
     if ((instructionSet.empty() || set.name == instructionSet) && set.isOnHost())
       return std::make_unique<CpuDevice>(threads, *set.kernels());

@@ -11,7 +11,7 @@ namespace {
 struct Mask {
   const int64_t *counter;
   std::vector<const int64_t *> positions;
-  Shape shape;
+  ArgShape shape;
   uint32_t ordinal, threshold;
   bool isPerSample;
 

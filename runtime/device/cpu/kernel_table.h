@@ -1,9 +1,9 @@
 /// \file How a family of kernels is listed: rows of KernelId and the function that makes a call ready.
 #pragma once
 
-#include "runtime/device/check_call.h"
 #include "runtime/device/device.h"
 #include "runtime/device/words.h"
+#include "runtime/plan/kernels/check_call.h"
 
 #include <memory>
 #include <span>
@@ -41,22 +41,8 @@ const KernelRow *findRow(KernelId kernel);
 /// See Device::combine(): for several operands.
 void combine(const Combination &c);
 
-std::span<const KernelRow> matMulKernels();
-std::span<const KernelRow> unaryKernels();
-std::span<const KernelRow> castKernels();
-std::span<const KernelRow> binaryKernels();
-std::span<const KernelRow> activationGradKernels();
-std::span<const KernelRow> reduceKernels();
-std::span<const KernelRow> dataMovementKernels();
-std::span<const KernelRow> transposeKernels();
-std::span<const KernelRow> lookupKernels();
-std::span<const KernelRow> dropoutKernels();
-std::span<const KernelRow> softmaxKernels();
-std::span<const KernelRow> alongRowsKernels();
-std::span<const KernelRow> normKernels();
-std::span<const KernelRow> attentionKernels();
-std::span<const KernelRow> rotaryKernels();
-std::span<const KernelRow> crossEntropyKernels();
-std::span<const KernelRow> optimizerKernels();
+#define AUTOTP_FAMILY(family) std::span<const KernelRow> family();
+#include "runtime/device/cpu/families.def"
+#undef AUTOTP_FAMILY
 
 } // namespace autotp::cpu

@@ -7,10 +7,10 @@ namespace autotp::cpu {
 
 const KernelRow *findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,        castKernels,      binaryKernels, activationGradKernels, reduceKernels,
-      dataMovementKernels, transposeKernels, lookupKernels, softmaxKernels,        dropoutKernels,
-      alongRowsKernels,    rotaryKernels,    matMulKernels, normKernels,           crossEntropyKernels,
-      optimizerKernels,    attentionKernels};
+#define AUTOTP_FAMILY(family) family,
+#include "runtime/device/cpu/families.def"
+#undef AUTOTP_FAMILY
+  };
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;

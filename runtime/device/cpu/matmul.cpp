@@ -14,13 +14,13 @@ namespace {
 
 /// [batch.., rows, columns] of a product's operand, as oneDNN wants to see it.
 struct View {
-  Shape dims, strides;
+  ArgShape dims, strides;
 };
 
 View viewOf(const TensorArg &tensor, size_t rank, bool isTransposed) {
-  Shape dims(rank - tensor.shape.size(), 1);
+  ArgShape dims(rank - tensor.shape.size(), 1);
   dims.insert(dims.end(), tensor.shape.begin(), tensor.shape.end());
-  Shape strides(rank, 1);
+  ArgShape strides(rank, 1);
   for (size_t d = rank - 1; d-- > 0;)
     strides[d] = strides[d + 1] * std::max<int64_t>(dims[d + 1], 1);
   if (isTransposed) {
@@ -149,7 +149,9 @@ Prepared inOrder(Prepared first, Prepared second) {
 
 /// Another kernel on tensors of `call`.
 Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> operands, TensorArg result) {
-  Call other{{kernel, {std::move(operands), {std::move(result)}}, call.device}, call.threads};
+  Call other{{kernel, {}, call.device}, call.threads};
+  other.args.operands = std::move(operands);
+  other.args.results = {std::move(result)};
   other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
   return findRow(kernel)->prepare(std::move(other));
 }

@@ -11,7 +11,6 @@ namespace autotp::cpu {
 namespace {
 
 Prepared prepareLayerNorm(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -43,7 +42,6 @@ Prepared prepareLayerNorm(Call call) {
 }
 
 Prepared prepareRmsNorm(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -87,7 +85,6 @@ void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspac
 }
 
 Prepared prepareLayerNormGrad(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const RowSizes r = rowsOf(call.args.operands[0]);
   if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r.width) * sizeof(float)))
     return error;
@@ -121,7 +118,6 @@ Prepared prepareLayerNormGrad(Call call) {
 }
 
 Prepared prepareRmsNormGrad(Call call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const RowSizes r = rowsOf(call.args.operands[0]);
   if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r.width) * sizeof(float)))
     return error;

@@ -16,7 +16,7 @@ struct Folding {
   bool innerIsSummed = false;
 };
 
-Folding fold(const Shape &shape, const std::vector<int64_t> &axes) {
+Folding fold(const ArgShape &shape, const std::vector<int64_t> &axes) {
   struct Part {
     int64_t size;
     bool summed;

@@ -53,7 +53,6 @@ float logSumExpOf(const float *x, int64_t n) {
 
 Prepared prepareLogSumExp(Call call) {
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&x})) return error;
   return ready(
       [n = x.shape.back(), rows = y.elements(), from = x.as<float>(), to = y.as<float>(), threads = call.threads] {
         parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int) {
@@ -67,7 +66,6 @@ Prepared prepareLogSumExp(Call call) {
 Prepared prepareSoftmax(Call call) {
   const bool gradient = call.kernel == KernelId::SoftmaxGrad, isLog = call.kernel == KernelId::LogSoftmax;
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return error;
   const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   return ready([=, a = x.as<float>(), b = dy.as<float>(), to = y.as<float>(), threads = call.threads] {
     parallelFor(threads, rows, n * 4, [&](int64_t begin, int64_t end, int) {

@@ -15,7 +15,7 @@ struct Dimension {
 };
 
 /// The result's dimensions from the outermost, ones dropped and neighbours that move together merged.
-std::vector<Dimension> mergedDimensions(const Shape &shape, const std::vector<int64_t> &perm) {
+std::vector<Dimension> mergedDimensions(const ArgShape &shape, const std::vector<int64_t> &perm) {
   std::vector<int64_t> strides(shape.size(), 1);
   for (size_t i = shape.size(); i-- > 1;)
     strides[i - 1] = strides[i] * shape[i];

@@ -16,7 +16,6 @@ bool areVectors(std::initializer_list<const void *> pointers, const AttentionPro
 }
 
 llvm::Expected<AttentionProblem> attentionProblem(const Call &call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   const auto &in = call.args.operands;
   AttentionProblem p{};
   static_cast<AttentionSizes &>(p) = attentionSizes(call);

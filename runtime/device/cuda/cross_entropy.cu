@@ -16,7 +16,6 @@ struct Logits {
 
 llvm::Expected<Logits> logitsOf(const Call &call) {
   const TensorArg &x = call.args.operands[0], &labels = call.args.operands[1];
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   if (x.shape[0] > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
   const KernelAttributes &a = call.args.attributes;
   return Logits{x.as<float>(),

@@ -10,10 +10,10 @@ namespace autotp {
 
 const cuda::KernelRow *cuda::findRow(KernelId kernel) {
   static constexpr std::span<const KernelRow> (*kFamilies[])() = {
-      unaryKernels,        castKernels,          binaryKernels,       activationGradKernels, reduceKernels,
-      dataMovementKernels, transposeKernels,     lookupKernels,       softmaxKernels,        alongRowsKernels,
-      dropoutKernels,      rotaryKernels,        matMulKernels,       normKernels,           normGradKernels,
-      attentionKernels,    attentionGradKernels, crossEntropyKernels, optimizerKernels};
+#define AUTOTP_FAMILY(family) family,
+#include "runtime/device/cuda/families.def"
+#undef AUTOTP_FAMILY
+  };
   for (auto family : kFamilies)
     for (const KernelRow &row : family())
       if (row.kernel == kernel) return &row;

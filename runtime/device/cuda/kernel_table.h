@@ -1,9 +1,9 @@
 /// \file How a family of CUDA kernels is listed, and what a call knows of its GPU.
 #pragma once
 
-#include "runtime/device/check_call.h"
 #include "runtime/device/cuda/launch.h"
 #include "runtime/device/words.h"
+#include "runtime/plan/kernels/check_call.h"
 
 #include <cublasLt.h>
 
@@ -85,24 +85,8 @@ inline bool isAligned(const void *pointer, size_t bytes) { return reinterpret_ca
 /// The row of any family, or null.
 const KernelRow *findRow(KernelId kernel);
 
-std::span<const KernelRow> matMulKernels();
-std::span<const KernelRow> unaryKernels();
-std::span<const KernelRow> castKernels();
-std::span<const KernelRow> binaryKernels();
-std::span<const KernelRow> activationGradKernels();
-std::span<const KernelRow> reduceKernels();
-std::span<const KernelRow> dataMovementKernels();
-std::span<const KernelRow> transposeKernels();
-std::span<const KernelRow> lookupKernels();
-std::span<const KernelRow> dropoutKernels();
-std::span<const KernelRow> softmaxKernels();
-std::span<const KernelRow> alongRowsKernels();
-std::span<const KernelRow> normKernels();
-std::span<const KernelRow> normGradKernels();
-std::span<const KernelRow> attentionKernels();
-std::span<const KernelRow> attentionGradKernels();
-std::span<const KernelRow> rotaryKernels();
-std::span<const KernelRow> crossEntropyKernels();
-std::span<const KernelRow> optimizerKernels();
+#define AUTOTP_FAMILY(family) std::span<const KernelRow> family();
+#include "runtime/device/cuda/families.def"
+#undef AUTOTP_FAMILY
 
 } // namespace autotp::cuda

@@ -3,7 +3,7 @@
 /// row with atomics on integers, each row gets a list as long as its count, and each list is put in order. Where a list
 /// lies differs from run to run; what it holds does not.
 #include "runtime/device/cuda/elementwise.cuh"
-#include "runtime/plan/cuda_workspace.h"
+#include "runtime/plan/kernels/cuda_workspace.h"
 
 namespace autotp::cuda {
 

@@ -180,11 +180,10 @@ void foldRows(TensorArg &a, TensorArg &c, ProductSizes &z) {
 
 /// Another kernel on tensors of `call`.
 Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> operands, TensorArg result) {
-  KernelArgs args;
-  args.operands = std::move(operands);
-  args.results = {std::move(result)};
-  args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
-  const Call other{{kernel, std::move(args), call.device}, call.gpu, call.ordinal};
+  Call other{{kernel, {}, call.device}, call.gpu, call.ordinal};
+  other.args.operands = std::move(operands);
+  other.args.results = {std::move(result)};
+  other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
   return findRow(kernel)->prepare(other);
 }
 

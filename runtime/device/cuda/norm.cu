@@ -5,7 +5,6 @@
 namespace autotp::cuda {
 
 llvm::Error checkNormOnCuda(const Call &call) {
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   if (rowsOf(call.args.operands[0]).count > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
   return llvm::Error::success();
 }

@@ -2,7 +2,7 @@
 /// own d scale (and d bias); a second kernel adds the blocks' sums in order.
 #include "runtime/device/cuda/norm.h"
 #include "runtime/device/cuda/row_kernels.cuh"
-#include "runtime/plan/cuda_workspace.h"
+#include "runtime/plan/kernels/cuda_workspace.h"
 
 namespace autotp::cuda {
 

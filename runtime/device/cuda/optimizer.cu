@@ -2,7 +2,7 @@
 #include "runtime/device/cuda/elementwise.cuh"
 #include "runtime/device/cuda/row_kernels.cuh"
 #include "runtime/device/updates.h"
-#include "runtime/plan/cuda_workspace.h"
+#include "runtime/plan/kernels/cuda_workspace.h"
 
 namespace autotp::cuda {
 

@@ -2,7 +2,7 @@
 /// share their sums out over blocks that meet in the workspace.
 #include "runtime/device/cuda/elementwise.cuh"
 #include "runtime/device/cuda/groups.cuh"
-#include "runtime/plan/cuda_workspace.h"
+#include "runtime/plan/kernels/cuda_workspace.h"
 
 #include <algorithm>
 #include <limits>
@@ -35,7 +35,7 @@ struct Folding {
 };
 
 llvm::Expected<Folding> fold(const Call &call, const std::vector<int64_t> &axes) {
-  const Shape &shape = call.args.operands[0].shape;
+  const ArgShape &shape = call.args.operands[0].shape;
   std::vector<std::pair<int64_t, bool>> parts; // size, whether it is summed
   for (size_t i = 0; i < shape.size(); ++i) {
     const bool summed = std::find(axes.begin(), axes.end(), static_cast<int64_t>(i)) != axes.end();

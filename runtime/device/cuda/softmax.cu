@@ -81,7 +81,6 @@ __global__ void __launch_bounds__(blockThreads(Threads), 1)
 
 Prepared prepareLogSumExp(const Call &call) {
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   const int64_t n = x.shape.back(), rows = y.elements();
   if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
   return withRowShape(rows, n, {x.data}, [&](auto threads, auto pack, LaunchShape shape) {
@@ -95,7 +94,6 @@ Prepared prepareLogSumExp(const Call &call) {
 Prepared prepareSoftmax(const Call &call) {
   const bool gradient = call.kernel == KernelId::SoftmaxGrad, isLog = call.kernel == KernelId::LogSoftmax;
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
-  if (llvm::Error error = expectF32(call, {&call.args.operands[0]})) return taken(error);
   const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;
   if (rows > kMostBlocks) return mistake(call, "has more rows than a grid has blocks");
   return withRowShape(rows, n, {x.data, dy.data, y.data}, [&](auto threads, auto pack, LaunchShape shape) {

@@ -11,7 +11,7 @@ namespace {
 constexpr int kTile = 32, kTileRows = 8; ///< a block's threads are kTile x kTileRows
 
 /// The result's dimensions from the outermost, ones dropped and neighbours that move together merged.
-std::vector<MovedDimension> mergedDimensions(const Shape &shape, const std::vector<int64_t> &perm) {
+std::vector<MovedDimension> mergedDimensions(const ArgShape &shape, const std::vector<int64_t> &perm) {
   std::vector<int64_t> strides(shape.size(), 1);
   for (size_t i = shape.size(); i-- > 1;)
     strides[i - 1] = strides[i] * shape[i];

@@ -13,7 +13,7 @@ std::vector<double> outputOf(const ModelFile &file) {
     ADD_FAILURE() << describe(model.takeError());
     return {};
   }
-  auto values = evaluateGraph(model->graph, {});
+  auto values = evaluateGraph(model->graph, Sources());
   if (!values) {
     ADD_FAILURE() << describe(values.takeError());
     return {};

@@ -33,7 +33,7 @@ std::vector<double> valuesOf(const ModelFile &file) {
     ADD_FAILURE() << describe(model.takeError());
     return {};
   }
-  return llvm::cantFail(evaluateGraph(model->graph, {}))[model->graph.outputs[0].value].data;
+  return llvm::cantFail(evaluateGraph(model->graph, Sources()))[model->graph.outputs[0].value].data;
 }
 
 /// twice(x) = scaled(scaled(x)); scaled(x, [y]) = LeakyRelu(x) {alpha = slope}: names inside are its own.

@@ -25,7 +25,7 @@ ModelFile batchNorm(bool isTraining, const std::string &output) {
 void expectValues(const ModelFile &file, const std::vector<double> &wanted) {
   auto model = file.import();
   ASSERT_TRUE(bool(model)) << describe(model.takeError());
-  auto values = evaluateGraph(model->graph, {});
+  auto values = evaluateGraph(model->graph, Sources());
   ASSERT_TRUE(bool(values)) << describe(values.takeError());
   const Array &found = (*values)[model->graph.outputs[0].value];
   ASSERT_EQ(found.data.size(), wanted.size());

@@ -211,7 +211,7 @@ void expectValue(const RowCase &row) {
   file.output(results.back());
   auto model = file.import();
   ASSERT_TRUE(bool(model)) << describe(model.takeError());
-  auto values = evaluateGraph(model->graph, {});
+  auto values = evaluateGraph(model->graph, Sources());
   ASSERT_TRUE(bool(values)) << describe(values.takeError());
   const Array &found = (*values)[model->graph.outputs[0].value];
   EXPECT_EQ(std::vector<int64_t>(found.type.shape.begin(), found.type.shape.end()), row.shape);

@@ -116,7 +116,7 @@ private:
       ADD_FAILURE() << describe(model.takeError());
       return {};
     }
-    auto values = evaluateGraph(model->graph, {});
+    auto values = evaluateGraph(model->graph, Sources());
     if (!values) {
       ADD_FAILURE() << describe(values.takeError());
       return {};
@@ -205,7 +205,7 @@ std::vector<double> valueOf(const std::string &op, const std::vector<Operand> &o
   file.node(op, names, outputs, attributes).set_domain(kMicrosoft);
   file.output(outputs[size_t(result)]);
   ImportedModel model = llvm::cantFail(file.import());
-  const Array y = llvm::cantFail(evaluateGraph(model.graph, {}))[model.graph.outputs[0].value];
+  const Array y = llvm::cantFail(evaluateGraph(model.graph, Sources()))[model.graph.outputs[0].value];
   EXPECT_EQ(std::vector<int64_t>(y.type.shape.begin(), y.type.shape.end()), shape) << op;
   return y.data;
 }

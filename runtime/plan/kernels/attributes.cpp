@@ -1,4 +1,4 @@
-#include "runtime/device/device.h"
+#include "runtime/plan/kernels/kernel_call.h"
 
 namespace autotp {
 

@@ -1,17 +1,20 @@
-/// \file What kernels.def says of a call, checked before a device makes it ready.
+/// \file What the rows of kernels.def say of a call: asked by the compiler when it has emitted one, and by a device before it
+/// makes one ready.
 #pragma once
 
-#include "runtime/device/checks.h"
-#include "runtime/plan/attention_workspace.h"
+#include "runtime/plan/kernels/attention_workspace.h"
+#include "runtime/plan/kernels/checks.h"
 
 #include <array>
 
 namespace autotp {
 
-/// Errors: operands or results of a wrong number; dtypes, shapes or attributes that do not go together. A device calls
-/// this first, and says by itself which dtypes it has and how much workspace it needs. Not checked here: that operands
-/// broadcast (broadcastRows).
+/// Errors: a number that is no kernel; tensors of a wrong number; dtypes, shapes or attributes that do not go together, or that
+/// no device has. Not checked here: that operands broadcast (broadcastRows), and the size of the workspace, which devices
+/// know.
 llvm::Error checkCall(const KernelCall &call);
+/// The check of a kernel of which its signature says all.
+llvm::Error checkSignature(const KernelCall &call);
 
 /// What the last dimension divides: rows of `width` elements; none where the width is 0.
 struct RowSizes {
