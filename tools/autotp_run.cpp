@@ -1,5 +1,6 @@
 // autotp-run: trains a plan.
 #include "runtime/device/cpu/device.h"
+#include "runtime/train/communicators.h"
 #include "runtime/train/join_processes.h"
 #include "tools/command_line.h"
 
@@ -19,16 +20,13 @@ static cl::opt<std::string>
          cl::value_desc("SRC"), cl::init("synthetic:0"), cl::cat(category));
 static cl::opt<std::string> feed("feed", cl::desc("arrays by graph input name, samples first; instead of --data"),
                                  cl::value_desc("FILE.npz"), cl::cat(category));
-using autotp::CommKind;
-static cl::opt<CommKind>
-    comm("comm", cl::desc("how ranks talk:"), cl::init(CommKind::Auto), cl::cat(category),
-         cl::values(clEnumValN(CommKind::Auto, "auto",
-                               "under a launcher: nccl for a plan for GPUs, else mpi; without: nccl where each rank "
-                               "has a GPU, else local"),
-                    clEnumValN(CommKind::Local, "local", "all ranks are threads of this process"),
-                    clEnumValN(CommKind::Nccl, "nccl",
-                               "each rank has a GPU of its own; under a launcher this process is one rank"),
-                    clEnumValN(CommKind::Mpi, "mpi", "this process is one rank; needs a build with MPI")));
+static const std::string commHelp = [] {
+  std::string text = "how ranks communicate (default: the first of these that serves):";
+  for (const autotp::CommunicatorRow &row : autotp::communicators())
+    text += formatv("\n{0}: {1}", row.name, row.help).str();
+  return text;
+}();
+static cl::opt<std::string> comm("comm", cl::desc(commHelp), cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<std::string> device("device", cl::desc("cpu or cuda; must be the plan's (default: the plan's)"),
                                    cl::value_desc("cpu|cuda"), cl::cat(category));
 static cl::opt<bool> tf32("tf32", cl::desc("on a GPU, products may round their operands to tf32: faster, less exact"),
@@ -98,7 +96,7 @@ int main(int argc, char **argv) {
   if (lr.getNumOccurrences()) options.lr = lr;
   if (seed.getNumOccurrences()) options.seed = seed;
   options.device = device;
-  options.comm = comm;
+  options.comm = comm == "auto" ? "" : comm;
   options.allowsTf32 = tf32;
   signal(SIGPIPE, SIG_IGN); // whoever reads the log or the output and leaves is an error that is said
   Expected<std::unique_ptr<autotp::Communicator>> process =

@@ -62,6 +62,8 @@ public:
 /// the host or on GPUs that reach each other; all ranks may share one GPU.
 std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size);
 
+/// Whether this build has MPI.
+bool hasMpi();
 /// Makes this process one rank of MPI's world. Call it and use the result on the main thread, once in the life of a
 /// process. MPI combines elements in an order of its own, which is the same on every run with as many ranks on the same
 /// hosts. `largestCount` is the most elements of one MPI call; a larger collective is done in parts. For the cpu device

@@ -1,8 +1,9 @@
 #include "runtime/train/train.h"
 
+#include "runtime/train/communicators.h"
+
 #include "runtime/base/error.h"
 #include "runtime/base/output_file.h"
-#include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/data/source.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
@@ -292,13 +293,9 @@ llvm::Error open(Job &job, const Communicator *process) {
 }
 
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(const Job &job) {
-  const int ranks = int(job.manifest.ranks.size());
-  const bool mayNccl = job.manifest.device == "cuda" && ranks > 1 && countGpus() >= ranks;
-  const CommKind wanted = job.options.comm;
-  if (wanted == CommKind::Nccl && job.manifest.device != "cuda")
-    return problem("--comm nccl", "the plan is for the host", "compile it with --device cuda, or take --comm local");
-  if (wanted == CommKind::Nccl || (wanted == CommKind::Auto && mayNccl)) return makeNcclCommunicators(ranks);
-  return makeLocalCommunicators(ranks);
+  llvm::Expected<const CommunicatorRow *> row = chooseCommunicator({job.options.comm, job.options.plan, &job.manifest});
+  if (!row) return row.takeError();
+  return (*row)->makeThreads(int(job.manifest.ranks.size()));
 }
 
 /// Runs all ranks of the plan as threads of this process.

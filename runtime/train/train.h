@@ -10,11 +10,6 @@
 
 namespace autotp {
 
-/// How ranks communicate. Auto: if a launcher started this process as one rank, NCCL for a plan for GPUs, else MPI. If
-/// all ranks are threads of this process, NCCL if there are several ranks with a GPU each, else memory that all of them
-/// reach.
-enum class CommKind : uint8_t { Auto, Local, Mpi, Nccl };
-
 struct TrainOptions {
   std::string plan;
   int64_t steps = 10;
@@ -26,8 +21,8 @@ struct TrainOptions {
   std::optional<double> lr;
   std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
   bool isQuiet = false;
-  std::string device; ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
-  CommKind comm = CommKind::Auto;
+  std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
+  std::string comm;        ///< a name of communicators.h; empty: the first that serves
   bool allowsTf32 = false; ///< on a GPU, products may round their operands to TF32
 };
 

@@ -114,8 +114,8 @@ TEST(Processes, AnErrorIsSaidOnce) {
 }
 
 TEST(Processes, WhichCommunicatorTheyTake) {
-  std::vector<std::string> said = printed(1, 1, 1, [](TrainOptions &options) { options.comm = CommKind::Mpi; });
-  EXPECT_NE(said[0].find("torchrun: it starts no MPI"), std::string::npos) << said[0];
+  std::vector<std::string> said = printed(1, 1, 1, [](TrainOptions &options) { options.comm = "mpi"; });
+  EXPECT_NE(said[0].find("--comm: no communicator serves: mpi: the plan is for GPUs"), std::string::npos) << said[0];
   TrainOptions missing;
   missing.plan = "/nonexistent";
   said = runRanks(missing, 1, underTorchrun);

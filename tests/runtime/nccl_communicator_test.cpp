@@ -58,7 +58,7 @@ template <typename Body> void onProcesses(int size, int gpus, Body body) {
   for (int rank = 0; rank < size; ++rank)
     threads.emplace_back([&, rank] {
       MeetingPoint point{"127.0.0.1", port, false, "run/"};
-      Meeting meeting = llvm::cantFail(meet({Launcher::Torchrun, rank, size}, point, "", {10s, 10s}));
+      Meeting meeting = llvm::cantFail(meet({&launchers()[0], rank, size}, point, "", {10s, 10s}));
       auto comm = makeNcclCommunicator(rank, size, rank, size, std::move(meeting.exchange));
       body(rank, std::move(comm));
     });

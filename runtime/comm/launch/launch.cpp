@@ -1,42 +1,37 @@
 #include "runtime/comm/launch/launch.h"
 
 #include "runtime/base/error.h"
+#include "runtime/comm/launch/meeting_point.h"
 
 namespace autotp {
 namespace {
 
-struct LauncherNames {
-  Launcher launcher;
-  const char *name, *rank, *worldSize;
-};
+constexpr const char *kTorchrunsRun[] = {"TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"};
+constexpr const char *kSlurmsRun[] = {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"};
 
-constexpr LauncherNames kLaunchers[] = {
-    // The innermost launcher first.
-    {Launcher::Torchrun, "torchrun", "RANK", "WORLD_SIZE"},
-    {Launcher::OpenMpi, "mpirun (OpenMPI)", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {Launcher::Mpich, "mpiexec (MPICH)", "PMI_RANK", "PMI_SIZE"},
-    {Launcher::Slurm, "srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
+const Launcher kLaunchers[] = {
+    {"torchrun", "RANK", "WORLD_SIZE", kTorchrunsRun, false, torchrunsMeetingPoint},
+    {"mpirun (OpenMPI)", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", {}, true, mpisMeetingPoint},
+    {"mpiexec (MPICH)", "PMI_RANK", "PMI_SIZE", {}, true, mpisMeetingPoint},
+    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", kSlurmsRun, true, slurmsMeetingPoint},
 };
 
 } // namespace
 
-llvm::StringRef nameOf(Launcher launcher) {
-  for (const LauncherNames &row : kLaunchers)
-    if (row.launcher == launcher) return row.name;
-  return "";
-}
+llvm::ArrayRef<Launcher> launchers() { return kLaunchers; }
 
-llvm::Expected<std::optional<Launch>> readLaunch(llvm::function_ref<const char *(const char *)> variable) {
-  for (const LauncherNames &row : kLaunchers) {
-    const char *rank = variable(row.rank), *size = variable(row.worldSize);
+llvm::Expected<std::optional<Launch>> readLaunch(Variable variable) {
+  for (const Launcher &row : kLaunchers) {
+    const char *rank = variable(row.rankVariable), *size = variable(row.worldSizeVariable);
     if (!rank || !size) continue;
-    Launch launch{row.launcher};
+    Launch launch{&row};
     if (llvm::StringRef(rank).getAsInteger(10, launch.rank) ||
         llvm::StringRef(size).getAsInteger(10, launch.worldSize) || launch.rank < 0 || launch.rank >= launch.worldSize)
-      return problem(
-          llvm::formatv("environment of {0}", row.name).str(),
-          llvm::formatv("{0}={1} is no rank of {2}={3}", row.rank, escaped(rank), row.worldSize, escaped(size)).str(),
-          "start all ranks with one launcher, or unset these variables to run alone");
+      return problem(llvm::formatv("environment of {0}", row.name).str(),
+                     llvm::formatv("{0}={1} is no rank of {2}={3}", row.rankVariable, escaped(rank),
+                                   row.worldSizeVariable, escaped(size))
+                         .str(),
+                     "start all ranks with one launcher, or unset these variables to run alone");
     return launch;
   }
   return std::nullopt;

@@ -6,8 +6,6 @@
 namespace autotp {
 namespace {
 
-using Variable = llvm::function_ref<const char *(const char *)>;
-
 constexpr uint64_t kFirstPort = 20000, kPorts = 10000; ///< below the ports that systems assign by themselves
 
 llvm::StringRef textOf(Variable variable, const char *name) {
@@ -26,18 +24,27 @@ llvm::Expected<uint64_t> numberOf(Variable variable, const char *name, uint64_t 
 
 /// Keys differ between restarts, since a launcher restarts its ranks under the same numbers, while its store, or a rank
 /// that ends slowly, may still be there.
-std::string prefixOf(const Launch &launch, Variable variable) {
+std::string prefixOf(const Launcher &launcher, Variable variable) {
   std::string run;
-  if (launch.launcher == Launcher::Torchrun)
-    for (const char *name : {"TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"})
-      run += textOf(variable, name).str() + "/";
-  if (launch.launcher == Launcher::Slurm)
-    for (const char *name : {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"})
-      run += textOf(variable, name).str() + "/";
+  for (const char *name : launcher.runVariables)
+    run += textOf(variable, name).str() + "/";
   return "autotp/" + run;
 }
 
-llvm::Expected<MeetingPoint> slurmsPoint(MeetingPoint point, Variable variable) {
+} // namespace
+
+llvm::Expected<MeetingPoint> torchrunsMeetingPoint(MeetingPoint point, Variable variable) {
+  if (point.host.empty())
+    return problem("environment of torchrun", "MASTER_ADDR and MASTER_PORT are not both set",
+                   "start all ranks with torchrun, which sets them");
+  point.isLaunchers = textOf(variable, "TORCHELASTIC_USE_AGENT_STORE").equals_insensitive("true");
+  return point;
+}
+
+llvm::Expected<MeetingPoint> mpisMeetingPoint(MeetingPoint point, Variable) { return point; }
+
+llvm::Expected<MeetingPoint> slurmsMeetingPoint(MeetingPoint point, Variable variable) {
+  if (!point.host.empty()) return point;
   llvm::StringRef list = textOf(variable, "SLURM_STEP_NODELIST");
   if (list.empty()) list = textOf(variable, "SLURM_JOB_NODELIST");
   auto nodes = readNodeList(list);
@@ -51,27 +58,16 @@ llvm::Expected<MeetingPoint> slurmsPoint(MeetingPoint point, Variable variable) 
   return point;
 }
 
-} // namespace
-
 llvm::Expected<MeetingPoint> findMeetingPoint(const Launch &launch, Variable variable) {
   MeetingPoint point;
-  point.prefix = prefixOf(launch, variable);
+  point.prefix = prefixOf(*launch.launcher, variable);
   if (variable("MASTER_PORT")) {
     auto port = numberOf(variable, "MASTER_PORT", UINT16_MAX);
     if (!port) return port.takeError();
     point.port = uint16_t(*port);
   }
-  if (llvm::StringRef host = textOf(variable, "MASTER_ADDR"); !host.empty() && point.port) {
-    point.host = host.str();
-    point.isLaunchers = launch.launcher == Launcher::Torchrun &&
-                        textOf(variable, "TORCHELASTIC_USE_AGENT_STORE").equals_insensitive("true");
-    return point;
-  }
-  if (launch.launcher == Launcher::Torchrun)
-    return problem("environment of torchrun", "MASTER_ADDR and MASTER_PORT are not both set",
-                   "start all ranks with torchrun, which sets them");
-  return launch.launcher == Launcher::Slurm ? slurmsPoint(std::move(point), variable)
-                                            : llvm::Expected<MeetingPoint>(std::move(point));
+  if (llvm::StringRef host = textOf(variable, "MASTER_ADDR"); !host.empty() && point.port) point.host = host.str();
+  return launch.launcher->meetingPoint(std::move(point), variable);
 }
 
 } // namespace autotp

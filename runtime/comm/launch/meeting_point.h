@@ -20,7 +20,12 @@ struct MeetingPoint {
 ///   under srun, the first node of the step, and a port computed from the numbers of the job and the step;
 ///   under mpirun and mpiexec nothing, so MPI must be asked.
 /// Errors: values that are no host or port; torchrun without an address.
-llvm::Expected<MeetingPoint> findMeetingPoint(const Launch &launch,
-                                              llvm::function_ref<const char *(const char *)> variable);
+llvm::Expected<MeetingPoint> findMeetingPoint(const Launch &launch, Variable variable);
+
+// For the table of launchers.
+llvm::Expected<MeetingPoint> torchrunsMeetingPoint(MeetingPoint point, Variable variable);
+llvm::Expected<MeetingPoint> slurmsMeetingPoint(MeetingPoint point, Variable variable);
+/// Leaves open where rank 0 is: MPI knows it.
+llvm::Expected<MeetingPoint> mpisMeetingPoint(MeetingPoint point, Variable variable);
 
 } // namespace autotp

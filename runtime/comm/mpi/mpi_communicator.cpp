@@ -193,6 +193,8 @@ private:
 
 } // namespace
 
+bool hasMpi() { return true; }
+
 llvm::Expected<std::unique_ptr<Communicator>> makeMpiCommunicator(int64_t largestCount) {
   int provided = 0;
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||

@@ -4,6 +4,8 @@
 
 namespace autotp {
 
+bool hasMpi() { return false; }
+
 llvm::Expected<std::unique_ptr<Communicator>> makeMpiCommunicator(int64_t) {
   return problem("--comm mpi", "this build has no MPI",
                  "install an MPI (Debian: libopenmpi-dev), configure and build again; or take --comm local");

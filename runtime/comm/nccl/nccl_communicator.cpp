@@ -146,7 +146,7 @@ bool NcclCommunicator::barrier() {
 
 } // namespace
 
-llvm::Error checkNccl() { return llvm::Error::success(); }
+bool hasNccl() { return true; }
 
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators(int size) {
   if (int gpus = countGpus(); gpus < size) return tooFewGpus(gpus, size);

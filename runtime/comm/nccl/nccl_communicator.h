@@ -17,8 +17,8 @@ namespace autotp {
 // Destroy in this order: graphs that hold a group's operations, groups, devices, the communicator. NCCL waits for such
 // graphs when a group is destroyed.
 
-/// Errors: the build has no NCCL.
-llvm::Error checkNccl();
+/// Whether this build has NCCL.
+bool hasNccl();
 
 /// For ranks that are threads of this process; rank r gets GPU r. Errors: the build has no NCCL; there are fewer GPUs
 /// than ranks.

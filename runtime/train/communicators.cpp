@@ -1,0 +1,92 @@
+#include "runtime/train/communicators.h"
+
+#include "runtime/base/error.h"
+#include "runtime/comm/nccl/nccl_communicator.h"
+#include "runtime/device/cuda/device.h"
+#include "runtime/train/join_over_nccl.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+namespace autotp {
+namespace {
+
+std::string whyNotNccl(const CommunicatorRequest &request) {
+  if (!request.manifest) return "the plan cannot be read";
+  if (!request.isForGpus()) return "the plan is for the host";
+  if (!hasNccl()) return "this build has no NCCL";
+  if (request.launch || !request.named.empty()) return "";
+  const size_t ranks = request.manifest->ranks.size();
+  if (ranks == 1) return "the plan has one rank";
+  const int gpus = countGpus();
+  return size_t(gpus) >= ranks ? "" : llvm::formatv("there are {0} GPUs for {1} ranks", gpus, ranks).str();
+}
+
+std::string whyNotMpi(const CommunicatorRequest &request) {
+  if (request.isForGpus()) return "the plan is for GPUs";
+  if (request.launch && !request.launch->launcher->startsMpi)
+    return std::string(request.launch->launcher->name) + " starts no MPI";
+  if (!request.launch && request.named.empty()) return "no launcher started this process";
+  return hasMpi() ? "" : "this build has no MPI";
+}
+
+std::string whyNotLocal(const CommunicatorRequest &request) {
+  if (!request.launch || !request.named.empty()) return "";
+  return llvm::formatv("{0} started this process as one of {1} ranks", request.launch->launcher->name,
+                       request.launch->worldSize);
+}
+
+llvm::Expected<std::unique_ptr<Communicator>> joinNccl(const CommunicatorRequest &request) {
+  return joinOverNccl(request.plan, *request.manifest, *request.launch, request.variable);
+}
+
+llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest &request) {
+  auto process = makeMpiCommunicator();
+  if (process && request.launch && (*process)->size() != request.launch->worldSize) {
+    (*process)->abort();
+    return problem(
+        request.launch->launcher->name,
+        llvm::formatv("it started {0} ranks, but MPI sees {1}", request.launch->worldSize, (*process)->size()).str(),
+        "use the launcher of the MPI that autotp was built with (srun: --mpi=pmix)");
+  }
+  return process;
+}
+
+llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeLocal(int ranks) {
+  return makeLocalCommunicators(ranks);
+}
+
+constexpr CommunicatorRow kRows[] = {
+    {"nccl", "each rank has a GPU of its own; under a launcher, each process is one rank", whyNotNccl, joinNccl,
+     makeNcclCommunicators},
+    {"mpi", "each process is one rank on the host, under mpirun, mpiexec or srun", whyNotMpi, joinMpi, nullptr},
+    {"local", "all ranks are threads of this process, on the host or on GPUs", whyNotLocal, nullptr, makeLocal},
+};
+
+} // namespace
+
+llvm::ArrayRef<CommunicatorRow> communicators() { return kRows; }
+
+std::string communicatorNames() {
+  std::string names;
+  for (const CommunicatorRow &row : kRows)
+    (names += names.empty() ? "" : ", ") += row.name;
+  return names;
+}
+
+llvm::Expected<const CommunicatorRow *> chooseCommunicator(const CommunicatorRequest &request) {
+  std::string reasons;
+  bool isKnown = request.named.empty();
+  for (const CommunicatorRow &row : kRows) {
+    if (!request.named.empty() && request.named != row.name) continue;
+    isKnown = true;
+    const std::string why = row.whyNot(request);
+    if (why.empty()) return &row;
+    (reasons += reasons.empty() ? "" : "; ") += row.name + (": " + why);
+  }
+  if (!isKnown) return problem("--comm", "'" + escaped(request.named) + "' is not one of " + communicatorNames());
+  return problem("--comm", "no communicator serves: " + reasons,
+                 request.named.empty() ? "start with a launcher that one of them serves, or without one"
+                                       : "leave --comm out, or name another of " + communicatorNames());
+}
+
+} // namespace autotp
