@@ -130,7 +130,7 @@ llvm::Error placeReductionsStage(PassState &s) {
   TpPlacement &p = s.compiled.placement;
   const int tp = s.options.step.tp;
   if (!s.options.sequenceParallel || tp == 1) {
-    p.reductions = placeReductions(graph, p.axes, p.chosen.assignment, tp);
+    p.reductions = placeReductions(graph, p.axes, p.chosen.assignment);
     return llvm::Error::success();
   }
   llvm::SmallVector<ValueId, 2> tokens;
@@ -138,7 +138,7 @@ llvm::Error placeReductionsStage(PassState &s) {
     if (s.compiled.training.inputs[i].role == "tokens") tokens.push_back(input);
   auto sequence = sequenceLeaves(p.axes, tokens, tp);
   if (!sequence) return sequence.takeError();
-  SequencePlacement placement = placeSequence(graph, p.axes, p.chosen.assignment, *sequence, tp);
+  SequencePlacement placement = placeSequence(graph, p.axes, p.chosen.assignment, *sequence);
   p.reductions = std::move(placement.reductions);
   p.region = std::move(placement.region);
   return llvm::Error::success();

@@ -35,7 +35,9 @@ int64_t Attributes::integer(llvm::StringRef name, int64_t otherwise) const {
 
 double Attributes::real(llvm::StringRef name, double otherwise) const {
   const Value *value = find(name);
-  return value ? std::get<double>(*value) : otherwise;
+  if (!value) return otherwise;
+  const int64_t *integer = std::get_if<int64_t>(value); // text that a person writes says 1 for 1.0
+  return integer ? double(*integer) : std::get<double>(*value);
 }
 
 std::string Attributes::text(llvm::StringRef name) const {

@@ -138,10 +138,10 @@ Array numbersOf(const Shape &x, bool isColumnMajor) {
   return numbers;
 }
 
-/// The least number of the type, or nearly so for i64. Making a constant of it saturates it to the type.
+/// The least number of the type.
 double lowestOf(DType dtype) {
   if (isFloat(dtype)) return -std::numeric_limits<double>::infinity();
-  return dtype == DType::I32 ? double(INT32_MIN) : -9.2e18;
+  return dtype == DType::I32 ? double(INT32_MIN) : double(INT64_MIN);
 }
 
 llvm::Error importMaxPool(NodeImport &node) {

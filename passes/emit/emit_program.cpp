@@ -132,7 +132,7 @@ private:
     if (node.is("slice")) // a slice along the outermost dimension is a view if it was placed as one
       return to.offset == addresses[node.operands[0]].offset +
                               uint64_t(node.attributes.integer("start")) * innerBytes(g, node) &&
-             isOuterSlice(g, node);
+             to.dpStride == addresses[node.operands[0]].dpStride && isOuterSlice(g, node);
     if (!node.is("concat")) return false;
     uint64_t at = to.offset;
     int64_t axis = node.attributes.integer("axis");

@@ -77,7 +77,9 @@ private:
       return llvm::any_of(node.operands, [&](ValueId v) { return f_.parts[v] == part; });
     };
     const bool ofSamples = isOf(BatchPart::Samples), ofSums = isOf(BatchPart::Sum) || isOf(BatchPart::Mixed);
-    const bool ofParameters = llvm::any_of(node.operands, [&](ValueId v) { return f_.ofParameters[v]; });
+    // What a dropout drops differs from step to step, so it is no statistic of the inputs.
+    const bool ofParameters =
+        node.is("dropout") || llvm::any_of(node.operands, [&](ValueId v) { return f_.ofParameters[v]; });
     f_.mixesSamples[id] = ofSamples && mixes(id);
     const std::optional<int> growth = dividesByCount(id) ? growthOf(node).value_or(1) - 1 : growthOf(node);
     for (auto [j, result] : indexed(node.results)) {

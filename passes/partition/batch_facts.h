@@ -16,7 +16,7 @@ enum class BatchPart : uint8_t {
 
 struct BatchFacts {
   std::vector<BatchPart> parts;   ///< by ValueId
-  std::vector<bool> ofParameters; ///< by ValueId: whether it depends on a parameter
+  std::vector<bool> ofParameters; ///< by ValueId: whether it depends on a parameter, or on chance
   std::vector<bool> isSummedHere; ///< by ValueId: whether its producer sums over the batch
   std::vector<bool> mixesSamples; ///< by NodeId: whether samples meet in it in another way than in a sum
   /// By ValueId: the power of the batch size by which the value grows if all samples are alike: 1 for a sum over the

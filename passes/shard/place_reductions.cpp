@@ -35,8 +35,8 @@ bool createsPartial(const GraphAxes &axes, const Assignment &assignment, const I
 /// cost of reducing v.
 class Network {
 public:
-  Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp, const SequenceRegion *region)
-      : graph_(graph), axes_(axes), assignment_(assignment), tp_(tp), region_(region), cut_(2 * graph.numValues() + 2),
+  Network(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, const SequenceRegion *region)
+      : graph_(graph), axes_(axes), assignment_(assignment), region_(region), cut_(2 * graph.numValues() + 2),
         mayBePartial_(graph.numValues(), false), rides_(gradientsOfWhole()) {}
 
   Reductions solve() {
@@ -137,7 +137,6 @@ private:
   const Graph &graph_;
   const GraphAxes &axes_;
   const Assignment &assignment_;
-  int tp_;
   const SequenceRegion *region_;
   MinimumCut cut_;
   std::vector<bool> mayBePartial_, rides_;
@@ -160,9 +159,9 @@ bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &
   return llvm::all_of(assignedLeaves(axes.arena, terms.outs[result], assignment, terms.cutDim), has);
 }
 
-Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp,
+Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment,
                            const SequenceRegion *region) {
-  return Network(graph, axes, assignment, tp, region).solve();
+  return Network(graph, axes, assignment, region).solve();
 }
 
 } // namespace autotp

@@ -15,7 +15,7 @@ namespace autotp {
 
 /// `region` is the part of the graph that works under an assignment of its own; a Partial value is reduced before it
 /// enters.
-Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment, int tp,
+Reductions placeReductions(const Graph &graph, const GraphAxes &axes, const Assignment &assignment,
                            const SequenceRegion *region = nullptr);
 
 /// Whether the result `result` of `node` is Partial if operand `operand` is, so that the sum may be reduced later.

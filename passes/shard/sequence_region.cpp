@@ -129,7 +129,8 @@ llvm::Expected<Assignment> sequenceLeaves(const GraphAxes &axes, llvm::ArrayRef<
   for (ValueId input : tokens) {
     const Terms &terms = axes.values[input];
     if (terms.size() < 2 || terms[1] == kNoAxis) continue;
-    assignEvenly(axes.arena, terms[1], tp, sequence);
+    Assignment extended = sequence; // a dimension that cannot be divided leaves no part of itself behind
+    if (assignEvenly(axes.arena, terms[1], tp, extended)) sequence = std::move(extended);
   }
   if (sequence.empty())
     return problem("--sequence-parallel",
@@ -138,16 +139,16 @@ llvm::Expected<Assignment> sequenceLeaves(const GraphAxes &axes, llvm::ArrayRef<
 }
 
 SequencePlacement placeSequence(const Graph &graph, const GraphAxes &axes, const Assignment &chosen,
-                                const Assignment &sequence, int tp) {
+                                const Assignment &sequence) {
   Grower grower(graph, axes, chosen, sequence);
-  SequencePlacement placement{{}, placeReductions(graph, axes, chosen, tp)};
+  SequencePlacement placement{{}, placeReductions(graph, axes, chosen)};
   constexpr int kMostRounds = 8; // each round moves reductions to before the region, which may let the region grow
   for (int round = 0; round < kMostRounds; ++round) {
     SequenceRegion region = grower.grow(placement.reductions);
     bool isSame = region.nodes == placement.region.nodes && region.held == placement.region.held;
     placement.region = std::move(region);
     if (isSame) break;
-    placement.reductions = placeReductions(graph, axes, chosen, tp, &placement.region);
+    placement.reductions = placeReductions(graph, axes, chosen, &placement.region);
   }
   return placement;
 }

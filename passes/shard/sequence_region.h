@@ -25,6 +25,6 @@ struct SequencePlacement {
 
 /// `chosen`: the leaves that chooseAxes took. `sequence`: what sequenceLeaves returned.
 SequencePlacement placeSequence(const Graph &graph, const GraphAxes &axes, const Assignment &chosen,
-                                const Assignment &sequence, int tp);
+                                const Assignment &sequence);
 
 } // namespace autotp

@@ -80,8 +80,12 @@ public:
 
 protected:
   int64_t token(int64_t row, int64_t position, int64_t length) const override {
-    int64_t windows = size() - length; // a window has one more token for the labels
-    int64_t start = int64_t(philox(seed_, uint64_t(row), kWindowStream)[0] % uint64_t(std::max<int64_t>(windows, 1)));
+    // A window has one more token for the labels.
+    const uint64_t windows = uint64_t(std::max<int64_t>(size() - length, 1));
+    const auto words = philox(seed_, uint64_t(row), kWindowStream);
+    // One word does not reach every window of a file that has more than 2^32 of them.
+    const uint64_t word = windows > UINT32_MAX ? uint64_t(words[1]) << 32 | words[0] : words[0];
+    const int64_t start = int64_t(word % windows);
     const char *at = file_->getBufferStart() + (start + position) * width_;
     if (width_ == 1) return uint8_t(*at);
     uint16_t value;

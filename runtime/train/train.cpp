@@ -191,7 +191,7 @@ private:
       int64_t elements = m_.gradAccum * m_.dp;
       for (int64_t d : input.shape)
         elements *= d;
-      if (input.role == "tokens") tokens = elements;
+      if (input.role == "tokens") tokens += elements; // an encoder and a decoder have some each
     }
     if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // without tokens, samples are counted
     return job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"),

@@ -67,7 +67,11 @@ private:
         if (asked[i + 1].revents && !serve(clients_[i])) forget(i);
       if (!asked[0].revents) continue;
       int descriptor = ::accept4(listening_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (descriptor >= 0) clients_.push_back({Socket(descriptor), {}});
+      if (descriptor >= 0)
+        clients_.push_back({Socket(descriptor), {}});
+      else
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(50)); // no descriptor is left: poll() would return at once
     }
   }
 

@@ -137,7 +137,7 @@ std::vector<Interval> randomTiling(int64_t size, int tp, std::mt19937 &random) {
 }
 
 std::string firstDifference(const Sharding &s, const Sources &sources, llvm::ArrayRef<Array> whole) {
-  Reductions reductions = s.reductions ? *s.reductions : placeReductions(s.graph, s.axes, s.assignment, s.tp);
+  Reductions reductions = s.reductions ? *s.reductions : placeReductions(s.graph, s.axes, s.assignment);
   PlacedGraph placed{s.graph, s.axes, s.assignment, reductions, s.tp};
   std::vector<LocalProgram> programs;
   std::vector<Sources> localSources(size_t(s.tp));

@@ -316,7 +316,7 @@ TEST(Mutants, ReductionsInTheWrongPlace) {
             "  %y = neg(%q) : f32[4,3]\n" +
             std::string(kSum));
   Sharding sharding = trap.sharded(trap.leafOf("w", 0), 2);
-  const Reductions right = placeReductions(trap.graph, trap.axes, sharding.assignment, 2);
+  const Reductions right = placeReductions(trap.graph, trap.axes, sharding.assignment);
   ValueId p = trap.value("p"), q = trap.value("q");
   ASSERT_TRUE(right.isReduced[p]);
   sharding.reductions = right;

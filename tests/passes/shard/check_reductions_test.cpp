@@ -29,7 +29,7 @@ protected:
   CheckReductions() {
     const AxisId features = axes_.arena.find(axes_.values[named("w1")][1]);
     assignment_.assign(features, evenIntervals(axes_.arena.size(features), /*tp=*/2));
-    reductions_ = placeReductions(graph_, axes_, assignment_, 2);
+    reductions_ = placeReductions(graph_, axes_, assignment_);
   }
 
   ValueId named(llvm::StringRef name) const {
