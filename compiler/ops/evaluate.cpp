@@ -1,6 +1,7 @@
 #include "compiler/ops/evaluate.h"
 
 #include "runtime/base/error.h"
+#include "runtime/plan/lock_step.h"
 
 namespace autotp {
 namespace {
@@ -41,41 +42,80 @@ struct Rank {
   }
   const Node &waiting() const { return graph.node(next); }
   const Array &operand() const { return values[waiting().operands[0]]; }
+  /// Takes the result of the collective in which it waits, and moves past it.
+  void pass(const std::vector<double> &combined) {
+    const ValueId result = waiting().results[0];
+    Array array(graph.type(result));
+    array.data = combined;
+    roundToType(array);
+    values[result] = std::move(array);
+    next = waiting().next;
+  }
 };
 
-/// Whether a collective can run: all members of its group wait in one with the same operator and attributes.
-bool isReady(llvm::ArrayRef<Rank> ranks, const Node &collective) {
-  return llvm::all_of(collective.attributes.integers("group"), [&](int64_t c) {
-    return c >= 0 && size_t(c) < ranks.size() && ranks[size_t(c)].next != kNone &&
-           ranks[size_t(c)].waiting().op == collective.op &&
-           ranks[size_t(c)].waiting().attributes == collective.attributes;
-  });
-}
+/// Local graphs, whose collectives are all over tp.
+class RankEvaluation final : public LockStep {
+public:
+  explicit RankEvaluation(std::vector<Rank> ranks) : ranks_(std::move(ranks)) {}
 
-/// Runs the collective in which the members of its group wait, and moves them on.
-void runCollective(llvm::MutableArrayRef<Rank> ranks, const Node &collective) {
-  llvm::ArrayRef<int64_t> group = collective.attributes.integers("group");
-  std::vector<double> combined;
-  for (int64_t c : group) {
-    const std::vector<double> &part = ranks[size_t(c)].operand().data;
-    if (collective.is("all_gather")) {
-      combined.insert(combined.end(), part.begin(), part.end());
-      continue;
+  /// The values of each rank, once all have been evaluated.
+  std::vector<std::vector<Array>> take() {
+    std::vector<std::vector<Array>> values;
+    for (Rank &rank : ranks_)
+      values.push_back(std::move(rank.values));
+    return values;
+  }
+
+private:
+  llvm::Error advance(size_t rank) override {
+    ranks_[rank].advance();
+    return llvm::Error::success();
+  }
+  bool isDone(size_t rank) const override { return ranks_[rank].next == kNone; }
+  llvm::SmallVector<size_t, 8> members(size_t rank) const override {
+    llvm::ArrayRef<int64_t> group = ranks_[rank].waiting().attributes.integers("group");
+    return {group.begin(), group.end()};
+  }
+  bool isSameCollective(size_t rank, size_t other) const override {
+    const Node &a = ranks_[rank].waiting(), &b = ranks_[other].waiting();
+    return a.op == b.op && a.attributes == b.attributes;
+  }
+
+  llvm::Error meet(llvm::ArrayRef<size_t> members) override {
+    const Node &collective = ranks_[members[0]].waiting();
+    if (!(collective.is("all_reduce") || collective.is("all_gather")) || collective.attributes.text("axis") != "tp")
+      return problem("operator '" + collective.op.str() + "'", "it is not over the tp ranks");
+    const std::vector<double> combined = combine(members, collective);
+    for (size_t member : members)
+      ranks_[member].pass(combined);
+    return llvm::Error::success();
+  }
+
+  llvm::Error waitsForEver(size_t rank) const override {
+    const Node &node = ranks_[rank].waiting();
+    return problem("node " + node.op.str() + " (from " + escaped(node.origin) + ")",
+                   "the tp ranks of its group are not all there");
+  }
+
+  /// The parts of all members side by side, their sum, or their maximum.
+  std::vector<double> combine(llvm::ArrayRef<size_t> members, const Node &collective) const {
+    const bool isMax = collective.attributes.text("reduce") == "max";
+    std::vector<double> combined;
+    for (size_t member : members) {
+      const std::vector<double> &part = ranks_[member].operand().data;
+      if (collective.is("all_gather")) {
+        combined.insert(combined.end(), part.begin(), part.end());
+        continue;
+      }
+      combined.resize(part.size(), isMax ? -HUGE_VAL : 0);
+      for (size_t i = 0; i < part.size(); ++i)
+        combined[i] = isMax ? std::max(combined[i], part[i]) : combined[i] + part[i];
     }
-    bool isMax = collective.attributes.text("reduce") == "max";
-    combined.resize(part.size(), isMax ? -HUGE_VAL : 0);
-    for (size_t i = 0; i < part.size(); ++i)
-      combined[i] = isMax ? std::max(combined[i], part[i]) : combined[i] + part[i];
+    return combined;
   }
-  for (int64_t c : group) {
-    Rank &rank = ranks[size_t(c)];
-    Array result(rank.graph.type(rank.waiting().results[0]));
-    result.data = combined;
-    roundToType(result);
-    rank.values[rank.waiting().results[0]] = std::move(result);
-    rank.next = rank.waiting().next;
-  }
-}
+
+  std::vector<Rank> ranks_;
+};
 
 } // namespace
 
@@ -95,8 +135,6 @@ llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId id, llvm::Ar
   return results;
 }
 
-/// Runs all ranks to their next collectives, then one collective whose members are all there, until all graphs have
-/// ended.
 llvm::Expected<std::vector<std::vector<Array>>> evaluateRanks(llvm::ArrayRef<const Graph *> graphs,
                                                               llvm::ArrayRef<Sources> sources) {
   std::vector<Rank> ranks;
@@ -105,27 +143,9 @@ llvm::Expected<std::vector<std::vector<Array>>> evaluateRanks(llvm::ArrayRef<con
     if (!rank) return rank.takeError();
     ranks.push_back(std::move(*rank));
   }
-  while (true) {
-    for (Rank &rank : ranks)
-      rank.advance();
-    auto ready = llvm::find_if(ranks, [&](const Rank &r) { return r.next != kNone && isReady(ranks, r.waiting()); });
-    if (ready != ranks.end()) {
-      const Node collective = ready->waiting();
-      bool isKnown = collective.is("all_reduce") || collective.is("all_gather");
-      if (!isKnown || collective.attributes.text("axis") != "tp")
-        return problem("operator '" + collective.op.str() + "'", "it is not over the coordinates of tp");
-      runCollective(ranks, collective);
-      continue;
-    }
-    auto stuck = llvm::find_if(ranks, [](const Rank &rank) { return rank.next != kNone; });
-    if (stuck == ranks.end()) break;
-    return problem("node " + stuck->waiting().op.str() + " (from " + escaped(stuck->waiting().origin) + ")",
-                   "the coordinates of its group are not all there");
-  }
-  std::vector<std::vector<Array>> values;
-  for (Rank &rank : ranks)
-    values.push_back(std::move(rank.values));
-  return values;
+  RankEvaluation evaluation(std::move(ranks));
+  if (llvm::Error error = evaluation.walk(graphs.size())) return error;
+  return evaluation.take();
 }
 
 llvm::Expected<std::vector<Array>> evaluateGraph(const Graph &graph, const Sources &sources) {

@@ -2,34 +2,21 @@
 
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"
+#include "runtime/plan/lock_step.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SmallVector.h"
 
 namespace autotp {
-namespace {
 
-/// One tp coordinate on its way from collective to collective of a section.
-struct Walk {
-  const plan::Program &program;
-  const plan::Section &section;
-  int next = 0;
+bool isShared(const plan::Program &program, const plan::Step &step) {
+  return step.has_collective() && program.groups(int(step.collective().group())).axis() != plan::DP;
+}
 
-  /// Past kernels, and collectives over dp: all replicas run this same program.
-  void advance() {
-    while (next < section.steps_size() && !waitsForOthers(section.steps(next)))
-      ++next;
-  }
-  bool waitsForOthers(const plan::Step &step) const {
-    return step.has_collective() && groupOf(step).axis() != plan::DP;
-  }
-  bool isDone() const { return next == section.steps_size(); }
-  const plan::Step &step() const { return section.steps(next); }
-  const plan::Group &groupOf(const plan::Step &step) const { return program.groups(int(step.collective().group())); }
-};
+bool isSameGroup(const plan::Group &a, const plan::Group &b) {
+  return a.axis() == b.axis() && llvm::equal(a.coordinates(), b.coordinates());
+}
 
-/// The tp coordinates that take part.
-llvm::SmallVector<size_t, 8> membersOf(const plan::Group &group, size_t tp) {
+llvm::SmallVector<size_t, 8> tpMembersOf(const plan::Group &group, size_t tp) {
   llvm::SmallVector<size_t, 8> members;
   for (uint32_t c : group.coordinates())
     if (size_t member = group.axis() == plan::TP ? c : c % tp; !llvm::is_contained(members, member))
@@ -37,64 +24,64 @@ llvm::SmallVector<size_t, 8> membersOf(const plan::Group &group, size_t tp) {
   return members;
 }
 
-bool isSameCall(const plan::Step &a, const plan::Step &b) {
-  const plan::Collective &x = a.collective(), &y = b.collective();
-  return x.kind() == y.kind() && x.sequence() == y.sequence() && x.operand().dtype() == y.operand().dtype() &&
-         llvm::equal(x.counts(), y.counts()) && (x.counts_size() || elementsOf(x.operand()) == elementsOf(y.operand()));
-}
+namespace {
 
-std::string nameOf(const Walk &walk, size_t coordinate) {
-  return "step '" + escaped(walk.step().name()) + "' of tp coordinate " + std::to_string(coordinate);
-}
+/// One section of all programs, of which only the collectives matter.
+class SectionCheck final : public LockStep {
+public:
+  SectionCheck(llvm::ArrayRef<const plan::Program *> byTp, int section)
+      : byTp_(byTp), section_(section), next_(byTp.size(), 0) {}
 
-llvm::Error checkSection(llvm::MutableArrayRef<Walk> walks) {
-  auto isSameGroup = [](const plan::Group &a, const plan::Group &b) {
-    return a.axis() == b.axis() && llvm::equal(a.coordinates(), b.coordinates());
-  };
-  while (true) {
-    bool moved = false, allDone = true;
-    for (Walk &walk : walks)
-      walk.advance();
-    for (size_t c = 0; c < walks.size(); ++c) {
-      if (walks[c].isDone()) continue;
-      allDone = false;
-      const plan::Group &group = walks[c].groupOf(walks[c].step());
-      llvm::SmallVector<size_t, 8> members = membersOf(group, walks.size());
-      if (!llvm::is_contained(members, c))
-        return problem(nameOf(walks[c], c), "it is no member of its collective's group", "compile the plan again");
-      auto isHere = [&](size_t m) {
-        return !walks[m].isDone() && isSameGroup(walks[m].groupOf(walks[m].step()), group);
-      };
-      if (!llvm::all_of(members, isHere)) continue;
-      for (size_t m : members)
-        if (!isSameCall(walks[m].step(), walks[c].step()))
-          return problem(nameOf(walks[c], c), "it does not agree with " + nameOf(walks[m], m),
-                         "compile the plan again");
-      for (size_t m : members)
-        ++walks[m].next;
-      moved = true;
-      break;
-    }
-    if (allDone) return llvm::Error::success();
-    if (moved) continue;
-    for (size_t c = 0; c < walks.size(); ++c)
-      if (!walks[c].isDone())
-        return problem(nameOf(walks[c], c), "it waits for members of its group that never come",
-                       "compile the plan again");
+private:
+  llvm::Error advance(size_t rank) override {
+    while (!isDone(rank) && !isShared(*byTp_[rank], step(rank)))
+      ++next_[rank];
+    if (isDone(rank) || llvm::is_contained(members(rank), rank)) return llvm::Error::success();
+    return problem(nameOf(rank), "it is no member of its collective's group", "compile the plan again");
   }
-}
+  bool isDone(size_t rank) const override { return next_[rank] == byTp_[rank]->sections(section_).steps_size(); }
+  llvm::SmallVector<size_t, 8> members(size_t rank) const override { return tpMembersOf(group(rank), byTp_.size()); }
+  bool isSameCollective(size_t rank, size_t other) const override { return isSameGroup(group(rank), group(other)); }
+
+  llvm::Error meet(llvm::ArrayRef<size_t> members) override {
+    for (size_t member : members)
+      if (!isSameCall(step(member), step(members[0])))
+        return problem(nameOf(members[0]), "it does not agree with " + nameOf(member), "compile the plan again");
+    for (size_t member : members)
+      ++next_[member];
+    return llvm::Error::success();
+  }
+
+  llvm::Error waitsForEver(size_t rank) const override {
+    return problem(nameOf(rank), "it waits for members of its group that never come", "compile the plan again");
+  }
+
+  static bool isSameCall(const plan::Step &a, const plan::Step &b) {
+    const plan::Collective &x = a.collective(), &y = b.collective();
+    return x.kind() == y.kind() && x.sequence() == y.sequence() && x.operand().dtype() == y.operand().dtype() &&
+           llvm::equal(x.counts(), y.counts()) &&
+           (x.counts_size() || elementsOf(x.operand()) == elementsOf(y.operand()));
+  }
+
+  const plan::Step &step(size_t rank) const { return byTp_[rank]->sections(section_).steps(next_[rank]); }
+  const plan::Group &group(size_t rank) const { return byTp_[rank]->groups(int(step(rank).collective().group())); }
+  std::string nameOf(size_t rank) const {
+    return "step '" + escaped(step(rank).name()) + "' of tp rank " + std::to_string(rank);
+  }
+
+  llvm::ArrayRef<const plan::Program *> byTp_;
+  int section_;
+  std::vector<int> next_; ///< by tp rank: its next step
+};
 
 } // namespace
 
 llvm::Error checkWorld(llvm::ArrayRef<const plan::Program *> byTp) {
-  for (int s = 0; s < byTp[0]->sections_size(); ++s) {
-    std::vector<Walk> walks;
-    for (const plan::Program *program : byTp) {
+  for (int section = 0; section < byTp[0]->sections_size(); ++section) {
+    for (const plan::Program *program : byTp)
       if (program->sections_size() != byTp[0]->sections_size())
         return problem("plan", "its programs have different sections", "compile the plan again");
-      walks.push_back({*program, program->sections(s)});
-    }
-    if (llvm::Error error = checkSection(walks)) return error;
+    if (llvm::Error error = SectionCheck(byTp, section).walk(byTp.size())) return error;
   }
   return llvm::Error::success();
 }
