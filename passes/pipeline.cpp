@@ -26,6 +26,7 @@
 #include "passes/stages.h"
 #include "passes/train/bind_dropout.h"
 #include "passes/train/lower_precision.h"
+#include "runtime/plan/check_program.h"
 
 namespace autotp {
 namespace {
@@ -150,7 +151,7 @@ constexpr Pass kPasses[] = {
      [](PassState &s, unsigned r) {
        TpRanks &ranks = s.compiled.ranks;
        ranks.emitted.push_back(emitProgram(s.compiled.graph, ranks.programs[r], ranks.memory[r]));
-       return done();
+       return checkDTypes(ranks.emitted.back());
      }},
     {"order-queues", Emitted, Emitted,
      [](PassState &s, unsigned r) {

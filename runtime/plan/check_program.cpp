@@ -224,21 +224,36 @@ private:
 
 } // namespace
 
-static llvm::Error checkCall(const plan::Step &step) {
-  const KernelCall call{KernelId(step.kernel().kernel()), kernelArgs(step.kernel()), ""};
-  if (llvm::Error error = checkCall(call))
-    return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
-                                    "no device can run it", "let the model compute it in another type"),
-                            std::move(error));
+static llvm::Error forEachCall(const plan::Program &program,
+                               llvm::function_ref<llvm::Error(const plan::Step &, const KernelCall &)> check) {
+  for (const plan::Section &section : program.sections())
+    for (const plan::Step &step : section.steps()) {
+      if (!step.has_kernel()) continue;
+      const KernelCall call{KernelId(step.kernel().kernel()), kernelArgs(step.kernel()), ""};
+      if (llvm::Error error = check(step, call)) return error;
+    }
   return llvm::Error::success();
 }
 
+static std::string placeOf(const plan::Step &step) {
+  return "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
+}
+
+llvm::Error checkDTypes(const plan::Program &program) {
+  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) {
+    const KernelDef *row = findKernel(call.kernel);
+    const std::optional<DType> data = row ? dataDType(signatureOf(call.kernel), call) : std::nullopt;
+    if (!data || llvm::is_contained(row->dtypes, *data)) return llvm::Error::success();
+    return problem(placeOf(step), "no device computes " + std::string(row->name) + " in " + nameOf(*data).str(),
+                   "let the model compute it in another type");
+  });
+}
+
 llvm::Error checkCalls(const plan::Program &program) {
-  for (const plan::Section &section : program.sections())
-    for (const plan::Step &step : section.steps())
-      if (step.has_kernel())
-        if (llvm::Error error = checkCall(step)) return error;
-  return llvm::Error::success();
+  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) {
+    return llvm::handleErrors(
+        checkCall(call), [&](const llvm::ErrorInfoBase &error) { return problem(placeOf(step), error.message()); });
+  });
 }
 
 llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) {

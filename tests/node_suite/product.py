@@ -65,6 +65,8 @@ class Product:
         code, text = run(command, self.folder)
         if code == 1 and "certificate: " in text:
             return Outcome("unproven", text)
+        if code == 1 and "report this as a bug" in text:
+            return Outcome("broken", text)
         if code != 0:
             return Outcome("refused" if code == 1 else "broken", f"exit code {code}: {text}" if code != 1 else text)
         command = [self.binaries / "autotp-run", "plan", "--feed", "feed.npz", "--steps", "1", "--threads", "1"]
