@@ -54,7 +54,7 @@ struct Term {
 
 class Contraction {
 public:
-  explicit Contraction(Formula &f) : f_(f) {}
+  explicit Contraction(Formula &f) : formula_(f) {}
 
   /// Sums over the letters that are not `needed`.
   Term summed(Term x, llvm::StringRef needed) {
@@ -67,7 +67,7 @@ public:
         axes.push_back(int64_t(d));
     }
     if (axes.empty()) return x;
-    return {f_("reduce_sum", {x.value}, {{"axes", axes}, {"keepdims", int64_t(0)}}), kept};
+    return {formula_("reduce_sum", {x.value}, {{"axes", axes}, {"keepdims", int64_t(0)}}), kept};
   }
 
   /// Transposes a term so that its letters are in this order.
@@ -75,7 +75,7 @@ public:
     llvm::SmallVector<int64_t, 6> perm;
     for (char c : letters)
       perm.push_back(int64_t(x.letters.find(c)));
-    return {f_.transpose(x.value, perm), letters};
+    return {formula_.transpose(x.value, perm), letters};
   }
 
   /// Multiplies two terms. Their result has the letters of both that are `needed`, and those of only one; other shared
@@ -90,23 +90,23 @@ public:
     auto merged = [&](const Term &x, const std::string &first, const std::string &second) {
       Shape own = lead;
       own.append({elementsOf(sizesOf(x, first == inner ? inner : first)), elementsOf(sizesOf(x, second))});
-      return f_.reshape(ordered(x, batch + first + second).value, own);
+      return formula_.reshape(ordered(x, batch + first + second).value, own);
     };
-    ValueId product = f_("matmul", {merged(a, rows, inner), merged(b, inner, columns)},
-                         {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+    ValueId product = formula_("matmul", {merged(a, rows, inner), merged(b, inner, columns)},
+                               {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
     shape.append(sizesOf(a, rows));
     shape.append(sizesOf(b, columns));
-    return {f_.reshape(product, shape), batch + rows + columns};
+    return {formula_.reshape(product, shape), batch + rows + columns};
   }
 
 private:
   Shape sizesOf(const Term &x, llvm::StringRef letters) const {
     Shape sizes;
     for (char c : letters)
-      sizes.push_back(f_.typeOf(x.value).shape[x.letters.find(c)]);
+      sizes.push_back(formula_.typeOf(x.value).shape[x.letters.find(c)]);
     return sizes;
   }
-  Formula &f_;
+  Formula &formula_;
 };
 
 llvm::Error importEinsum(NodeImport &node) {

@@ -99,7 +99,7 @@ llvm::Expected<llvm::SmallVector<std::string, 3>> activationsOf(NodeImport &node
 /// [b], states [d, b, hidden], peepholes [d, 3 * hidden], with t steps, batch b, input size i and d directions.
 class Recurrence {
 public:
-  Recurrence(NodeImport &node, const Kind &kind) : node_(node), kind_(kind), f_(node) {}
+  Recurrence(NodeImport &node, const Kind &kind) : node_(node), kind_(kind), formula_(node) {}
 
   llvm::Error run() {
     if (llvm::Error error = check()) return error;
@@ -107,21 +107,21 @@ public:
     for (int64_t d = 0; d < directions_; ++d)
       if (llvm::Error error = runDirection(d, direction == "reverse" || d == 1)) return error;
     const int64_t axis = isBatchFirst_ ? 1 : 0; // the axis of directions in the last states
-    ValueId y = stacked(f_, outputs_, 1);
-    node_.results.push_back(isBatchFirst_ ? f_.transpose(y, {2, 0, 1, 3}) : y);
-    node_.results.push_back(stacked(f_, lastH_, axis));
-    if (kind_.hasCell) node_.results.push_back(stacked(f_, lastC_, axis));
-    return f_.takeError();
+    ValueId y = stacked(formula_, outputs_, 1);
+    node_.results.push_back(isBatchFirst_ ? formula_.transpose(y, {2, 0, 1, 3}) : y);
+    node_.results.push_back(stacked(formula_, lastH_, axis));
+    if (kind_.hasCell) node_.results.push_back(stacked(formula_, lastC_, axis));
+    return formula_.takeError();
   }
 
 private:
   llvm::Error check() {
     isBatchFirst_ = node_.integer("layout", 0);
-    x_ = node_[0];
+    sequence_ = node_[0];
     if (node_.type(0).shape.size() != 3 || node_.type(1).shape.size() != 3 || node_.type(2).shape.size() != 3)
       return node_.fail("its operands are not of rank 3");
-    if (isBatchFirst_) x_ = f_.transpose(x_, {1, 0, 2});
-    const Shape x = f_.typeOf(x_).shape, w = node_.type(1).shape, r = node_.type(2).shape;
+    if (isBatchFirst_) sequence_ = formula_.transpose(sequence_, {1, 0, 2});
+    const Shape x = formula_.typeOf(sequence_).shape, w = node_.type(1).shape, r = node_.type(2).shape;
     steps_ = x[0];
     batch_ = x[1];
     hidden_ = r[2];
@@ -144,20 +144,20 @@ private:
 
   /// The part of direction d of an operand, without the dimension of directions.
   ValueId ofDirection(size_t k, int64_t d, int64_t axis = 0) {
-    ValueId part = f_.slice(node_[k], axis, d, 1);
-    Shape shape = f_.typeOf(part).shape;
-    if (!f_.isBroken(part)) shape.erase(shape.begin() + axis);
-    return f_.reshape(part, shape);
+    ValueId part = formula_.slice(node_[k], axis, d, 1);
+    Shape shape = formula_.typeOf(part).shape;
+    if (!formula_.isBroken(part)) shape.erase(shape.begin() + axis);
+    return formula_.reshape(part, shape);
   }
   ValueId firstState(size_t k, int64_t d) {
     if (node_.has(k)) return ofDirection(k, d, isBatchFirst_ ? 1 : 0);
-    return f_.taken(node_.filled({f_.typeOf(x_).dtype, {batch_, hidden_}}, 0));
+    return formula_.taken(node_.filled({formula_.typeOf(sequence_).dtype, {batch_, hidden_}}, 0));
   }
 
   llvm::Error runDirection(int64_t d, bool isReverse) {
     auto activations = activationsOf(node_, kind_, size_t(d));
     if (!activations) return activations.takeError();
-    Cell cell{node_, f_, kind_.gates, hidden_, batch_};
+    Cell cell{node_, formula_, kind_.gates, hidden_, batch_};
     cell.activations = *activations;
     cell.clip = node_.real("clip", 0);
     cell.recurrence = ofDirection(2, d);
@@ -165,18 +165,18 @@ private:
     const int64_t rows = kind_.gates * hidden_;
     if (kind_.hasCell) cell.c = firstState(6, d);
     if (kind_.hasCell && node_.has(7)) cell.peepholes = ofDirection(7, d);
-    ValueId products = f_("matmul", {x_, ofDirection(1, d)}, kSecondTurned);
+    ValueId products = formula_("matmul", {sequence_, ofDirection(1, d)}, kSecondTurned);
     products = cell.sum(products, addedBias(cell, d));
     Sequences::Elements outputs(size_t(steps_), kNone);
     for (int64_t i = 0; i < steps_; ++i) {
       const int64_t t = isReverse ? steps_ - 1 - i : i;
       const Cell before = cell;
-      kind_.step(cell, f_.reshape(f_.slice(products, 0, t, 1), {batch_, rows}));
+      kind_.step(cell, formula_.reshape(formula_.slice(products, 0, t, 1), {batch_, rows}));
       outputs[size_t(t)] = cell.h;
       if (node_.has(4)) outputs[size_t(t)] = keepEnded(cell, before, t);
-      if (f_.isBroken()) return f_.takeError();
+      if (formula_.isBroken()) return formula_.takeError();
     }
-    outputs_.push_back(stacked(f_, outputs, 0));
+    outputs_.push_back(stacked(formula_, outputs, 0));
     lastH_.push_back(cell.h);
     lastC_.push_back(cell.c);
     return llvm::Error::success();
@@ -185,31 +185,31 @@ private:
   /// The sum of all biases, except that of a hidden gate which the reset gate scales.
   ValueId addedBias(Cell &cell, int64_t d) {
     if (!node_.has(3)) return kNone;
-    ValueId both = f_.reshape(ofDirection(3, d), {2, kind_.gates, hidden_});
+    ValueId both = formula_.reshape(ofDirection(3, d), {2, kind_.gates, hidden_});
     auto sumOf = [&](ValueId x, int64_t gates) {
-      return f_.reshape(f_.reduced("reduce_sum", x, {0}), {gates * hidden_});
+      return formula_.reshape(formula_.reduced("reduce_sum", x, {0}), {gates * hidden_});
     };
     if (kind_.gates != 3 || !node_.integer("linear_before_reset", 0)) return sumOf(both, kind_.gates);
-    ValueId ofHidden = f_.slice(both, 1, 2, 1);
-    cell.resetBias = f_.reshape(f_.slice(ofHidden, 0, 1, 1), {hidden_});
-    ValueId ofInput = f_.reshape(f_.slice(ofHidden, 0, 0, 1), {hidden_});
-    return f_("concat", {sumOf(f_.slice(both, 1, 0, 2), 2), ofInput}, {{"axis", int64_t(0)}});
+    ValueId ofHidden = formula_.slice(both, 1, 2, 1);
+    cell.resetBias = formula_.reshape(formula_.slice(ofHidden, 0, 1, 1), {hidden_});
+    ValueId ofInput = formula_.reshape(formula_.slice(ofHidden, 0, 0, 1), {hidden_});
+    return formula_("concat", {sumOf(formula_.slice(both, 1, 0, 2), 2), ofInput}, {{"axis", int64_t(0)}});
   }
 
   /// Sequences that have ended keep their state, and output zeros.
   ValueId keepEnded(Cell &cell, const Cell &before, int64_t t) {
-    ValueId lengths = f_.reshape(node_[4], {batch_, 1});
-    ValueId goesOn = f_("greater", {lengths, f_.constant(lengths, double(t))}), fresh = cell.h;
-    cell.h = f_("where", {goesOn, fresh, before.h});
-    if (kind_.hasCell) cell.c = f_("where", {goesOn, cell.c, before.c});
-    return f_("where", {goesOn, fresh, f_.constant(fresh, 0)});
+    ValueId lengths = formula_.reshape(node_[4], {batch_, 1});
+    ValueId goesOn = formula_("greater", {lengths, formula_.constant(lengths, double(t))}), fresh = cell.h;
+    cell.h = formula_("where", {goesOn, fresh, before.h});
+    if (kind_.hasCell) cell.c = formula_("where", {goesOn, cell.c, before.c});
+    return formula_("where", {goesOn, fresh, formula_.constant(fresh, 0)});
   }
 
   NodeImport &node_;
   const Kind &kind_;
-  Formula f_;
+  Formula formula_;
   bool isBatchFirst_ = false;
-  ValueId x_ = kNone; ///< [t, b, i]
+  ValueId sequence_ = kNone; ///< [t, b, i]
   int64_t steps_ = 0, batch_ = 0, hidden_ = 0, directions_ = 0;
   Sequences::Elements outputs_, lastH_, lastC_; ///< by direction
 };

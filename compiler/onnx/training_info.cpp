@@ -57,7 +57,7 @@ public:
     for (const onnx::NodeProto &node : graph_.algorithm().node())
       if (isTrainingOperator(node) && !optimizerOf(node))
         if (llvm::Error error = readGradient(node)) return error;
-    if (y_.empty())
+    if (loss_.empty())
       return problem(importer_.path(), "its training graph has no Gradient", "save it without training_info");
     for (const onnx::NodeProto &node : graph_.algorithm().node())
       if (const OptimizerOp *op = optimizerOf(node))
@@ -102,11 +102,11 @@ private:
         return problem(whereOf(node), "it evaluates '" + escaped(name) + "' at another value than its own",
                        "give it the tensors that xs and zs name");
     }
-    if (!y_.empty() && y_ != y->s())
+    if (!loss_.empty() && loss_ != y->s())
       return problem(whereOf(node),
-                     "it differentiates '" + escaped(y->s()) + "', another Gradient '" + escaped(y_) + "'",
+                     "it differentiates '" + escaped(y->s()) + "', another Gradient '" + escaped(loss_) + "'",
                      "train one loss");
-    y_ = y->s();
+    loss_ = y->s();
     for (auto [i, output] : indexed(node.output()))
       gradientOf_[output] = xs->strings(int(i));
     return llvm::Error::success();
@@ -199,18 +199,19 @@ private:
       if (!importer_.scope.find(input.name()) && !graph_.initializers.count(input.name())) *inputs.Add() = input;
     if (llvm::Error error = importer_.addInputs(inputs)) return error;
     TrainingGraph::Wanted nodes, begins;
-    if (llvm::Error error = graph_.collect(y_, nodes, begins)) return error;
+    if (llvm::Error error = graph_.collect(loss_, nodes, begins)) return error;
     for (const auto &initializer : graph_.algorithm().initializer()) {
       if (!begins.count(initializer.name())) continue;
       if (graph_.next.count(initializer.name()))
-        return problem("value '" + escaped(y_) + "'", "it depends on the state '" + escaped(initializer.name()) + "'",
+        return problem("value '" + escaped(loss_) + "'",
+                       "it depends on the state '" + escaped(initializer.name()) + "'",
                        "a loss may depend on weights, inputs and constants");
       if (llvm::Error error = importer_.addInitializer(initializer)) return error;
     }
     if (llvm::Error error = importer_.addNodes(graph_.inOrder(nodes))) return error;
-    auto loss = importer_.scope.find(y_);
-    if (!loss) return problem("value '" + escaped(y_) + "'", "Gradient differentiates it, but nothing computes it");
-    importer_.model.graph.outputs = {{y_, *loss}};
+    auto loss = importer_.scope.find(loss_);
+    if (!loss) return problem("value '" + escaped(loss_) + "'", "Gradient differentiates it, but nothing computes it");
+    importer_.model.graph.outputs = {{loss_, *loss}};
     return llvm::Error::success();
   }
 
@@ -238,7 +239,7 @@ private:
   Importer &importer_;
   TrainingGraph graph_;
   Updates updates_;
-  std::string y_;                           ///< the name of the loss
+  std::string loss_;                        ///< the name of the loss
   llvm::StringMap<std::string> gradientOf_; ///< by output of a Gradient, its parameter; only looked up
 };
 

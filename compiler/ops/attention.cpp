@@ -149,47 +149,48 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
 /// the dimensions along which the mask was broadcast. If no mask is trained, these nodes are dead and removed.
 class MaskGradient {
 public:
-  MaskGradient(Builder &b, const Node &node, ValueId dO) : b_(b), node_(node), dO_(dO) {}
+  MaskGradient(Builder &b, const Node &node, ValueId dO) : builder_(b), node_(node), dO_(dO) {}
 
   ValueId build() {
     const Shape mask = shapeOf(node_.operands[3]);
-    ValueId rows = b_.make("reduce_sum", {b_.make("mul", {dO_, node_.results[0]})}, alongLast());
-    ValueId slopes = b_.make("sub", {product(dO_, node_.operands[2]), b_.transpose(rows, {0, 2, 1, 3})});
-    return b_.sumTo(b_.make("mul", {probabilities(), slopes}), mask);
+    ValueId rows = builder_.make("reduce_sum", {builder_.make("mul", {dO_, node_.results[0]})}, alongLast());
+    ValueId slopes = builder_.make("sub", {product(dO_, node_.operands[2]), builder_.transpose(rows, {0, 2, 1, 3})});
+    return builder_.sumTo(builder_.make("mul", {probabilities(), slopes}), mask);
   }
 
 private:
-  Shape shapeOf(ValueId value) const { return b_.graph.type(value).shape; }
-  ValueId number(double value) { return b_.scalar(b_.graph.type(dO_).dtype, value); }
+  Shape shapeOf(ValueId value) const { return builder_.graph.type(value).shape; }
+  ValueId number(double value) { return builder_.scalar(builder_.graph.type(dO_).dtype, value); }
   static Attributes alongLast() { return {{"axes", llvm::SmallVector<int64_t, 6>{3}}, {"keepdims", int64_t(1)}}; }
 
   /// Multiplies [b, s, h, n] by [b, t, kv, n], which gives [b, h, s, t]; each key head serves h / kv query heads.
   ValueId product(ValueId rows, ValueId keys) {
     const Shape x = shapeOf(rows), y = shapeOf(keys);
     const int64_t group = y[2] ? x[2] / y[2] : 0;
-    ValueId left = b_.transpose(b_.reshape(rows, {x[0], x[1], y[2], group, x[3]}), {0, 2, 3, 1, 4}),
-            right = b_.reshape(b_.transpose(keys, {0, 2, 3, 1}), {y[0], y[2], 1, y[3], y[1]});
-    ValueId all = b_.make("matmul", {left, right}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
-    return b_.reshape(all, {x[0], x[2], x[1], y[1]});
+    ValueId left = builder_.transpose(builder_.reshape(rows, {x[0], x[1], y[2], group, x[3]}), {0, 2, 3, 1, 4}),
+            right = builder_.reshape(builder_.transpose(keys, {0, 2, 3, 1}), {y[0], y[2], 1, y[3], y[1]});
+    ValueId all = builder_.make("matmul", {left, right}, {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}});
+    return builder_.reshape(all, {x[0], x[2], x[1], y[1]});
   }
 
   ValueId probabilities() {
-    ValueId scores =
-        b_.make("mul", {product(node_.operands[0], node_.operands[1]), number(node_.attributes.real("scale", 1))});
-    scores = b_.make("add", {scores, node_.operands[3]});
-    ValueId largest = b_.slice(node_.results[1], 3, 0, 1), logarithm = b_.slice(node_.results[1], 3, 1, 1);
-    ValueId p = b_.make("exp", {b_.make("sub", {b_.make("sub", {scores, largest}), logarithm})});
-    p = b_.make("where", {b_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // a row of -inf would give NaN
+    ValueId scores = builder_.make(
+        "mul", {product(node_.operands[0], node_.operands[1]), number(node_.attributes.real("scale", 1))});
+    scores = builder_.make("add", {scores, node_.operands[3]});
+    ValueId largest = builder_.slice(node_.results[1], 3, 0, 1), logarithm = builder_.slice(node_.results[1], 3, 1, 1);
+    ValueId p = builder_.make("exp", {builder_.make("sub", {builder_.make("sub", {scores, largest}), logarithm})});
+    p = builder_.make(
+        "where", {builder_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // a row of -inf would give NaN
     if (!node_.attributes.integer("causal")) return p;
     const int64_t s = shapeOf(scores)[2], t = shapeOf(scores)[3];
     Array isSeen(Type{DType::Bool, {s, t}});
     for (int64_t i = 0; i < s; ++i)
       for (int64_t j = 0; j < t; ++j)
         isSeen.data[size_t(i * t + j)] = j <= i + t - s;
-    return b_.make("where", {b_.graph.addConstant("seen", toTensor(isSeen)), p, number(0)});
+    return builder_.make("where", {builder_.graph.addConstant("seen", toTensor(isSeen)), p, number(0)});
   }
 
-  Builder &b_;
+  Builder &builder_;
   const Node &node_;
   ValueId dO_;
 };

@@ -247,28 +247,29 @@ void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
 /// dx = -rstd^3 (x - mean) / n.
 class StatisticGradient {
 public:
-  StatisticGradient(Builder &b, ValueId x) : b_(b), x_(x), type_(b.graph.type(x)) {}
+  StatisticGradient(Builder &b, ValueId x) : builder_(b), operand_(x), type_(b.graph.type(x)) {}
 
-  ValueId ofMean(ValueId arriving) { return b_.makeTyped("expand", {column(perElement(arriving, 1))}, type_); }
+  ValueId ofMean(ValueId arriving) { return builder_.makeTyped("expand", {column(perElement(arriving, 1))}, type_); }
   /// `mean` is kNone for a norm that does not subtract the mean.
   ValueId ofScale(ValueId arriving, ValueId rstd, ValueId mean) {
-    ValueId cube = b_.make("mul", {b_.make("mul", {rstd, rstd}), rstd});
-    ValueId centred = mean == kNone ? x_ : b_.make("sub", {x_, column(mean)});
-    return b_.make("mul", {centred, column(perElement(b_.make("mul", {arriving, cube}), -1))});
+    ValueId cube = builder_.make("mul", {builder_.make("mul", {rstd, rstd}), rstd});
+    ValueId centred = mean == kNone ? operand_ : builder_.make("sub", {operand_, column(mean)});
+    return builder_.make("mul", {centred, column(perElement(builder_.make("mul", {arriving, cube}), -1))});
   }
 
 private:
   ValueId perElement(ValueId value, double factor) {
-    return b_.make("mul", {value, b_.scalar(b_.graph.type(value).dtype, factor / double(type_.shape.back()))});
+    return builder_.make(
+        "mul", {value, builder_.scalar(builder_.graph.type(value).dtype, factor / double(type_.shape.back()))});
   }
   ValueId column(ValueId value) {
-    Shape shape = b_.graph.type(value).shape;
+    Shape shape = builder_.graph.type(value).shape;
     shape.push_back(1);
-    return b_.reshape(value, shape);
+    return builder_.reshape(value, shape);
   }
 
-  Builder &b_;
-  ValueId x_;
+  Builder &builder_;
+  ValueId operand_;
   const Type type_;
 };
 

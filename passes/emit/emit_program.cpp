@@ -13,7 +13,7 @@ namespace {
 class Emitter {
 public:
   Emitter(const Graph &global, const RankProgram &program, const MemoryPlan &memory)
-      : global_(global), p_(program), memory_(memory) {}
+      : global_(global), program_(program), memory_(memory) {}
 
   plan::Program run() {
     out_.set_format_version(uint32_t(kPlanFormatVersion));
@@ -24,17 +24,17 @@ public:
       to.set_offset(region.offset);
       to.set_bytes(region.bytes);
     }
-    for (auto [i, section] : indexed(p_.sections()))
+    for (auto [i, section] : indexed(program_.sections()))
       emitSection(*section, memory_.values[i]);
     emitParameters();
-    for (auto [i, state] : indexed(p_.states))
+    for (auto [i, state] : indexed(program_.states))
       if (!state.initial.empty()) {
         plan::State &to = *out_.add_states();
         to.set_name(state.name);
         *to.mutable_tensor() = tensor(state.type, memory_.states[i]);
         to.set_data(state.initial.data(), state.initial.size());
       }
-    for (auto [i, state] : indexed(p_.states))
+    for (auto [i, state] : indexed(program_.states))
       if (state.isZeroedEachStep) *out_.add_zeroed_each_step() = tensor(state.type, memory_.states[i]);
     return std::move(out_);
   }
@@ -67,7 +67,7 @@ private:
       const std::string &name = g.value(v).name;
       if (g.value(v).uses.empty() || !emittedInputs_.insert(name).second) continue;
       plan::Input &input = *out_.add_inputs();
-      bool isOptimizer = &section == &p_.optimizerStep;
+      bool isOptimizer = &section == &program_.optimizerStep;
       input.set_name(name);
       input.set_kind(!isOptimizer ? plan::FEED : name == "step" ? plan::STEP : plan::LEARNING_RATE);
       *input.mutable_tensor() = ref(v);
@@ -86,9 +86,9 @@ private:
       *constant.mutable_tensor() = ref(v);
       llvm::ArrayRef<uint8_t> bytes = g.value(v).contents->bytes;
       constant.set_data(bytes.data(), bytes.size());
-      if (&section != &p_.microStep) continue;
-      if (auto part = llvm::find_if(p_.constants, [&](const LocalConstant &own) { return own.local == v; });
-          part != p_.constants.end())
+      if (&section != &program_.microStep) continue;
+      if (auto part = llvm::find_if(program_.constants, [&](const LocalConstant &own) { return own.local == v; });
+          part != program_.constants.end())
         addCovers(part->covers, *constant.mutable_covers());
     }
     for (const Output &output : g.outputs) {
@@ -196,15 +196,15 @@ private:
     llvm::DenseMap<ValueId, const ParameterInfo *> infos;
     for (const ParameterInfo &info : global_.parameters)
       infos[info.value] = &info;
-    for (const PlacedParameter &p : p_.parameters) {
+    for (const PlacedParameter &p : program_.parameters) {
       plan::Parameter &to = *out_.add_parameters();
       const Value &value = global_.value(p.local.global);
       to.set_name(value.name);
       for (int64_t d : value.type.shape)
         to.add_global_shape(d);
       addCovers(p.local.covers, *to.mutable_covers());
-      const std::vector<Address> &ofMicroStep = memory_.values[p_.batchStatistics ? 1 : 0];
-      *to.mutable_tensor() = tensor(p_.microStep.graph.type(p.local.local), ofMicroStep[p.local.local]);
+      const std::vector<Address> &ofMicroStep = memory_.values[program_.batchStatistics ? 1 : 0];
+      *to.mutable_tensor() = tensor(program_.microStep.graph.type(p.local.local), ofMicroStep[p.local.local]);
       to.set_bucket(p.bucket);
       to.set_bucket_begin(uint64_t(p.begin));
       for (const auto &alias : infos.lookup(p.local.global)->aliases) {
@@ -217,12 +217,12 @@ private:
       to.set_init_value(isVector ? 1.0 : 0.0);
       to.set_init_stddev(isVector ? 0.0 : 0.02);
     }
-    for (const BucketLayout &bucket : p_.buckets) {
+    for (const BucketLayout &bucket : program_.buckets) {
       plan::Bucket &to = *out_.add_buckets();
       *to.mutable_accumulator() = accumulator(bucket);
-      *to.mutable_parameters() = tensor(p_.states[bucket.parameters].type, memory_.states[bucket.parameters]);
+      *to.mutable_parameters() = tensor(program_.states[bucket.parameters].type, memory_.states[bucket.parameters]);
       if (bucket.master != bucket.parameters)
-        *to.mutable_master() = tensor(p_.states[bucket.master].type, memory_.states[bucket.master]);
+        *to.mutable_master() = tensor(program_.states[bucket.master].type, memory_.states[bucket.master]);
       to.set_elements(bucket.elements);
     }
   }
@@ -237,7 +237,7 @@ private:
   }
 
   const Graph &global_;
-  const RankProgram &p_;
+  const RankProgram &program_;
   const MemoryPlan &memory_;
   plan::Program out_;
   std::map<std::pair<plan::MeshAxis, std::vector<int64_t>>, uint32_t> groups_;

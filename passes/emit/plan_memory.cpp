@@ -15,7 +15,7 @@ uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment 
 /// The buffers of one section. Values that share bytes lie in one buffer, each at its own offset.
 class SectionMemory {
 public:
-  explicit SectionMemory(const Section &section) : s_(section), g_(section.graph), order_(g_.order()) {}
+  explicit SectionMemory(const Section &section) : section_(section), graph_(section.graph), order_(graph_.order()) {}
 
   struct Buffer {
     uint64_t bytes = 0;
@@ -33,14 +33,14 @@ public:
   };
 
   void run(bool overlaps) {
-    places_.resize(g_.numValues());
-    for (ValueId v = 0; v < g_.numValues(); ++v)
-      if (g_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
+    places_.resize(graph_.numValues());
+    for (ValueId v = 0; v < graph_.numValues(); ++v)
+      if (graph_.value(v).producer == kNone) places_[v] = {newBuffer(v, true), 0};
     for (NodeId id : order_)
       placeResults(id);
     findChanged();
     for (NodeId id : order_)
-      if (g_.node(id).is("concat")) elide(id);
+      if (graph_.node(id).is("concat")) elide(id);
     findLifetimes();
     if (overlaps) holdWhatIsReduced();
     reuseOperands();
@@ -85,7 +85,7 @@ public:
 private:
   unsigned newBuffer(ValueId owner, bool isFixed) {
     Buffer buffer;
-    buffer.bytes = g_.type(owner).bytes();
+    buffer.bytes = graph_.type(owner).bytes();
     buffer.owner = owner;
     buffer.isFixed = isFixed;
     buffers_.push_back(buffer);
@@ -96,7 +96,7 @@ private:
   std::optional<uint64_t> viewOffset(const Node &node) const {
     if (opOf(node).isView) return 0;
     if (!node.is("slice") || node.attributes.integer("step", 1) != 1) return std::nullopt;
-    const Type &from = g_.type(node.operands[0]);
+    const Type &from = graph_.type(node.operands[0]);
     int64_t axis = node.attributes.integer("axis");
     if (elementsOf(llvm::ArrayRef<int64_t>(from.shape).take_front(axis)) != 1) return std::nullopt;
     int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(axis + 1));
@@ -104,10 +104,10 @@ private:
   }
 
   void placeResults(NodeId id) {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     const OpDef &row = opOf(node);
     for (auto [j, result] : indexed(node.results)) {
-      if (s_.homes.count(result) && (j >= 3 || row.inPlace[j] < 0)) {
+      if (section_.homes.count(result) && (j >= 3 || row.inPlace[j] < 0)) {
         places_[result] = {newBuffer(result, true), 0};
       } else if (j < 3 && row.inPlace[j] >= 0) {
         places_[result] = places_[node.operands[row.inPlace[j]]];
@@ -123,28 +123,28 @@ private:
   /// Computes each operand that has a buffer of its own at its place in the result of the concat, so that nothing is
   /// copied.
   void elide(NodeId id) {
-    const Node &node = g_.node(id);
-    const Type &type = g_.type(node.results[0]);
+    const Node &node = graph_.node(id);
+    const Type &type = graph_.type(node.results[0]);
     int64_t axis = node.attributes.integer("axis");
     if (elementsOf(llvm::ArrayRef<int64_t>(type.shape).take_front(axis)) != 1) return;
     uint64_t at = 0;
     for (ValueId operand : node.operands) {
       Place from = placeOf(operand), to = placeOf(node.results[0]);
       Buffer &buffer = buffers_[from.buffer];
-      bool isOwn =
-          !buffer.isFixed && from.offset == 0 && buffer.bytes == g_.type(operand).bytes() && from.buffer != to.buffer;
+      bool isOwn = !buffer.isFixed && from.offset == 0 && buffer.bytes == graph_.type(operand).bytes() &&
+                   from.buffer != to.buffer;
       if (isOwn && !buffer.isChanged) {
         buffer.movedTo = to.buffer;
         buffer.movedBy = to.offset + at;
       }
-      at += g_.type(operand).bytes();
+      at += graph_.type(operand).bytes();
     }
   }
 
   /// Marks the buffers on which some operator works in place.
   void findChanged() {
     for (NodeId id : order_) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       for (int8_t operand : opOf(node).inPlace)
         if (operand >= 0) buffers_[placeOf(node.operands[operand]).buffer].isChanged = true;
     }
@@ -160,12 +160,12 @@ private:
 
   void findLifetimes() {
     for (auto [i, id] : indexed(order_)) {
-      for (ValueId operand : g_.node(id).operands)
+      for (ValueId operand : graph_.node(id).operands)
         touch(operand, unsigned(i));
-      for (ValueId result : g_.node(id).results)
+      for (ValueId result : graph_.node(id).results)
         touch(result, unsigned(i));
     }
-    for (const Output &output : g_.outputs)
+    for (const Output &output : graph_.outputs)
       touch(output.value, unsigned(order_.size()));
   }
 
@@ -173,7 +173,7 @@ private:
   void holdWhatIsReduced() {
     ValueId held = kNone;
     for (const auto &[at, id] : indexed(order_)) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       if (!opOf(node).isCollective || node.attributes.text("axis") == "tp") continue;
       if (buffers_[placeOf(node.operands[0]).buffer].isFixed) continue; // states live anyway
       if (held != kNone) touch(held, unsigned(at));
@@ -186,14 +186,14 @@ private:
   /// buffer.
   void reuseOperands() {
     for (auto [i, id] : indexed(order_)) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       if (!opOf(node).mayReuse) continue;
       Place from = placeOf(node.operands[0]), to = placeOf(node.results[0]);
       Buffer &operand = buffers_[from.buffer], &result = buffers_[to.buffer];
       bool dies = operand.last == i && !operand.isFixed && !result.isFixed && from.buffer != to.buffer;
       bool fits = from.offset == 0 && to.offset == 0 && operand.bytes == result.bytes &&
-                  g_.type(node.operands[0]).bytes() == operand.bytes &&
-                  g_.type(node.results[0]) == g_.type(node.operands[0]);
+                  graph_.type(node.operands[0]).bytes() == operand.bytes &&
+                  graph_.type(node.results[0]) == graph_.type(node.operands[0]);
       bool isOnly = llvm::count_if(node.operands, [&](ValueId v) { return placeOf(v).buffer == from.buffer; }) == 1;
       if (!dies || !fits || !isOnly) continue;
       operand.last = result.last;
@@ -202,8 +202,8 @@ private:
     }
   }
 
-  const Section &s_;
-  const Graph &g_;
+  const Section &section_;
+  const Graph &graph_;
   std::vector<NodeId> order_;
   std::vector<Place> places_;
   std::vector<Buffer> buffers_;
@@ -212,15 +212,15 @@ private:
 /// Lays out the arena: states, inputs, constants, activations, workspace.
 class Planner {
 public:
-  Planner(const RankProgram &program, const MemoryOptions &options) : p_(program), o_(options) {}
+  Planner(const RankProgram &program, const MemoryOptions &options) : program_(program), options_(options) {}
 
   MemoryPlan run() {
     for (const char *region : {"parameters", "gradients", "optimizer states"})
       placeStates(region);
-    const auto sections = p_.sections();
+    const auto sections = program_.sections();
     std::vector<SectionMemory> memories;
     for (const Section *section : sections)
-      memories.emplace_back(*section).run(o_.device == DeviceKind::Cuda);
+      memories.emplace_back(*section).run(options_.device == DeviceKind::Cuda);
     for (ValueKind kind : {ValueKind::Input, ValueKind::Constant}) {
       begin();
       for (auto [section, memory] : llvm::zip(sections, memories))
@@ -251,8 +251,8 @@ private:
 
   void placeStates(llvm::StringRef region) {
     begin();
-    plan_.states.resize(p_.states.size());
-    for (auto [i, state] : indexed(p_.states))
+    plan_.states.resize(program_.states.size());
+    for (auto [i, state] : indexed(program_.states))
       if (state.region == region) plan_.states[i].offset = take(state.type.bytes());
     end(region.data());
   }
@@ -276,7 +276,7 @@ private:
 
   void placeWorkspace() {
     begin();
-    for (const Section *section : p_.sections())
+    for (const Section *section : program_.sections())
       for (NodeId id : section->graph.order()) {
         const Node &node = section->graph.node(id);
         if (opOf(node).kernel == KernelId::None) continue;
@@ -288,8 +288,8 @@ private:
           add(v, operands);
         for (ValueId v : node.results)
           add(v, results);
-        plan_.workspaceBytes = std::max(plan_.workspaceBytes,
-                                        workspaceBytes(o_.device, opOf(node).kernel, {operands, results, o_.threads}));
+        plan_.workspaceBytes = std::max(plan_.workspaceBytes, workspaceBytes(options_.device, opOf(node).kernel,
+                                                                             {operands, results, options_.threads}));
       }
     plan_.workspaceOffset = take(plan_.workspaceBytes);
     end("workspace");
@@ -310,8 +310,8 @@ private:
     }
   }
 
-  const RankProgram &p_;
-  MemoryOptions o_;
+  const RankProgram &program_;
+  MemoryOptions options_;
   MemoryPlan plan_;
   uint64_t regionBegin_ = 0;
   llvm::StringMap<uint64_t> inputs_; ///< arena offsets, by name

@@ -31,21 +31,22 @@ std::string serialised(const plan::Program &program) {
 
 class Writer {
 public:
-  Writer(PlanContents contents, OutputFolder &folder) : c_(std::move(contents)), folder_(folder) {}
+  Writer(PlanContents contents, OutputFolder &folder) : contents_(std::move(contents)), folder_(folder) {}
 
   llvm::Error run() {
     if (llvm::Error error = writePrograms()) return error;
-    if (c_.manifest.weightsKind == "copy")
-      for (auto [tp, rank] : indexed(c_.ranks))
+    if (contents_.manifest.weightsKind == "copy")
+      for (auto [tp, rank] : indexed(contents_.ranks))
         if (llvm::Error error = writeWeights(tp, rank)) return error;
-    return folder_.write("manifest.json", [&](llvm::raw_ostream &os) { os << manifestText(c_.manifest); }).takeError();
+    return folder_.write("manifest.json", [&](llvm::raw_ostream &os) { os << manifestText(contents_.manifest); })
+        .takeError();
   }
 
 private:
   llvm::Error writePrograms() {
     std::map<std::string, int64_t> known; // from serialised bytes to the program's number
     std::vector<int64_t> byCoordinate;
-    for (const plan::Program &program : c_.programs) {
+    for (const plan::Program &program : contents_.programs) {
       constexpr size_t kLargest = INT32_MAX; // the limit of a protobuf message
       if (program.ByteSizeLong() > kLargest)
         return problem(
@@ -59,11 +60,11 @@ private:
       std::string name = numbered("programs/", size_t(at->second), ".plan");
       llvm::Expected<std::string> digest = folder_.write(name, [&](llvm::raw_ostream &os) { os << bytes; });
       if (!digest) return digest.takeError();
-      c_.manifest.programs.push_back({name, std::move(*digest)});
+      contents_.manifest.programs.push_back({name, std::move(*digest)});
     }
-    for (int64_t r = 0; r < c_.manifest.tp * c_.manifest.dp; ++r) {
-      int64_t tp = r % c_.manifest.tp;
-      c_.manifest.ranks.push_back({byCoordinate[size_t(tp)], tp, r / c_.manifest.tp});
+    for (int64_t r = 0; r < contents_.manifest.tp * contents_.manifest.dp; ++r) {
+      int64_t tp = r % contents_.manifest.tp;
+      contents_.manifest.ranks.push_back({byCoordinate[size_t(tp)], tp, r / contents_.manifest.tp});
     }
     return llvm::Error::success();
   }
@@ -72,7 +73,7 @@ private:
     std::vector<Tensor> parts;
     std::vector<NamedTensor> tensors;
     for (const PlacedParameter &p : rank.parameters) {
-      const Value &value = c_.global.value(p.local.global);
+      const Value &value = contents_.global.value(p.local.global);
       if (!value.contents)
         return problem("parameter '" + escaped(value.name) + "'", "the model holds no values for it",
                        "compile with --weights none[:seed]");
@@ -86,11 +87,11 @@ private:
     llvm::Expected<std::string> digest =
         folder_.write(name, [&](llvm::raw_ostream &os) { writeSafetensors(os, tensors); });
     if (!digest) return digest.takeError();
-    c_.manifest.weights.push_back({name, std::move(*digest)});
+    contents_.manifest.weights.push_back({name, std::move(*digest)});
     return llvm::Error::success();
   }
 
-  PlanContents c_;
+  PlanContents contents_;
   OutputFolder &folder_;
 };
 

@@ -15,78 +15,78 @@ constexpr int64_t kLargestGrown = 1 << 22;
 /// Walks over the nodes in order; each is folded, simplified or joined with an equal one before its uses are looked at.
 class Canonicaliser {
 public:
-  explicit Canonicaliser(Graph &graph) : g_(graph) {}
+  explicit Canonicaliser(Graph &graph) : graph_(graph) {}
 
   void run() {
-    for (NodeId id : g_.order()) {
-      if (g_.node(id).erased) continue;
+    for (NodeId id : graph_.order()) {
+      if (graph_.node(id).erased) continue;
       if (fold(id)) continue;
       if (ValueId same = simplify(id); same != kNone) {
-        g_.replaceAllUses(g_.node(id).results[0], same);
+        graph_.replaceAllUses(graph_.node(id).results[0], same);
         continue;
       }
       shareEqual(id);
     }
-    g_.removeDead();
+    graph_.removeDead();
   }
 
 private:
   static bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
-  bool isConstant(ValueId v) const { return g_.value(v).kind == ValueKind::Constant && g_.value(v).contents; }
+  bool isConstant(ValueId v) const { return graph_.value(v).kind == ValueKind::Constant && graph_.value(v).contents; }
   /// A value without elements is known, whatever computes it.
-  bool isKnown(ValueId v) const { return isConstant(v) || g_.type(v).elements() == 0; }
+  bool isKnown(ValueId v) const { return isConstant(v) || graph_.type(v).elements() == 0; }
 
   bool fold(NodeId id) {
-    const Node node = g_.node(id);
+    const Node node = graph_.node(id);
     if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isKnown(v); })) return false;
     int64_t before = 0, after = 0;
     for (ValueId v : node.operands)
-      before += g_.type(v).elements();
+      before += graph_.type(v).elements();
     for (ValueId v : node.results)
-      after += g_.type(v).elements();
+      after += graph_.type(v).elements();
     if (after > before && after > kLargestGrown) return false;
     std::vector<Array> contents;
     llvm::SmallVector<const Array *, 4> operands;
     for (ValueId v : node.operands)
-      contents.push_back(isConstant(v) ? toArray(*g_.value(v).contents) : Array(g_.type(v)));
+      contents.push_back(isConstant(v) ? toArray(*graph_.value(v).contents) : Array(graph_.type(v)));
     for (const Array &array : contents)
       operands.push_back(&array);
-    llvm::SmallVector<Array, 2> results = evaluateNode(g_, id, operands);
+    llvm::SmallVector<Array, 2> results = evaluateNode(graph_, id, operands);
     for (size_t j = 0; j < results.size(); ++j)
-      g_.replaceAllUses(node.results[j], g_.addConstant("folded", toTensor(results[j])));
+      graph_.replaceAllUses(node.results[j], graph_.addConstant("folded", toTensor(results[j])));
     return true;
   }
 
   /// The value of a constant of one element.
   std::optional<double> scalar(ValueId v) const {
-    if (!isConstant(v) || g_.type(v).elements() != 1) return std::nullopt;
-    return toArray(*g_.value(v).contents).data[0];
+    if (!isConstant(v) || graph_.type(v).elements() != 1) return std::nullopt;
+    return toArray(*graph_.value(v).contents).data[0];
   }
 
   /// A simpler value that the node's result equals, or kNone. May rewrite the operands of the node.
   ValueId simplify(NodeId id) {
-    const Node node = g_.node(id);
-    const Type &type = g_.type(node.results[0]);
+    const Node node = graph_.node(id);
+    const Type &type = graph_.type(node.results[0]);
     if (node.operands.empty()) return kNone;
     ValueId x = node.operands[0];
-    if ((node.is("reshape") || node.is("cast") || node.is("expand")) && g_.type(x) == type) return x;
-    if (node.is("slice") && g_.type(x) == type) return x;
-    const Node *from = g_.producer(x);
+    if ((node.is("reshape") || node.is("cast") || node.is("expand")) && graph_.type(x) == type) return x;
+    if (node.is("slice") && graph_.type(x) == type) return x;
+    const Node *from = graph_.producer(x);
     if (node.is("neg") && from && from->is("full")) return negated(id, from->attributes.real("value"));
     // A cast to a wider float and back is exact.
-    if (node.is("cast") && from && from->is("cast") && g_.type(from->operands[0]) == type && isSmall(type.dtype) &&
-        isFloat(g_.type(x).dtype) && !isSmall(g_.type(x).dtype))
+    if (node.is("cast") && from && from->is("cast") && graph_.type(from->operands[0]) == type && isSmall(type.dtype) &&
+        isFloat(graph_.type(x).dtype) && !isSmall(graph_.type(x).dtype))
       return from->operands[0];
     if (node.is("reshape") && from && from->is("reshape")) {
-      if (g_.type(from->operands[0]) == type) return from->operands[0];
-      g_.setOperand(id, 0, from->operands[0]);
+      if (graph_.type(from->operands[0]) == type) return from->operands[0];
+      graph_.setOperand(id, 0, from->operands[0]);
       return kNone;
     }
     if (node.is("transpose")) return simplifyTranspose(id, x, from);
     for (unsigned k = 0; k < 2 && node.operands.size() == 2; ++k) {
       ValueId other = node.operands[1 - k];
       std::optional<double> value = scalar(node.operands[k]);
-      if (!value || !(g_.type(other) == type)) continue;
+      if (!value || !(graph_.type(other) == type)) continue;
       if ((node.is("mul") && *value == 1) || (node.is("add") && *value == 0)) return other;
       if (k == 1 &&
           ((node.is("div") && *value == 1) || (node.is("sub") && *value == 0) || (node.is("pow") && *value == 1)))
@@ -96,14 +96,14 @@ private:
   }
 
   ValueId negated(NodeId id, double value) {
-    Builder b(g_, id);
-    b.origin = g_.node(id).origin;
-    b.backward = g_.node(id).backward;
-    return b.full(g_.type(g_.node(id).results[0]), 0 - value);
+    Builder b(graph_, id);
+    b.origin = graph_.node(id).origin;
+    b.backward = graph_.node(id).backward;
+    return b.full(graph_.type(graph_.node(id).results[0]), 0 - value);
   }
 
   ValueId simplifyTranspose(NodeId id, ValueId x, const Node *from) {
-    llvm::ArrayRef<int64_t> given = g_.node(id).attributes.integers("perm");
+    llvm::ArrayRef<int64_t> given = graph_.node(id).attributes.integers("perm");
     llvm::SmallVector<int64_t, 6> perm(given.begin(), given.end());
     auto isIdentity = [](llvm::ArrayRef<int64_t> p) {
       for (size_t i = 0; i < p.size(); ++i)
@@ -117,16 +117,16 @@ private:
       p = inner[p];
     ValueId source = from->operands[0];
     if (isIdentity(perm)) return source;
-    g_.node(id).attributes.set("perm", perm);
-    g_.setOperand(id, 0, source);
+    graph_.node(id).attributes.set("perm", perm);
+    graph_.setOperand(id, 0, source);
     return kNone;
   }
 
   void shareEqual(NodeId id) {
-    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
-      if (ValueId operand = g_.node(id).operands[k]; firstEqual(operand) != operand)
-        g_.setOperand(id, k, firstEqual(operand));
-    const Node &node = g_.node(id);
+    for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k)
+      if (ValueId operand = graph_.node(id).operands[k]; firstEqual(operand) != operand)
+        graph_.setOperand(id, k, firstEqual(operand));
+    const Node &node = graph_.node(id);
     std::string key = node.op.str();
     llvm::raw_string_ostream os(key);
     // Kept apart from casts of the forward, since lower-gradients prefers a second cast to keeping an f32 value.
@@ -134,7 +134,7 @@ private:
     for (ValueId operand : node.operands)
       os << "," << operand;
     for (ValueId result : node.results)
-      os << ":" << g_.type(result).text();
+      os << ":" << graph_.type(result).text();
     for (const auto &[name, value] : node.attributes.all()) {
       os << ";" << name << "=";
       if (const auto *i = std::get_if<int64_t>(&value)) os << *i;
@@ -144,9 +144,9 @@ private:
     }
     auto [at, isNew] = seen_.try_emplace(os.str(), id);
     if (isNew) return;
-    const Node &first = g_.node(at->second);
+    const Node &first = graph_.node(at->second);
     for (size_t j = 0; j < node.results.size(); ++j)
-      g_.replaceAllUses(node.results[j], first.results[j]);
+      graph_.replaceAllUses(node.results[j], first.results[j]);
   }
 
   /// The first constant with the same type and bytes. An exporter's many copies of a number or table would otherwise
@@ -155,15 +155,15 @@ private:
     if (!isConstant(v)) return v;
     auto [known, isNew] = firsts_.try_emplace(v, v);
     if (!isNew) return known->second;
-    llvm::ArrayRef<uint8_t> bytes = g_.value(v).contents->bytes;
+    llvm::ArrayRef<uint8_t> bytes = graph_.value(v).contents->bytes;
     llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     constexpr size_t kShort = 32;
     return known->second =
-               constants_.try_emplace({g_.type(v).text(), text.size() <= kShort ? text.str() : sha256Of(text)}, v)
+               constants_.try_emplace({graph_.type(v).text(), text.size() <= kShort ? text.str() : sha256Of(text)}, v)
                    .first->second;
   }
 
-  Graph &g_;
+  Graph &graph_;
   std::map<std::string, NodeId> seen_;
   llvm::DenseMap<ValueId, ValueId> firsts_;                          // only looked up
   std::map<std::pair<std::string, std::string>, ValueId> constants_; // by type, and bytes or their digest

@@ -17,17 +17,17 @@ llvm::StringRef moduleOf(llvm::StringRef name) {
 class Finder {
 public:
   Finder(const Graph &graph, const ExporterFacts &facts)
-      : g_(graph), facts_(facts), names_(nameUses(graph, facts)), held_(heldSources(graph, facts, names_)),
+      : graph_(graph), facts_(facts), names_(nameUses(graph, facts)), held_(heldSources(graph, facts, names_)),
         sourceNames_(facts), isComputed_(graph.numValues(), false) {
-    for (ValueId input : g_.sources(ValueKind::Input)) {
-      known_.insert(g_.value(input).name);
+    for (ValueId input : graph_.sources(ValueKind::Input)) {
+      known_.insert(graph_.value(input).name);
       isComputed_[input] = true;
     }
     for (const ProgramCall &call : facts_.calls)
       known_.insert(call.result);
-    for (NodeId id : g_.order())
-      for (ValueId result : g_.node(id).results)
-        isComputed_[result] = llvm::any_of(g_.node(id).operands, [&](ValueId v) { return isComputed_[v]; });
+    for (NodeId id : graph_.order())
+      for (ValueId result : graph_.node(id).results)
+        isComputed_[result] = llvm::any_of(graph_.node(id).operands, [&](ValueId v) { return isComputed_[v]; });
     for (const auto &[initializer, uses] : names_.uses)
       for (const NamedUse &use : uses)
         if (use.kind == NamedUse::Kind::Unknown) unclear_.insert(facts_.of(use.use.node)->call);
@@ -71,10 +71,10 @@ private:
   /// a linear layer.
   std::set<llvm::StringRef> leavesOfMerged() const {
     std::map<uint32_t, Reads> calls;
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       if (const ProgramCall *call = facts_.callOf(id))
-        for (ValueId operand : g_.node(id).operands) {
-          const Value &value = g_.value(operand);
+        for (ValueId operand : graph_.node(id).operands) {
+          const Value &value = graph_.value(operand);
           if (value.kind != ValueKind::Result || !isComputed_[operand] || facts_.callOf(value.producer) == call)
             continue;
           Reads &reads = calls[facts_.of(id)->call];
@@ -82,7 +82,7 @@ private:
         }
     for (const auto &[initializer, uses] : names_.uses)
       for (const NamedUse &use : uses)
-        if (use.kind != NamedUse::Kind::Source && g_.type(initializer).elements() > 1)
+        if (use.kind != NamedUse::Kind::Source && graph_.type(initializer).elements() > 1)
           calls[facts_.of(use.use.node)->call].hasFolded = true;
     std::set<llvm::StringRef> leaves;
     for (const auto &[id, reads] : calls)
@@ -106,7 +106,7 @@ private:
   }
 
   llvm::StringRef resultOf(ValueId value) const {
-    const ProgramCall *call = facts_.callOf(g_.value(value).producer);
+    const ProgramCall *call = facts_.callOf(graph_.value(value).producer);
     return call ? llvm::StringRef(call->result) : "";
   }
 
@@ -116,15 +116,15 @@ private:
     llvm::SmallVector<ValueId, 8> left = {value};
     while (!left.empty()) {
       const ValueId next = left.pop_back_val();
-      if (!seen.insert(next).second || g_.value(next).producer == kNone) continue;
-      const ProgramCall *call = facts_.callOf(g_.value(next).producer);
+      if (!seen.insert(next).second || graph_.value(next).producer == kNone) continue;
+      const ProgramCall *call = facts_.callOf(graph_.value(next).producer);
       bool hasParameter = false;
       for (const ProgramSource &source : facts_.sources)
         if (call && source.kind == TensorKind::Parameter && names(*call, source.placeholder)) {
           leaves.insert(leafOf(source.name));
           hasParameter = true;
         }
-      if (!hasParameter) llvm::append_range(left, g_.node(g_.value(next).producer).operands);
+      if (!hasParameter) llvm::append_range(left, graph_.node(graph_.value(next).producer).operands);
     }
   }
 
@@ -134,7 +134,7 @@ private:
     });
   }
 
-  const Graph &g_;
+  const Graph &graph_;
   const ExporterFacts &facts_;
   const ProgramNames names_;
   const llvm::StringSet<> held_;

@@ -53,37 +53,37 @@ using Kind = Decision::Kind;
 class Court {
 public:
   Court(const Graph &graph, const ParameterEvidence &evidence)
-      : g_(graph), evidence_(evidence), train_("--train", evidence.overrides.train, evidence.moduleNames),
+      : graph_(graph), evidence_(evidence), train_("--train", evidence.overrides.train, evidence.moduleNames),
         freeze_("--freeze", evidence.overrides.freeze, evidence.moduleNames),
         only_("--only", evidence.overrides.only, evidence.moduleNames), roles_(graph) {}
 
   llvm::Error check(llvm::ArrayRef<ValueId> initializers) {
     for (Pattern *pattern : {&train_, &freeze_, &only_})
-      if (llvm::Error error = pattern->check(g_, initializers)) return error;
+      if (llvm::Error error = pattern->check(graph_, initializers)) return error;
     return llvm::Error::success();
   }
 
   std::vector<Decision> decideAll(llvm::ArrayRef<ValueId> initializers) const {
     std::map<std::string, Decision> byName;
     for (ValueId id : initializers) {
-      const char *why = g_.value(id).uses.empty()     ? "the loss does not depend on it"
-                        : g_.type(id).elements() == 0 ? "it has no elements"
-                                                      : nullptr;
-      byName.try_emplace(g_.value(id).name, why ? Decision{Kind::Constant, EvidenceKind::Role, why} : decide(id));
+      const char *why = graph_.value(id).uses.empty()     ? "the loss does not depend on it"
+                        : graph_.type(id).elements() == 0 ? "it has no elements"
+                                                          : nullptr;
+      byName.try_emplace(graph_.value(id).name, why ? Decision{Kind::Constant, EvidenceKind::Role, why} : decide(id));
     }
     for (const Tie &tie : evidence_.ties)
       if (auto copy = byName.find(tie.copy), of = byName.find(tie.of); copy != byName.end() && of != byName.end())
         copy->second = of->second;
     std::vector<Decision> decisions;
     for (ValueId id : initializers)
-      decisions.push_back(byName.at(g_.value(id).name));
+      decisions.push_back(byName.at(graph_.value(id).name));
     return decisions;
   }
 
 private:
   /// The order of these questions is the ranking of the evidence.
   Decision decide(ValueId id) const {
-    const std::string &name = g_.value(id).name;
+    const std::string &name = graph_.value(id).name;
     const ParameterRole role = roles_.of(id);
     if (role.kind == ParameterRole::Kind::Trained && !evidence_.overrides.assumesRoles && cannotBeNamed(name))
       return {Kind::Doubt, EvidenceKind::Flag,
@@ -119,7 +119,7 @@ private:
   /// Whether TorchScript made up the name and the value is no matrix, which may only be transposed: it was computed, as
   /// 1 + w is, or is a view.
   bool isComputed(ValueId id) const {
-    const Value &value = g_.value(id);
+    const Value &value = graph_.value(id);
     const bool isVector = llvm::count_if(value.type.shape, [](int64_t size) { return size > 1; }) == 1;
     return evidence_.exporter == Exporter::TorchScript && isVector && llvm::StringRef(value.name).startswith("onnx::");
   }
@@ -127,7 +127,7 @@ private:
   /// Whether several parameters may have been merged into it, since scales of ones and biases of zeros are equal until
   /// they are trained.
   bool maybeMerged(ValueId id) const {
-    const Value &value = g_.value(id);
+    const Value &value = graph_.value(id);
     return value.uses.size() > 1 && value.type.shape.size() == 1 && value.contents && isOneNumber(*value.contents);
   }
 
@@ -191,7 +191,7 @@ private:
                         [&](const std::string &listed) { return isNameOf(listed, name, evidence_.moduleNames); });
   }
 
-  const Graph &g_;
+  const Graph &graph_;
   const ParameterEvidence &evidence_;
   Pattern train_, freeze_, only_;
   const ParameterRoles roles_;

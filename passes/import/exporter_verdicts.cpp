@@ -66,11 +66,11 @@ ExporterVerdict ofFolded(const ExportedTensor &said, llvm::StringRef initializer
 class Judge {
 public:
   Judge(const Graph &graph, const ExporterFacts &facts)
-      : g_(graph), facts_(facts), names_(nameUses(graph, facts)), held_(heldSources(graph, facts, names_)),
+      : graph_(graph), facts_(facts), names_(nameUses(graph, facts)), held_(heldSources(graph, facts, names_)),
         sourceNames_(facts) {}
 
   ExporterVerdict of(ValueId initializer) const {
-    const Value &value = g_.value(initializer);
+    const Value &value = graph_.value(initializer);
     auto said = facts_.tensors.find(value.name);
     const bool isSaid = said != facts_.tensors.end();
     std::set<TensorKind> kinds;
@@ -115,7 +115,7 @@ private:
             lost.push_back(std::move(source));
   }
 
-  const Graph &g_;
+  const Graph &graph_;
   const ExporterFacts &facts_;
   const ProgramNames names_;
   const llvm::StringSet<> held_;

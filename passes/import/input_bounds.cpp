@@ -16,7 +16,7 @@ constexpr double kElsewhere = -1; ///< marks an element that does not come from 
 /// index within the input's sample.
 class Places {
 public:
-  Places(const Graph &graph, ValueId input, int64_t samples) : g_(graph) {
+  Places(const Graph &graph, ValueId input, int64_t samples) : graph_(graph) {
     Array &places = places_[input] = Array(Type{DType::F64, graph.type(input).shape});
     perSample_ = std::max<int64_t>(1, places.type.elements() / std::max<int64_t>(samples, 1));
     for (size_t i = 0; i < places.data.size(); ++i)
@@ -24,12 +24,12 @@ public:
   }
 
   std::vector<InputBound> follow() {
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next) {
-      const Node &node = g_.node(id);
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next) {
+      const Node &node = graph_.node(id);
       if (node.is("gather") && places_.count(node.operands[1]))
-        add(g_.value(node.operands[0]).name, g_.type(node.operands[0]).shape[0], node.operands[1]);
+        add(graph_.value(node.operands[0]).name, graph_.type(node.operands[0]).shape[0], node.operands[1]);
       if (node.is("cross_entropy") && places_.count(node.operands[1]))
-        add("the classes of " + node.origin, g_.type(node.operands[0]).shape[1], node.operands[1]);
+        add("the classes of " + node.origin, graph_.type(node.operands[0]).shape[1], node.operands[1]);
       if (llvm::any_of(node.operands, [&](ValueId operand) { return places_.count(operand); })) move(id);
     }
     return std::move(bounds_);
@@ -46,10 +46,10 @@ private:
 
   /// Runs nodes that only move elements on the places, by the reference evaluator. Any other result has no places.
   void move(NodeId id) {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     const ValueId first = node.operands[0], result = node.results[0];
     const bool isKept = node.is("cast") || ((node.is("max") || node.is("min")) && places_.count(first) &&
-                                            g_.type(first).shape == g_.type(result).shape);
+                                            graph_.type(first).shape == graph_.type(result).shape);
     if (isKept) {
       Array kept = places_[first];
       places_[result] = std::move(kept);
@@ -57,21 +57,21 @@ private:
     }
     const bool isMove = node.is("reshape") || node.is("transpose") || node.is("expand") || node.is("slice") ||
                         node.is("concat") ||
-                        (node.is("gather") && places_.count(first) && g_.value(node.operands[1]).contents);
+                        (node.is("gather") && places_.count(first) && graph_.value(node.operands[1]).contents);
     if (!isMove) return;
     llvm::SmallVector<Array, 4> operands;
     for (ValueId operand : node.operands) {
       if (auto known = places_.find(operand); known != places_.end())
         operands.push_back(known->second);
       else if (node.is("gather"))
-        operands.push_back(toArray(*g_.value(operand).contents));
+        operands.push_back(toArray(*graph_.value(operand).contents));
       else
-        operands.push_back(elsewhere(g_.type(operand).shape));
+        operands.push_back(elsewhere(graph_.type(operand).shape));
     }
     llvm::SmallVector<const Array *, 4> views;
     for (const Array &operand : operands)
       views.push_back(&operand);
-    places_[result] = std::move(evaluateNode(g_, id, views)[0]);
+    places_[result] = std::move(evaluateNode(graph_, id, views)[0]);
   }
 
   static Array elsewhere(const Shape &shape) {
@@ -80,7 +80,7 @@ private:
     return array;
   }
 
-  const Graph &g_;
+  const Graph &graph_;
   int64_t perSample_ = 1;
   llvm::DenseMap<ValueId, Array> places_; // only looked up
   std::vector<InputBound> bounds_;

@@ -45,16 +45,16 @@ constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kElementwise[] = {
 
 class Namer {
 public:
-  Namer(const Graph &graph, const ExporterFacts &facts) : g_(graph), facts_(facts) {
-    for (ValueId input : g_.sources(ValueKind::Input))
-      values_.insert(g_.value(input).name);
+  Namer(const Graph &graph, const ExporterFacts &facts) : graph_(graph), facts_(facts) {
+    for (ValueId input : graph_.sources(ValueKind::Input))
+      values_.insert(graph_.value(input).name);
     for (const ProgramCall &call : facts_.calls)
       values_.insert(call.result);
   }
 
   ProgramNames run() {
     llvm::MapVector<uint32_t, llvm::SmallVector<NodeId, 4>> groups;
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       if (const NodeFacts *facts = facts_.of(id); facts && facts->call != kNone) groups[facts->call].push_back(id);
     for (const auto &[call, nodes] : groups)
       nameGroup(call, nodes);
@@ -80,15 +80,15 @@ private:
         if (isSource(name)) sources.push_back({k, name.str()});
     llvm::SmallVector<NamedUse, 4> uses;
     for (NodeId node : nodes)
-      for (auto [k, operand] : indexed(g_.node(node).operands))
-        if (g_.value(operand).kind == ValueKind::Parameter) uses.push_back({{node, unsigned(k)}});
+      for (auto [k, operand] : indexed(graph_.node(node).operands))
+        if (graph_.value(operand).kind == ValueKind::Parameter) uses.push_back({{node, unsigned(k)}});
     for (NamedUse &use : uses)
       nameByItself(use, sources);
     for (NamedUse &use : uses)
       if (use.kind == NamedUse::Kind::Unknown) nameByPlace(use, call, nodes.size(), sources);
     nameTheRest(uses, call, sources);
     for (NamedUse &use : uses)
-      names_.uses[g_.node(use.use.node).operands[use.use.operand]].push_back(use);
+      names_.uses[graph_.node(use.use.node).operands[use.use.operand]].push_back(use);
     for (const auto &[target, argument] : kBiases)
       for (const Source &source : sources)
         if (call.target == target && source.argument == argument && !source.isUsed &&
@@ -104,7 +104,7 @@ private:
 
   /// Names the use by the initializer's own name, if the call names it.
   void nameByItself(NamedUse &use, llvm::MutableArrayRef<Source> sources) const {
-    const std::string &name = g_.value(g_.node(use.use.node).operands[use.use.operand]).name;
+    const std::string &name = graph_.value(graph_.node(use.use.node).operands[use.use.operand]).name;
     auto said = facts_.tensors.find(name);
     if (said == facts_.tensors.end()) return;
     for (Source &source : sources) {
@@ -118,7 +118,7 @@ private:
   /// Names the use by the argument that stands in the operand's place.
   void nameByPlace(NamedUse &use, const ProgramCall &call, size_t numNodes,
                    llvm::MutableArrayRef<Source> sources) const {
-    const Node &node = g_.node(use.use.node);
+    const Node &node = graph_.node(use.use.node);
     std::optional<size_t> place;
     for (const OperandRule &rule : kOperandRules)
       if (!place && rule.target == call.target && (rule.op.empty() || node.is(rule.op)) &&
@@ -151,7 +151,7 @@ private:
     }
     if (!left.empty()) return;
     for (NamedUse *use : unnamed) {
-      const std::string &own = g_.value(g_.node(use->use.node).operands[use->use.operand]).name;
+      const std::string &own = graph_.value(graph_.node(use->use.node).operands[use->use.operand]).name;
       use->kind = NamedUse::Kind::Number;
       for (const std::string &argument : call.arguments)
         for (llvm::StringRef name : namesIn(argument))
@@ -159,7 +159,7 @@ private:
     }
   }
 
-  const Graph &g_;
+  const Graph &graph_;
   const ExporterFacts &facts_;
   llvm::StringSet<> values_; ///< names of inputs and of results of calls
   ProgramNames names_;

@@ -18,31 +18,31 @@ ValueId otherOperand(const Node &node, unsigned operand) { return node.operands[
 
 /// Walks forward for what depends on inputs and initializers, then backward for gradients, then backward for strengths.
 ParameterRoles::ParameterRoles(const Graph &graph)
-    : g_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false),
+    : graph_(graph), dependsOnInput_(graph.numValues(), false), isEmbedding_(graph.numValues(), false),
       isLearned_(graph.numValues(), false), hasGradient_(graph.numValues(), false), isLinear_(graph.numValues(), false),
       strength_(graph.numValues(), Strength::None) {
-  for (ValueId id : g_.sources(ValueKind::Input))
+  for (ValueId id : graph_.sources(ValueKind::Input))
     dependsOnInput_[id] = true;
-  for (ValueId id : g_.sources(ValueKind::Parameter))
+  for (ValueId id : graph_.sources(ValueKind::Parameter))
     isLearned_[id] = true;
-  const std::vector<NodeId> order = g_.order();
+  const std::vector<NodeId> order = graph_.order();
   for (NodeId id : order)
     findEmbeddings(id);
-  for (const Output &output : g_.outputs) {
+  for (const Output &output : graph_.outputs) {
     hasGradient_[output.value] = true;
     isLinear_[output.value] = output.name == "loss";
   }
   for (NodeId id : llvm::reverse(order)) // backwards, so that uses come before the value
     findGradients(id);
   for (NodeId id : llvm::reverse(order))
-    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k) {
-      Strength &known = strength_[g_.node(id).operands[k]];
+    for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k) {
+      Strength &known = strength_[graph_.node(id).operands[k]];
       known = std::max(known, strengthOf({id, k}, 0));
     }
 }
 
 void ParameterRoles::findEmbeddings(NodeId id) {
-  const Node &node = g_.node(id);
+  const Node &node = graph_.node(id);
   for (ValueId operand : node.operands)
     for (ValueId result : node.results) {
       if (dependsOnInput_[operand]) dependsOnInput_[result] = true;
@@ -52,29 +52,29 @@ void ParameterRoles::findEmbeddings(NodeId id) {
 }
 
 void ParameterRoles::findGradients(NodeId id) {
-  const Node &node = g_.node(id);
+  const Node &node = graph_.node(id);
   const OpDef &row = opOf(node);
   const bool isSmooth = row.gradient && llvm::any_of(node.results, [&](ValueId v) { return hasGradient_[v]; });
   for (unsigned k = 0; k < node.operands.size(); ++k) {
     const ValueId operand = node.operands[k];
-    if (isSmooth && isFloat(g_.type(operand).dtype)) hasGradient_[operand] = true;
-    isLinear_[operand] = llvm::all_of(g_.value(operand).uses, [&](Use use) {
-      const Node &user = g_.node(use.node);
+    if (isSmooth && isFloat(graph_.type(operand).dtype)) hasGradient_[operand] = true;
+    isLinear_[operand] = llvm::all_of(graph_.value(operand).uses, [&](Use use) {
+      const Node &user = graph_.node(use.node);
       const bool isDivisor = user.is("div") && use.operand == 1; // the divisor may be a sum of weights
-      return isLinear_[user.results[0]] && (isDivisor || isLinearIn(g_, user, use.operand));
+      return isLinear_[user.results[0]] && (isDivisor || isLinearIn(graph_, user, use.operand));
     });
   }
 }
 
 /// Whether the result comes from lookups of initializers by the input, through sums and views only.
 bool ParameterRoles::isEmbedding(const Node &node) const {
-  if (node.is("gather")) return g_.value(node.operands[0]).kind == ValueKind::Parameter;
+  if (node.is("gather")) return graph_.value(node.operands[0]).kind == ValueKind::Parameter;
   if (isView(node)) return isEmbedding_[node.operands[0]];
   return node.is("add") && (isEmbedding_[node.operands[0]] || isEmbedding_[node.operands[1]]);
 }
 
 ParameterRoles::Strength ParameterRoles::strengthOf(Use use, int depth) const {
-  const Node &node = g_.node(use.node);
+  const Node &node = graph_.node(use.node);
   const ValueId result = node.results[0], own = node.operands[use.operand];
   auto sureIf = [](bool is) { return is ? Strength::Sure : Strength::None; };
   if (node.is("gather")) {
@@ -87,7 +87,7 @@ ParameterRoles::Strength ParameterRoles::strengthOf(Use use, int depth) const {
   if (node.is("matmul")) return sureIf(dependsOnInput_[otherOperand(node, use.operand)]);
   if (node.is("layer_norm") || node.is("rms_norm")) return sureIf(use.operand > 0);
   if (node.is("concat")) // an additional token beside those of the input
-    return sureIf(g_.type(own).shape.size() > 1);
+    return sureIf(graph_.type(own).shape.size() > 1);
   if (node.is("where")) return sureIf(use.operand > 0 && isVector(own, result, depth));
   if (node.is("add") && isEmbedding_[otherOperand(node, use.operand)]) return Strength::Sure;
   if (node.is("add") && isTable(own)) // a table of positions, as of patches; masks are added to scores
@@ -98,7 +98,7 @@ ParameterRoles::Strength ParameterRoles::strengthOf(Use use, int depth) const {
 
 /// The strength of an addend or factor. Beside the input itself, it may as well be a mean or a deviation of the data.
 ParameterRoles::Strength ParameterRoles::strengthOfFactor(Use use, int depth) const {
-  const Node &node = g_.node(use.node);
+  const Node &node = graph_.node(use.node);
   const ValueId result = node.results[0], own = node.operands[use.operand], other = otherOperand(node, use.operand);
   const bool scales = node.is("mul") || node.is("div");
   if (isBiasOfOne(use, depth)) return Strength::Sure;
@@ -113,20 +113,20 @@ ParameterRoles::Strength ParameterRoles::strengthOfFactor(Use use, int depth) co
 /// If a formula without inputs computes a trained value, its operands are trained, except a number beside other
 /// operands and a value that becomes an angle.
 ParameterRoles::Strength ParameterRoles::strengthOfFormula(Use use) const {
-  const Node &node = g_.node(use.node);
+  const Node &node = graph_.node(use.node);
   const ValueId own = node.operands[use.operand];
   if (isView(node)) return strength_[node.results[0]];
-  if (!isFloat(g_.type(node.results[0]).dtype) || node.is("sin") || node.is("cos")) return Strength::None;
+  if (!isFloat(graph_.type(node.results[0]).dtype) || node.is("sin") || node.is("cos")) return Strength::None;
   const bool isOne = node.operands.size() == 1;
-  if (!isFloat(g_.type(own).dtype) || (isNumber(own) && !isOne && !g_.producer(own))) return Strength::None;
+  if (!isFloat(graph_.type(own).dtype) || (isNumber(own) && !isOne && !graph_.producer(own))) return Strength::None;
   return strength_[node.results[0]];
 }
 
-bool ParameterRoles::isNumber(ValueId value) const { return g_.type(value).elements() == 1; }
+bool ParameterRoles::isNumber(ValueId value) const { return graph_.type(value).elements() == 1; }
 
 /// Whether the number comes from a formula such as exp(logit_scale). A constant would have been folded to its value.
 bool ParameterRoles::isFormulaOfOne(ValueId value, int depth) const {
-  const Node *node = g_.producer(value);
+  const Node *node = graph_.producer(value);
   if (!node || depth >= kDeepest) return false;
   if (isView(*node)) return isFormulaOfOne(node->operands[0], depth + 1);
   return node->is("exp") || node->is("tanh") || node->is("sigmoid");
@@ -134,20 +134,20 @@ bool ParameterRoles::isFormulaOfOne(ValueId value, int depth) const {
 
 /// Whether the use adds a number to a product of one column, or to a view of it, as a regression head does.
 bool ParameterRoles::isBiasOfOne(Use use, int depth) const {
-  const Node &node = g_.node(use.node);
-  if (!node.is("add") || !isNumber(node.operands[use.operand]) || g_.type(node.operands[use.operand]).shape.empty() ||
-      depth >= kDeepest)
+  const Node &node = graph_.node(use.node);
+  if (!node.is("add") || !isNumber(node.operands[use.operand]) ||
+      graph_.type(node.operands[use.operand]).shape.empty() || depth >= kDeepest)
     return false;
-  const Node *product = g_.producer(otherOperand(node, use.operand));
-  for (; product && isView(*product); product = g_.producer(product->operands[0])) {
+  const Node *product = graph_.producer(otherOperand(node, use.operand));
+  for (; product && isView(*product); product = graph_.producer(product->operands[0])) {
   }
-  return product && product->is("matmul") && g_.type(product->results[0]).shape.back() == 1;
+  return product && product->is("matmul") && graph_.type(product->results[0]).shape.back() == 1;
 }
 
 /// Whether the value is only multiplied and then passed to sin or cos, as frequencies are.
 bool ParameterRoles::becomesAngle(ValueId value, int depth) const {
-  return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && !graph_.value(value).uses.empty() && llvm::all_of(graph_.value(value).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            return node.is("sin") || node.is("cos") ||
                   ((isView(node) || node.is("concat") || node.is("mul")) && becomesAngle(node.results[0], depth + 1));
          });
@@ -155,10 +155,10 @@ bool ParameterRoles::becomesAngle(ValueId value, int depth) const {
 
 /// Whether it is the one vector of ones that an exporter gives to all norms without a scale.
 bool ParameterRoles::isScaleOfNone(ValueId id) const {
-  const Value &value = g_.value(id);
+  const Value &value = graph_.value(id);
   auto isBare = [&](Use use) {
-    const Node &node = g_.node(use.node);
-    return node.is("layer_norm") && use.operand == 1 && g_.value(node.operands[2]).kind == ValueKind::Constant;
+    const Node &node = graph_.node(use.node);
+    return node.is("layer_norm") && use.operand == 1 && graph_.value(node.operands[2]).kind == ValueKind::Constant;
   };
   if (value.uses.size() < 2 || !llvm::all_of(value.uses, isBare) || !value.contents) return false;
   const std::vector<double> ones = toArray(*value.contents).data;
@@ -167,8 +167,8 @@ bool ParameterRoles::isScaleOfNone(ValueId id) const {
 
 /// Whether looked-up rows are added to a value that depends on the input, as a relative position bias is.
 bool ParameterRoles::isAdded(ValueId rows, int depth) const {
-  return depth < kDeepest && llvm::any_of(g_.value(rows).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && llvm::any_of(graph_.value(rows).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            const bool isMasked = node.is("where") && use.operand > 0;
            if (isView(node) || isMasked) return isAdded(node.results[0], depth + 1);
            return node.is("add") &&
@@ -179,12 +179,12 @@ bool ParameterRoles::isAdded(ValueId rows, int depth) const {
 /// Whether the value was divided by a root, and perhaps scaled and shifted by constants, so that its factor is the
 /// scale of a norm.
 bool ParameterRoles::isNormalised(ValueId value, int depth) const {
-  const Node *node = g_.producer(value);
+  const Node *node = graph_.producer(value);
   if (!node || depth >= kDeepest) return false;
   if (isView(*node)) return isNormalised(node->operands[0], depth + 1);
   auto isRoot = [&](ValueId v) {
-    const Node *made = g_.producer(v);
-    if (made && (made->is("reciprocal") || made->is("div"))) made = g_.producer(made->operands.back());
+    const Node *made = graph_.producer(v);
+    if (made && (made->is("reciprocal") || made->is("div"))) made = graph_.producer(made->operands.back());
     return made && (made->is("sqrt") || made->is("rsqrt"));
   };
   auto isConstant = [&](ValueId v) { return !dependsOnInput_[v] && !isLearned_[v]; };
@@ -200,7 +200,7 @@ bool ParameterRoles::isNormalised(ValueId value, int depth) const {
 /// Whether the value is a product of two values that depend on the input, as the scores are that masks and decays
 /// multiply.
 bool ParameterRoles::isProductOfInputs(ValueId value, int depth) const {
-  const Node *node = g_.producer(value);
+  const Node *node = graph_.producer(value);
   if (!node || depth >= kDeepest) return false;
   if (node->is("matmul")) return dependsOnInput_[node->operands[0]] && dependsOnInput_[node->operands[1]];
   const bool isOnTheWay = isView(*node) || node->is("mul") || node->is("div");
@@ -211,8 +211,8 @@ bool ParameterRoles::isProductOfInputs(ValueId value, int depth) const {
 /// Whether a softmax or exp takes the value, perhaps after sums and factors.
 bool ParameterRoles::feedsSoftmax(ValueId value, int depth) const {
   constexpr llvm::StringLiteral kOnTheWay[] = {"add", "sub", "mul", "div", "where", "concat", "max", "min"};
-  return depth < kDeepest && llvm::any_of(g_.value(value).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && llvm::any_of(graph_.value(value).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            return node.is("softmax") || node.is("exp") ||
                   ((isView(node) || llvm::is_contained(kOnTheWay, node.op)) &&
                    feedsSoftmax(node.results[0], depth + 1));
@@ -221,17 +221,17 @@ bool ParameterRoles::feedsSoftmax(ValueId value, int depth) const {
 
 /// Whether two or more dimensions are larger than 1.
 bool ParameterRoles::isTable(ValueId value) const {
-  return llvm::count_if(g_.type(value).shape, [](int64_t size) { return size > 1; }) > 1;
+  return llvm::count_if(graph_.type(value).shape, [](int64_t size) { return size > 1; }) > 1;
 }
 
 /// Whether looked-up rows are only factors that are broadcast to larger values, as cosines of positions are to all
 /// heads. Such rows are no embedding.
 bool ParameterRoles::onlyScales(ValueId rows, int depth) const {
-  return depth < kDeepest && !g_.value(rows).uses.empty() && llvm::all_of(g_.value(rows).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && !graph_.value(rows).uses.empty() && llvm::all_of(graph_.value(rows).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            if (isView(node)) return onlyScales(node.results[0], depth + 1);
            if (node.is("rotary")) return use.operand > 0;
-           return node.is("mul") && g_.type(node.results[0]).elements() > g_.type(rows).elements() &&
+           return node.is("mul") && graph_.type(node.results[0]).elements() > graph_.type(rows).elements() &&
                   dependsOnInput_[otherOperand(node, use.operand)];
          });
 }
@@ -239,7 +239,7 @@ bool ParameterRoles::onlyScales(ValueId rows, int depth) const {
 /// Whether one dimension alone is larger than 1, and `result` has it too: as its last dimension, or as another one if
 /// no softmax follows.
 bool ParameterRoles::isVector(ValueId value, ValueId result, int depth) const {
-  const Shape &shape = g_.type(value).shape, &wide = g_.type(result).shape;
+  const Shape &shape = graph_.type(value).shape, &wide = graph_.type(result).shape;
   for (size_t back = 1; back <= shape.size(); ++back)
     if (int64_t size = shape[shape.size() - back]; size > 1)
       return size == elementsOf(shape) && size == wide[wide.size() - back] &&
@@ -250,8 +250,8 @@ bool ParameterRoles::isVector(ValueId value, ValueId result, int depth) const {
 /// Whether the value does nothing but weigh learned terms of a sum that is the loss, as class weights and pos_weight
 /// do.
 bool ParameterRoles::weighsLoss(ValueId value, int depth) const {
-  return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && !graph_.value(value).uses.empty() && llvm::all_of(graph_.value(value).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            const ValueId result = node.results[0];
            const bool isBetweenData = node.operands.size() == 2 && !isLearned_[otherOperand(node, use.operand)];
            if (isView(node) || node.is("reduce_sum") || (node.is("gather") && use.operand == 0))
@@ -265,7 +265,7 @@ bool ParameterRoles::weighsLoss(ValueId value, int depth) const {
 
 ParameterRole ParameterRoles::of(ValueId initializer) const {
   using Kind = ParameterRole::Kind;
-  const Value &value = g_.value(initializer);
+  const Value &value = graph_.value(initializer);
   const Tensor *contents = value.contents ? &*value.contents : nullptr;
   const Strength strength = strength_[initializer];
   // A new parameter holds one number throughout. A buffer with one number would have been written as that number.
@@ -291,8 +291,8 @@ ParameterRole ParameterRoles::of(ValueId initializer) const {
 /// Whether the only signs that it is trained are products with computed values that are neither the scale of a norm nor
 /// terms of a sum. The weight of one path beside others is a parameter.
 bool ParameterRoles::onlyIsFactor(ValueId value, int depth) const {
-  return depth < kDeepest && llvm::all_of(g_.value(value).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && llvm::all_of(graph_.value(value).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            if (isView(node)) return onlyIsFactor(node.results[0], depth + 1);
            if (strengthOf(use, depth) == Strength::None) return true;
            return (node.is("mul") || node.is("div")) && dependsOnInput_[node.results[0]] &&
@@ -302,8 +302,8 @@ bool ParameterRoles::onlyIsFactor(ValueId value, int depth) const {
 
 /// Whether the value is only added to other values that depend on the input.
 bool ParameterRoles::isTerm(ValueId value, int depth) const {
-  return depth < kDeepest && !g_.value(value).uses.empty() && llvm::all_of(g_.value(value).uses, [&](Use use) {
-           const Node &node = g_.node(use.node);
+  return depth < kDeepest && !graph_.value(value).uses.empty() && llvm::all_of(graph_.value(value).uses, [&](Use use) {
+           const Node &node = graph_.node(use.node);
            if (isView(node)) return isTerm(node.results[0], depth + 1);
            return (node.is("add") || node.is("sub")) && dependsOnInput_[otherOperand(node, use.operand)];
          });
@@ -311,10 +311,10 @@ bool ParameterRoles::isTerm(ValueId value, int depth) const {
 
 /// Whether another table of the same type holds the sines of its cosines.
 bool ParameterRoles::isRotation(ValueId initializer) const {
-  const Value &own = g_.value(initializer);
+  const Value &own = graph_.value(initializer);
   for (ValueKind kind : {ValueKind::Parameter, ValueKind::Constant})
-    for (ValueId id : g_.sources(kind))
-      if (const Value &other = g_.value(id);
+    for (ValueId id : graph_.sources(kind))
+      if (const Value &other = graph_.value(id);
           id != initializer && other.type == own.type && other.contents && areRotations(*own.contents, *other.contents))
         return true;
   return false;

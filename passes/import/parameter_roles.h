@@ -58,7 +58,7 @@ private:
   bool onlyIsFactor(ValueId value, int depth) const;
   bool isTerm(ValueId value, int depth) const;
 
-  const Graph &g_;
+  const Graph &graph_;
   // By ValueId:
   std::vector<bool> dependsOnInput_, isEmbedding_;
   std::vector<bool> isLearned_;    ///< whether it depends on an initializer

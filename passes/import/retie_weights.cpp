@@ -49,9 +49,9 @@ Relation relate(const Graph &graph, ValueId one, ValueId other) {
 
 class Tier {
 public:
-  Tier(Graph &graph, std::vector<std::string> &joined) : g_(graph), joined_(joined) {}
+  Tier(Graph &graph, std::vector<std::string> &joined) : graph_(graph), joined_(joined) {}
   ~Tier() { // erased at the end only, since callers walk over the parameters
-    llvm::erase_if(g_.parameters, [&](const ParameterInfo &p) { return isGone(p.value); });
+    llvm::erase_if(graph_.parameters, [&](const ParameterInfo &p) { return isGone(p.value); });
   }
 
   bool isGone(ValueId value) const { return into_.count(value) != 0; }
@@ -64,17 +64,18 @@ public:
 
   void tie(ParameterInfo &table, ValueId copy, Relation relation) {
     const bool isTurned = relation == Relation::Transposed;
-    Builder builder(g_, g_.first());
-    builder.origin = "tied to " + g_.value(table.value).name;
-    g_.replaceAllUses(copy, isTurned ? builder.transpose(table.value, {1, 0}) : table.value);
-    table.aliases.push_back({g_.value(copy).name, isTurned});
-    joined_.push_back(g_.value(copy).name + " = " + g_.value(table.value).name + (isTurned ? " (transposed)" : ""));
-    g_.setKind(copy, ValueKind::Constant);
+    Builder builder(graph_, graph_.first());
+    builder.origin = "tied to " + graph_.value(table.value).name;
+    graph_.replaceAllUses(copy, isTurned ? builder.transpose(table.value, {1, 0}) : table.value);
+    table.aliases.push_back({graph_.value(copy).name, isTurned});
+    joined_.push_back(graph_.value(copy).name + " = " + graph_.value(table.value).name +
+                      (isTurned ? " (transposed)" : ""));
+    graph_.setKind(copy, ValueKind::Constant);
     into_[copy] = table.value;
   }
 
 private:
-  Graph &g_;
+  Graph &graph_;
   std::vector<std::string> &joined_;
   llvm::DenseMap<ValueId, ValueId> into_; ///< only looked up
 };

@@ -13,9 +13,9 @@ namespace {
 class Separator {
 public:
   Separator(Graph &graph, ExporterFacts &facts, std::vector<std::string> &separated)
-      : g_(graph), facts_(facts), names_(facts), separated_(separated) {
-    for (ValueId id : g_.sources(ValueKind::Parameter))
-      if (auto said = facts_.tensors.find(g_.value(id).name); said != facts_.tensors.end() && said->second.kind)
+      : graph_(graph), facts_(facts), names_(facts), separated_(separated) {
+    for (ValueId id : graph_.sources(ValueKind::Parameter))
+      if (auto said = facts_.tensors.find(graph_.value(id).name); said != facts_.tensors.end() && said->second.kind)
         parts_[said->second.placeholder] = id;
     for (const ProgramCall &call : facts_.calls)
       computed_.insert(call.result);
@@ -23,7 +23,7 @@ public:
 
   void run() {
     separateNodes();
-    for (const auto &[initializer, uses] : nameUses(g_, facts_).uses)
+    for (const auto &[initializer, uses] : nameUses(graph_, facts_).uses)
       separate(initializer, uses);
   }
 
@@ -31,23 +31,23 @@ private:
   /// The exporter also merged equal nodes over merged initializers: an expand of %view_4 is %expand in one module, and
   /// another module's call names it %expand_2. Each module gets its own copy of such a node.
   void separateNodes() {
-    std::vector<bool> dependsOnInput(g_.numValues(), false);
-    for (ValueId input : g_.sources(ValueKind::Input))
+    std::vector<bool> dependsOnInput(graph_.numValues(), false);
+    for (ValueId input : graph_.sources(ValueKind::Input))
       dependsOnInput[input] = true;
-    const std::vector<NodeId> order = g_.order();
+    const std::vector<NodeId> order = graph_.order();
     for (NodeId id : order)
-      for (ValueId operand : g_.node(id).operands)
+      for (ValueId operand : graph_.node(id).operands)
         if (dependsOnInput[operand])
-          for (ValueId result : g_.node(id).results)
+          for (ValueId result : graph_.node(id).results)
             dependsOnInput[result] = true;
     for (NodeId id : llvm::reverse(order)) // backwards, so that what a copy reads is copied after it
-      if (facts_.callOf(id) && g_.node(id).results.size() == 1 && !dependsOnInput[g_.node(id).results[0]])
+      if (facts_.callOf(id) && graph_.node(id).results.size() == 1 && !dependsOnInput[graph_.node(id).results[0]])
         separateNode(id);
   }
 
   void separateNode(NodeId id) {
     const ProgramCall call = *facts_.callOf(id); // a copy, since copies of nodes add to the calls
-    const llvm::SmallVector<Use, 2> uses = g_.value(g_.node(id).results[0]).uses;
+    const llvm::SmallVector<Use, 2> uses = graph_.value(graph_.node(id).results[0]).uses;
     std::map<std::string, NodeId> copies; // by module
     for (Use use : uses) {
       const ProgramCall *user = facts_.callOf(use.node);
@@ -56,7 +56,7 @@ private:
         continue;
       auto [copy, isNew] = copies.try_emplace(user->scopes.back(), kNone);
       if (isNew) copy->second = copyInto(id, user->scopes);
-      g_.setOperand(use.node, use.operand, g_.node(copy->second).results[0]);
+      graph_.setOperand(use.node, use.operand, graph_.node(copy->second).results[0]);
     }
   }
 
@@ -77,8 +77,8 @@ private:
     ProgramCall call = *facts_.callOf(id);
     call.result.clear();
     call.scopes = scopes;
-    const llvm::SmallVector<ValueId, 4> operands = g_.node(id).operands;
-    const NodeId copy = g_.addCopy(g_, id, operands, id);
+    const llvm::SmallVector<ValueId, 4> operands = graph_.node(id).operands;
+    const NodeId copy = graph_.addCopy(graph_, id, operands, id);
     facts_.nodes.resize(std::max<size_t>(facts_.nodes.size(), copy + 1));
     facts_.nodes[copy] = {uint32_t(facts_.calls.size()), scopes.back()};
     facts_.calls.push_back(std::move(call));
@@ -91,7 +91,7 @@ private:
 
   /// The placeholder of the initializer's own name; empty if it is no source of the program.
   std::string ownPlaceholder(ValueId initializer, const Parts &parts) const {
-    const std::string &name = g_.value(initializer).name;
+    const std::string &name = graph_.value(initializer).name;
     if (auto said = facts_.tensors.find(name); said != facts_.tensors.end() && said->second.kind)
       return said->second.placeholder;
     // A folded initializer is the source that it was folded from, or else the first that it stands for.
@@ -127,7 +127,7 @@ private:
     const std::vector<std::string> &scopes = facts_.callOf(use.use.node)->scopes;
     if (auto [module, leaf] = source.rsplit('.'); !leaf.empty() && !llvm::is_contained(scopes, module))
       return {Kind::Computed, scopes.empty() ? leaf.str() : scopes.back() + "." + leaf.str()};
-    const auto &contents = g_.value(g_.node(use.use.node).operands[use.use.operand]).contents;
+    const auto &contents = graph_.value(graph_.node(use.use.node).operands[use.use.operand]).contents;
     const bool isOther = use.kind == Kind::Number ? contents && isOneNumber(*contents)
                                                   : use.kind == Kind::Computed && use.name != name &&
                                                         originOf(use.name) != ValueOrigin::View;
@@ -137,7 +137,7 @@ private:
 
   /// Gives each part of the uses its own initializer; the part that is the initializer itself keeps it.
   void separate(ValueId initializer, llvm::ArrayRef<NamedUse> uses) {
-    const std::string name = g_.value(initializer).name;
+    const std::string name = graph_.value(initializer).name;
     const bool isOfSources = llvm::any_of(uses, [](const NamedUse &use) { return use.kind == Kind::Source; }) ||
                              (facts_.tensors.count(name) && facts_.tensors.find(name)->second.kind);
     const std::string source = isOfSources ? "" : onlySource(name, uses);
@@ -150,24 +150,24 @@ private:
       if (kind == Kind::Unknown || (kind == Kind::Source && what == own)) continue;
       const ValueId part = add(initializer, kind, what, partUses[0]);
       for (Use use : partUses)
-        g_.setOperand(use.node, use.operand, part);
+        graph_.setOperand(use.node, use.operand, part);
     }
   }
 
   ValueId add(ValueId initializer, Kind kind, const std::string &what, Use use) {
-    const Value whole = g_.value(initializer);
-    if (kind == Kind::Number) return g_.addConstant("c", *whole.contents);
-    if (auto known = parts_.find(what); known != parts_.end() && g_.type(known->second) == whole.type)
+    const Value whole = graph_.value(initializer);
+    if (kind == Kind::Number) return graph_.addConstant("c", *whole.contents);
+    if (auto known = parts_.find(what); known != parts_.end() && graph_.type(known->second) == whole.type)
       return known->second; // otherwise the known one is its transpose
     const std::string name = kind == Kind::Source ? names_.nameOf(what, *facts_.callOf(use.node), whole.name) : what;
-    const ValueId part = g_.addParameter(name, whole.type, whole.contents);
+    const ValueId part = graph_.addParameter(name, whole.type, whole.contents);
     parts_[what] = part;
-    const std::string &own = g_.value(part).name;
+    const std::string &own = graph_.value(part).name;
     if (kind == Kind::Source)
       facts_.tensors[own] = {kindOfPlaceholder(what), what, {}};
     else
       facts_.tensors[own] = {{}, "", sourcesLike(whole.name, what), !llvm::StringRef(what).contains('.')};
-    separated_.push_back(g_.value(part).name);
+    separated_.push_back(graph_.value(part).name);
     return part;
   }
 
@@ -183,7 +183,7 @@ private:
     return from;
   }
 
-  Graph &g_;
+  Graph &graph_;
   ExporterFacts &facts_;
   const SourceNames names_;
   std::vector<std::string> &separated_;

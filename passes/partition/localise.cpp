@@ -26,20 +26,20 @@ int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().b
 class Localiser {
 public:
   Localiser(const PlacedGraph &placed, int coordinate)
-      : p_(placed), g_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate), b_(program_.graph),
-        local_(g_.numValues(), kNone), whole_(g_.numValues(), kNone) {}
+      : placed_(placed), graph_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate),
+        builder_(program_.graph), local_(graph_.numValues(), kNone), whole_(graph_.numValues(), kNone) {}
 
   llvm::Expected<LocalProgram> run() {
-    for (ValueId id : g_.sources(ValueKind::Input)) {
-      Type type = g_.type(id);
-      if (p_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
-      local_[id] = program_.graph.addInput(g_.value(id).name, type);
+    for (ValueId id : graph_.sources(ValueKind::Input)) {
+      Type type = graph_.type(id);
+      if (placed_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
+      local_[id] = program_.graph.addInput(graph_.value(id).name, type);
     }
-    for (ValueId id : g_.sources(ValueKind::State)) // states are never sharded
-      local_[id] = program_.graph.addState(g_.value(id).name, g_.type(id));
-    for (const ParameterInfo &parameter : g_.parameters)
+    for (ValueId id : graph_.sources(ValueKind::State)) // states are never sharded
+      local_[id] = program_.graph.addState(graph_.value(id).name, graph_.type(id));
+    for (const ParameterInfo &parameter : graph_.parameters)
       addParameter(parameter);
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       visit(id);
     finish();
     // A rank that adds nothing to a sum may not need the operands of its collective, but the other ranks wait for its
@@ -54,15 +54,15 @@ public:
 private:
   void addParameter(const ParameterInfo &info) {
     ValueId id = info.value;
-    Type type = g_.type(id);
+    Type type = graph_.type(id);
     LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), {}, false, false};
     type.shape = shapeOf(parameter.covers);
-    bool isWhole = type == g_.type(id);
+    bool isWhole = type == graph_.type(id);
     parameter.local = local_[id] =
-        program_.graph.addParameter(g_.value(id).name, type, isWhole ? g_.value(id).contents : std::nullopt);
+        program_.graph.addParameter(graph_.value(id).name, type, isWhole ? graph_.value(id).contents : std::nullopt);
     program_.graph.parameters.push_back({parameter.local, info.aliases});
     llvm::SmallVector<Covers, 8> earlier = heldByAll(id);
-    const Covers whole = wholeCovers(g_.type(id).shape);
+    const Covers whole = wholeCovers(graph_.type(id).shape);
     parameter.isReplicated = llvm::all_of(earlier, [&](const Covers &held) { return held == whole; });
     earlier.truncate(size_t(coordinate_));
     parameter.counted = flatFirstHeld(parameter.covers, earlier);
@@ -70,59 +70,60 @@ private:
   }
 
   Covers heldOf(ValueId id, int coordinate) const {
-    return coversOf(arena_, p_.axes.values[id], g_.type(id).shape, p_.ofValue(id), coordinate);
+    return coversOf(arena_, placed_.axes.values[id], graph_.type(id).shape, placed_.ofValue(id), coordinate);
   }
   /// What a tp rank holds of a result when its node has run, before a reduction that may scatter it.
   Covers computedBy(NodeId node, ValueId result, int coordinate) const {
-    return coversOf(arena_, p_.axes.values[result], g_.type(result).shape, p_.ofNode(node), coordinate);
+    return coversOf(arena_, placed_.axes.values[result], graph_.type(result).shape, placed_.ofNode(node), coordinate);
   }
   llvm::SmallVector<Covers, 8> computedByAll(NodeId node, ValueId result) const {
     llvm::SmallVector<Covers, 8> covers;
-    for (int c = 0; c < p_.tp; ++c)
+    for (int c = 0; c < placed_.tp; ++c)
       covers.push_back(computedBy(node, result, c));
     return covers;
   }
   Covers wantedBy(NodeId node, unsigned k, int coordinate) const {
-    const auto &terms = p_.axes.nodes[node].terms.ins[k];
-    return coversOf(arena_, terms, g_.type(g_.node(node).operands[k]).shape, p_.ofNode(node), coordinate);
+    const auto &terms = placed_.axes.nodes[node].terms.ins[k];
+    return coversOf(arena_, terms, graph_.type(graph_.node(node).operands[k]).shape, placed_.ofNode(node), coordinate);
   }
   llvm::SmallVector<Covers, 8> heldByAll(ValueId id) const {
     llvm::SmallVector<Covers, 8> held;
-    for (int c = 0; c < p_.tp; ++c)
+    for (int c = 0; c < placed_.tp; ++c)
       held.push_back(heldOf(id, c));
     return held;
   }
 
-  bool isPending(ValueId id) const { return p_.reductions.isPartial[id] && !p_.reductions.isReduced[id]; }
+  bool isPending(ValueId id) const { return placed_.reductions.isPartial[id] && !placed_.reductions.isReduced[id]; }
 
   using CoversOf = llvm::function_ref<Covers(int coordinate)>;
 
   /// The part of a value that one use or output reads, given as a function of the tp rank. `mayDiffer`: whether it may
   /// differ from what the ranks hold. Every rank must decide alike whether to communicate, so all covers are compared.
   ValueId part(ValueId id, CoversOf wanted, bool mayDiffer) {
-    const Value &value = g_.value(id);
+    const Value &value = graph_.value(id);
     Covers own = wanted(coordinate_);
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
-    const Node *producer = g_.producer(id);
-    if (value.type.elements() == 0) return b_.full(Type{value.type.dtype, shapeOf(own)}, 0); // no rank holds a part
+    const Node *producer = graph_.producer(id);
+    if (value.type.elements() == 0)
+      return builder_.full(Type{value.type.dtype, shapeOf(own)}, 0); // no rank holds a part
     if (producer && producer->is("full"))
-      return b_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
-    if ((value.kind == ValueKind::Input && !p_.shardsInputs) || value.kind == ValueKind::State)
-      return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
+      return builder_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
+    if ((value.kind == ValueKind::Input && !placed_.shardsInputs) || value.kind == ValueKind::State)
+      return takePart(builder_, local_[id], wholeCovers(value.type.shape), own);
     bool isHeld = true, isWhole = true;
-    for (int c = 0; c < p_.tp && mayDiffer; ++c) {
+    for (int c = 0; c < placed_.tp && mayDiffer; ++c) {
       Covers held = heldOf(id, c);
       isHeld &= held == wanted(c);
       isWhole &= held == wholeCovers(value.type.shape);
     }
     if (isHeld) return local_[id];
-    if (isWhole) return takePart(b_, local_[id], wholeCovers(value.type.shape), own);
-    if (whole_[id] == kNone) whole_[id] = gatherWhole(b_, local_[id], heldByAll(id), value.type.shape);
-    return takePart(b_, whole_[id], wholeCovers(value.type.shape), own);
+    if (isWhole) return takePart(builder_, local_[id], wholeCovers(value.type.shape), own);
+    if (whole_[id] == kNone) whole_[id] = gatherWhole(builder_, local_[id], heldByAll(id), value.type.shape);
+    return takePart(builder_, whole_[id], wholeCovers(value.type.shape), own);
   }
 
   ValueId constantPart(ValueId id, const Covers &wanted) {
-    const Value &value = g_.value(id);
+    const Value &value = graph_.value(id);
     auto &known = constants_[id];
     for (const auto &[covers, local] : known)
       if (covers == wanted) return local;
@@ -133,8 +134,8 @@ private:
   }
 
   ValueId operand(NodeId id, unsigned k) {
-    ValueId value = g_.node(id).operands[k];
-    bool mayDiffer = p_.axes.nodes[id].isCut[k] || &p_.ofNode(id) != &p_.ofValue(value);
+    ValueId value = graph_.node(id).operands[k];
+    bool mayDiffer = placed_.axes.nodes[id].isCut[k] || &placed_.ofNode(id) != &placed_.ofValue(value);
     return part(
         value, [&](int c) { return wantedBy(id, k, c); }, mayDiffer);
   }
@@ -155,19 +156,19 @@ private:
     for (size_t i = 0; i < dims.size(); ++i)
       mask.type.shape[dims[i]] = first.mask.type.shape[i];
     ValueId counts = program_.graph.addConstant("first_holder", toTensor(mask));
-    return b_.make("where", {counts, local, b_.scalar(program_.graph.type(local).dtype, 0)});
+    return builder_.make("where", {counts, local, builder_.scalar(program_.graph.type(local).dtype, 0)});
   }
 
   /// An addend that is not Partial, beside addends that are: only the first holder of each element keeps it. For a
   /// concat, elements are those of the operand; for a sum, those of the result to which the addend is broadcast.
   ValueId addendOnce(NodeId id, unsigned k, ValueId local) {
-    const Node &node = g_.node(id);
-    bool isOwn = p_.axes.nodes[id].terms.cutDim >= 0;
+    const Node &node = graph_.node(id);
+    bool isOwn = placed_.axes.nodes[id].terms.cutDim >= 0;
     FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : computedBy(id, node.results[0], c); });
     if (!isOwn && first.points == FirstHeld::Points::Some) {
       Type type = program_.graph.type(local);
       type.shape = shapeOf(computedBy(id, node.results[0], coordinate_));
-      if (program_.graph.type(local).shape != type.shape) local = b_.makeTyped("expand", {local}, type);
+      if (program_.graph.type(local).shape != type.shape) local = builder_.makeTyped("expand", {local}, type);
     }
     return countedOnce(local, first);
   }
@@ -175,7 +176,7 @@ private:
   /// The iteration space of a node: each term of its dimensions once. Classes are left out, since they are reduced
   /// within the node.
   llvm::SmallVector<AxisId, 8> pointTerms(NodeId id) const {
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    const IndexTerms &terms = placed_.axes.nodes[id].terms;
     llvm::SmallVector<AxisId, 8> all;
     for (const auto *lists : {&terms.ins, &terms.outs})
       for (const auto &dims : *lists)
@@ -188,10 +189,10 @@ private:
   /// Adds the local node. If an operand is Partial and the result with it, addends that are not must count once; if the
   /// node itself makes the sum Partial, each point of its iteration space must.
   void visit(NodeId id) {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     if (node.is("full")) return;
-    b_.origin = node.origin;
-    b_.backward = node.backward;
+    builder_.origin = node.origin;
+    builder_.backward = node.backward;
     bool passes = llvm::any_of(node.operands, [&](ValueId v) { return isPending(v); });
     llvm::SmallVector<ValueId, 6> operands;
     for (unsigned k = 0; k < node.operands.size(); ++k) {
@@ -201,20 +202,20 @@ private:
     }
     llvm::SmallVector<Type, 3> types;
     for (ValueId result : node.results)
-      types.push_back(Type{g_.type(result).dtype, shapeOf(computedBy(id, result, coordinate_))});
+      types.push_back(Type{graph_.type(result).dtype, shapeOf(computedBy(id, result, coordinate_))});
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
-    if (!passes && llvm::any_of(node.results, [&](ValueId r) { return p_.reductions.isPartial[r]; }))
+    if (!passes && llvm::any_of(node.results, [&](ValueId r) { return placed_.reductions.isPartial[r]; }))
       countOnce(id, operands, types, results);
     for (const auto &[j, result] : indexed(node.results))
-      local_[result] = p_.reductions.isReduced[result] ? reduced(id, result, results[j]) : results[j];
+      local_[result] = placed_.reductions.isReduced[result] ? reduced(id, result, results[j]) : results[j];
   }
 
   /// What the uses of a Partial result read after its reduction: all of it, or this rank's part of the sequence.
   ValueId reduced(NodeId id, ValueId result, ValueId local) {
     llvm::SmallVector<Covers, 8> computed = computedByAll(id, result);
-    if (p_.region && p_.region->held[result] && !p_.region->nodes[id])
-      return reduceScatter(b_, local, computed[size_t(coordinate_)], heldByAll(result), coordinate_);
-    return reduceSum(b_, local, computed, g_.type(result).shape, coordinate_);
+    if (placed_.region && placed_.region->held[result] && !placed_.region->nodes[id])
+      return reduceScatter(builder_, local, computed[size_t(coordinate_)], heldByAll(result), coordinate_);
+    return reduceSum(builder_, local, computed, graph_.type(result).shape, coordinate_);
   }
 
   /// Makes each point of the iteration space of an operator with a Partial result count once, on the first tp rank that
@@ -222,19 +223,19 @@ private:
   /// operator is linear is 0 there. Results that are not Partial keep all points.
   void countOnce(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types,
                  llvm::MutableArrayRef<ValueId> results) {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     llvm::SmallVector<AxisId, 8> terms = pointTerms(id);
     FirstHeld first = firstHere([&](int c) {
       Covers box;
       for (AxisId term : terms)
-        box.push_back(cover(arena_, term, p_.ofNode(id), c));
+        box.push_back(cover(arena_, term, placed_.ofNode(id), c));
       return box;
     });
     if (first.points == FirstHeld::Points::All) return;
     llvm::SmallVector<ValueId, 3> counted;
     if (first.points == FirstHeld::Points::None) {
       for (const Type &type : types)
-        counted.push_back(b_.full(type, 0));
+        counted.push_back(builder_.full(type, 0));
     } else {
       std::vector<AxisId> deciding;
       for (unsigned d : first.deciding)
@@ -250,19 +251,19 @@ private:
       counted = compute(id, once, types);
     }
     for (const auto &[j, result] : indexed(node.results))
-      if (p_.reductions.isPartial[result]) results[j] = counted[j];
+      if (placed_.reductions.isPartial[result]) results[j] = counted[j];
   }
 
   /// Returns false if no operand in which the operator is linear has all deciding dimensions.
   bool maskOneOperand(NodeId id, const FirstHeld &first, llvm::ArrayRef<AxisId> deciding,
                       llvm::MutableArrayRef<ValueId> operands) {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     for (unsigned k = 0; k < operands.size(); ++k) {
       llvm::SmallVector<size_t, 2> dims;
       for (AxisId wanted : deciding)
-        for (const auto &[d, term] : indexed(p_.axes.nodes[id].terms.ins[k]))
+        for (const auto &[d, term] : indexed(placed_.axes.nodes[id].terms.ins[k]))
           if (term != kNoAxis && arena_.find(term) == wanted) dims.push_back(d);
-      if (dims.size() != deciding.size() || !llvm::is_sorted(dims) || !isLinearIn(g_, node, k)) continue;
+      if (dims.size() != deciding.size() || !llvm::is_sorted(dims) || !isLinearIn(graph_, node, k)) continue;
       operands[k] = masked(operands[k], first, dims);
       return true;
     }
@@ -270,26 +271,26 @@ private:
   }
 
   llvm::SmallVector<ValueId, 3> compute(NodeId id, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> types) {
-    const Node &node = g_.node(id);
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    const Node &node = graph_.node(id);
+    const IndexTerms &terms = placed_.axes.nodes[id].terms;
     Attributes attributes = node.attributes;
     if (node.is("slice")) localiseSlice(id, types[0], attributes);
     if (terms.lookup != kNoAxis) setOffset(attributes, terms.lookup, terms.ins[0], wantedBy(id, 0, coordinate_));
     if (terms.scatter != kNoAxis)
       setOffset(attributes, terms.scatter, terms.outs[0], computedBy(id, node.results[0], coordinate_));
-    if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, p_.assignment)) {
+    if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, placed_.assignment)) {
       attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
       if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);
     }
-    if (isSharded(arena_, terms.within, p_.ofNode(id))) return reducedWithin(id, operands);
-    auto made = b_.tryMake(node.op, operands, attributes, types);
+    if (isSharded(arena_, terms.within, placed_.ofNode(id))) return reducedWithin(id, operands);
+    auto made = builder_.tryMake(node.op, operands, attributes, types);
     if (!made) {
       errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp coordinate " +
                                                                 std::to_string(coordinate_),
                                                             made.takeError()));
       llvm::SmallVector<ValueId, 3> zeros;
       for (const Type &type : types)
-        zeros.push_back(b_.full(type, 0));
+        zeros.push_back(builder_.full(type, 0));
       return zeros;
     }
     return {made->begin(), made->end()};
@@ -312,7 +313,7 @@ private:
   /// The tp ranks that hold the same rows as this one.
   llvm::SmallVector<int64_t, 6> holdersOf(CoversOf rows) const {
     llvm::SmallVector<int64_t, 6> group;
-    for (int c = 0; c < p_.tp; ++c)
+    for (int c = 0; c < placed_.tp; ++c)
       if (rows(c) == rows(coordinate_)) group.push_back(c);
     return group;
   }
@@ -320,7 +321,7 @@ private:
   /// Writes an operator that needs the whole of a sharded index, with collectives among the tp ranks that hold the same
   /// rows.
   llvm::SmallVector<ValueId, 3> reducedWithin(NodeId id, llvm::ArrayRef<ValueId> operands) {
-    const IndexTerms &terms = p_.axes.nodes[id].terms;
+    const IndexTerms &terms = placed_.axes.nodes[id].terms;
     auto rows = [&](int c) {
       Covers kept = wantedBy(id, 0, c);
       for (auto [d, term] : indexed(terms.ins[0]))
@@ -328,20 +329,21 @@ private:
       return kept;
     };
     const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
-    return {writeFormula(b_, g_.node(id), operands, holdersOf(rows), [&](ValueId v) { return countedOnce(v, first); })};
+    return {writeFormula(builder_, graph_.node(id), operands, holdersOf(rows),
+                         [&](ValueId v) { return countedOnce(v, first); })};
   }
 
   /// `local` with 0 for elements that an earlier tp rank holds too.
   ValueId countedOnce(ValueId local, const FirstHeld &first) {
     if (first.points == FirstHeld::Points::All) return local;
-    if (first.points == FirstHeld::Points::None) return b_.full(program_.graph.type(local), 0);
+    if (first.points == FirstHeld::Points::None) return builder_.full(program_.graph.type(local), 0);
     return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
   }
 
   llvm::SmallVector<ValueId, 3> shardedCrossEntropy(NodeId id, llvm::ArrayRef<ValueId> operands,
                                                     const Attributes &attributes) {
     const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
-    return writeCrossEntropy(b_, operands, attributes, g_.type(g_.node(id).operands[0]).shape[1],
+    return writeCrossEntropy(builder_, operands, attributes, graph_.type(graph_.node(id).operands[0]).shape[1],
                              holdersOf([&](int c) { return wantedBy(id, 1, c); }), [&](ValueId v) {
                                return first.points == FirstHeld::Points::None ? countedOnce(v, first) : v;
                              });
@@ -349,15 +351,15 @@ private:
 
   void finish() {
     Graph &out = program_.graph;
-    b_.origin = "gradients";
-    b_.backward = true;
+    builder_.origin = "gradients";
+    builder_.backward = true;
     llvm::StringMap<LocalParameter *> byGradient;
     for (LocalParameter &parameter : program_.parameters)
-      byGradient[gradientName(g_.value(parameter.global).name)] = &parameter;
-    for (const Output &output : g_.outputs) {
+      byGradient[gradientName(graph_.value(parameter.global).name)] = &parameter;
+    for (const Output &output : graph_.outputs) {
       LocalParameter *parameter = byGradient.lookup(output.name);
       auto wanted = [&](int c) {
-        return parameter ? heldOf(parameter->global, c) : wholeCovers(g_.type(output.value).shape);
+        return parameter ? heldOf(parameter->global, c) : wholeCovers(graph_.type(output.value).shape);
       };
       ValueId local = part(output.value, wanted, true);
       if (parameter) {
@@ -368,12 +370,12 @@ private:
     }
   }
 
-  const PlacedGraph &p_;
-  const Graph &g_;
+  const PlacedGraph &placed_;
+  const Graph &graph_;
   const AxisArena &arena_;
   int coordinate_;
   LocalProgram program_;
-  Builder b_;
+  Builder builder_;
   std::vector<ValueId> local_, whole_;
   // Only looked up, never iterated over, since its order would not be deterministic.
   llvm::DenseMap<ValueId, std::vector<std::pair<Covers, ValueId>>> constants_;

@@ -14,16 +14,16 @@ namespace {
 class DropoutBinder {
 public:
   DropoutBinder(Graph &graph, const llvm::StringSet<> &withoutBatch)
-      : g_(graph), axes_(findAxes(graph, Cuts::Dimensions)), samples_(findBatch(graph, axes_, withoutBatch).axis),
+      : graph_(graph), axes_(findAxes(graph, Cuts::Dimensions)), samples_(findBatch(graph, axes_, withoutBatch).axis),
         fromInput_(graph.numValues(), false) {
     findWhatDependsOnInputs();
   }
 
   llvm::Error bind(NodeId id, ValueId x, int64_t ordinal) {
-    const Node node = g_.node(id);
-    if (counter_ == kNone) counter_ = g_.addState(kRandomCounter, Type{DType::I64, {3}});
+    const Node node = graph_.node(id);
+    if (counter_ == kNone) counter_ = graph_.addState(kRandomCounter, Type{DType::I64, {3}});
     llvm::SmallVector<ValueId, 8> operands = {node.operands[0], counter_};
-    const Shape shape = g_.type(x).shape;
+    const Shape shape = graph_.type(x).shape;
     const Terms &terms = axes_.values[x];
     int64_t stride = 1;
     llvm::SmallVector<ValueId, 6> positions;
@@ -38,20 +38,20 @@ public:
     Attributes attributes = node.attributes;
     attributes.set("ordinal", ordinal);
     attributes.set("per_sample", int64_t(fromInput_[x]));
-    Builder b(g_, id);
+    Builder b(graph_, id);
     b.origin = node.origin;
-    g_.replaceAllUses(node.results[0], b.make("dropout", operands, attributes));
-    g_.erase(id);
+    graph_.replaceAllUses(node.results[0], b.make("dropout", operands, attributes));
+    graph_.erase(id);
     return llvm::Error::success();
   }
 
 private:
   void findWhatDependsOnInputs() {
-    for (ValueId input : g_.sources(ValueKind::Input))
+    for (ValueId input : graph_.sources(ValueKind::Input))
       fromInput_[input] = true;
-    for (NodeId id = g_.first(); id != kNone; id = g_.node(id).next)
-      for (ValueId result : g_.node(id).results)
-        fromInput_[result] = llvm::any_of(g_.node(id).operands, [&](ValueId v) { return fromInput_[v]; });
+    for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
+      for (ValueId result : graph_.node(id).results)
+        fromInput_[result] = llvm::any_of(graph_.node(id).operands, [&](ValueId v) { return fromInput_[v]; });
   }
 
   bool isJoined(AxisId term) const {
@@ -75,7 +75,7 @@ private:
       if (!isSamples) stride *= extent;
     }
     auto [at, isNew] = known_.try_emplace(rowsAndIndices, kNone);
-    if (isNew) at->second = g_.addConstant("positions", tensorOf(rowsAndIndices));
+    if (isNew) at->second = graph_.addConstant("positions", tensorOf(rowsAndIndices));
     return at->second;
   }
 
@@ -86,7 +86,7 @@ private:
     return toTensor(array);
   }
 
-  Graph &g_;
+  Graph &graph_;
   const GraphAxes axes_;
   const AxisId samples_; ///< kNoAxis if there is only one sample
   std::vector<bool> fromInput_;

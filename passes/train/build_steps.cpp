@@ -43,47 +43,47 @@ class StepBuilder {
 public:
   StepBuilder(const Graph &global, LocalProgram local, const Objective &objective, const Updates &updates,
               const StepOptions &options)
-      : global_(global), local_(std::move(local)), objective_(objective), updates_(updates), o_(options) {
-    p_.microStep.name = "micro_step";
-    p_.optimizerStep.name = "optimizer_step";
+      : global_(global), local_(std::move(local)), objective_(objective), updates_(updates), options_(options) {
+    program_.microStep.name = "micro_step";
+    program_.optimizerStep.name = "optimizer_step";
   }
 
   RankProgram run() {
     isScaled_ = objective_.lossScale != kNone;
     placeBuckets();
-    p_.microStep.graph = std::move(local_.graph);
-    p_.constants = std::move(local_.constants);
+    program_.microStep.graph = std::move(local_.graph);
+    program_.constants = std::move(local_.constants);
     lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
-    addBatchStatistics(p_, o_.dp);
+    addBatchStatistics(program_, options_.dp);
     if (isScaled_) {
       scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
-      p_.states.back().initial = bytesOf({float(o_.lossScale.initial), 0, 0});
-      p_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
+      program_.states.back().initial = bytesOf({float(options_.lossScale.initial), 0, 0});
+      program_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
     }
     buildMicroStep();
     buildOptimizerStep();
-    return std::move(p_);
+    return std::move(program_);
   }
 
 private:
   unsigned addState(const llvm::Twine &name, const char *region, Type type, bool isZeroed = false) {
-    p_.states.push_back({name.str(), region, std::move(type), isZeroed});
-    return unsigned(p_.states.size() - 1);
+    program_.states.push_back({name.str(), region, std::move(type), isZeroed});
+    return unsigned(program_.states.size() - 1);
   }
 
   void placeBuckets() {
-    FilledBuckets filled = fillBuckets(global_, local_, updates_, o_);
-    p_.parameters = std::move(filled.parameters);
-    p_.buckets = std::move(filled.buckets);
-    for (auto [b, bucket] : indexed(p_.buckets)) {
+    FilledBuckets filled = fillBuckets(global_, local_, updates_, options_);
+    program_.parameters = std::move(filled.parameters);
+    program_.buckets = std::move(filled.buckets);
+    for (auto [b, bucket] : indexed(program_.buckets)) {
       auto add = [&, b = b](const char *name, const char *region, DType type, const BucketSlice &held) {
         return addState(name + llvm::Twine(".") + llvm::Twine(b), region, Type{type, {held.elements}});
       };
       const DType dtype = bucket.kind.dtype;
       bucket.parameters = add("parameters", "parameters", dtype, bucket.kept);
       bucket.gradients = add("gradients", "gradients", DType::F32, bucket.accumulated);
-      p_.states.back().isZeroedEachStep = o_.gradAccum > 1;
+      program_.states.back().isZeroedEachStep = options_.gradAccum > 1;
       bucket.master =
           dtype == DType::F32 ? bucket.parameters : add("master", "optimizer states", DType::F32, bucket.own);
     }
@@ -99,26 +99,26 @@ private:
 
   /// A source of the section that reads a state, or a slice of it.
   ValueId source(Section &section, Home home, Type type) {
-    ValueId value = section.graph.addState(p_.states[home.state].name, std::move(type));
+    ValueId value = section.graph.addState(program_.states[home.state].name, std::move(type));
     section.homes[value] = home;
     return value;
   }
-  ValueId source(Section &section, unsigned state) { return source(section, {state}, p_.states[state].type); }
+  ValueId source(Section &section, unsigned state) { return source(section, {state}, program_.states[state].type); }
 
   void store(Section &section, ValueId value, Home home) {
     section.homes[value] = home;
-    section.graph.outputs.push_back({"state:" + p_.states[home.state].name, value});
+    section.graph.outputs.push_back({"state:" + program_.states[home.state].name, value});
   }
 
   void buildMicroStep() {
-    Section &s = p_.microStep;
+    Section &s = program_.microStep;
     placeParameters(s);
     ValueId loss = s.graph.output("loss_sum"), count = s.graph.output("count");
     s.graph.outputs.clear();
-    for (PlacedParameter &p : p_.parameters)
+    for (PlacedParameter &p : program_.parameters)
       p.local.gradient = inF32(s.graph, p.local.gradient);
     std::vector<NodeId> last = lastGradients(s.graph);
-    for (unsigned b = 0; b < p_.buckets.size(); ++b)
+    for (unsigned b = 0; b < program_.buckets.size(); ++b)
       accumulateBucket(s, b, last[b]);
     for (auto [state, value] : {std::pair(lossState_, loss), std::pair(countState_, count)}) {
       Builder builder(s.graph);
@@ -128,23 +128,23 @@ private:
   }
 
   void placeParameters(Section &s) {
-    if (!slicesParameters(o_)) {
-      for (const PlacedParameter &p : p_.parameters)
-        s.homes[p.local.local] = {p_.buckets[p.bucket].parameters, p.begin, 0};
+    if (!slicesParameters(options_)) {
+      for (const PlacedParameter &p : program_.parameters)
+        s.homes[p.local.local] = {program_.buckets[p.bucket].parameters, p.begin, 0};
       return;
     }
     std::vector<ValueId> slices;
     llvm::SmallVector<BucketKind, 4> kinds;
-    for (const BucketLayout &bucket : p_.buckets) {
+    for (const BucketLayout &bucket : program_.buckets) {
       slices.push_back(source(s, bucket.parameters));
       if (!llvm::is_contained(kinds, bucket.kind)) kinds.push_back(bucket.kind);
     }
     // Each kind has two whole buckets at a time, since norms are used between all other parameters.
     for (const BucketKind &kind : kinds) {
       std::vector<PlacedParameter> parameters;
-      llvm::copy_if(p_.parameters, std::back_inserter(parameters),
-                    [&](const PlacedParameter &p) { return p_.buckets[p.bucket].kind == kind; });
-      gatherBuckets(s.graph, parameters, slices, o_.dp);
+      llvm::copy_if(program_.parameters, std::back_inserter(parameters),
+                    [&](const PlacedParameter &p) { return program_.buckets[p.bucket].kind == kind; });
+      gatherBuckets(s.graph, parameters, slices, options_.dp);
     }
   }
 
@@ -162,9 +162,9 @@ private:
   /// For each bucket the node that computes the last of its gradients; kNone if no node does.
   std::vector<NodeId> lastGradients(const Graph &g) const {
     std::vector<llvm::SmallVector<unsigned, 1>> wanted(g.numNodes()); // for each node, the buckets that it fills
-    for (const PlacedParameter &p : p_.parameters)
+    for (const PlacedParameter &p : program_.parameters)
       if (NodeId producer = g.value(p.local.gradient).producer; producer != kNone) wanted[producer].push_back(p.bucket);
-    std::vector<NodeId> last(p_.buckets.size(), kNone);
+    std::vector<NodeId> last(program_.buckets.size(), kNone);
     for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
       for (unsigned bucket : wanted[id])
         last[bucket] = id;
@@ -174,13 +174,13 @@ private:
   /// Adds a bucket of gradients to its accumulator right after the last of them is computed, so that their memory is
   /// free while the backward goes on.
   void accumulateBucket(Section &s, unsigned b, NodeId last) {
-    const BucketLayout &bucket = p_.buckets[b];
+    const BucketLayout &bucket = program_.buckets[b];
     llvm::SmallVector<ValueId, 8> parts;
     int64_t used = 0;
     Builder builder(s.graph, last == kNone ? kNone : s.graph.node(last).next);
     builder.backward = true;
     builder.origin = ("gradient bucket " + llvm::Twine(b)).str();
-    for (const PlacedParameter &p : p_.parameters) {
+    for (const PlacedParameter &p : program_.parameters) {
       if (p.bucket != b) continue;
       int64_t elements = s.graph.type(p.local.gradient).elements();
       parts.push_back(builder.reshape(p.local.gradient, {elements}));
@@ -189,21 +189,21 @@ private:
     if (used < bucket.elements) parts.push_back(builder.full(Type{DType::F32, {bucket.elements - used}}, 0));
     ValueId flat = builder.make("concat", parts, {{"axis", int64_t(0)}});
     if (bucket.accumulated != bucket.whole()) flat = reduced(s, builder, flat, bucket, /*isAtHome=*/false);
-    if (o_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients), flat});
+    if (options_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients), flat});
     store(s, flat, {bucket.gradients});
   }
 
   /// The sum of a whole bucket over dp (over all ranks if it is Partial over tp): the slice of it that this rank
   /// updates. If `isAtHome`, the sum overwrites its operand, which is the bucket's state.
   ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isAtHome) {
-    const int n = bucket.kind.isPending ? o_.tp * o_.dp : o_.dp;
+    const int n = bucket.kind.isPending ? options_.tp * options_.dp : options_.dp;
     const std::string axis = bucket.kind.isPending ? "world" : "dp";
     ValueId sum = bucketOfRank;
     BucketSlice held = bucket.whole();
     if (bucket.own == held) {
       sum = allReduce(b, sum, axis, n);
     } else if (n > 1) {
-      held = bucket.kind.isPending ? bucket.own : sliceOverDp(bucket, o_.dp);
+      held = bucket.kind.isPending ? bucket.own : sliceOverDp(bucket, options_.dp);
       sum = b.makeTyped("reduce_scatter", {sum}, Type{DType::F32, {held.elements}},
                         {{"axis", axis}, {"group", everyCoordinate(n)}});
     }
@@ -218,27 +218,28 @@ private:
   }
 
   void buildOptimizerStep() {
-    Section &s = p_.optimizerStep;
+    Section &s = program_.optimizerStep;
     Builder b(s.graph);
     Type scalar{DType::F32, {}};
     ValueId lr = s.graph.addInput("learning_rate", scalar), step = s.graph.addInput("step", scalar);
     b.origin = "gradients";
     llvm::SmallVector<ValueId, 4> gradients;
     ValueId squares = kNone;
-    for (unsigned i = 0; i < p_.buckets.size(); ++i) {
-      gradients.push_back(reducedGradient(s, b, p_.buckets[i]));
+    for (unsigned i = 0; i < program_.buckets.size(); ++i) {
+      gradients.push_back(reducedGradient(s, b, program_.buckets[i]));
       ValueId own = b.make("sum_squares", {gradients.back()},
                            segments(i, [&](const PlacedParameter &p) { return countedOf(p); }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
-    squares = o_.zero >= 1 ? allReduce(b, squares, "world", o_.tp * o_.dp) : allReduce(b, squares, "tp", o_.tp);
+    squares = options_.zero >= 1 ? allReduce(b, squares, "world", options_.tp * options_.dp)
+                                 : allReduce(b, squares, "tp", options_.tp);
     ValueId divisor = lossAndDivisor(s, b);
     auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
     ValueId scale = scaled[0];
     if (isScaled_) {
       ValueId state = source(s, scaleState_);
-      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", o_.lossScale.window}});
+      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", options_.lossScale.window}});
       store(s, decided[0], {scaleState_});
       s.graph.outputs.push_back({"loss_scale", b.reshape(b.slice(decided[0], 0, 0, 1), {})});
       scale = decided[1];
@@ -246,7 +247,7 @@ private:
     }
     b.origin = "schedule";
     const llvm::StringMap<ValueId> scalars = scheduleScalars(s, b, lr, step);
-    for (unsigned i = 0; i < p_.buckets.size(); ++i)
+    for (unsigned i = 0; i < program_.buckets.size(); ++i)
       updateBucket(s, b, i, gradients[i], scale, scalars);
     keepScheduleStates(s, b, scalars, scale);
     if (updates_.hasOwnRate()) s.graph.outputs.push_back({"learning_rate", scalars.lookup(updates_.rules[0].rate)});
@@ -257,7 +258,7 @@ private:
     return inlineSchedule(updates_.schedule, b, [&](const Value &source) {
       if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
       const unsigned home = addState("schedule." + source.name, "optimizer states", source.type);
-      p_.states[home].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
+      program_.states[home].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
       scheduleStates_.push_back({source.name, home, this->source(s, home)});
       return scheduleStates_.back().value;
     });
@@ -284,9 +285,9 @@ private:
   /// The elements of a parameter that count in the norm on this rank. If ranks update disjoint slices of a replicated
   /// bucket, all elements count; otherwise only those that no earlier tp rank holds.
   llvm::SmallVector<Interval, 2> countedOf(const PlacedParameter &p) const {
-    const BucketLayout &bucket = p_.buckets[p.bucket];
+    const BucketLayout &bucket = program_.buckets[p.bucket];
     if (!bucket.kind.isReplicated || bucket.own == bucket.whole()) return p.local.counted;
-    return {{0, p_.microStep.graph.type(p.local.local).elements()}};
+    return {{0, program_.microStep.graph.type(p.local.local).elements()}};
   }
 
   /// Outputs the loss and returns the divisor of gradients: the count over the global batch, times the loss scale if
@@ -295,7 +296,7 @@ private:
     ValueId sums[2] = {source(s, lossState_), source(s, countState_)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
-    both = allReduce(b, both, "dp", o_.dp);
+    both = allReduce(b, both, "dp", options_.dp);
     for (int64_t i : {0, 1})
       sums[i] = b.reshape(b.slice(both, 0, i, 1), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
@@ -311,7 +312,7 @@ private:
 
   void updateBucket(Section &s, Builder &b, unsigned i, ValueId gradient, ValueId scale,
                     const llvm::StringMap<ValueId> &scalars) {
-    BucketLayout &bucket = p_.buckets[i];
+    BucketLayout &bucket = program_.buckets[i];
     const UpdateRule &rule = updates_.rules[bucket.kind.rule];
     const Type type{DType::F32, {bucket.own.elements}};
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
@@ -320,13 +321,13 @@ private:
     llvm::SmallVector<ValueId, 7> operands = {source(s, homes[0], type)};
     for (auto [k, initial] : indexed(rule.initial)) {
       homes.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
-      if (initial != 0) p_.states.back().initial = bytesOf(initial);
+      if (initial != 0) program_.states.back().initial = bytesOf(initial);
       operands.push_back(source(s, homes.back(), type));
     }
     operands.append({gradient, scale, scalars.lookup(rule.rate), scalars.lookup(rule.count)});
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
       if (!updates_.parameters.lookup(global_.value(p.local.global).name).decays) return {};
-      return {{0, p_.microStep.graph.type(p.local.local).elements()}};
+      return {{0, program_.microStep.graph.type(p.local.local).elements()}};
     });
     for (const auto &[name, value] : rule.attributes.all())
       attributes.set(name, value);
@@ -346,7 +347,7 @@ private:
   void gatherUpdated(Section &s, Builder &b, ValueId own, const BucketLayout &bucket) {
     if (bucket.own == bucket.kept) return;
     const bool isWhole = bucket.kept == bucket.whole(), isShared = bucket.kind.isReplicated;
-    const int n = !isShared ? o_.dp : isWhole ? o_.tp * o_.dp : o_.tp;
+    const int n = !isShared ? options_.dp : isWhole ? options_.tp * options_.dp : options_.tp;
     ValueId kept = source(s, bucket.parameters);
     Attributes group = {{"axis", std::string(!isShared ? "dp"
                                              : isWhole ? "world"
@@ -361,8 +362,8 @@ private:
   /// dp ranks.
   Attributes segments(unsigned bucket, llvm::function_ref<Intervals(const PlacedParameter &)> elementsOf) const {
     Segments segments;
-    const BucketSlice &own = p_.buckets[bucket].own;
-    for (const PlacedParameter &p : p_.parameters)
+    const BucketSlice &own = program_.buckets[bucket].own;
+    for (const PlacedParameter &p : program_.parameters)
       if (p.bucket == bucket)
         for (const Interval &interval : elementsOf(p)) {
           const int64_t begin = p.begin + interval.begin - own.begin, end = p.begin + interval.end - own.begin;
@@ -382,9 +383,9 @@ private:
   LocalProgram local_;
   const Objective &objective_;
   const Updates &updates_;
-  StepOptions o_;
+  StepOptions options_;
   bool isScaled_ = false;
-  RankProgram p_;
+  RankProgram program_;
   unsigned lossState_ = 0, countState_ = 0, scaleState_ = 0;
   std::vector<ScheduleState> scheduleStates_;
 };

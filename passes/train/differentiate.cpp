@@ -28,17 +28,18 @@ std::vector<ValueId> parametersBehind(const Graph &graph) {
 
 class Backward {
 public:
-  Backward(Graph &graph, std::vector<ValueId> behind) : graph_(graph), b_(graph), behind_(std::move(behind)) {
-    b_.backward = true;
+  Backward(Graph &graph, std::vector<ValueId> behind) : graph_(graph), builder_(graph), behind_(std::move(behind)) {
+    builder_.backward = true;
   }
 
   /// Differentiates `sum`, times the loss scale if there is one.
   llvm::Error run(ValueId sum, const Objective &objective) {
     std::vector<NodeId> forward = graph_.order();
-    b_.origin = "loss";
+    builder_.origin = "loss";
     const Type type = graph_.type(sum);
-    ValueId share = b_.full(type, objective.scaleShare);
-    contributions_[sum].push_back(objective.lossScale == kNone ? share : b_.make("mul", {objective.lossScale, share}));
+    ValueId share = builder_.full(type, objective.scaleShare);
+    contributions_[sum].push_back(objective.lossScale == kNone ? share
+                                                               : builder_.make("mul", {objective.lossScale, share}));
     for (NodeId id : llvm::reverse(forward))
       if (llvm::Error error = visit(id)) return error;
     return llvm::Error::success();
@@ -56,7 +57,7 @@ private:
   llvm::Error visit(NodeId id) {
     const Node node = graph_.node(id);
     if (!llvm::any_of(node.operands, [&](ValueId v) { return isTrained(v); })) return llvm::Error::success();
-    b_.origin = node.origin;
+    builder_.origin = node.origin;
     llvm::SmallVector<ValueId, 3> arriving;
     for (ValueId result : node.results)
       arriving.push_back(sum(result));
@@ -72,7 +73,7 @@ private:
       if (arriving[j] != kNone && row.savedResults >> j & 1)
         return noRule(node, *llvm::find_if(node.operands, [&](ValueId v) { return isTrained(v); }),
                       "through its result " + llvm::Twine(j));
-    if (row.gradient) row.gradient(b_, id, arriving, leaving);
+    if (row.gradient) row.gradient(builder_, id, arriving, leaving);
     for (size_t k = 0; k < leaving.size(); ++k) {
       if (!isTrained(node.operands[k])) continue;
       if (leaving[k] == kNone) return noRule(node, node.operands[k], "of its operand " + llvm::Twine(k));
@@ -101,7 +102,7 @@ private:
     if (at == contributions_.end()) return kNone;
     ValueId total = at->second[0];
     for (ValueId next : llvm::drop_begin(at->second))
-      total = b_.make("add", {total, next});
+      total = builder_.make("add", {total, next});
     at->second = {total};
     return total;
   }
@@ -128,7 +129,7 @@ private:
     auto zeros = [&](int64_t length) {
       Type gap = whole;
       gap.shape[axis] = length;
-      if (length > 0) operands.push_back(b_.full(gap, 0));
+      if (length > 0) operands.push_back(builder_.full(gap, 0));
     };
     for (const SlicePart &part : parts) {
       if (part.start < at) {
@@ -141,11 +142,11 @@ private:
     }
     zeros(whole.shape[axis] - at);
     parts = std::move(rest);
-    return operands.size() == 1 ? operands[0] : b_.make("concat", operands, {{"axis", axis}});
+    return operands.size() == 1 ? operands[0] : builder_.make("concat", operands, {{"axis", axis}});
   }
 
   Graph &graph_;
-  Builder b_;
+  Builder builder_;
   std::vector<ValueId> behind_;
   llvm::DenseMap<ValueId, Contributions> contributions_;
   // Only looked up, never iterated over, since its order would not be deterministic.

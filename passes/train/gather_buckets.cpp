@@ -11,13 +11,13 @@ namespace {
 class BucketGatherer {
 public:
   BucketGatherer(Graph &graph, llvm::ArrayRef<PlacedParameter> parameters, llvm::ArrayRef<ValueId> slices, int dp)
-      : g_(graph), slices_(slices), dp_(dp) {
+      : graph_(graph), slices_(slices), dp_(dp) {
     for (const PlacedParameter &parameter : parameters)
       parameters_[parameter.local.local] = &parameter;
   }
 
   void run() {
-    const std::vector<NodeId> order = g_.order();
+    const std::vector<NodeId> order = graph_.order();
     if (order.empty()) return;
     for (Place &place : places_)
       place.gatheredBefore = order[0];
@@ -25,9 +25,9 @@ public:
       llvm::SmallVector<unsigned, 4> needed = bucketsOf(id);
       for (unsigned bucket : needed)
         if (!find(bucket)) gather(bucket, id, needed);
-      for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
-        if (const PlacedParameter *parameter = parameters_.lookup(g_.node(id).operands[k]))
-          g_.setOperand(id, k, viewOf(*parameter));
+      for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k)
+        if (const PlacedParameter *parameter = parameters_.lookup(graph_.node(id).operands[k]))
+          graph_.setOperand(id, k, viewOf(*parameter));
       for (unsigned bucket : needed)
         use(bucket, id);
     }
@@ -47,7 +47,7 @@ private:
 
   llvm::SmallVector<unsigned, 4> bucketsOf(NodeId id) const {
     llvm::SmallVector<unsigned, 4> buckets;
-    for (ValueId operand : g_.node(id).operands)
+    for (ValueId operand : graph_.node(id).operands)
       if (const PlacedParameter *parameter = parameters_.lookup(operand))
         if (!llvm::is_contained(buckets, parameter->bucket)) buckets.push_back(parameter->bucket);
     return buckets;
@@ -65,10 +65,10 @@ private:
       free = std::prev(places_.end());
     }
     const NodeId before = free->gatheredBefore;
-    Builder b(g_, before);
+    Builder b(graph_, before);
     b.origin = ("parameter bucket " + llvm::Twine(bucket)).str();
-    b.backward = g_.node(user).backward;
-    const Type &slice = g_.type(slices_[bucket]);
+    b.backward = graph_.node(user).backward;
+    const Type &slice = graph_.type(slices_[bucket]);
     llvm::SmallVector<int64_t, 6> group;
     for (int rank = 0; rank < dp_; ++rank)
       group.push_back(rank);
@@ -84,9 +84,9 @@ private:
     Place &place = *find(parameter.bucket);
     auto [at, isNew] = place.views.try_emplace(parameter.local.local, kNone);
     if (!isNew) return at->second;
-    const Type type = g_.type(parameter.local.local);
-    const Node &gather = *g_.producer(place.whole);
-    Builder b(g_, place.viewsBefore);
+    const Type type = graph_.type(parameter.local.local);
+    const Node &gather = *graph_.producer(place.whole);
+    Builder b(graph_, place.viewsBefore);
     b.origin = gather.origin;
     b.backward = gather.backward;
     return at->second = b.reshape(b.slice(place.whole, 0, parameter.begin, type.elements()), type.shape);
@@ -95,11 +95,11 @@ private:
   /// Keeps the places in the order of their last use.
   void use(unsigned bucket, NodeId id) {
     Place *place = find(bucket);
-    place->gatheredBefore = g_.node(id).next;
+    place->gatheredBefore = graph_.node(id).next;
     std::rotate(place, place + 1, places_.data() + places_.size());
   }
 
-  Graph &g_;
+  Graph &graph_;
   llvm::ArrayRef<ValueId> slices_;
   int dp_;
   llvm::DenseMap<ValueId, const PlacedParameter *> parameters_; // only looked up

@@ -26,58 +26,59 @@ Tensor converted(const Tensor &tensor, DType dtype) {
 
 class Lowering {
 public:
-  Lowering(Graph &graph, DType low) : g_(graph), low_(low) {}
+  Lowering(Graph &graph, DType low) : graph_(graph), low_(low) {}
 
   void lowerForward() {
-    for (const ParameterInfo &parameter : g_.parameters)
-      if (g_.type(parameter.value).dtype == DType::F32) g_.value(parameter.value).type.dtype = low_;
+    for (const ParameterInfo &parameter : graph_.parameters)
+      if (graph_.type(parameter.value).dtype == DType::F32) graph_.value(parameter.value).type.dtype = low_;
     findWhatLeadsToProducts();
-    for (NodeId id : g_.order())
+    for (NodeId id : graph_.order())
       run(id, wantedBy(id));
-    for (Output &output : g_.outputs) // the loss itself may be a product
-      if (g_.type(output.value).dtype == low_)
-        output.value = Builder(g_).makeTyped("cast", {output.value}, Type{DType::F32, g_.type(output.value).shape});
-    g_.removeDead();
+    for (Output &output : graph_.outputs) // the loss itself may be a product
+      if (graph_.type(output.value).dtype == low_)
+        output.value =
+            Builder(graph_).makeTyped("cast", {output.value}, Type{DType::F32, graph_.type(output.value).shape});
+    graph_.removeDead();
   }
 
   void lowerBackward() {
     // Parameters that became constants, since the loss does not depend on them.
-    for (ValueId id : g_.sources(ValueKind::Constant))
-      if (Value &value = g_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
+    for (ValueId id : graph_.sources(ValueKind::Constant))
+      if (Value &value = graph_.value(id); value.contents && value.contents->type.dtype != value.type.dtype)
         value.contents = converted(*value.contents, value.type.dtype);
-    for (NodeId id : g_.order()) {
-      if (!g_.node(id).backward) continue;
+    for (NodeId id : graph_.order()) {
+      if (!graph_.node(id).backward) continue;
       widenAgain(id);
-      if (opOf(g_.node(id)).precision != Precision::Full || !hasSmallOperand(g_.node(id))) continue;
-      const llvm::SmallVector<ValueId, 2> results = g_.node(id).results;
+      if (opOf(graph_.node(id)).precision != Precision::Full || !hasSmallOperand(graph_.node(id))) continue;
+      const llvm::SmallVector<ValueId, 2> results = graph_.node(id).results;
       llvm::SmallVector<DType, 2> before;
       for (ValueId result : results)
-        before.push_back(g_.type(result).dtype);
+        before.push_back(graph_.type(result).dtype);
       run(id, DType::F32);
       for (size_t j = 0; j < results.size(); ++j)
-        if (before[j] == low_) castAllUses(results[j], g_.node(id).next);
+        if (before[j] == low_) castAllUses(results[j], graph_.node(id).next);
     }
-    for (Output &output : g_.outputs) {
-      const Node *last = g_.producer(output.value);
-      bool isNarrowed = last && last->is("cast") && g_.type(output.value).dtype == low_;
-      if (isNarrowed && g_.type(last->operands[0]).dtype == DType::F32) output.value = last->operands[0];
+    for (Output &output : graph_.outputs) {
+      const Node *last = graph_.producer(output.value);
+      bool isNarrowed = last && last->is("cast") && graph_.type(output.value).dtype == low_;
+      if (isNarrowed && graph_.type(last->operands[0]).dtype == DType::F32) output.value = last->operands[0];
     }
-    g_.removeDead();
+    graph_.removeDead();
   }
 
 private:
   void findWhatLeadsToProducts() {
-    leadsToProduct_.assign(g_.numNodes(), false);
-    std::vector<NodeId> order = g_.order();
+    leadsToProduct_.assign(graph_.numNodes(), false);
+    std::vector<NodeId> order = graph_.order();
     for (NodeId id : llvm::reverse(order))
-      for (ValueId result : g_.node(id).results)
-        for (const Use &use : g_.value(result).uses)
-          if (leadsToProduct_[use.node] || opOf(g_.node(use.node)).precision == Precision::Low)
+      for (ValueId result : graph_.node(id).results)
+        for (const Use &use : graph_.value(result).uses)
+          if (leadsToProduct_[use.node] || opOf(graph_.node(use.node)).precision == Precision::Low)
             leadsToProduct_[id] = true;
   }
 
   DType wantedBy(NodeId id) const {
-    const Node &node = g_.node(id);
+    const Node &node = graph_.node(id);
     switch (opOf(node).precision) {
     case Precision::Low:
       return low_;
@@ -90,43 +91,43 @@ private:
   }
 
   bool hasSmallOperand(const Node &node) const {
-    return llvm::any_of(node.operands, [&](ValueId v) { return g_.type(v).dtype == low_; });
+    return llvm::any_of(node.operands, [&](ValueId v) { return graph_.type(v).dtype == low_; });
   }
 
   bool isOther(ValueId value, DType wanted) const {
-    DType dtype = g_.type(value).dtype;
+    DType dtype = graph_.type(value).dtype;
     return dtype != wanted && (dtype == DType::F32 || dtype == low_);
   }
 
   /// Makes a node run in the float type `wanted`: casts its operands (but those that its row wants in f32) and changes
   /// the types of its results.
   void run(NodeId id, DType wanted) {
-    const uint8_t full = opOf(g_.node(id)).fullOperands;
-    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k) {
+    const uint8_t full = opOf(graph_.node(id)).fullOperands;
+    for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k) {
       const DType own = k < 8 && full >> k & 1 ? DType::F32 : wanted;
-      if (ValueId operand = g_.node(id).operands[k]; isOther(operand, own))
-        g_.setOperand(id, k, cast(operand, own, id));
+      if (ValueId operand = graph_.node(id).operands[k]; isOther(operand, own))
+        graph_.setOperand(id, k, cast(operand, own, id));
     }
-    for (ValueId result : g_.node(id).results)
-      if (isOther(result, wanted)) g_.value(result).type.dtype = wanted;
+    for (ValueId result : graph_.node(id).results)
+      if (isOther(result, wanted)) graph_.value(result).type.dtype = wanted;
   }
 
   /// If a backward node reads an f32 value of the forward that also exists in the small type, it reads a cast of the
   /// small one, so that only the small one is kept until then.
   void widenAgain(NodeId id) {
-    for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
-      if (ValueId small = smallFormOf(g_.node(id).operands[k]); small != kNone)
-        g_.setOperand(id, k, cast(small, DType::F32, id));
+    for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k)
+      if (ValueId small = smallFormOf(graph_.node(id).operands[k]); small != kNone)
+        graph_.setOperand(id, k, cast(small, DType::F32, id));
   }
 
   /// For an f32 value of the forward, the value of the small type that it was cast from or to; kNone if there is none.
   ValueId smallFormOf(ValueId value) const {
-    const Node *producer = g_.producer(value);
-    if (g_.type(value).dtype != DType::F32 || !producer || producer->backward) return kNone;
-    if (producer->is("cast") && g_.type(producer->operands[0]).dtype == low_) return producer->operands[0];
-    for (const Use &use : g_.value(value).uses) {
-      const Node &node = g_.node(use.node);
-      if (node.is("cast") && !node.backward && g_.type(node.results[0]).dtype == low_) return node.results[0];
+    const Node *producer = graph_.producer(value);
+    if (graph_.type(value).dtype != DType::F32 || !producer || producer->backward) return kNone;
+    if (producer->is("cast") && graph_.type(producer->operands[0]).dtype == low_) return producer->operands[0];
+    for (const Use &use : graph_.value(value).uses) {
+      const Node &node = graph_.node(use.node);
+      if (node.is("cast") && !node.backward && graph_.type(node.results[0]).dtype == low_) return node.results[0];
     }
     return kNone;
   }
@@ -135,26 +136,26 @@ private:
   ValueId cast(ValueId value, DType wanted, NodeId before) {
     auto [at, isNew] = casts_.try_emplace({value, uint8_t(wanted)}, kNone);
     if (!isNew) return at->second;
-    const Value &from = g_.value(value);
+    const Value &from = graph_.value(value);
     if (from.kind == ValueKind::Constant && from.contents)
-      return casts_[{value, uint8_t(wanted)}] = g_.addConstant(from.name, converted(*from.contents, wanted));
-    Builder b(g_, before);
-    b.origin = g_.node(before).origin;
-    b.backward = g_.node(before).backward;
-    return casts_[{value, uint8_t(wanted)}] = b.makeTyped("cast", {value}, Type{wanted, g_.type(value).shape});
+      return casts_[{value, uint8_t(wanted)}] = graph_.addConstant(from.name, converted(*from.contents, wanted));
+    Builder b(graph_, before);
+    b.origin = graph_.node(before).origin;
+    b.backward = graph_.node(before).backward;
+    return casts_[{value, uint8_t(wanted)}] = b.makeTyped("cast", {value}, Type{wanted, graph_.type(value).shape});
   }
 
   void castAllUses(ValueId value, NodeId before) {
-    const Node &producer = *g_.producer(value);
-    Builder b(g_, before);
+    const Node &producer = *graph_.producer(value);
+    Builder b(graph_, before);
     b.origin = producer.origin;
     b.backward = true;
-    ValueId placeholder = g_.addConstant("placeholder", scalarTensor(low_, 0));
-    g_.replaceAllUses(value, placeholder);
-    g_.replaceAllUses(placeholder, b.makeTyped("cast", {value}, Type{low_, g_.type(value).shape}));
+    ValueId placeholder = graph_.addConstant("placeholder", scalarTensor(low_, 0));
+    graph_.replaceAllUses(value, placeholder);
+    graph_.replaceAllUses(placeholder, b.makeTyped("cast", {value}, Type{low_, graph_.type(value).shape}));
   }
 
-  Graph &g_;
+  Graph &graph_;
   DType low_;
   std::vector<bool> leadsToProduct_; ///< by NodeId
   // Only looked up, never iterated over, since its order would not be deterministic.

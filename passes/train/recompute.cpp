@@ -12,9 +12,9 @@ namespace {
 
 class Recomputation {
 public:
-  explicit Recomputation(Graph &graph) : g_(graph), positions_(graph.numNodes(), 0) {
-    for (NodeId id : g_.order())
-      if (!g_.node(id).backward) {
+  explicit Recomputation(Graph &graph) : graph_(graph), positions_(graph.numNodes(), 0) {
+    for (NodeId id : graph_.order())
+      if (!graph_.node(id).backward) {
         positions_[id] = unsigned(forward_.size());
         forward_.push_back(id);
       }
@@ -22,7 +22,7 @@ public:
   }
 
   unsigned run(Recompute what) {
-    isKept_.assign(g_.numValues(), false);
+    isKept_.assign(graph_.numValues(), false);
     if (what == Recompute::Layer)
       keepLayers();
     else
@@ -32,17 +32,17 @@ public:
 
 private:
   bool isForward(ValueId value) const {
-    const NodeId producer = g_.value(value).producer;
-    return producer != kNone && !g_.node(producer).backward;
+    const NodeId producer = graph_.value(value).producer;
+    return producer != kNone && !graph_.node(producer).backward;
   }
 
   /// Finds the values that depend on parameters. All others (masks, positions, angles) are shared by layers and kept.
   void findActivations() {
-    isActivation_.assign(g_.numValues(), false);
+    isActivation_.assign(graph_.numValues(), false);
     for (NodeId id : forward_) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       const bool depends = llvm::any_of(
-          node.operands, [&](ValueId v) { return isActivation_[v] || g_.value(v).kind == ValueKind::Parameter; });
+          node.operands, [&](ValueId v) { return isActivation_[v] || graph_.value(v).kind == ValueKind::Parameter; });
       for (ValueId result : node.results)
         isActivation_[result] = depends;
     }
@@ -55,15 +55,15 @@ private:
   /// Keeps all values but those between the product of queries and keys and the product with values. Other products end
   /// the search.
   void keepAllButAttention() {
-    std::vector<bool> follows(g_.numValues(), false), leads(g_.numValues(), false);
+    std::vector<bool> follows(graph_.numValues(), false), leads(graph_.numValues(), false);
     for (NodeId id : forward_) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       const bool after = llvm::any_of(node.operands, [&](ValueId v) { return follows[v]; });
       for (ValueId result : node.results)
         follows[result] = isProductOfActivations(node) ? !after : after && !node.is("matmul");
     }
     for (NodeId id : llvm::reverse(forward_)) {
-      const Node &node = g_.node(id);
+      const Node &node = graph_.node(id);
       const bool isProduct = node.is("matmul");
       const bool before = llvm::any_of(node.results, [&](ValueId v) { return leads[v]; });
       for (ValueId operand : node.operands)
@@ -73,12 +73,14 @@ private:
       isKept_[v] = !follows[v] || !leads[v];
   }
 
-  int64_t bytesOf(ValueId value) const { return g_.type(value).elements() * int64_t(sizeOf(g_.type(value).dtype)); }
+  int64_t bytesOf(ValueId value) const {
+    return graph_.type(value).elements() * int64_t(sizeOf(graph_.type(value).dtype));
+  }
 
   unsigned lastForwardUse(ValueId value) const {
     unsigned last = 0;
-    for (const Use &use : g_.value(value).uses)
-      if (!g_.node(use.node).backward) last = std::max(last, positions_[use.node]);
+    for (const Use &use : graph_.value(value).uses)
+      if (!graph_.node(use.node).backward) last = std::max(last, positions_[use.node]);
     return last;
   }
 
@@ -86,7 +88,7 @@ private:
   std::vector<ValueId> livingAfter(unsigned begin, unsigned position) const {
     std::vector<ValueId> living;
     for (unsigned i = begin; i <= position; ++i)
-      for (ValueId v : g_.node(forward_[i]).results)
+      for (ValueId v : graph_.node(forward_[i]).results)
         if (isActivation_[v] && !isKept_[v] && lastForwardUse(v) > position) living.push_back(v);
     return living;
   }
@@ -98,7 +100,7 @@ private:
     int64_t living = 0, most = 0, least = INT64_MAX;
     unsigned begin = 0, cut = 0;
     for (unsigned i = 0; i < forward_.size(); ++i) {
-      for (ValueId v : g_.node(forward_[i]).results)
+      for (ValueId v : graph_.node(forward_[i]).results)
         if (unsigned last = lastForwardUse(v); isActivation_[v] && last > i) {
           living += bytesOf(v);
           dying[last] += bytesOf(v);
@@ -126,20 +128,20 @@ private:
       }
     }
     for (NodeId id : forward_)
-      if (opOf(g_.node(id)).isCollective || positions_[id] > lastCut_ || lastCut_ == 0)
-        for (ValueId v : g_.node(id).results)
+      if (opOf(graph_.node(id)).isCollective || positions_[id] > lastCut_ || lastCut_ == 0)
+        for (ValueId v : graph_.node(id).results)
           isKept_[v] = true;
   }
 
-  bool mustCopy(ValueId v) const { return isForward(v) && isActivation_[v] && !isKept_[v] && !g_.isOutput(v); }
+  bool mustCopy(ValueId v) const { return isForward(v) && isActivation_[v] && !isKept_[v] && !graph_.isOutput(v); }
 
   /// The nodes that compute `value` from values that are kept or copied already, in the order of the forward.
   std::vector<NodeId> nodesToCopy(ValueId value) const {
-    std::vector<NodeId> nodes{g_.value(value).producer};
+    std::vector<NodeId> nodes{graph_.value(value).producer};
     llvm::SmallDenseSet<NodeId> found{nodes[0]};
     for (size_t i = 0; i < nodes.size(); ++i)
-      for (ValueId operand : g_.node(nodes[i]).operands)
-        if (const NodeId producer = g_.value(operand).producer;
+      for (ValueId operand : graph_.node(nodes[i]).operands)
+        if (const NodeId producer = graph_.value(operand).producer;
             mustCopy(operand) && !copies_.count(operand) && found.insert(producer).second)
           nodes.push_back(producer);
     llvm::sort(nodes, [&](NodeId a, NodeId b) { return positions_[a] < positions_[b]; });
@@ -151,26 +153,26 @@ private:
     if (auto at = copies_.find(value); at != copies_.end()) return at->second;
     for (NodeId id : nodesToCopy(value)) {
       llvm::SmallVector<ValueId, 4> operands;
-      for (ValueId operand : g_.node(id).operands)
+      for (ValueId operand : graph_.node(id).operands)
         operands.push_back(copies_.count(operand) ? copies_.lookup(operand) : operand);
-      const NodeId copy = g_.addCopy(g_, id, operands, before);
-      g_.node(copy).backward = true;
-      for (auto [i, result] : indexed(g_.node(id).results))
-        copies_[result] = g_.node(copy).results[i];
+      const NodeId copy = graph_.addCopy(graph_, id, operands, before);
+      graph_.node(copy).backward = true;
+      for (auto [i, result] : indexed(graph_.node(id).results))
+        copies_[result] = graph_.node(copy).results[i];
     }
     return copies_.lookup(value);
   }
 
   unsigned copyWhatIsNotKept() {
-    for (NodeId id : g_.order()) {
-      if (!g_.node(id).backward) continue;
-      for (unsigned k = 0; k < g_.node(id).operands.size(); ++k)
-        if (const ValueId v = g_.node(id).operands[k]; mustCopy(v)) g_.setOperand(id, k, copyOf(v, id));
+    for (NodeId id : graph_.order()) {
+      if (!graph_.node(id).backward) continue;
+      for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k)
+        if (const ValueId v = graph_.node(id).operands[k]; mustCopy(v)) graph_.setOperand(id, k, copyOf(v, id));
     }
     return unsigned(copies_.size());
   }
 
-  Graph &g_;
+  Graph &graph_;
   std::vector<NodeId> forward_;
   std::vector<unsigned> positions_; ///< by NodeId: its place in forward_
   std::vector<bool> isActivation_, isKept_;

@@ -24,16 +24,17 @@ struct Entry {
 
 class Zip {
 public:
-  Zip(llvm::StringRef path, llvm::StringRef bytes) : path_(path), b_(bytes) {}
+  Zip(llvm::StringRef path, llvm::StringRef bytes) : path_(path), bytes_(bytes) {}
 
   llvm::Expected<std::vector<Entry>> entries() const {
-    size_t end = b_.rfind("PK\x05\x06");
-    if (end == llvm::StringRef::npos || b_.size() - end < 22)
+    size_t end = bytes_.rfind("PK\x05\x06");
+    if (end == llvm::StringRef::npos || bytes_.size() - end < 22)
       return problem(path_, "it is no .npz file, or is truncated");
     uint64_t count = read16le(at(end + 10)), directory = read32le(at(end + 16));
     std::vector<Entry> all;
     for (uint64_t i = 0; i < count; ++i) {
-      if (directory > b_.size() || b_.size() - directory < 46 || !b_.substr(directory).startswith("PK\x01\x02"))
+      if (directory > bytes_.size() || bytes_.size() - directory < 46 ||
+          !bytes_.substr(directory).startswith("PK\x01\x02"))
         return problem(path_, "its directory is damaged");
       Entry entry;
       entry.method = read16le(at(directory + 10));
@@ -42,8 +43,8 @@ public:
       entry.header = read32le(at(directory + 42));
       uint64_t name = read16le(at(directory + 28)), extra = read16le(at(directory + 30)),
                comment = read16le(at(directory + 32));
-      if (b_.size() - directory - 46 < name + extra) return problem(path_, "its directory is damaged");
-      entry.name = b_.substr(directory + 46, name).str();
+      if (bytes_.size() - directory - 46 < name + extra) return problem(path_, "its directory is damaged");
+      entry.name = bytes_.substr(directory + 46, name).str();
       readZip64(directory + 46 + name, extra, entry);
       all.push_back(entry);
       directory += 46 + name + extra + comment;
@@ -53,9 +54,9 @@ public:
 
   llvm::Expected<std::vector<std::byte>> contents(const Entry &entry) const {
     auto damaged = [&] { return problem(path_, "array '" + escaped(entry.name) + "' is damaged"); };
-    if (entry.header > b_.size() || b_.size() - entry.header < 30) return damaged();
+    if (entry.header > bytes_.size() || bytes_.size() - entry.header < 30) return damaged();
     uint64_t data = entry.header + 30 + read16le(at(entry.header + 26)) + read16le(at(entry.header + 28));
-    if (data > b_.size() || entry.packed > b_.size() - data || entry.size > entry.packed * 1100 + 1024)
+    if (data > bytes_.size() || entry.packed > bytes_.size() - data || entry.size > entry.packed * 1100 + 1024)
       return damaged();
     std::vector<std::byte> out(entry.size);
     if (entry.method == 0) {
@@ -78,7 +79,7 @@ public:
   }
 
 private:
-  const char *at(uint64_t offset) const { return b_.data() + offset; }
+  const char *at(uint64_t offset) const { return bytes_.data() + offset; }
 
   /// Reads sizes from a zip64 extra field, in which numpy writes them even for small arrays.
   void readZip64(uint64_t extra, uint64_t length, Entry &entry) const {
@@ -99,7 +100,7 @@ private:
     }
   }
 
-  llvm::StringRef path_, b_;
+  llvm::StringRef path_, bytes_;
 };
 
 llvm::Expected<NpyArray> parseNpy(llvm::StringRef path, const std::string &name, std::vector<std::byte> bytes) {

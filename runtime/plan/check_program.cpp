@@ -30,37 +30,37 @@ namespace {
 
 class ProgramChecker {
 public:
-  ProgramChecker(const plan::Program &program, int64_t tp, int64_t dp) : p_(program), tp_(tp), dp_(dp) {}
+  ProgramChecker(const plan::Program &program, int64_t tp, int64_t dp) : program_(program), tp_(tp), dp_(dp) {}
 
   llvm::Error run() {
     constexpr uint64_t kLargestArena = uint64_t(1) << 46;
-    if (p_.format_version() != uint32_t(kPlanFormatVersion))
+    if (program_.format_version() != uint32_t(kPlanFormatVersion))
       return problem("program", "it is of another format version", "compile the plan again");
-    if (p_.arena_bytes() > kLargestArena) return problem("program", "its arena is larger than any memory");
-    for (const plan::Group &group : p_.groups())
+    if (program_.arena_bytes() > kLargestArena) return problem("program", "its arena is larger than any memory");
+    for (const plan::Group &group : program_.groups())
       if (llvm::Error error = checkGroup(group)) return error;
-    for (const auto &input : p_.inputs())
+    for (const auto &input : program_.inputs())
       if (llvm::Error error = checkTensor(input.tensor(), "input " + input.name())) return error;
-    for (const auto &output : p_.outputs())
+    for (const auto &output : program_.outputs())
       if (llvm::Error error = checkTensor(output.tensor(), "output " + output.name())) return error;
-    for (const auto &parameter : p_.parameters())
+    for (const auto &parameter : program_.parameters())
       if (llvm::Error error = checkParameter(parameter)) return error;
-    for (const auto &bucket : p_.buckets())
+    for (const auto &bucket : program_.buckets())
       if (llvm::Error error = checkBucket(bucket)) return error;
-    for (const auto &tensor : p_.zeroed_each_step())
+    for (const auto &tensor : program_.zeroed_each_step())
       if (llvm::Error error = checkTensor(tensor, "accumulator")) return error;
-    for (const auto &constant : p_.constants()) {
+    for (const auto &constant : program_.constants()) {
       if (llvm::Error error = checkTensor(constant.tensor(), "constant")) return error;
       if (constant.data().size() != uint64_t(elementsOf(constant.tensor())) * sizeOf(DType(constant.tensor().dtype())))
         return problem("constant", "its bytes do not fit its shape");
     }
-    for (const auto &state : p_.states())
+    for (const auto &state : program_.states())
       if (llvm::Error error = checkState(state)) return error;
-    for (const auto &section : p_.sections())
+    for (const auto &section : program_.sections())
       for (const auto &step : section.steps())
         if (llvm::Error error = checkStep(step)) return error;
     if (llvm::Error error = checkSequences()) return error;
-    return checkOrder(p_, dp_);
+    return checkOrder(program_, dp_);
   }
 
 private:
@@ -69,7 +69,7 @@ private:
     int64_t elements = elementsOf(tensor);
     if (size == 0 || elements < 0)
       return problem(escaped(where), "its dtype or shape is not valid", "compile the plan again");
-    uint64_t last = uint64_t(dp_ - 1), arena = p_.arena_bytes(), bytes = uint64_t(elements) * size;
+    uint64_t last = uint64_t(dp_ - 1), arena = program_.arena_bytes(), bytes = uint64_t(elements) * size;
     bool fits = tensor.offset() <= arena && (last == 0 || tensor.dp_stride() <= (arena - tensor.offset()) / last) &&
                 bytes <= arena - tensor.offset() - last * tensor.dp_stride();
     if (!fits) return problem(escaped(where), "it lies outside the arena", "compile the plan again");
@@ -120,7 +120,7 @@ private:
     if (llvm::Error error = checkTensor(parameter.tensor(), "parameter " + parameter.name())) return error;
     bool fits = parameter.covers_size() == parameter.global_shape_size() &&
                 parameter.covers_size() == parameter.tensor().shape_size() &&
-                parameter.bucket() < uint32_t(p_.buckets_size());
+                parameter.bucket() < uint32_t(program_.buckets_size());
     for (int d = 0; fits && d < parameter.covers_size(); ++d) {
       const plan::Cover &cover = parameter.covers(d);
       int64_t held = 0, at = 0;
@@ -135,7 +135,7 @@ private:
     if (!fits)
       return problem("parameter '" + escaped(parameter.name()) + "'", "its covers do not fit its shape",
                      "compile the plan again");
-    return isAtItsPlace(parameter, p_.buckets(int(parameter.bucket())))
+    return isAtItsPlace(parameter, program_.buckets(int(parameter.bucket())))
                ? llvm::Error::success()
                : problem("parameter '" + escaped(parameter.name()) + "'", "it does not lie in its bucket",
                          "compile the plan again");
@@ -161,15 +161,15 @@ private:
       for (const auto *list : {&call.operands(), &call.results()})
         for (const plan::TensorRef &tensor : *list)
           if (llvm::Error error = checkTensor(tensor, "step " + step.name())) return error;
-      if (call.workspace_offset() > p_.arena_bytes() ||
-          call.workspace_bytes() > p_.arena_bytes() - call.workspace_offset())
+      if (call.workspace_offset() > program_.arena_bytes() ||
+          call.workspace_bytes() > program_.arena_bytes() - call.workspace_offset())
         return problem("step '" + escaped(step.name()) + "'", "its workspace lies outside the arena");
       return llvm::Error::success();
     }
     if (!step.has_collective())
       return problem("step '" + escaped(step.name()) + "'", "it does nothing", "compile the plan again");
     const plan::Collective &collective = step.collective();
-    if (collective.group() >= uint32_t(p_.groups_size()))
+    if (collective.group() >= uint32_t(program_.groups_size()))
       return problem("step '" + escaped(step.name()) + "'", "its group does not exist");
     if (llvm::Error error = checkTensor(collective.operand(), "step " + step.name())) return error;
     if (llvm::Error error = checkTensor(collective.result(), "step " + step.name())) return error;
@@ -178,8 +178,8 @@ private:
 
   /// The collectives of each group are numbered from 0 in each section: none is missing.
   llvm::Error checkSequences() {
-    for (const plan::Section &section : p_.sections()) {
-      std::vector<uint64_t> next(size_t(p_.groups_size()), 0);
+    for (const plan::Section &section : program_.sections()) {
+      std::vector<uint64_t> next(size_t(program_.groups_size()), 0);
       for (const plan::Step &step : section.steps())
         if (step.has_collective() && step.collective().sequence() != next[step.collective().group()]++)
           return problem("step '" + escaped(step.name()) + "'", "a collective before it is missing",
@@ -190,7 +190,7 @@ private:
 
   /// What goes in and out of a collective agrees with its group.
   llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
-    int64_t members = p_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()),
+    int64_t members = program_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()),
             out = elementsOf(c.result()), sum = 0;
     const bool isOneByte = sizeOf(DType(c.operand().dtype())) == 1; // moved, but never added
     bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members) &&
@@ -218,7 +218,7 @@ private:
                           "compile the plan again");
   }
 
-  const plan::Program &p_;
+  const plan::Program &program_;
   int64_t tp_, dp_;
 };
 

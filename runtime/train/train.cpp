@@ -57,7 +57,7 @@ bool hasOwnRate(const plan::Program &program) { return hasOutput(program, "learn
 /// One rank, on its own thread.
 class Rank {
 public:
-  Rank(Job &job, Communicator &comm) : job_(job), m_(job.manifest), comm_(comm) {}
+  Rank(Job &job, Communicator &comm) : job_(job), manifest_(job.manifest), comm_(comm) {}
   /// Destroys graphs before groups, and groups before the device; the communicator, which the caller owns, outlives
   /// all.
   ~Rank() {
@@ -81,29 +81,30 @@ private:
   };
 
   llvm::Error load() {
-    const plan::Program &program = job_.programs[size_t(m_.ranks[size_t(comm_.rank())].program)];
+    const plan::Program &program = job_.programs[size_t(manifest_.ranks[size_t(comm_.rank())].program)];
     llvm::Expected<std::unique_ptr<Device>> device = makeDevice();
     if (!device) return device.takeError();
     llvm::Expected<std::unique_ptr<Executor>> executor =
-        Executor::create(program, m_.tp, m_.dp, comm_, std::move(*device));
+        Executor::create(program, manifest_.tp, manifest_.dp, comm_, std::move(*device));
     if (!executor) return executor.takeError();
     executor_ = std::move(*executor);
-    for (size_t i = 0; i < m_.inputs.size(); ++i)
-      if (const plan::Input *input = executor_->input(m_.inputs[i].name)) // otherwise nothing in the program reads it
+    for (size_t i = 0; i < manifest_.inputs.size(); ++i)
+      if (const plan::Input *input =
+              executor_->input(manifest_.inputs[i].name)) // otherwise nothing in the program reads it
         feeds_.push_back({i, input->tensor(), std::vector<std::byte>(executor_->bytes(input->tensor()).size())});
     for (const plan::Input &input : program.inputs())
       if (input.kind() == plan::RANDOM_COUNTER) randomCounter_ = &input.tensor();
     if (llvm::Error error = joinWorld()) return error;
-    if (m_.weightsKind == "copy") {
-      const Manifest::File &file = m_.weights[size_t(executor_->tpRank())];
+    if (manifest_.weightsKind == "copy") {
+      const Manifest::File &file = manifest_.weights[size_t(executor_->tpRank())];
       return loadWeights(*executor_, job_.options.plan + "/" + file.path, file.sha256);
     }
-    initialiseWeights(*executor_, job_.options.seed.value_or(m_.weightsSeed));
+    initialiseWeights(*executor_, job_.options.seed.value_or(manifest_.weightsSeed));
     return llvm::Error::success();
   }
 
   llvm::Expected<std::unique_ptr<Device>> makeDevice() const {
-    if (m_.device == "cuda") return makeCudaDevice({gpuOf(comm_.rankOnHost()), job_.options.allowsTf32});
+    if (manifest_.device == "cuda") return makeCudaDevice({gpuOf(comm_.rankOnHost()), job_.options.allowsTf32});
     int threads = job_.options.threads ? job_.options.threads
                                        : std::max(1, int(std::thread::hardware_concurrency()) / comm_.ranksOnHost());
     return makeCpuDevice(threads, job_.options.instructionSet);
@@ -120,11 +121,12 @@ private:
 
   /// Feeds a micro-step: row i is row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
   llvm::Error feed(int64_t step, int64_t microStep) {
-    int64_t globalBatch = m_.microBatch * m_.gradAccum * m_.dp;
-    int64_t first = (step - 1) * globalBatch + (executor_->dpRank() * m_.gradAccum + microStep) * m_.microBatch;
+    int64_t globalBatch = manifest_.microBatch * manifest_.gradAccum * manifest_.dp;
+    int64_t first =
+        (step - 1) * globalBatch + (executor_->dpRank() * manifest_.gradAccum + microStep) * manifest_.microBatch;
     for (Feed &feed : feeds_) {
-      const bool isBatched = m_.inputs[feed.input].isBatched;
-      const int64_t rows = isBatched ? m_.microBatch : 1, begin = isBatched ? first : step - 1;
+      const bool isBatched = manifest_.inputs[feed.input].isBatched;
+      const int64_t rows = isBatched ? manifest_.microBatch : 1, begin = isBatched ? first : step - 1;
       const size_t rowBytes = feed.rows.size() / size_t(rows);
       for (int64_t row = 0; row < rows; ++row)
         if (llvm::Error error = job_.source->fill(begin + row, feed.input,
@@ -133,14 +135,14 @@ private:
       executor_->upload(feed.tensor, feed.rows.data());
     }
     if (randomCounter_) {
-      const int64_t seedStepRow[3] = {job_.options.seed.value_or(m_.weightsSeed), step, first % globalBatch};
+      const int64_t seedStepRow[3] = {job_.options.seed.value_or(manifest_.weightsSeed), step, first % globalBatch};
       executor_->upload(*randomCounter_, seedStepRow);
     }
     return llvm::Error::success();
   }
 
   llvm::Error runMicroBatches(int64_t step, llvm::StringRef section) {
-    for (int64_t micro = 0; micro < m_.gradAccum; ++micro) {
+    for (int64_t micro = 0; micro < manifest_.gradAccum; ++micro) {
       if (llvm::Error error = feed(step, micro)) return error;
       if (llvm::Error error = executor_->run(section)) return error;
     }
@@ -154,9 +156,10 @@ private:
       return llvm::Error::success();
     auto feedAgain = [&](int64_t micro) { return feed(step, micro); };
     auto programOf = [&](int rank) -> const plan::Program & {
-      return job_.programs[size_t(m_.ranks[size_t(rank)].program)];
+      return job_.programs[size_t(manifest_.ranks[size_t(rank)].program)];
     };
-    return explainNonFinite(*executor_, *world_, {step, m_.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
+    return explainNonFinite(*executor_, *world_,
+                            {step, manifest_.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
   }
 
   /// Captures after the first step, when every section has run once, as captureSections() needs.
@@ -166,7 +169,7 @@ private:
     if (executor_->has("batch_statistics"))
       if (llvm::Error error = runMicroBatches(step, "batch_statistics")) return error;
     if (llvm::Error error = runMicroBatches(step, "micro_step")) return error;
-    double lr = job_.options.lr.value_or(m_.lr);
+    double lr = job_.options.lr.value_or(manifest_.lr);
     executor_->setScalar("learning_rate", float(lr));
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
@@ -187,13 +190,14 @@ private:
 
   llvm::Error report(int64_t step, double lr, double seconds) {
     int64_t tokens = 0;
-    for (const Manifest::Input &input : m_.inputs) {
-      int64_t elements = m_.gradAccum * m_.dp;
+    for (const Manifest::Input &input : manifest_.inputs) {
+      int64_t elements = manifest_.gradAccum * manifest_.dp;
       for (int64_t d : input.shape)
         elements *= d;
       if (input.role == "tokens") tokens += elements; // an encoder and a decoder have some each
     }
-    if (tokens == 0) tokens = m_.microBatch * m_.gradAccum * m_.dp; // without tokens, samples are counted
+    if (tokens == 0)
+      tokens = manifest_.microBatch * manifest_.gradAccum * manifest_.dp; // without tokens, samples are counted
     return job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"),
                                   lr, double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
                                   executor_->scalar("loss_scale")});
@@ -201,13 +205,13 @@ private:
 
   llvm::Error gather(const std::string &path, Gathered what) {
     std::vector<const plan::Program *> byTp;
-    for (int64_t c = 0; c < m_.tp; ++c)
-      byTp.push_back(&job_.programs[size_t(m_.ranks[size_t(c)].program)]); // ranks 0 to tp - 1 have dp rank 0
+    for (int64_t c = 0; c < manifest_.tp; ++c)
+      byTp.push_back(&job_.programs[size_t(manifest_.ranks[size_t(c)].program)]); // ranks 0 to tp - 1 have dp rank 0
     return writeGathered(path, *executor_, *world_, byTp, what);
   }
 
   Job &job_;
-  const Manifest &m_;
+  const Manifest &manifest_;
   Communicator &comm_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Group> world_;

@@ -83,7 +83,7 @@ struct World {
 class LocalGroup : public Group {
 public:
   LocalGroup(std::shared_ptr<World> world, SharedGroup &shared, int member)
-      : world_(std::move(world)), s_(shared), me_(size_t(member)), members_(shared.members.size()),
+      : world_(std::move(world)), shared_(shared), me_(size_t(member)), members_(shared.members.size()),
         ins_(shared.members.size()), outs_(shared.members.size()) {}
 
   llvm::Error join(Device &device) {
@@ -93,7 +93,7 @@ public:
     return llvm::Error::success();
   }
 
-  size_t size() const override { return s_.members.size(); }
+  size_t size() const override { return shared_.members.size(); }
   /// Each member combines its share of the elements and writes it to all members' results.
   bool allReduce(const void *in, void *out, int64_t elements, DType dtype, Reduce reduce) override {
     if (!publish(in, out)) return false;
@@ -134,10 +134,10 @@ private:
     own_.in = in;
     own_.out = out;
     own_.device->record(Stream::Communication, own_.ready);
-    s_.members[me_] = own_;
-    if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
+    shared_.members[me_] = own_;
+    if (!shared_.barrier.wait(world_->failed, world_->maySpin)) return false;
     for (size_t m = 0; m < size(); ++m) {
-      members_[m] = s_.members[m];
+      members_[m] = shared_.members[m];
       ins_[m] = members_[m].in;
       outs_[m] = members_[m].out;
       if (m != me_) own_.device->waitFor(Stream::Communication, *members_[m].device, members_[m].ready);
@@ -146,14 +146,14 @@ private:
   }
   bool finish() {
     own_.device->record(Stream::Communication, own_.done);
-    if (!s_.barrier.wait(world_->failed, world_->maySpin)) return false;
+    if (!shared_.barrier.wait(world_->failed, world_->maySpin)) return false;
     for (size_t m = 0; m < size(); ++m)
       if (m != me_) own_.device->waitFor(Stream::Communication, *members_[m].device, members_[m].done);
     return true;
   }
 
   std::shared_ptr<World> world_;
-  SharedGroup &s_;
+  SharedGroup &shared_;
   size_t me_;
   Member own_;
   std::vector<Member> members_;   ///< all members, in the current operation
