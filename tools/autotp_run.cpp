@@ -56,9 +56,11 @@ static cl::opt<int64_t> seed("seed", cl::desc("seed of dropout, and of initial w
                              cl::value_desc("N"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("print no line a step"), cl::cat(category));
 
-static Error checkNumbers() {
+static Error checkFlags() {
   if (steps < 1 || threads < 0) return problem("command line", "--steps and --threads take a positive number");
   if (seed < 0) return problem("--seed", "it takes a number from 0 on");
+  if (!comm.empty() && comm != "auto" && !is_contained(split(autotp::communicatorNames(), ", "), StringRef(comm)))
+    return problem("--comm", "'" + autotp::escaped(comm) + "' is neither auto nor one of " + autotp::communicatorNames());
   if (!std::isfinite(lr) || lr < 0) return problem("--lr", formatv("{0} is negative, infinite or no number", lr).str());
   return Error::success();
 }
@@ -78,7 +80,7 @@ int main(int argc, char **argv) {
           "MASTER_PORT where these are set, as torchrun does; srun's node list and MPI say it otherwise.\n",
           parts()))
     return 2;
-  if (Error error = checkNumbers()) {
+  if (Error error = checkFlags()) {
     (void)autotp::exitCode(std::move(error));
     return 2;
   }
@@ -96,7 +98,7 @@ int main(int argc, char **argv) {
   if (lr.getNumOccurrences()) options.lr = lr;
   if (seed.getNumOccurrences()) options.seed = seed;
   options.device = device;
-  options.comm = comm == "auto" ? "" : comm;
+  options.comm = comm == "auto" ? std::string() : comm.getValue();
   options.allowsTf32 = tf32;
   signal(SIGPIPE, SIG_IGN); // whoever reads the log or the output and leaves is an error that is said
   Expected<std::unique_ptr<autotp::Communicator>> process =
