@@ -3,10 +3,31 @@
 #include "runtime/base/error.h"
 #include "runtime/plan/dtype.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
+
+/// What is one number or text, in the order of the file.
+struct ManifestRow {
+  llvm::StringLiteral key;
+  ManifestMember member;
+};
+constexpr ManifestRow kRows[] = {{"tp", &Manifest::tp},
+                                 {"dp", &Manifest::dp},
+                                 {"zero", &Manifest::zero},
+                                 {"micro_batch", &Manifest::microBatch},
+                                 {"grad_accum", &Manifest::gradAccum},
+                                 {"device", &Manifest::device},
+                                 {"loss", &Manifest::lossKind},
+                                 {"learning_rate", &Manifest::lr},
+                                 {"weights_kind", &Manifest::weightsKind},
+                                 {"weights_seed", &Manifest::weightsSeed}};
+
+llvm::StringRef keyOf(ManifestMember member) {
+  return llvm::find_if(kRows, [&](const ManifestRow &row) { return row.member == member; })->key;
+}
 
 // Found by ObjectMapper through the namespace of their second argument.
 bool fromJSON(const llvm::json::Value &value, Manifest::Bound &bound, llvm::json::Path path) {
@@ -33,11 +54,11 @@ bool fromJSON(const llvm::json::Value &value, Manifest::Rank &rank, llvm::json::
 
 bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path) {
   llvm::json::ObjectMapper map(value, path);
-  return map && map.map("tp", m.tp) && map.map("dp", m.dp) && map.map("zero", m.zero) &&
-         map.map("micro_batch", m.microBatch) && map.map("grad_accum", m.gradAccum) && map.map("device", m.device) &&
-         map.map("loss", m.lossKind) && map.map("learning_rate", m.lr) && map.map("weights_kind", m.weightsKind) &&
-         map.map("weights_seed", m.weightsSeed) && map.map("inputs", m.inputs) && map.map("programs", m.programs) &&
-         map.map("weights", m.weights) && map.map("ranks", m.ranks);
+  if (!map) return false;
+  for (const ManifestRow &row : kRows)
+    if (!std::visit([&](auto member) { return map.map(row.key, m.*member); }, row.member)) return false;
+  return map.map("inputs", m.inputs) && map.map("programs", m.programs) && map.map("weights", m.weights) &&
+         map.map("ranks", m.ranks);
 }
 
 namespace {
@@ -129,17 +150,8 @@ std::string manifestText(const Manifest &m) {
   llvm::json::OStream json(os, 2);
   json.object([&] {
     json.attribute("format_version", kPlanFormatVersion);
-    for (auto [key, value] : {std::pair("tp", m.tp),
-                              {"dp", m.dp},
-                              {"zero", m.zero},
-                              {"micro_batch", m.microBatch},
-                              {"grad_accum", m.gradAccum}})
-      json.attribute(key, value);
-    json.attribute("device", m.device);
-    json.attribute("loss", m.lossKind);
-    json.attribute("learning_rate", m.lr);
-    json.attribute("weights_kind", m.weightsKind);
-    json.attribute("weights_seed", m.weightsSeed);
+    for (const ManifestRow &row : kRows)
+      std::visit([&](auto member) { json.attribute(row.key, m.*member); }, row.member);
     json.attributeArray("inputs", [&] {
       for (const Manifest::Input &input : m.inputs)
         writeInput(json, input);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace autotp {
@@ -56,6 +57,11 @@ struct Manifest {
   llvm::json::Object source; ///< the model and the options that decide its graph: what verifying the plan begins with
   llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory
 };
+
+/// A member that is one number or text.
+using ManifestMember = std::variant<int64_t Manifest::*, double Manifest::*, std::string Manifest::*>;
+/// Its key in the file.
+llvm::StringRef keyOf(ManifestMember member);
 
 /// Fixed key order, two spaces of indent: byte-identical for the same plan.
 std::string manifestText(const Manifest &manifest);
