@@ -1,24 +1,21 @@
 #include "passes/check_options.h"
 
 #include "compiler/ir/loss.h"
+#include "passes/options/option_row.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
 
 llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options) {
-  std::vector<std::string> flags;
-  for (const std::string &flag : options.optimizerSaidBy)
-    if (flag != "--lr" || model.updates->hasOwnRate()) flags.push_back(flag);
-  for (auto [flag, isGiven] : {std::pair("--train", !options.parameters.train.empty()),
-                               {"--freeze", !options.parameters.freeze.empty()},
-                               {"--only", !options.parameters.only.empty()},
-                               {"--parameters", options.parameters.isListed},
-                               {"--loss-output", !options.loss.output.empty()},
-                               {"--loss", options.loss.made != LossMade::None}})
-    if (isGiven) flags.push_back(flag);
-  if (!flags.empty())
-    return problem(flags[0], "the model brings its own training graph, which says this already",
-                   "leave it out, or give the forward model alone");
+  llvm::Error errors = llvm::Error::success();
+  for (const SaidOption &said : options.said) {
+    const bool isRate = said.option->flag == "lr"; // which is the run's, unless the graph computes it
+    if (!said.option->is(kOfTrainingGraph) || (isRate && !model.updates->hasOwnRate())) continue;
+    errors = llvm::joinErrors(std::move(errors),
+                              problem(said.where, "the model brings its own training graph, which says this already",
+                                      "leave it out, or give the forward model alone"));
+  }
+  if (errors) return errors;
   if (model.hasGradients && options.dtype && *options.dtype != DType::F32)
     return problem("--dtype", "the model brings its own backward, which stays in the floats that it is in",
                    "leave it out, or give the forward model alone");

@@ -1,4 +1,4 @@
-/// \file What the user asks of a compile.
+/// \file What the user asks of a compile. passes/options has a row for each option, which says how it is asked for.
 #pragma once
 
 #include "compiler/onnx/import.h"
@@ -12,7 +12,9 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <map>
 #include <set>
+#include <variant>
 
 namespace autotp {
 
@@ -20,8 +22,40 @@ namespace autotp {
 struct LookInto {
   std::string printAfter; ///< a pass, or "all"
   std::string stopAfter;  ///< a pass; empty: none
+  bool showsTimes = false, explainsParameters = false;
   llvm::raw_ostream *printTo = nullptr;
   OutputFolder *dumpTo = nullptr; ///< a file for each pass; the caller commits it, also after an error
+};
+
+/// Files and folders by their paths; "" where there is none. The caller reads and writes them.
+struct NamedFiles {
+  std::string plan, dump;                            ///< folders that are written
+  std::string deepSpeedConfig, patterns, parameters; ///< files that say options
+  bool movesAside = false;                           ///< what stands in the place of a folder, instead of an error
+};
+
+/// What the plan's parameters begin with.
+struct WeightsOptions {
+  /// The model's; they also count as evidence of which are one, where no exporter says it. Else random ones.
+  bool areCopied = true;
+  int64_t seed = 0; ///< of the random ones
+};
+
+struct OptionRow; // passes/options/option_row.h
+
+using NamedSizes = std::map<std::string, int64_t>;
+using NamedTexts = std::map<std::string, std::string>;
+/// A value on its way from the command line, DeepSpeed's configuration or a manifest to CompileOptions, and back.
+using OptionValue = std::variant<bool, int64_t, double, std::string, NamedSizes, NamedTexts, std::vector<std::string>>;
+
+enum class SaidBy : uint8_t { DeepSpeedConfig, CommandLine };
+
+/// That an option was given, and by whom. An option that nobody gave has its default.
+struct SaidOption {
+  const OptionRow *option;
+  SaidBy by;
+  std::string where; ///< as messages call it: "--lr", or "'optimizer' of --ds-config"
+  OptionValue value;
 };
 
 struct CompileOptions {
@@ -31,17 +65,18 @@ struct CompileOptions {
   llvm::StringMap<std::string> inputRoles;
   LossOptions loss;
   bool retie = true, recognise = true;
-  bool tiesByContents = true; ///< where no exporter says what is one: the contents of the file count
+  WeightsOptions weights;
   ShardMode shard = ShardMode::Auto;
   PartitionRules rules;
   bool sequenceParallel = false;
   Recompute recompute = Recompute::None;
   StepOptions step;
-  std::vector<std::string> optimizerSaidBy; ///< flags that say something of the optimizer, for messages
   MemoryOptions memory;
   std::optional<DType> dtype;    ///< of parameters and activations: F32, BF16 or F16; none: as the model's own
   std::set<std::string> skipped; ///< optional passes that are left out, by name
   LookInto look;
+  NamedFiles files;
+  std::vector<SaidOption> said; ///< flags in the order of the rows, then what the configuration says
 };
 
 } // namespace autotp

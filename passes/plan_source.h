@@ -6,12 +6,12 @@
 
 namespace autotp {
 
-/// The model, and every option on which the global graph and the updates depend.
+/// The model and every option that the global graph and the update depend on: the rows that have a key.
 llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha256);
 
-/// The options with which a plan was compiled, as far as sourceOf() keeps them; with them, compile() ends after the
-/// last pass on the global graph. `model` is the path of the model if it was moved, else empty. Errors: the manifest
-/// has no such source.
+/// The options that a plan was compiled with, as far as its manifest keeps them, to make its graph again: they end after
+/// the last pass on the global graph. `model`: another place of the model; empty: where it was.
+/// Errors: a manifest that does not say, or says what no option can be.
 llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringRef model);
 
 /// Makes the graph of a plan again and proves its programs against it (compiler/certify). Errors: the model's digest is

@@ -82,7 +82,7 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
     options.said = std::move(*ties);
     llvm::append_range(options.said, s.ties);
     const Exporter exporter = s.imported.exporter.exporter;
-    options.byContents = s.options.tiesByContents && exporter != Exporter::Dynamo;
+    options.byContents = s.options.weights.areCopied && exporter != Exporter::Dynamo;
     const bool isSaid = given.isListed || !given.train.empty() || !given.only.empty();
     options.doubtsEqual = exporter == Exporter::Unknown && !isSaid && !given.assumesRoles;
     s.compiled.evidence.unknownNames = namesOfNone(graph, given.listed, s.compiled.source.moduleNames);

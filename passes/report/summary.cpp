@@ -1,6 +1,8 @@
 #include "passes/report/summary.h"
 
 #include "compiler/ops/op_def.h"
+#include "passes/options/option_rows.h"
+#include "passes/options/option_values.h"
 #include "passes/plan_source.h"
 #include "passes/report/axis_roles.h"
 #include "passes/report/parameters.h"
@@ -259,12 +261,10 @@ void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
 
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {
   Manifest m;
-  m.tp = options.step.tp;
-  m.dp = options.step.dp;
-  m.zero = options.step.zero;
-  m.gradAccum = options.step.gradAccum;
-  m.lr = options.step.optimizer.lr;
-  m.device = options.memory.device == DeviceKind::Cuda ? "cuda" : "cpu";
+  for (const OptionRow *row : optionRows())
+    writeField(*row, options, m);
+  m.weightsKind = options.weights.areCopied ? "copy" : "none";
+  m.weightsSeed = options.weights.seed;
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);

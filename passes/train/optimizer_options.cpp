@@ -3,67 +3,105 @@
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 
-#include <cmath>
-
 namespace autotp {
 namespace {
 
+/// torch.optim's formulas, as rows of compiler/ops/optimizer.cpp. `op`: its name there; states begin with `initial`.
+UpdateRule ruleOf(llvm::StringRef op, Attributes attributes, llvm::SmallVector<float, 2> initial,
+                  llvm::StringRef count = "steps_before") {
+  return {op.str(), std::move(attributes), std::move(initial), "learning_rate", count.str()};
+}
+
+UpdateRule adamRule(const OptimizerOptions &o, llvm::StringRef decay) {
+  Attributes attributes = {
+      {"beta1", o.beta1}, {"beta2", o.beta2}, {"corrects_root", int64_t(1)}, {"epsilon", o.epsilon}};
+  attributes.set(decay, o.weightDecay);
+  return ruleOf("adam", std::move(attributes), {0, 0}, /*count=*/"step"); // from 1 on
+}
+
+UpdateRule adamWRule(const OptimizerOptions &o) { return adamRule(o, "decay_before"); }
+UpdateRule coupledAdamRule(const OptimizerOptions &o) { return adamRule(o, "l2"); }
+UpdateRule sgdRule(const OptimizerOptions &o) { return ruleOf("sgd", {{"l2", o.weightDecay}}, {}); }
+
+UpdateRule momentumRule(const OptimizerOptions &o) {
+  return ruleOf(
+      "momentum",
+      {{"beta", 1 - o.dampening}, {"l2", o.weightDecay}, {"momentum", o.momentum}, {"nesterov", int64_t(o.isNesterov)}},
+      {0});
+}
+
+UpdateRule adagradRule(const OptimizerOptions &o) {
+  return ruleOf("adagrad", {{"epsilon", o.epsilon}, {"l2", o.weightDecay}, {"rate_decay", o.lrDecay}},
+                {float(o.initialAccumulator)});
+}
+
 struct Row {
   OptimizerKind kind;
-  llvm::StringLiteral name;
-  llvm::SmallVector<llvm::StringLiteral, 4> options; ///< its own
+  llvm::StringRef name, deepSpeed, help;
+  std::vector<llvm::StringRef> options; ///< that others lack, by their flags
+  OptimizerOptions defaults;
+  UpdateRule (*rule)(const OptimizerOptions &);
 };
 
+using enum OptimizerKind;
+
 const Row kRows[] = {
-    {OptimizerKind::AdamW, "adamw", {"beta1", "beta2", "eps"}},
-    {OptimizerKind::Adam, "adam", {"beta1", "beta2", "eps"}},
-    {OptimizerKind::Sgd, "sgd", {}},
-    {OptimizerKind::Momentum, "momentum", {"momentum", "dampening", "nesterov"}},
-    {OptimizerKind::Adagrad, "adagrad", {"eps", "lr-decay", "initial-accumulator"}},
+    {.kind = AdamW,
+     .name = "adamw",
+     .deepSpeed = "AdamW",
+     .help = "Adam, whose weight decay is decoupled",
+     .options = {"beta1", "beta2", "eps"},
+     .defaults = {},
+     .rule = adamWRule},
+    {.kind = Adam,
+     .name = "adam",
+     .deepSpeed = "Adam",
+     .help = "Adam, whose weight decay is added to the gradient, as in those below",
+     .options = {"beta1", "beta2", "eps"},
+     .defaults = {.beta2 = 0.999, .weightDecay = 0},
+     .rule = coupledAdamRule},
+    {.kind = Sgd,
+     .name = "sgd",
+     .deepSpeed = "SGD", // with a momentum it is the next one
+     .help = "gradient descent, without a state",
+     .options = {},
+     .defaults = {.beta2 = 0.999, .weightDecay = 0},
+     .rule = sgdRule},
+    {.kind = Momentum,
+     .name = "momentum",
+     .deepSpeed = "",
+     .help = "torch's SGD with a momentum",
+     .options = {"momentum", "dampening", "nesterov"},
+     .defaults = {.beta2 = 0.999, .weightDecay = 0, .momentum = 0.9},
+     .rule = momentumRule},
+    {.kind = Adagrad,
+     .name = "adagrad",
+     .deepSpeed = "Adagrad",
+     .help = "rates by the sum of squared gradients",
+     .options = {"eps", "lr-decay", "initial-accumulator"},
+     .defaults = {.lr = 1e-2, .beta2 = 0.999, .epsilon = 1e-10, .weightDecay = 0},
+     .rule = adagradRule},
 };
 
 const Row &rowOf(OptimizerKind kind) {
   return *llvm::find_if(kRows, [&](const Row &row) { return row.kind == kind; });
 }
 
-/// torch.optim's formulas, as rows of compiler/ops/optimizer.cpp.
-UpdateRule ruleOf(const OptimizerOptions &o) {
-  UpdateRule rule;
-  rule.rate = "learning_rate";
-  const bool countsFromOne = o.kind == OptimizerKind::AdamW || o.kind == OptimizerKind::Adam;
-  rule.count = countsFromOne ? "step" : "steps_before";
-  switch (o.kind) {
-  case OptimizerKind::AdamW:
-  case OptimizerKind::Adam:
-    rule.op = "adam";
-    rule.attributes = {{"beta1", o.beta1}, {"beta2", o.beta2}, {"corrects_root", int64_t(1)}, {"epsilon", o.epsilon}};
-    rule.attributes.set(o.kind == OptimizerKind::AdamW ? "decay_before" : "l2", o.weightDecay);
-    rule.initial = {0, 0};
-    break;
-  case OptimizerKind::Sgd:
-    rule.op = "sgd";
-    rule.attributes = {{"l2", o.weightDecay}};
-    break;
-  case OptimizerKind::Momentum:
-    rule.op = "momentum";
-    rule.attributes = {{"beta", 1 - o.dampening},
-                       {"l2", o.weightDecay},
-                       {"momentum", o.momentum},
-                       {"nesterov", int64_t(o.isNesterov)}};
-    rule.initial = {0};
-    break;
-  case OptimizerKind::Adagrad:
-    rule.op = "adagrad";
-    rule.attributes = {{"epsilon", o.epsilon}, {"l2", o.weightDecay}, {"rate_decay", o.lrDecay}};
-    rule.initial = {float(o.initialAccumulator)};
-    break;
-  }
-  return rule;
-}
-
 } // namespace
 
+llvm::ArrayRef<OptimizerKind> allOptimizers() {
+  static const std::vector<OptimizerKind> kinds = [] {
+    std::vector<OptimizerKind> all;
+    for (const Row &row : kRows)
+      all.push_back(row.kind);
+    return all;
+  }();
+  return kinds;
+}
+
 llvm::StringRef nameOf(OptimizerKind kind) { return rowOf(kind).name; }
+llvm::StringRef helpOf(OptimizerKind kind) { return rowOf(kind).help; }
+llvm::StringRef deepSpeedNameOf(OptimizerKind kind) { return rowOf(kind).deepSpeed; }
 
 std::optional<OptimizerKind> optimizerNamed(llvm::StringRef name) {
   for (const Row &row : kRows)
@@ -72,43 +110,14 @@ std::optional<OptimizerKind> optimizerNamed(llvm::StringRef name) {
 }
 
 OptimizerOptions defaultsOf(OptimizerKind kind) {
-  OptimizerOptions o;
+  OptimizerOptions o = rowOf(kind).defaults;
   o.kind = kind;
-  if (kind == OptimizerKind::AdamW) return o;
-  o.beta2 = 0.999;
-  o.weightDecay = 0;
-  if (kind == OptimizerKind::Momentum) o.momentum = 0.9; // torch's SGD has none
-  if (kind == OptimizerKind::Adagrad) {
-    o.lr = 1e-2;
-    o.epsilon = 1e-10;
-  }
   return o;
 }
 
-bool hasOption(OptimizerKind kind, llvm::StringRef option) {
-  return option == "lr" || option == "weight-decay" || llvm::is_contained(rowOf(kind).options, option);
-}
+bool hasOption(OptimizerKind kind, llvm::StringRef option) { return llvm::is_contained(rowOf(kind).options, option); }
 
 llvm::Error checkOptions(const OptimizerOptions &o) {
-  struct Bound {
-    const char *flag;
-    double value;
-    bool isBelowOne; ///< else any that is not negative
-  };
-  for (const Bound &bound : {Bound{"--lr", o.lr, false},
-                             {"--beta1", o.beta1, true},
-                             {"--beta2", o.beta2, true},
-                             {"--eps", o.epsilon, false},
-                             {"--weight-decay", o.weightDecay, false},
-                             {"--momentum", o.momentum, false},
-                             {"--dampening", o.dampening, false},
-                             {"--lr-decay", o.lrDecay, false},
-                             {"--initial-accumulator", o.initialAccumulator, false},
-                             {"--clip-grad-norm", o.clipGradNorm, false}})
-    if (!std::isfinite(bound.value) || bound.value < 0 || (bound.isBelowOne && bound.value >= 1))
-      return problem(bound.flag, llvm::formatv("{0} is {1}", bound.value,
-                                               bound.isBelowOne ? "not in [0, 1)" : "negative, infinite or no number")
-                                     .str());
   if (o.isNesterov && (o.dampening != 0 || o.momentum <= 0))
     return problem("--nesterov", "it needs a momentum, and no dampening", "leave --dampening out");
   return llvm::Error::success();
@@ -120,7 +129,7 @@ Updates updatesOf(const OptimizerOptions &options, const Graph &graph) {
   const Type scalar{DType::F32, {}};
   const ValueId rate = updates.schedule.addInput("learning_rate", scalar),
                 step = updates.schedule.addInput("step", scalar);
-  updates.rules = {ruleOf(options)};
+  updates.rules = {rowOf(options.kind).rule(options)};
   updates.schedule.outputs = {{"learning_rate", rate}};
   ValueId count = step;
   if (updates.rules[0].count != "step") {

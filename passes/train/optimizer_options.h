@@ -1,4 +1,5 @@
-/// \file The optimizers that --optimizer names, with torch's rules, and how they update parameters.
+/// \file The optimizers that --optimizer names, with torch's rules, and how they update parameters. One row an optimizer
+/// (optimizer_options.cpp); its numbers are rows of passes/options/optimizer_rows.cpp.
 #pragma once
 
 #include "compiler/ir/updates.h"
@@ -19,14 +20,19 @@ struct OptimizerOptions {
   bool isNesterov = false;
 };
 
+llvm::ArrayRef<OptimizerKind> allOptimizers();
 /// "adamw", "adam", "sgd", "momentum" or "adagrad".
 llvm::StringRef nameOf(OptimizerKind kind);
+/// What its rule is, in a few words, for --help.
+llvm::StringRef helpOf(OptimizerKind kind);
+/// As DeepSpeed's configuration calls it; empty: it is no optimizer of its own there.
+llvm::StringRef deepSpeedNameOf(OptimizerKind kind);
 std::optional<OptimizerKind> optimizerNamed(llvm::StringRef name);
 /// What an optimizer does where nothing else is said: torch's defaults, but for AdamW, which keeps this project's.
 OptimizerOptions defaultsOf(OptimizerKind kind);
-/// Whether this optimizer has an option of its own, by the name of its flag ("beta1"). All have lr and weight-decay.
+/// Whether this optimizer has an option that others lack, by the name of its flag ("beta1").
 bool hasOption(OptimizerKind kind, llvm::StringRef option);
-/// Errors name the flag whose number makes no sense, alone or with another.
+/// Errors name flags whose numbers, each of which is in its range, make no sense together.
 llvm::Error checkOptions(const OptimizerOptions &options);
 
 /// How these options update all parameters of a graph.

@@ -1,4 +1,5 @@
 // onnxruntime-training's artifacts, forward and backward as they are, train to the recorded numbers on every mesh.
+#include "passes/options/option_rows.h"
 #include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"
 
@@ -54,11 +55,11 @@ std::string refusalOf(const CompileOptions &options) {
 
 TEST(Artifacts, WhatTheySayIsSaidOnce) {
   CompileOptions options = fixtureOptions("ort-artifacts-mlp");
-  options.optimizerSaidBy = {"--lr"}; // which is not theirs
+  options.said = {{&optionNamed("lr"), SaidBy::CommandLine, "--lr", 0.5}}; // which is not theirs
   EXPECT_EQ(refusalOf(options), "");
-  options.optimizerSaidBy = {"--beta1"};
+  options.said.push_back({&optionNamed("beta1"), SaidBy::CommandLine, "--beta1", 0.5});
   EXPECT_NE(refusalOf(options).find("--beta1: the model brings its own training graph"), std::string::npos);
-  options.optimizerSaidBy.clear();
+  options.said.clear();
   options.dtype = DType::BF16;
   EXPECT_NE(refusalOf(options).find("--dtype: the model brings its own backward"), std::string::npos);
 }

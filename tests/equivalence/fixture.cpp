@@ -277,7 +277,6 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   if (!compiled) return compiled.takeError();
   if (!compiled->certificate) return problem("plan", "it was not proven");
   Manifest manifest = describe(*compiled, options);
-  manifest.weightsKind = "copy";
   llvm::SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("autotp-equivalence", folder))
     return llvm::errorCodeToError(code);

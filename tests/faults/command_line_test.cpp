@@ -65,6 +65,27 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(2, "autotp-plan diff plan", "diff PLAN OTHER");
 }
 
+TEST_F(Commands, AllThatIsWrongIsSaidAtOnce) {
+  const Ended ended = run("autotp-compile @/mlp/model.onnx --tp 0 --dtype int8 --lr fast --only a --freeze b");
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_EQ(ended.err, "error: --dtype: 'int8' is none of fp32, bf16, fp16\n"
+                       "error: --tp: '0' is not from 1 to 4096\n"
+                       "error: --lr: 'fast' is no number\n"
+                       "error: -o: the plan needs a folder\n"
+                       "  do:  give one with -o DIR\n"
+                       "error: --only: it says all of what is trained, so --train and --freeze have nothing to add\n"
+                       "  do:  leave them out, or use them without --only\n");
+}
+
+TEST_F(Commands, AFlagOverrulesDeepSpeedsConfiguration) {
+  folder.write("ds.json", R"({"train_batch_size": 8, "data_parallel_size": 2, "zero_optimization": {"stage": 3},
+                              "optimizer": {"type": "SGD", "params": {"lr": 0.5}}})");
+  const Ended ended = run("autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --zero 1 --lr 0.25");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.out.find("tp 1 x dp 2, ZeRO 1, grad-accum 1\noptimizer   sgd\n"), std::string::npos) << ended.out;
+  EXPECT_NE(contentsOf(folder.path() + "/plan/manifest.json").find("\"learning_rate\": 0.25,"), std::string::npos);
+}
+
 TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
   const std::string compile = "autotp-compile @/training-info-mlp/model.onnx -o {}/plan ";
   for (const char *flag : {"--optimizer adam", "--lr 0.1", "--decay all", "--clip-grad-norm 1", "--loss-output logits",

@@ -1,10 +1,6 @@
-// DeepSpeed's documented examples of partition_config and of its configuration, on real exports.
+// DeepSpeed's documented examples of partition_config, on real exports.
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
-#include "tools/ds_config.h"
-
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <gtest/gtest.h>
 
@@ -115,123 +111,6 @@ TEST(PartitionRules, UnknownKeysAreNamed) {
     ASSERT_FALSE(bool(rules)) << json;
     std::string text = describe(rules.takeError());
     EXPECT_NE(text.find(what), std::string::npos) << text;
-  }
-}
-
-/// `text` as a file; "" where it was read, else the message.
-std::string readConfig(const std::string &text, CompileOptions &options) {
-  llvm::SmallString<128> path;
-  int file = 0;
-  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("autotp-ds", "json", file, path));
-  llvm::raw_fd_ostream(file, true) << text;
-  llvm::Error error = readDeepSpeedConfig(path, options);
-  llvm::sys::fs::remove(path);
-  return error ? describe(std::move(error)) : "";
-}
-
-TEST(DeepSpeedConfig, TheTutorialsExample) {
-  CompileOptions options;
-  options.step.dp = 2;
-  EXPECT_EQ(readConfig(R"({"train_batch_size": 8, "train_micro_batch_size_per_gpu": 1, "bf16": {"enabled": false},
-                           "zero_optimization": {"stage": 2}, "gradient_clipping": 1.0,
-                           "optimizer": {"type": "AdamW", "params": {"lr": 2e-5, "betas": [0.8, 0.99], "eps": "auto"}},
-                           "tensor_parallel": {"autotp_size": 4, "preset_model": "llama"}})",
-                       options),
-            "");
-  EXPECT_EQ(options.step.tp, 4);
-  EXPECT_EQ(options.step.zero, 2);
-  EXPECT_EQ(options.import.microBatch, 1);
-  EXPECT_EQ(options.step.gradAccum, 4); // 8 = 1 x 4 x dp 2
-  EXPECT_EQ(options.step.optimizer.clipGradNorm, 1);
-  EXPECT_EQ(options.step.optimizer.lr, 2e-5);
-  EXPECT_EQ(options.step.optimizer.beta2, 0.99);
-  EXPECT_EQ(options.step.optimizer.epsilon, 1e-8);
-  EXPECT_FALSE(options.dtype); // as the model's own
-}
-
-TEST(DeepSpeedConfig, ABatchAloneIsOneMicroBatchARank) {
-  CompileOptions alone, halved;
-  alone.step.dp = halved.step.dp = 2;
-  EXPECT_EQ(readConfig(R"({"train_batch_size": 16})", alone), "");
-  EXPECT_EQ(alone.import.microBatch, 8);
-  EXPECT_EQ(alone.step.gradAccum, 1);
-  halved.import.microBatch = 4; // --micro-batch
-  EXPECT_EQ(readConfig(R"({"train_batch_size": 16})", halved), "");
-  EXPECT_EQ(halved.import.microBatch, 4);
-  EXPECT_EQ(halved.step.gradAccum, 2);
-}
-
-OptimizerOptions optimizerOf(const std::string &json) {
-  CompileOptions options;
-  EXPECT_EQ(readConfig("{\"optimizer\": " + json + "}", options), "");
-  EXPECT_EQ(options.optimizerSaidBy, std::vector<std::string>{kConfiguredOptimizer});
-  return options.step.optimizer;
-}
-
-TEST(DeepSpeedConfig, Optimizers) {
-  const OptimizerOptions adam = optimizerOf(R"({"type": "Adam", "params": {"lr": 0.5, "torch_adam": true}})");
-  EXPECT_EQ(adam.kind, OptimizerKind::AdamW); // its adam_w_mode is true where it says nothing
-  EXPECT_EQ(adam.lr, 0.5);
-  EXPECT_EQ(adam.beta2, 0.999);
-  EXPECT_EQ(adam.weightDecay, 0);
-  const OptimizerOptions coupled =
-      optimizerOf(R"({"type": "Adam", "params": {"adam_w_mode": false, "weight_decay": 0.25}})");
-  EXPECT_EQ(coupled.kind, OptimizerKind::Adam);
-  EXPECT_EQ(coupled.weightDecay, 0.25);
-  EXPECT_EQ(optimizerOf(R"({"type": "SGD", "params": {"lr": 0.5}})").kind, OptimizerKind::Sgd);
-  const OptimizerOptions momentum =
-      optimizerOf(R"({"type": "SGD", "params": {"momentum": 0.5, "dampening": 0.25, "nesterov": false}})");
-  EXPECT_EQ(momentum.kind, OptimizerKind::Momentum);
-  EXPECT_EQ(momentum.momentum, 0.5);
-  EXPECT_EQ(momentum.dampening, 0.25);
-  const OptimizerOptions adagrad = optimizerOf(
-      R"({"type": "Adagrad", "params": {"lr_decay": 0.5, "initial_accumulator_value": 0.25, "eps": 0.125}})");
-  EXPECT_EQ(adagrad.kind, OptimizerKind::Adagrad);
-  EXPECT_EQ(adagrad.lr, 1e-2);
-  EXPECT_EQ(adagrad.lrDecay, 0.5);
-  EXPECT_EQ(adagrad.initialAccumulator, 0.25);
-  EXPECT_EQ(adagrad.epsilon, 0.125);
-}
-
-TEST(DeepSpeedConfig, Precision) {
-  CompileOptions bf16;
-  EXPECT_EQ(readConfig(R"({"bf16": {"enabled": true}, "fp16": {"enabled": "auto"}})", bf16), "");
-  EXPECT_EQ(bf16.dtype, DType::BF16);
-  CompileOptions fp16;
-  EXPECT_EQ(readConfig(R"({"fp16": {"enabled": true, "loss_scale": 0, "initial_scale_power": 12,
-                                    "loss_scale_window": 500, "hysteresis": 1, "min_loss_scale": 1}})",
-                       fp16),
-            "");
-  EXPECT_EQ(fp16.dtype, DType::F16);
-  EXPECT_EQ(fp16.step.lossScale.initial, 4096);
-  EXPECT_EQ(fp16.step.lossScale.window, 500);
-}
-
-TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
-  for (auto [json, what] :
-       {std::pair(R"({"train_batch_size": 7, "train_micro_batch_size_per_gpu": 2})", "'train_batch_size' is 7, but"),
-        {R"({"zero_optimization": {"stage": 4}})", "'zero_optimization.stage' is out of range"},
-        {R"({"zero_optimization": {"offload_optimizer": {}}})",
-         "'zero_optimization.offload_optimizer' is not honoured"},
-        {R"({"optimizer": {"type": "Lion"}})", "'optimizer.type' is not AdamW, Adam, SGD or Adagrad"},
-        {R"({"optimizer": {"type": "SGD", "params": {"betas": [0.9, 0.99]}}})",
-         "'optimizer.params.betas' is not honoured"},
-        {R"({"optimizer": {"type": "AdamW", "params": {"adam_w_mode": true}}})",
-         "'optimizer.params.adam_w_mode' is not honoured"},
-        {R"({"optimizer": {"type": "SGD", "params": {"nesterov": 1}}})",
-         "'optimizer.params.nesterov' is neither true nor false"},
-        {R"({"scheduler": {"type": "WarmupLR"}})", "'scheduler' is not honoured"},
-        {R"({"bf16": true})", "'bf16' is no object"},
-        {R"({"bf16": {"enabled": true}, "fp16": {"enabled": true}})", "'fp16.enabled' is true, and bf16"},
-        {R"({"fp16": {"enabled": true, "loss_scale": 128}})", "'fp16.loss_scale' is not 0"},
-        {R"({"fp16": {"enabled": true, "hysteresis": 2}})", "'fp16.hysteresis' is not 1"},
-        {R"({"fp16": {"enabled": true, "auto_cast": true}})", "'fp16.auto_cast' is not honoured"},
-        {R"({"gradient_clipping": "much"})", "'gradient_clipping' is out of range, or no number"},
-        {R"([])", "it is no JSON object"},
-        {R"({)", "it is no JSON"}}) {
-    CompileOptions options;
-    std::string text = readConfig(json, options);
-    EXPECT_NE(text.find(what), std::string::npos) << json << ": " << text;
   }
 }
 

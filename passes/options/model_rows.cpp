@@ -1,0 +1,126 @@
+#include "passes/options/option_rows.h"
+
+namespace autotp {
+namespace {
+
+/// How --weights spells what the plan's parameters begin with.
+constexpr llvm::StringLiteral kCopy = "copy", kNone = "none";
+
+OptionValue weightsText(const CompileOptions &o) {
+  if (o.weights.areCopied) return kCopy.str();
+  return kNone.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
+}
+
+/// The seed of "none" or "none:SEED"; nullopt: another text.
+std::optional<int64_t> seedOf(llvm::StringRef text) {
+  int64_t seed = 0;
+  if (!text.consume_front(kNone)) return std::nullopt;
+  if (!text.empty() && (!text.consume_front(":") || text.getAsInteger(10, seed) || seed < 0)) return std::nullopt;
+  return seed;
+}
+
+void setWeights(CompileOptions &o, const OptionValue &value) {
+  const std::optional<int64_t> seed = seedOf(std::get<std::string>(value));
+  o.weights = {!seed, seed.value_or(0)};
+}
+
+OptionValue dtypeNumber(const CompileOptions &o) { return o.dtype ? int64_t(*o.dtype) : 0; }
+
+void setDType(CompileOptions &o, const OptionValue &value) {
+  const int64_t number = std::get<int64_t>(value);
+  o.dtype = number ? std::optional(DType(number)) : std::nullopt;
+}
+
+constexpr OptionWord kDTypes[] = {{"", 0, ""}, // as the model's own
+                                  {"fp32", int64_t(DType::F32), "32 bits", "f32"},
+                                  {"bf16", int64_t(DType::BF16), "bfloat16", "bf16"},
+                                  {"fp16", int64_t(DType::F16), "half precision, with a dynamic loss scale", "f16"}};
+
+constexpr OptionWord kLosses[] = {
+    {"none", int64_t(LossMade::None), ""},
+    {"cross-entropy", int64_t(LossMade::CrossEntropy), "the label of each row of the logits"},
+    {"next-token", int64_t(LossMade::NextToken), "the label of a place is the next place's: labels are the tokens"}};
+
+constexpr OptionRow kRows[] = {
+    {.flag = "micro-batch",
+     .placeholder = "N",
+     .member = at<&CompileOptions::import, &ImportOptions::microBatch>(),
+     .range = kNotNegative,
+     .key = "micro_batch",
+     .deepSpeed = "train_micro_batch_size_per_gpu",
+     .changes = Changes::Graph,
+     .help = "samples of one dp rank and micro-step, for a dynamic batch",
+     .detail = "A static batch is bound smaller through its logical axis",
+     .defaultText = "1"},
+    {.flag = "shape",
+     .placeholder = "NAME=N|INPUT:AXIS=N",
+     .member = at<&CompileOptions::import, &ImportOptions::shapes>(),
+     .range = {1, double(UINT32_MAX)},
+     .key = "shapes",
+     .changes = Changes::Graph,
+     .help = "size of a dynamic dimension, by its name, or by its input and place, counted from 0",
+     .detail = "One without a name that leads an input is the batch"},
+    {.flag = "input",
+     .placeholder = "NAME=ROLE",
+     .member = at<&CompileOptions::inputRoles>(),
+     .key = "inputs",
+     .changes = Changes::Graph,
+     .help = "what an input means: tokens, labels, next-labels, ones, positions or data"},
+    {.flag = "loss-output",
+     .placeholder = "NAME",
+     .member = at<&CompileOptions::loss, &LossOptions::output>(),
+     .key = "loss_output",
+     .changes = Changes::Graph,
+     .traits = kOfTrainingGraph,
+     .help = "the loss, where several outputs are scalars"},
+    {.flag = "loss",
+     .member = at<&CompileOptions::loss, &LossOptions::made>(),
+     .words = kLosses,
+     .key = "loss",
+     .changes = Changes::Graph,
+     .traits = kOfTrainingGraph,
+     .help = "make the loss of a model that ends with logits, over a new input 'labels' (-100 is ignored)"},
+    {.flag = "logits",
+     .placeholder = "NAME",
+     .member = at<&CompileOptions::loss, &LossOptions::logits>(),
+     .key = "logits",
+     .changes = Changes::Graph,
+     .help = "the logits, where several outputs could be; with --loss"},
+    {.flag = "weights",
+     .placeholder = "copy|none[:seed]",
+     .member = {OptionKind::Text, weightsText, setWeights},
+     .isOfItsForm = [](llvm::StringRef text) { return text == kCopy || seedOf(text); },
+     .key = "ties_by_contents",
+     .recorded = at<&CompileOptions::weights, &WeightsOptions::areCopied>(),
+     .changes = Changes::Graph,
+     .help = "copy the model's weights into the plan, or none[:seed]: random ones",
+     .defaultText = "copy"},
+    {.flag = "dtype",
+     .member = {OptionKind::Word, dtypeNumber, setDType},
+     .words = kDTypes,
+     .key = "dtype",
+     .deepSpeed = "bf16.enabled, fp16.enabled",
+     .changes = Changes::Graph,
+     .traits = kConverted,
+     .help = "parameters and activations; master weights, norms, softmax and loss are fp32",
+     .defaultText = "as the model's own"},
+    {.member = at<&CompileOptions::step, &StepOptions::lossScale, &LossScaleOptions::initial>(),
+     .range = kNotNegative,
+     .key = "loss_scale",
+     .deepSpeed = "fp16.initial_scale_power",
+     .changes = Changes::Graph,
+     .traits = kConverted,
+     .help = "loss scale of fp16 before the first step; DeepSpeed gives its power of 2"},
+    {.member = at<&CompileOptions::step, &StepOptions::lossScale, &LossScaleOptions::window>(),
+     .range = {1},
+     .key = "loss_scale_window",
+     .deepSpeed = "fp16.loss_scale_window",
+     .changes = Changes::Graph,
+     .help = "good steps of fp16 after which the loss scale doubles"},
+};
+
+} // namespace
+
+OptionSection modelOptions() { return {"The model", kRows}; }
+
+} // namespace autotp

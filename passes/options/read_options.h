@@ -1,0 +1,33 @@
+/// \file From what the command line says to CompileOptions, in three steps: flags alone, the files that they name, and
+/// the optimizer that both agree on.
+#pragma once
+
+#include "passes/options/option_row.h"
+
+namespace autotp {
+
+/// A flag that was given, and what follows it; of a switch "true" or "false". One for each time it was given.
+struct GivenFlag {
+  const OptionRow *option;
+  std::string text;
+};
+
+/// The names of passes that flags may take.
+struct KnownPasses {
+  std::vector<std::string> every, optional;
+};
+
+/// Sets what the flags say, which is listed in `options.said`; `flags` are in the order of the rows. A text of no letters
+/// says nothing. Errors, all at once: values that are out of range or none of an option's, flags that contradict each
+/// other, a missing one.
+llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes, CompileOptions &options);
+
+/// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns. Errors: see
+/// deepspeed_config.h and option_files.h.
+llvm::Error readOptionFiles(CompileOptions &options);
+
+/// Errors, all at once: flags that the optimizer does not have, another one that the configuration names, numbers that
+/// make no sense together.
+llvm::Error checkOptimizer(const CompileOptions &options);
+
+} // namespace autotp

@@ -1,0 +1,146 @@
+// What flags say: values, ranges, contradictions, and who said what.
+#include "passes/options/option_rows.h"
+#include "passes/options/option_values.h"
+#include "passes/options/read_options.h"
+#include "runtime/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace autotp {
+namespace {
+
+using Flags = std::vector<std::pair<const char *, const char *>>;
+
+const KnownPasses kPasses = {{"first", "second"}, {"second"}};
+
+/// The message; "": all is right. -o is given as well.
+std::string read(const Flags &flags, CompileOptions &options) {
+  std::vector<GivenFlag> given = {{&optionNamed("o"), "plan"}};
+  for (auto [name, text] : flags)
+    given.push_back({&optionNamed(name), text});
+  if (llvm::Error error = readFlags(given, kPasses, options)) return describe(std::move(error));
+  if (llvm::Error error = checkOptimizer(options)) return describe(std::move(error));
+  return "";
+}
+
+std::string read(const Flags &flags) {
+  CompileOptions options;
+  return read(flags, options);
+}
+
+TEST(ReadFlags, SetTheirMembers) {
+  CompileOptions options;
+  EXPECT_EQ(read({{"tp", "0x10"},
+                  {"shape", "seq=8"},
+                  {"shape", "ids:1=16"},
+                  {"input", "a=b=tokens"},
+                  {"dtype", "fp32"},
+                  {"weights", "none:7"},
+                  {"no-retie", "true"},
+                  {"no-recognise", "false"},
+                  {"no-verify", "true"},
+                  {"skip-pass", "second"},
+                  {"bucket-mb", "2"},
+                  {"explain", "parameters"},
+                  {"optimizer", "adagrad"},
+                  {"eps", "0.5"},
+                  {"decay", "all"}},
+                 options),
+            "");
+  EXPECT_EQ(options.step.tp, 16);
+  EXPECT_EQ(options.import.shapes.lookup("seq"), 8);
+  EXPECT_EQ(options.import.shapes.lookup("ids:1"), 16);
+  EXPECT_EQ(options.inputRoles.lookup("a=b"), "tokens");
+  EXPECT_EQ(options.dtype, DType::F32);
+  EXPECT_FALSE(options.weights.areCopied);
+  EXPECT_EQ(options.weights.seed, 7);
+  EXPECT_FALSE(options.retie);
+  EXPECT_TRUE(options.recognise);
+  EXPECT_EQ(options.skipped, (std::set<std::string>{"certify", "second"}));
+  EXPECT_EQ(options.step.bucketBytes, 2 << 20);
+  EXPECT_TRUE(options.look.explainsParameters);
+  EXPECT_EQ(options.step.optimizer.kind, OptimizerKind::Adagrad);
+  EXPECT_EQ(options.step.optimizer.lr, 1e-2); // its own
+  EXPECT_EQ(options.step.optimizer.epsilon, 0.5);
+  EXPECT_TRUE(options.step.optimizer.decaysAll);
+}
+
+TEST(ReadFlags, WhoSaidIt) {
+  CompileOptions options;
+  EXPECT_EQ(read({{"lr", "0.5"}, {"train", ""}}, options), "");
+  ASSERT_EQ(options.said.size(), 2u); // a text of no letters says nothing
+  EXPECT_EQ(options.said[1].option, &optionNamed("lr"));
+  EXPECT_EQ(options.said[1].by, SaidBy::CommandLine);
+  EXPECT_EQ(options.said[1].where, "--lr");
+  EXPECT_EQ(read({{"assume", ""}, {"patterns", ""}}), "");
+  EXPECT_NE(read({{"weights", ""}}), "");
+  EXPECT_NE(read({{"tp", ""}}), "");
+}
+
+/// Each end of each range, by the rows: what lies beyond is refused, and the ends are not.
+TEST(ReadFlags, EveryRange) {
+  for (const OptionRow *row : optionRows()) {
+    if (row->flag.empty() || (row->kind() != OptionKind::Integer && row->kind() != OptionKind::Real)) continue;
+    const OptionRange range = row->range;
+    EXPECT_TRUE(std::isfinite(range.least)) << row->flag.str();
+    auto isRefused = [&](double number) { return !valueOfText(*row, numberText(number)).fault.empty(); };
+    EXPECT_FALSE(isRefused(range.least)) << row->flag.str();
+    EXPECT_TRUE(isRefused(range.least - 1)) << row->flag.str();
+    if (!std::isfinite(range.most)) continue;
+    EXPECT_EQ(isRefused(range.most), range.isMostExcluded) << row->flag.str();
+    EXPECT_TRUE(isRefused(range.most + 1)) << row->flag.str();
+  }
+}
+
+TEST(ReadFlags, AllThatIsWrongIsSaidAtOnce) {
+  EXPECT_EQ(read({{"tp", "x"},
+                  {"dp", "5000"},
+                  {"shard", "some"},
+                  {"device", "tpu"},
+                  {"beta1", "1"},
+                  {"lr", "-1"},
+                  {"bucket-mb", "0"},
+                  {"weights", "some"},
+                  {"print-after", "third"},
+                  {"skip-pass", "first"},
+                  {"only", "a"},
+                  {"freeze", "b"}}),
+            "error: --tp: 'x' is no whole number\n"
+            "error: --dp: '5000' is not from 1 to 4096\n"
+            "error: --shard: 'some' is neither auto nor all\n"
+            "error: --device: 'tpu' is neither cpu nor cuda\n"
+            "error: --beta1: '1' is not in [0, 1)\n"
+            "error: --lr: '-1' is negative, infinite or no number\n"
+            "error: --bucket-mb: '0' is not from 1 to 1099511627776\n"
+            "error: --weights: 'some' is not of the form copy|none[:seed]\n"
+            "error: --print-after: there is no pass 'third'\n"
+            "  do:  there are: first, second\n"
+            "error: --skip-pass: there is no pass that may be left out, 'first'\n"
+            "  do:  there are: second\n"
+            "error: --only: it says all of what is trained, so --train and --freeze have nothing to add\n"
+            "  do:  leave them out, or use them without --only");
+}
+
+TEST(ReadFlags, WordsAreListed) {
+  EXPECT_NE(read({{"optimizer", "lion"}}).find("error: --optimizer: 'lion' is none of adamw, adam, sgd, "),
+            std::string::npos);
+  EXPECT_EQ(read({{"recompute", "all"}}), "error: --recompute: 'all' is none of none, attention, layer");
+  EXPECT_EQ(read({{"explain", "axes"}}), "error: --explain: 'axes' is not parameters");
+}
+
+/// By the rows of both tables: an optimizer has an option, or refuses its flag.
+TEST(ReadFlags, EveryOptimizerWithEveryOption) {
+  for (OptimizerKind kind : allOptimizers())
+    for (const OptionRow *row : optionRows()) {
+      if (!row->is(kOfOptimizer)) continue;
+      const char *text = row->kind() == OptionKind::Switch ? "true" : "0.5";
+      const std::string said = read({{"optimizer", nameOf(kind).data()}, {row->flag.data(), text}}),
+                        refusal = "error: --" + row->flag.str() + ": " + nameOf(kind).str() + " has no such option";
+      EXPECT_EQ(llvm::StringRef(said).split('\n').first.str(), hasOption(kind, row->flag) ? "" : refusal);
+    }
+  EXPECT_NE(read({{"optimizer", "momentum"}, {"dampening", "0.5"}, {"nesterov", "true"}}).find("--nesterov"),
+            std::string::npos);
+}
+
+} // namespace
+} // namespace autotp

@@ -1,0 +1,17 @@
+/// \file What --dump-dir and --timings show of a compile.
+#pragma once
+
+#include "passes/pipeline.h"
+
+namespace autotp {
+
+/// Opens the folder of --dump-dir and lets the compile write into it; null: none is asked for.
+llvm::Expected<std::unique_ptr<OutputFolder>> openDump(CompileOptions &options);
+
+/// Puts what was dumped under its name, also after an error of the compile. Says where what stood there lies now.
+llvm::Error commitDump(OutputFolder *dump, llvm::StringRef path, llvm::raw_ostream &os);
+
+/// The time of each pass, as a table.
+void printTimes(llvm::ArrayRef<StageTime> times, llvm::raw_ostream &os);
+
+} // namespace autotp
