@@ -59,9 +59,8 @@ static Error run(CompileOptions &options) {
 }
 
 int main(int argc, char **argv) {
-  cl::OptionCategory category("autotp-compile options");
-  OptionFlags flags(optionRows(), category);
-  if (!parseCommandLine(argc, argv, category,
+  const OptionFlags flags(optionSections());
+  if (!parseCommandLine(argc, argv, flags.categories(),
                         "Shards an ONNX training graph over tp * dp ranks and writes a plan for each. ARTIFACTS is a "
                         "folder that onnxruntime-training's generate_artifacts wrote.\n"))
     return 2;

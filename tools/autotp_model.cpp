@@ -27,7 +27,7 @@ static cl::opt<std::string>
            cl::value_desc("FILE.onnx"), cl::Required, cl::cat(category));
 
 int main(int argc, char **argv) {
-  if (!autotp::parseCommandLine(argc, argv, category, "Writes a model with its loss as ONNX.\n")) return 2;
+  if (!autotp::parseCommandLine(argc, argv, &category, "Writes a model with its loss as ONNX.\n")) return 2;
   if (model != "llama") {
     errs() << "error: model '" << autotp::escaped(model) << "' is not known\n  do:  give llama\n";
     return 2;

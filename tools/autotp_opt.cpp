@@ -40,7 +40,7 @@ static Error run() {
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
-          argc, argv, category,
+          argc, argv, &category,
           "Runs passes of the compiler on a graph's text, as --print-after prints it, and prints what "
           "the last of them left.\n"))
     return 2;

@@ -146,7 +146,7 @@ static Error run() {
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
-          argc, argv, category,
+          argc, argv, &category,
           "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans, verify\n"
           "proves a plan against the model that it was compiled from.\n"))
     return 2;

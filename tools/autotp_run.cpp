@@ -73,7 +73,7 @@ static std::string parts() {
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
-          argc, argv, category,
+          argc, argv, &category,
           "Trains a plan that autotp-compile wrote: all ranks as threads of this process, or, under a launcher,\n"
           "each process as one rank: mpirun, mpiexec or srun; and torchrun for a plan for GPUs, with\n"
           "`torchrun --no-python ... autotp-run PLAN`. Ranks with a GPU each meet at rank 0's MASTER_ADDR and\n"

@@ -30,13 +30,13 @@ void endStreams() {
 
 } // namespace
 
-bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview,
-                      llvm::StringRef parts) {
+bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::OptionCategory *> categories,
+                      llvm::StringRef overview, llvm::StringRef parts) {
   (void)llvm::sys::Process::FixupStandardFileDescriptors();
   llvm::outs(); // made before what is to run at exit, so it is there still
   llvm::errs();
   std::atexit(endStreams);
-  llvm::cl::HideUnrelatedOptions(category);
+  llvm::cl::HideUnrelatedOptions(categories);
   llvm::cl::SetVersionPrinter([command = llvm::sys::path::filename(argv[0]).str(), text = parts.str()](
                                   llvm::raw_ostream &os) { os << command << " " AUTOTP_VERSION "\n"
                                                               << text; });

@@ -10,10 +10,11 @@
 namespace autotp {
 
 /// Parses the command line; false where it cannot be read (then it has said why: LLVM's first line, in our form).
-/// `category` is shown in --help, `parts` after the version by --version: lines of what the program is made of. From here on no stream aborts the process, and none that was closed by whoever started
-/// it is taken for a file that is opened later.
-bool parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview,
-                      llvm::StringRef parts = "");
+/// `categories` are shown in --help, by their names; `parts` after the version by --version: lines of what the program is
+/// made of. From here on no stream aborts the process, and none that was closed by whoever started it is taken for a file
+/// that is opened later.
+bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::OptionCategory *> categories,
+                      llvm::StringRef overview, llvm::StringRef parts = "");
 
 /// The exit code of a command that ended with this error; an output that standard output did not take is one.
 int exitCode(llvm::Error error);

@@ -58,44 +58,45 @@ template <> std::vector<std::string> textOf<List>(const cl::Option &option) {
 
 } // namespace
 
-OptionFlags::OptionFlags(llvm::ArrayRef<const OptionRow *> rows, cl::OptionCategory &category) {
-  for (const OptionRow *row : rows) {
-    if (row->flag.empty() && !row->is(kPositional)) continue;
-    Flag &flag = *flags_.emplace_back(std::make_unique<Flag>());
-    flag.row = row;
-    flag.help = helpOf(*row);
-    flag.placeholder = row->placeholder.str();
-    auto keep = [&]<typename T>(std::unique_ptr<T> option) {
-      flag.option = std::move(option);
-      flag.texts = textOf<T>;
-    };
-    if (row->is(kPositional)) {
-      keep(std::make_unique<Text>(cl::Positional, cl::desc(flag.placeholder), cl::Required, cl::cat(category)));
-      continue;
-    }
-    const cl::desc help(flag.help);
-    const cl::value_desc placeholder(flag.placeholder);
-    const cl::cat ofCategory(category);
-    switch (row->kind()) {
-    case OptionKind::Switch:
-      keep(std::make_unique<Switch>(row->flag, help, ofCategory));
-      break;
-    case OptionKind::Word: {
-      auto word = std::make_unique<Word>(row->flag, help, ofCategory);
-      word->getParser().show(*row);
-      keep(std::move(word));
-      break;
-    }
-    case OptionKind::Sizes:
-    case OptionKind::Meanings:
-    case OptionKind::Names:
-      keep(std::make_unique<List>(row->flag, help, placeholder, ofCategory));
-      break;
-    case OptionKind::Integer:
-    case OptionKind::Real:
-    case OptionKind::Text:
-      keep(std::make_unique<Text>(row->flag, help, placeholder, ofCategory));
-    }
+OptionFlags::OptionFlags(llvm::ArrayRef<OptionSection> sections) {
+  for (const OptionSection &section : sections) {
+    owned_.push_back(std::make_unique<cl::OptionCategory>(section.title));
+    categories_.push_back(owned_.back().get());
+    for (const OptionRow &row : section.rows)
+      if (!row.flag.empty() || row.is(kPositional)) add(row, *owned_.back());
+  }
+}
+
+void OptionFlags::add(const OptionRow &row, cl::OptionCategory &category) {
+  Flag &flag = *flags_.emplace_back(std::make_unique<Flag>());
+  flag.row = &row;
+  flag.help = helpOf(row);
+  flag.placeholder = row.placeholder.str();
+  auto keep = [&]<typename T>(std::unique_ptr<T> option) {
+    flag.option = std::move(option);
+    flag.texts = textOf<T>;
+  };
+  const cl::desc help(flag.help);
+  const cl::value_desc placeholder(flag.placeholder);
+  const cl::cat ofCategory(category);
+  if (row.is(kPositional))
+    return keep(std::make_unique<Text>(cl::Positional, cl::desc(flag.placeholder), cl::Required, ofCategory));
+  switch (row.kind()) {
+  case OptionKind::Switch:
+    return keep(std::make_unique<Switch>(row.flag, help, ofCategory));
+  case OptionKind::Word: {
+    auto word = std::make_unique<Word>(row.flag, help, ofCategory);
+    word->getParser().show(row);
+    return keep(std::move(word));
+  }
+  case OptionKind::Sizes:
+  case OptionKind::Meanings:
+  case OptionKind::Names:
+    return keep(std::make_unique<List>(row.flag, help, placeholder, ofCategory));
+  case OptionKind::Integer:
+  case OptionKind::Real:
+  case OptionKind::Text:
+    return keep(std::make_unique<Text>(row.flag, help, placeholder, ofCategory));
   }
 }
 

@@ -10,12 +10,14 @@
 
 namespace autotp {
 
-/// Registers a flag for each row that has one; one object a program. It takes any text: what is wrong with a value is
-/// said by readFlags(), of all flags at once.
+/// Registers a flag for each row that has one, and shows each section under its title; one object a program. A flag takes
+/// any text: what is wrong with values is said by readFlags(), of all flags at once.
 class OptionFlags {
 public:
-  OptionFlags(llvm::ArrayRef<const OptionRow *> rows, llvm::cl::OptionCategory &category);
+  explicit OptionFlags(llvm::ArrayRef<OptionSection> sections);
 
+  /// The sections, as --help shows them.
+  llvm::ArrayRef<const llvm::cl::OptionCategory *> categories() const { return categories_; }
   /// What was given, in the order of the rows.
   std::vector<GivenFlag> given() const;
 
@@ -26,6 +28,10 @@ private:
     std::unique_ptr<llvm::cl::Option> option;
     std::vector<std::string> (*texts)(const llvm::cl::Option &); ///< what followed it, each time
   };
+  void add(const OptionRow &row, llvm::cl::OptionCategory &category);
+
+  std::vector<std::unique_ptr<llvm::cl::OptionCategory>> owned_;
+  std::vector<const llvm::cl::OptionCategory *> categories_;
   std::vector<std::unique_ptr<Flag>> flags_; ///< LLVM keeps references to their texts
 };
 
