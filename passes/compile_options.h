@@ -23,6 +23,7 @@ struct LookInto {
   std::string printAfter; ///< a pass, or "all"
   std::string stopAfter;  ///< a pass; empty: none
   bool showsTimes = false, explainsParameters = false;
+  std::vector<std::string> why; ///< names of values whose placement is explained
   llvm::raw_ostream *printTo = nullptr;
   OutputFolder *dumpTo = nullptr; ///< a file for each pass; the caller commits it, also after an error
 };

@@ -4,6 +4,7 @@
 #include "passes/options/read_options.h"
 #include "passes/pipeline.h"
 #include "passes/report/summary.h"
+#include "passes/report/why.h"
 #include "runtime/base/output_file.h"
 #include "tools/command_line.h"
 #include "tools/look_into.h"
@@ -54,6 +55,8 @@ static Error run(CompileOptions &options) {
   if (!compiled) return joinErrors(compiled.takeError(), std::move(dumped));
   if (dumped) return dumped;
   if (options.look.explainsParameters) explainParameters(*compiled, outs());
+  for (const std::string &name : options.look.why)
+    if (Error error = explainValue(*compiled, name, outs())) return error;
   if (options.look.showsTimes) printTimes(compiled->times, outs());
   return *plan ? finish(*compiled, options, **plan) : Error::success();
 }

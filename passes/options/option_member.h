@@ -40,6 +40,8 @@ template <typename T> constexpr OptionKind optionKindOf() {
     return OptionKind::Sizes;
   else if constexpr (std::is_same_v<T, llvm::StringMap<std::string>>)
     return OptionKind::Meanings;
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    return OptionKind::Names;
   else
     return OptionKind::Text;
 }
@@ -68,6 +70,8 @@ template <typename T> void setOptionValue(T &member, const OptionValue &value) {
   } else if constexpr (kKind == OptionKind::Sizes || kKind == OptionKind::Meanings) {
     for (const auto &[name, part] : std::get<NamedParts<kKind>>(value))
       member[name] = part;
+  } else if constexpr (kKind == OptionKind::Names) {
+    llvm::append_range(member, std::get<T>(value));
   } else {
     member = std::get<T>(value);
   }

@@ -240,7 +240,7 @@ static std::string placeOf(const plan::Step &step) {
 }
 
 llvm::Error checkDTypes(const plan::Program &program) {
-  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) {
+  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) -> llvm::Error {
     const KernelDef *row = findKernel(call.kernel);
     const std::optional<DType> data = row ? dataDType(signatureOf(call.kernel), call) : std::nullopt;
     if (!data || llvm::is_contained(row->dtypes, *data)) return llvm::Error::success();
@@ -250,7 +250,7 @@ llvm::Error checkDTypes(const plan::Program &program) {
 }
 
 llvm::Error checkCalls(const plan::Program &program) {
-  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) {
+  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) -> llvm::Error {
     return llvm::handleErrors(
         checkCall(call), [&](const llvm::ErrorInfoBase &error) { return problem(placeOf(step), error.message()); });
   });

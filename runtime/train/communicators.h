@@ -12,7 +12,7 @@ struct CommunicatorRequest {
   llvm::StringRef named;              ///< --comm; empty: the first that serves
   llvm::StringRef plan;               ///< its folder
   const Manifest *manifest = nullptr; ///< null if it cannot be read
-  std::optional<Launch> launch;       ///< as which rank a launcher started this process, if one did
+  std::optional<Launch> launch = {};  ///< as which rank a launcher started this process, if one did
   Variable variable = noVariable;     ///< the environment
 
   bool isForGpus() const { return manifest && manifest->device == "cuda"; }

@@ -297,7 +297,11 @@ llvm::Error open(Job &job, const Communicator *process) {
 }
 
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(const Job &job) {
-  llvm::Expected<const CommunicatorRow *> row = chooseCommunicator({job.options.comm, job.options.plan, &job.manifest});
+  CommunicatorRequest request;
+  request.named = job.options.comm;
+  request.plan = job.options.plan;
+  request.manifest = &job.manifest;
+  llvm::Expected<const CommunicatorRow *> row = chooseCommunicator(request);
   if (!row) return row.takeError();
   return (*row)->makeThreads(int(job.manifest.ranks.size()));
 }

@@ -1,6 +1,7 @@
 // What the compiler decides on the fixtures, as text that a reviewer reads. UPDATE_GOLDEN=1 rewrites the files.
 #include "compiler/ir/print.h"
 #include "passes/report/summary.h"
+#include "passes/report/why.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
 #include "tests/golden/expect_golden.h"
@@ -62,6 +63,24 @@ TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt",
 TEST(Sliced, Summary) { expectGolden("llama.tp2_dp2_zero3.txt", summaryOf("llama", 2, 2, 3)); }
 /// Sizes that tp does not divide: what each coordinate holds, and how uneven the work is.
 TEST(Uneven, Summary) { expectGolden("llama.tp3.txt", summaryOf("llama", 3, 1)); }
+
+/// A sharded weight, its gradient, a sum that is reduced at once, and heads that are parts of a dimension.
+TEST(Why, ValuesOfALlama) {
+  CompileOptions options = optionsFor("llama", 2, 1);
+  options.look.stopAfter = "place-reductions";
+  const CompiledModel compiled = llvm::cantFail(compile(options));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const char *name : {"model.model.layers.0.mlp.gate_proj.weight", "grad:val_245", "%matmul_5", "reshape"})
+    llvm::cantFail(explainValue(compiled, name, os));
+  expectGolden("llama.why.txt", os.str());
+  const std::string unknown = describe(explainValue(compiled, "gate_proj", os));
+  EXPECT_NE(unknown.find("these are like it: model.model.layers.0.mlp.gate_proj.weight, "), std::string::npos)
+      << unknown;
+  options.look.stopAfter = "find-axes";
+  const std::string early = describe(explainValue(llvm::cantFail(compile(options)), "reshape", os));
+  EXPECT_NE(early.find("nothing is placed before"), std::string::npos) << early;
+}
 
 TEST_P(Golden, Axes) { expectGolden(std::string(GetParam()) + ".axes.txt", axesOf(GetParam())); }
 TEST_P(Golden, Recognised) { expectGolden(std::string(GetParam()) + ".recognised.ir", recognised(GetParam())); }
