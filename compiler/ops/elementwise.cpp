@@ -257,27 +257,30 @@ void swigluGradient(Builder &b, NodeId n, In d, Out o) {
 
 constexpr const char *kOne = "... -> ...", *kTwo = "..., ... -> ...", *kThree = "..., ..., ... -> ...";
 
-OpDef unary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelId kernel,
-            Linearity linearity = Linearity::None) {
+OpDef unary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelId kernel, OperandSet linearIn = 0) {
   return {.name = name,
           .axes = kOne,
-          .linearity = linearity,
+          .linearIn = linearIn,
           .infer = inferSame,
           .evaluate = evaluate,
           .gradient = gradient,
           .kernel = kernel,
           .mayReuse = true};
 }
-OpDef binary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelId kernel,
-             Linearity linearity = Linearity::None) {
+OpDef binary(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelId kernel, OperandSet linearIn = 0) {
   return {.name = name,
           .axes = kTwo,
-          .linearity = linearity,
+          .linearIn = linearIn,
           .infer = inferBinary,
           .evaluate = evaluate,
           .gradient = gradient,
           .kernel = kernel,
           .mayReuse = true};
+}
+OpDef additive(const char *name, EvaluateFn evaluate, GradientFn gradient, KernelId kernel) {
+  OpDef row = binary(name, evaluate, gradient, kernel, kEveryOperand);
+  row.isAdditive = true;
+  return row;
 }
 /// For operators whose results leave the range of small floats, or must have more digits for their uses.
 OpDef inF32(OpDef row) {
@@ -288,7 +291,7 @@ OpDef inF32(OpDef row) {
 OpDef gradientOf(const char *name, EvaluateFn evaluate, KernelId kernel) {
   return {.name = name,
           .axes = kTwo,
-          .linearity = Linearity::Last,
+          .linearIn = operand(1),
           .infer = inferAlike,
           .evaluate = evaluate,
           .kernel = kernel,
@@ -302,7 +305,7 @@ OpDef logical(const char *name, EvaluateFn evaluate, KernelId kernel) {
 }
 
 const OpDef kOps[] = {
-    unary("neg", evaluateUnary<negative>, negGradient, KernelId::Neg, Linearity::Each),
+    unary("neg", evaluateUnary<negative>, negGradient, KernelId::Neg, kEveryOperand),
     inF32(unary("exp", evaluateUnary<std::exp>, expGradient, KernelId::Exp)),
     inF32(unary("log", evaluateUnary<std::log>, logGradient, KernelId::Log)),
     inF32(unary("sqrt", evaluateUnary<std::sqrt>, sqrtGradient, KernelId::Sqrt)),
@@ -323,15 +326,15 @@ const OpDef kOps[] = {
     {.name = "is_nan", .axes = kOne, .infer = inferIsNan, .evaluate = evaluateUnary<isNan>, .kernel = KernelId::IsNan},
     {.name = "cast",
      .axes = kOne,
-     .linearity = Linearity::Each,
+     .linearIn = kEveryOperand,
      .infer = inferCast,
      .evaluate = evaluateCast,
      .gradient = castGradient,
      .kernel = KernelId::Cast},
-    binary("add", evaluateBinary<add>, addGradient, KernelId::Add, Linearity::Together),
-    binary("sub", evaluateBinary<sub>, subGradient, KernelId::Sub, Linearity::Together),
-    binary("mul", evaluateBinary<mul>, mulGradient, KernelId::Mul, Linearity::Each),
-    binary("div", evaluateDiv, divGradient, KernelId::Div, Linearity::First),
+    additive("add", evaluateBinary<add>, addGradient, KernelId::Add),
+    additive("sub", evaluateBinary<sub>, subGradient, KernelId::Sub),
+    binary("mul", evaluateBinary<mul>, mulGradient, KernelId::Mul, kEveryOperand),
+    binary("div", evaluateDiv, divGradient, KernelId::Div, operand(0)),
     inF32(binary("pow", evaluateBinary<std::pow>, powGradient, KernelId::Pow)),
     binary("max", evaluateBinary<maximum>, selectGradient, KernelId::Max),
     binary("min", evaluateBinary<minimum>, selectGradient, KernelId::Min),
@@ -360,7 +363,7 @@ const OpDef kOps[] = {
      .mayReuse = true},
     {.name = "swiglu_grad",
      .axes = "..., ..., ... -> ..., ...",
-     .linearity = Linearity::Last,
+     .linearIn = operand(2),
      .infer = inferSwigluGrad,
      .evaluate = evaluateSwigluGrad,
      .kernel = KernelId::SwigluGrad},

@@ -166,7 +166,7 @@ double epilogueFlops(const OpCall &call) {
 const OpDef kOps[] = {
     {.name = "matmul",
      .axisRule = matMulAxes,
-     .linearity = Linearity::Each,
+     .linearIn = kEveryOperand,
      .infer = inferMatMul,
      .evaluate = evaluateMatMul,
      .gradient = differentiateMatMul,

@@ -23,15 +23,10 @@ struct OpCall {
       results; ///< empty while types are inferred, unless the caller states a type (reshape, expand, cast, full)
 };
 
-/// In which operands an operator is linear, so that its result may be Partial if the operand is.
-enum class Linearity : uint8_t {
-  None,
-  Each, ///< in each operand alone (matmul, mul): only one of them may be Partial
-  /// In all operands together (add, sub, concat): all may be Partial, and an operand that is not must count once.
-  Together,
-  First, ///< in operand 0 only (div, gather's table)
-  Last,  ///< in the incoming gradient only: the last operand, unless gradientOperand says another
-};
+/// A set of operands: bit k for operand k.
+using OperandSet = uint16_t;
+constexpr OperandSet kEveryOperand = 0xffff;
+constexpr OperandSet operand(unsigned k) { return OperandSet(1u << k); }
 
 /// The float type in which an operator runs if parameters and activations are bf16 or f16.
 enum class Precision : uint8_t {
@@ -77,7 +72,11 @@ struct OpDef {
   const char *name;
   const char *axes = nullptr; ///< index text (compiler/axes/index_text.h); null if axisRule is set
   AxisRuleFn axisRule = nullptr;
-  Linearity linearity = Linearity::None;
+  /// The operands in which the operator is linear if the others stay fixed: its result may be Partial if one of them is.
+  OperandSet linearIn = 0;
+  /// Whether it is linear in all operands together (add, concat): then all of them may be Partial, and one that is not
+  /// must count once.
+  bool isAdditive = false;
   InferFn infer = nullptr;
   EvaluateFn evaluate = nullptr;
   GradientFn gradient = nullptr;
@@ -86,12 +85,11 @@ struct OpDef {
   /// Fewest and most (INT8_MAX: any number); -1: as its kernel's signature says.
   std::array<int8_t, 2> operands = {-1, -1};
   Precision precision = Precision::Follows;
-  uint8_t fullOperands = 0;    ///< bits of operands that are f32 even if the operator runs in small floats
-  uint8_t savedResults = 0;    ///< bits of results that serve the gradient alone; nothing differentiates through them
-  int8_t gradientOperand = -1; ///< with Linearity::Last: the operand that is the incoming gradient; -1: the last
-  bool isView = false;         ///< the result is the bytes of operand 0 in another shape (reshape, an outer slice)
-  bool isCollective = false;   ///< a collective: all members of its group run it, or none
-  bool mayReuse = false;       ///< result 0 may take the memory of operand 0 if nothing else needs that operand
+  uint8_t fullOperands = 0;  ///< bits of operands that are f32 even if the operator runs in small floats
+  uint8_t savedResults = 0;  ///< bits of results that serve the gradient alone; nothing differentiates through them
+  bool isView = false;       ///< the result is the bytes of operand 0 in another shape (reshape, an outer slice)
+  bool isCollective = false; ///< a collective: all members of its group run it, or none
+  bool mayReuse = false;     ///< result 0 may take the memory of operand 0 if nothing else needs that operand
   /// Result i always has the memory of this operand; -1: memory of its own.
   std::array<int8_t, 3> inPlace = {-1, -1, -1};
   /// The operators that a fused operator stands for; its results are those of the last steps.
@@ -108,7 +106,7 @@ const OpDef &opOf(const Node &node);
 double flopsOf(const Graph &graph, const Node &node);
 /// Whether an operator of `operands` operands is linear in operand `operand` while the others are fixed: its row says
 /// so, and it does not round floats (`from`) to integers (`to`).
-bool isLinearIn(const OpDef &row, unsigned operand, size_t operands, DType from, DType to);
+bool isLinearIn(const OpDef &row, unsigned operand, DType from, DType to);
 /// The same for operand `operand` of a node.
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand);
 /// Gives an error if the operator cannot have so many operands. All other functions of a row rely on their number.

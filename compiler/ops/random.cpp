@@ -63,7 +63,7 @@ void dropoutGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::Mut
 const OpDef kOps[] = {
     {.name = "dropout",
      .axisRule = dropoutAxes,
-     .linearity = Linearity::First,
+     .linearIn = operand(0),
      .infer = inferDropout,
      .evaluate = evaluateDropout,
      .gradient = dropoutGradient,

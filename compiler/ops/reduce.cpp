@@ -134,7 +134,7 @@ double reduceFlops(const OpCall &call) { return double(call.operands[0].elements
 const OpDef kOps[] = {
     {.name = "cumsum",
      .axes = "... n! -> ... n!",
-     .linearity = Linearity::Each,
+     .linearIn = kEveryOperand,
      .infer = inferCumsum,
      .evaluate = evaluateCumsum,
      .gradient = cumsumGradient,
@@ -152,7 +152,7 @@ const OpDef kOps[] = {
      .formula = kMaxFormula},
     {.name = "reduce_sum",
      .axisRule = reduceAxes,
-     .linearity = Linearity::Each,
+     .linearIn = kEveryOperand,
      .infer = inferReduce,
      .evaluate = evaluateReduce<false>,
      .gradient = sumGradient,

@@ -71,25 +71,13 @@ double flopsOf(const Graph &graph, const Node &node) {
   return row.flops(OpCall{operands, node.attributes, results});
 }
 
-bool isLinearIn(const OpDef &row, unsigned operand, size_t operands, DType from, DType to) {
-  if (isFloat(from) && !isFloat(to)) return false; // a cast to integers
-  switch (row.linearity) {
-  case Linearity::None:
-    return false;
-  case Linearity::Each:
-  case Linearity::Together:
-    return true;
-  case Linearity::First:
-    return operand == 0;
-  case Linearity::Last:
-    return operand == (row.gradientOperand < 0 ? operands - 1 : unsigned(row.gradientOperand));
-  }
-  return false;
+bool isLinearIn(const OpDef &row, unsigned operand, DType from, DType to) {
+  const bool isCastToIntegers = isFloat(from) && !isFloat(to);
+  return !isCastToIntegers && (row.linearIn == kEveryOperand || row.linearIn >> operand & 1);
 }
 
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {
-  return isLinearIn(opOf(node), operand, node.operands.size(), graph.type(node.operands[operand]).dtype,
-                    graph.type(node.results[0]).dtype);
+  return isLinearIn(opOf(node), operand, graph.type(node.operands[operand]).dtype, graph.type(node.results[0]).dtype);
 }
 
 llvm::Error typeProblem(const llvm::Twine &what) { return problem("", what.str()); }

@@ -131,8 +131,7 @@ private:
     if (areNone) return 0;
     if (node.is("mul") || node.is("matmul")) return first + growth(1);
     if (node.is("div")) return first - growth(1);
-    const Linearity linearity = opOf(node).linearity;
-    if (areAlike && (linearity == Linearity::Each || linearity == Linearity::Together)) return first;
+    if (areAlike && opOf(node).linearIn == kEveryOperand) return first;
     return std::nullopt;
   }
 

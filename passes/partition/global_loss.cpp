@@ -64,7 +64,7 @@ private:
       linear.push_back(operand);
       isLinear &= node.is("where") ? k > 0 : isLinearIn(graph_, node, unsigned(k));
     }
-    const bool mayBeSeveral = node.is("where") || opOf(node).linearity == Linearity::Together;
+    const bool mayBeSeveral = node.is("where") || opOf(node).isAdditive;
     if (!isLinear || (linear.size() > 1 && !mayBeSeveral)) return markLocal(v);
     world_[id] |= kGlobal;
     linear_.push_back(id);

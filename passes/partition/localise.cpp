@@ -197,7 +197,7 @@ private:
     llvm::SmallVector<ValueId, 6> operands;
     for (unsigned k = 0; k < node.operands.size(); ++k) {
       operands.push_back(operand(id, k));
-      if (passes && opOf(node).linearity == Linearity::Together && !isPending(node.operands[k]))
+      if (passes && opOf(node).isAdditive && !isPending(node.operands[k]))
         operands.back() = addendOnce(id, k, operands.back());
     }
     llvm::SmallVector<Type, 3> types;

@@ -45,7 +45,7 @@ private:
       if (!passes)
         refuse(where, "its operand %" + graph_.value(operand).name + " is a Partial sum over tp, which it cannot take");
     }
-    if (passed > 1 && opOf(node).linearity == Linearity::Each)
+    if (passed > 1 && !opOf(node).isAdditive)
       refuse(where, "two of its operands are Partial sums over tp, and it multiplies them");
     for (ValueId result : node.results)
       if (passed > 0 && !reductions_.isPartial[result])

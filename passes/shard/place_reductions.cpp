@@ -92,13 +92,14 @@ private:
         cut_.addEdge(source(), in(result), MinimumCut::kUnbounded);
       }
     int taken = -1; // of operands that multiply, only one may pass as Partial: the one that costs most to reduce
-    if (row.linearity == Linearity::Each)
+    if (!row.isAdditive)
       for (unsigned k = 0; k < node.operands.size(); ++k)
-        if (mayBePartial_[node.operands[k]] && (taken < 0 || costOf(node.operands[k]) > costOf(node.operands[taken])))
+        if (mayBePartial_[node.operands[k]] && isLinearIn(graph_, node, k) &&
+            (taken < 0 || costOf(node.operands[k]) > costOf(node.operands[size_t(taken)])))
           taken = int(k);
     for (unsigned k = 0; k < node.operands.size(); ++k) {
       if (!mayBePartial_[node.operands[k]]) continue;
-      bool mayPass = !isInRegion(id) && (row.linearity != Linearity::Each || taken == int(k));
+      bool mayPass = !isInRegion(id) && (row.isAdditive || taken == int(k));
       for (unsigned j = 0; j < node.results.size(); ++j)
         mayPass = mayPass && passesThrough(graph_, axes_, assignment_, id, k, j);
       if (!mayPass) {
@@ -149,7 +150,7 @@ bool passesThrough(const Graph &graph, const GraphAxes &axes, const Assignment &
   const Node &node = graph.node(id);
   if (!isLinearIn(graph, node, operand)) return false;
   bool isTwice = llvm::count(node.operands, node.operands[operand]) > 1;
-  if (isTwice && opOf(node).linearity == Linearity::Each) return false; // x * x is not linear in x
+  if (isTwice && !opOf(node).isAdditive) return false; // x * x is not linear in x
   const IndexTerms &terms = axes.nodes[id].terms;
   if (axes.nodes[id].isCut[operand] || isSharded(axes.arena, terms.within, assignment)) return false;
   LeafSet own = assignedLeaves(axes.arena, terms.ins[operand], assignment);

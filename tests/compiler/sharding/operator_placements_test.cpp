@@ -111,7 +111,7 @@ struct PendingCall {
         if (!passesThrough(graph, axes, assignment, node, k, j)) return false;
         n += j == 0;
       }
-    return n < 2 || opOf(graph.node(node)).linearity == Linearity::Together;
+    return n < 2 || opOf(graph.node(node)).isAdditive;
   }
 
   Graph graph;
@@ -139,7 +139,7 @@ TEST(OperatorPlacements, EveryPendingOperandThatMayPass) {
       EXPECT_EQ(firstDifference(sharding, example.sources, whole), "") << call.text() << " pending " << pending;
     }
   for (const OpDef *row : allOps())
-    EXPECT_TRUE(row->linearity == Linearity::None || passed.count(row->name)) << row->name << " lets nothing pass";
+    EXPECT_TRUE(row->linearIn == 0 || passed.count(row->name)) << row->name << " lets nothing pass";
 }
 
 /// The elements of `array` whose index along dimension `dim` is `at`.

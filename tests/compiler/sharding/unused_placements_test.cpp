@@ -213,7 +213,7 @@ bool areTaken(const OperatorCall &call, llvm::ArrayRef<Placed> placements) {
       for (unsigned j = 0; j < node.results.size(); ++j)
         if (!passesThrough(one.graph, one.axes, assignment, one.node, unsigned(k), j)) return false;
     }
-    return pending < 2 || opOf(node).linearity == Linearity::Together;
+    return pending < 2 || opOf(node).isAdditive;
   });
 }
 
