@@ -1,6 +1,6 @@
 #include "compiler/certify/certify.h"
 
-#include "compiler/certify/collective_rules.h"
+#include "compiler/certify/rules/collective_rules.h"
 #include "compiler/ir/loss.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "compiler/certify/certify.h"
-#include "compiler/certify/node_rule.h"
-#include "compiler/certify/schedule_rule.h"
+#include "compiler/certify/operators/node_rule.h"
+#include "compiler/certify/rules/schedule_rule.h"
 
 #include "llvm/ADT/StringMap.h"
 

@@ -1,0 +1,98 @@
+#include "compiler/certify/operators/fused_call.h"
+
+#include "compiler/certify/operators/call_attributes.h"
+#include "compiler/ops/fused.h"
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+
+namespace autotp {
+namespace {
+
+plan::TensorRef refOf(const Type &type) {
+  plan::TensorRef ref;
+  ref.set_dtype(uint32_t(type.dtype));
+  for (int64_t size : type.shape)
+    ref.add_shape(size);
+  return ref;
+}
+
+/// The attributes that its steps have from it; an error where it has others, or none.
+llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall &call) {
+  Attributes attributes;
+  for (const FusedStep &step : row.steps)
+    for (const char *name : step.passed)
+      if (name) {
+        const plan::Attribute *given = attributeOf(call, name);
+        if (!given || given->value_case() != plan::Attribute::kInteger)
+          return problem("", ("it has no integer attribute '" + llvm::Twine(name) + "'").str());
+        attributes.set(name, given->integer());
+      }
+  if (call.attributes_size() != int(attributes.all().size()))
+    return problem("", "it has attributes that the operator has not");
+  return attributes;
+}
+
+plan::KernelCall callOf(const TypedStep &step) {
+  plan::KernelCall call;
+  call.set_kernel(uint32_t(step.row->kernel));
+  for (const Type &type : step.operandTypes)
+    *call.add_operands() = refOf(type);
+  *call.add_results() = refOf(step.result);
+  for (const auto &[name, value] : step.attributes.all()) {
+    plan::Attribute &attribute = *call.add_attributes();
+    attribute.set_name(name);
+    attribute.set_integer(std::get<int64_t>(value));
+  }
+  return call;
+}
+
+/// In either order where that makes no difference.
+llvm::Expected<std::vector<const Content *>> proveStep(const TypedStep &step, bool commutes,
+                                                       std::vector<OperandRead> reads, Computed compute) {
+  plan::KernelCall call = callOf(step);
+  auto results = compute(call, reads);
+  if (results || !commutes) return results;
+  call.mutable_operands()->SwapElements(0, 1);
+  std::swap(reads[0], reads[1]);
+  auto exchanged = compute(call, reads);
+  if (!exchanged) {
+    llvm::consumeError(exchanged.takeError()); // the first says how the graph has it, or just as little
+    return results.takeError();
+  }
+  llvm::consumeError(results.takeError());
+  return exchanged;
+}
+
+} // namespace
+
+llvm::Expected<std::vector<const Content *>> proveFused(const OpDef &row, const plan::KernelCall &call,
+                                                        llvm::ArrayRef<OperandRead> reads, Computed compute) {
+  llvm::Expected<Attributes> attributes = attributesOf(row, call);
+  if (!attributes) return attributes.takeError();
+  Types operands;
+  for (const OperandRead &read : reads)
+    operands.push_back({read.dtype, Shape(read.shape.begin(), read.shape.end())});
+  Types stated;
+  for (const plan::TensorRef &ref : call.results())
+    stated.push_back({DType(ref.dtype()), Shape(ref.shape().begin(), ref.shape().end())});
+  llvm::Expected<Types> wanted = row.infer(OpCall{operands, *attributes, stated});
+  if (!wanted) return wanted.takeError();
+  if (!(*wanted == stated)) return problem("", "its results are of other types than the operator's");
+  std::vector<OperandRead> known(reads.begin(), reads.end());
+  for (auto [i, step] : indexed(llvm::cantFail(typedSteps(row.steps, operands, *attributes, stated)))) {
+    std::vector<OperandRead> own;
+    for (auto [k, operand] : indexed(step.operands)) {
+      const Shape &seen = step.operandTypes[k].shape;
+      own.push_back({known[operand].content, Sizes(seen.begin(), seen.end()), known[operand].dtype});
+    }
+    auto made = proveStep(step, row.steps[i].commutes, std::move(own), compute);
+    if (!made) return made.takeError();
+    known.push_back({(*made)[0], Sizes(step.result.shape.begin(), step.result.shape.end()), step.result.dtype});
+  }
+  std::vector<const Content *> results;
+  for (const OperandRead &read : llvm::ArrayRef<OperandRead>(known).take_back(size_t(call.results_size())))
+    results.push_back(read.content);
+  return results;
+}
+
+} // namespace autotp

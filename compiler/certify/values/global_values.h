@@ -1,0 +1,114 @@
+/// \file The global graph as the certificate reads it: equal computations are one value, and reshapes and slices are
+/// other views of the value that they read.
+#pragma once
+
+#include "compiler/certify/values/operator_indices.h"
+
+namespace autotp {
+
+using RootId = uint32_t; ///< a value that is computed or given, not merely looked at
+using ViewId = uint32_t;
+
+/// A value of the graph: these elements of a root, in this order, in this shape.
+struct View {
+  RootId root;
+  Lists window; ///< one a dimension of the root
+  Sizes sizes;  ///< lengths of the window
+  Shape shape;
+};
+
+struct GlobalOperand {
+  enum class Kind : uint8_t { Value, Constant, Fill } kind = Kind::Value;
+  ViewId view = 0;
+  const Tensor *constant = nullptr;
+  double fill = 0;
+  Type type;
+};
+
+/// Whether adding a constant of the graph changes nothing.
+bool isZeroConstant(const GlobalOperand &operand);
+
+struct GlobalNode {
+  const OpDef *row = nullptr;
+  llvm::SmallVector<GlobalOperand, 4> operands;
+  llvm::SmallVector<RootId, 3> results;
+  llvm::SmallVector<Type, 3> resultTypes;
+  const Attributes *attributes = nullptr;
+  std::string origin;
+  const OperatorIndices *indices = nullptr;
+};
+
+/// Valid as long as the graph.
+class GlobalValues {
+public:
+  GlobalValues(const Graph &graph, IndexLists &lists);
+
+  struct Root {
+    Type type;
+    std::string name;
+    llvm::SmallVector<ViewId, 2> views;
+    int producer = -1; ///< node; none of a source
+  };
+  const Root &root(RootId id) const { return roots_[id]; }
+  const View &view(ViewId id) const { return views_[id]; }
+  const GlobalNode &node(unsigned id) const { return nodes_[id]; }
+  const GlobalOperand &value(ValueId id) const { return values_[id]; }
+  /// The same elements as a part of this root: what lies within one operand of a concat is also a part of that.
+  std::optional<ViewId> viewIn(RootId root, ViewId view) const {
+    std::optional<ViewId> id = view;
+    while (id && views_[*id].root != root)
+      id = segments_[*id];
+    return id;
+  }
+  /// Whether an operator of the graph joins it of others.
+  bool isConcat(RootId id) const {
+    return roots_[id].producer >= 0 && llvm::StringRef(nodes_[size_t(roots_[id].producer)].row->name) == "concat";
+  }
+  /// A value that no node of the graph reads, beside `parameter`: what is updated, in f32.
+  RootId addMaster(RootId parameter);
+  /// A value of the graph, or its cast.
+  GlobalOperand inF32(const GlobalOperand &value);
+  /// All ways in which the graph looks at a root.
+  llvm::ArrayRef<ViewId> viewsOf(RootId root) const { return roots_[root].views; }
+
+  /// Whether the graph itself has zeros there: segments of a concat that nothing fills, and what is linear in them.
+  bool isZero(ViewId view, llvm::ArrayRef<ListId> held, int depth = 8) const;
+
+  /// Nodes with this kernel that read the root as operand `k`.
+  llvm::ArrayRef<unsigned> readers(KernelId kernel, unsigned k, RootId root) const;
+  /// Nodes with this kernel that read constants alone.
+  llvm::ArrayRef<unsigned> readersOfConstants(KernelId kernel) const { return readers(kernel, kConstants, 0); }
+  /// The row of the operator that this kernel computes; null for kernels that are no operator.
+  static const OpDef *rowOf(KernelId kernel);
+
+private:
+  static constexpr unsigned kConstants = 0xff;
+  RootId addRoot(const Type &type, llvm::StringRef name);
+  ViewId addView(View view);
+  GlobalOperand whole(RootId root);
+  void visit(const Graph &graph, const Node &node);
+  std::optional<GlobalOperand> joined(const GlobalOperand &a, const GlobalOperand &b, size_t axis);
+  llvm::SmallVector<GlobalOperand, 4> neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis);
+  std::optional<ViewId> segmentOf(const View &view);
+  std::optional<GlobalOperand> sliceOf(const Node &node, const GlobalOperand &of, const Type &type);
+  /// The node itself, or the one that computes the same.
+  GlobalNode &number(GlobalNode node, llvm::StringRef name);
+  void addFormula(GlobalNode &whole);
+  void addShardedLoss(const GlobalNode &loss);
+  const OperatorIndices *indicesOf(const GlobalNode &node);
+  ByteKey keyOf(const GlobalNode &node, bool hasOperands) const;
+
+  IndexLists &lists_;
+  std::vector<Root> roots_;
+  std::vector<View> views_;
+  std::vector<std::optional<ViewId>> segments_; ///< by ViewId
+  std::deque<GlobalNode> nodes_;
+  std::vector<GlobalOperand> values_; ///< by ValueId
+  ByteMap<ViewId> knownViews_;
+  ByteMap<unsigned> knownNodes_;
+  ByteMap<OperatorIndices> indices_;
+  llvm::DenseMap<uint64_t, llvm::SmallVector<unsigned, 2>> readers_;
+  std::deque<Attributes> attributes_; ///< of nodes that are not in the graph
+};
+
+} // namespace autotp

@@ -1,0 +1,98 @@
+/// \file Ordered lists of global indices: which elements of a dimension a local tensor holds, and in which order.
+/// Lists are interned, so that equal ones have one number and every operation is remembered.
+#pragma once
+
+#include "compiler/axes/cover.h"
+#include "compiler/certify/values/byte_key.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace autotp {
+
+using ListId = uint32_t;
+using Lists = llvm::SmallVector<ListId, 6>; ///< one a dimension
+using Sizes = llvm::SmallVector<int64_t, 6>;
+
+/// A free list has a length and no indices: the elements do not depend on the index, so any would do. In a list that is
+/// free within blocks they depend on the block alone: any `perBlock` indices of each of these blocks.
+class IndexLists {
+public:
+  ListId whole(int64_t size);
+  ListId free(int64_t length);
+  /// Adjacent intervals are merged, empty ones dropped.
+  ListId of(llvm::ArrayRef<Interval> intervals);
+
+  int64_t length(ListId list) const { return entries_[list].length; }
+  bool isFree(ListId list) const { return entries_[list].perBlock != 0; }
+  /// Whether elements held as `free` are also those of `list`.
+  bool fits(ListId free, ListId list);
+  llvm::ArrayRef<Interval> intervals(ListId list) const { return entries_[list].intervals; }
+  bool isWhole(ListId list, int64_t size) { return list == whole(size); }
+  /// The first index; 0 of an empty list.
+  int64_t first(ListId list) const;
+  Sizes lengths(llvm::ArrayRef<ListId> lists) const;
+  int64_t elements(llvm::ArrayRef<ListId> lists) const;
+  std::string text(ListId list) const;
+  std::string text(llvm::ArrayRef<ListId> lists) const;
+
+  /// list[position] for each position, in order.
+  ListId select(ListId list, ListId positions);
+  /// Where each index stands in `window`; nothing where one is not there.
+  std::optional<ListId> positionsIn(ListId list, ListId window);
+  ListId shifted(ListId list, int64_t by);
+  /// a, then b.
+  std::optional<ListId> joined(ListId a, ListId b);
+  /// The indices in [begin, end), counted from begin.
+  ListId within(ListId list, int64_t begin, int64_t end);
+  bool isAscending(ListId list) const;
+
+  /// outer * innerSize + inner, for each of outer and inner.
+  std::optional<ListId> product(ListId outer, ListId inner, int64_t innerSize);
+  /// The two lists whose product it is.
+  std::optional<std::pair<ListId, ListId>> split(ListId list, int64_t innerSize);
+
+  /// The lists of a tensor of shape `from` under the shape `to`, same elements in the same order. `local` is the local
+  /// shape, which says what is empty and how long a free list is.
+  std::optional<Lists> refold(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> to,
+                              llvm::ArrayRef<int64_t> local);
+
+  /// Boxes of a tensor of these sizes that together are a run of its elements, in order.
+  std::vector<Lists> boxesOf(llvm::ArrayRef<int64_t> sizes, Interval run);
+
+  // Of lists as sets.
+  ListId intersection(ListId a, ListId b);
+  bool isDisjoint(ListId a, ListId b) { return length(intersection(a, b)) == 0; }
+  bool contains(ListId a, ListId b) { return a == b || length(intersection(a, b)) == length(b); }
+
+private:
+  struct Entry {
+    llvm::SmallVector<Interval, 1> intervals; ///< of blocks, where the list is free
+    int64_t length = 0, perBlock = 0;
+    int64_t blockSize = 0; ///< 0: one block, of any size
+  };
+  bool isFreeAltogether(ListId list) const { return isFree(list) && entries_[list].blockSize == 0; }
+  /// Fits nothing: what cannot be said of a list that is free within blocks.
+  ListId unknown(int64_t length);
+  std::optional<ListId> freeProduct(ListId outer, ListId inner, int64_t innerSize);
+  ListId freeWithin(ListId blocks, int64_t blockSize, int64_t perBlock);
+  ListId intern(Entry entry);
+  std::optional<Lists> refoldAnew(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists,
+                                  llvm::ArrayRef<int64_t> to, llvm::ArrayRef<int64_t> local);
+  /// One group of dimensions of equal product.
+  bool refoldGroup(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> to,
+                   llvm::ArrayRef<int64_t> local, llvm::MutableArrayRef<ListId> out);
+
+  std::deque<Entry> entries_;
+  ByteMap<ListId> known_;
+  llvm::DenseMap<int64_t, ListId> wholes_;
+  ByteMap<std::optional<Lists>> refolds_;
+};
+
+} // namespace autotp
