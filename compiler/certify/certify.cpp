@@ -1,6 +1,7 @@
 #include "compiler/certify/certify.h"
 
-#include "compiler/certify/rules/collective_rules.h"
+#include "compiler/certify/state/proof.h"
+#include "compiler/certify/walk/walk.h"
 #include "compiler/ir/loss.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -12,67 +13,6 @@
 namespace autotp {
 namespace {
 
-/// All coordinates of one section in lock-step, from collective to collective.
-class SectionWalk {
-public:
-  SectionWalk(Proof &proof, std::vector<std::unique_ptr<Coordinate>> &coordinates, int section)
-      : proof_(proof), coordinates_(coordinates), section_(section), next_(coordinates.size(), 0) {}
-
-  llvm::Error run() {
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (size_t c = 0; c < coordinates_.size(); ++c) {
-        if (llvm::Error error = advance(c, moved)) return error;
-        if (llvm::Error error = meet(c, moved)) return error;
-      }
-    }
-    return llvm::Error::success(); // checkWorld has seen that nobody waits for ever
-  }
-
-private:
-  const plan::Section &sectionOf(size_t c) const { return coordinates_[c]->program().sections(section_); }
-  bool isDone(size_t c) const { return next_[c] == sectionOf(c).steps_size(); }
-  const plan::Step &step(size_t c) const { return sectionOf(c).steps(next_[c]); }
-  const plan::Group &group(size_t c) const {
-    return coordinates_[c]->program().groups(int(step(c).collective().group()));
-  }
-  bool waitsForOthers(size_t c) const { return step(c).has_collective() && group(c).axis() != plan::DP; }
-
-  llvm::Error advance(size_t c, bool &moved) {
-    for (; !isDone(c) && !waitsForOthers(c); ++next_[c], moved = true)
-      if (llvm::Error error = coordinates_[c]->execute(step(c))) return error;
-    return llvm::Error::success();
-  }
-
-  /// The collective at which `c` waits, if all its members have come to it.
-  llvm::Error meet(size_t c, bool &moved) {
-    if (isDone(c)) return llvm::Error::success();
-    const plan::Group &wanted = group(c);
-    llvm::SmallVector<size_t, 8> all;
-    for (uint32_t coordinate : wanted.coordinates())
-      if (size_t member = wanted.axis() == plan::TP ? coordinate : coordinate % coordinates_.size();
-          !llvm::is_contained(all, member))
-        all.push_back(member);
-    std::vector<Member> members;
-    for (size_t m : all) {
-      if (isDone(m) || !waitsForOthers(m) || group(m).axis() != wanted.axis() ||
-          !llvm::equal(group(m).coordinates(), wanted.coordinates()))
-        return llvm::Error::success();
-      members.push_back({coordinates_[m].get(), &step(m)});
-    }
-    if (llvm::Error error = executeCollective(proof_, members, wanted)) return error;
-    for (size_t m : all)
-      ++next_[m];
-    moved = true;
-    return llvm::Error::success();
-  }
-
-  Proof &proof_;
-  std::vector<std::unique_ptr<Coordinate>> &coordinates_;
-  int section_;
-  std::vector<int> next_;
-};
-
 llvm::Error checkSections(const Graph &graph, const plan::Program &program) {
   llvm::SmallVector<llvm::StringRef, 3> wanted = {"micro_step", "optimizer_step"};
   if (llvm::any_of(graph.outputs, [](const Output &output) { return isBatchStatistic(output.name); }))
@@ -83,11 +23,15 @@ llvm::Error checkSections(const Graph &graph, const plan::Program &program) {
   return llvm::Error::success();
 }
 
-} // namespace
+/// Says on which tp rank, and when, an error is that does not say it.
+llvm::Error atRank(const TpRank &rank, const llvm::Twine &when, llvm::Error error) {
+  return placed(("tp rank " + llvm::Twine(rank.number) + ", " + when).str(), std::move(error));
+}
 
-llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
-                                    const CertifyOptions &options) {
-  if (int64_t(byTp.size()) != options.tp) return problem("plan", "it has not one program for each tp coordinate");
+/// The programs are sound by themselves and with each other.
+llvm::Expected<Certificate> checkPrograms(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
+                                          const CertifyOptions &options) {
+  if (int64_t(byTp.size()) != options.tp) return problem("plan", "it has not one program for each tp rank");
   Certificate certificate;
   for (const plan::Program *program : byTp) {
     if (llvm::Error error = checkProgram(*program, options.tp, options.dp)) return error;
@@ -97,22 +41,38 @@ llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const pla
     ++certificate.programs;
   }
   if (llvm::Error error = checkWorld(byTp)) return error;
+  return certificate;
+}
+
+llvm::Error proveSection(Proof &proof, const TpRanks &ranks, int number) {
+  const plan::Section &section = ranks[0]->program.sections(number);
+  for (const auto &rank : ranks)
+    if (llvm::Error error = enterSection(*rank, section))
+      return atRank(*rank, "before " + section.name(), std::move(error));
+  if (llvm::Error error = walkSection(proof, ranks, number)) return error;
+  for (const auto &rank : ranks)
+    if (llvm::Error error = leaveSection(*rank, section))
+      return atRank(*rank, "at the end of " + section.name(), std::move(error));
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
+                                    const CertifyOptions &options) {
+  llvm::Expected<Certificate> certificate = checkPrograms(graph, byTp, options);
+  if (!certificate) return certificate.takeError();
   Proof proof(graph, options);
-  std::vector<std::unique_ptr<Coordinate>> coordinates;
-  for (auto [c, program] : indexed(byTp)) {
-    coordinates.push_back(std::make_unique<Coordinate>(proof, *program, int64_t(c)));
-    if (llvm::Error error = coordinates.back()->begin())
-      return placed("tp coordinate " + std::to_string(c), std::move(error));
+  TpRanks ranks;
+  for (auto [number, program] : indexed(byTp)) {
+    ranks.push_back(std::make_unique<TpRank>(proof, *program, int64_t(number)));
+    if (llvm::Error error = beginStep(*ranks.back()))
+      return atRank(*ranks.back(), "at the beginning of a step", std::move(error));
   }
-  for (int section = 0; section < byTp[0]->sections_size(); ++section) {
-    for (auto &coordinate : coordinates)
-      if (llvm::Error error = coordinate->enter(coordinate->program().sections(section))) return error;
-    if (llvm::Error error = SectionWalk(proof, coordinates, section).run()) return error;
-    for (auto &coordinate : coordinates)
-      if (llvm::Error error = coordinate->leave(coordinate->program().sections(section))) return error;
-  }
-  for (auto &coordinate : coordinates)
-    if (llvm::Error error = coordinate->finish()) return error;
+  for (int section = 0; section < byTp[0]->sections_size(); ++section)
+    if (llvm::Error error = proveSection(proof, ranks, section)) return error;
+  for (const auto &rank : ranks)
+    if (llvm::Error error = endStep(*rank)) return atRank(*rank, "at the end of a step", std::move(error));
   return certificate;
 }
 

@@ -1,27 +1,26 @@
 /// \file Proves a plan against the graph that it was compiled from: a second reader, which shares no code with the
 /// passes nor with compiler/sharding.
 ///
-/// Proven, for every rank, by executing all programs on symbols (what each byte of the arena holds, as elements of
-/// values of the graph):
-/// - each kernel call is a part of one operator of the graph: its operands hold equal lists of every index that they
-///   share, what the operator needs whole is whole, constants are the claimed bytes, offsets of lookups and classes fit;
-///   a fused call is the calls of the operators that it stands for;
-/// - a pending sum is reduced over a group whose members have each summand exactly once, before anything that is not
-///   linear reads it; nothing is reduced twice;
-/// - every element of every parameter is updated once on each rank that holds it (by one dp rank, or one of all ranks,
-///   where states are sliced, and gathered from there, before it is read where parameters are sliced too), from its own
-///   gradient and states, by the rule, rate and count that were asked for;
-///   gradients are summed in f32 over micro-steps and dp; the norm counts every element once; the divisor is the count
-///   of the whole batch, times the loss scale;
-/// - what micro-steps read as a batch statistic is the sum over all micro-batches and dp ranks of what the graph says;
-/// - what is updated is f32: where the graph reads parameters in a smaller float, they are the updated master weights,
-///   rounded;
-/// - a step whose norm over all ranks is not finite leaves parameters and states as they are, and halves the loss scale;
-/// - bytes are read only while they hold what was written for it: nothing stale, nothing unwritten, nothing overlapped;
-/// - collectives match in order, group, count and dtype (check_world), and events order the queues (check_program).
-/// Trusted: the graph itself (import, differentiation), the operator table's index texts and linearity, the kernels and
-/// the communicator, and that weights (rounded, where they are small floats) and inputs are loaded into the tensors that
-/// the program names for them. What cannot be followed is an error, never accepted.
+/// All programs are executed on symbols: what each byte of the arena holds, as elements of values of the graph. This is
+/// proven for every rank:
+/// - Each kernel call is a part of one operator of the graph: its operands hold equal lists of every index that they
+///   share, what the operator needs whole is whole, constants are the claimed bytes, offsets of lookups and classes fit.
+///   A fused call is the calls of the operators that it stands for.
+/// - A Partial sum is reduced over a group whose members have each summand exactly once, before anything that is not
+///   linear reads it. Nothing is reduced twice.
+/// - Every element of every parameter is updated once on each rank that holds it, from its own gradient and states, by the
+///   rule, rate and count that were asked for. If states are sliced, one dp rank or one of all ranks updates it, and the
+///   others gather it from there; if parameters are sliced too, before they read it.
+/// - Gradients are summed in f32 over micro-steps and dp, the norm counts every element once, and the divisor is the count
+///   of the whole batch, times the loss scale.
+/// - What micro-steps read as a batch statistic is the sum over all micro-batches and dp ranks of what the graph says.
+/// - What is updated is f32: if the graph reads parameters in a smaller float, they are the updated master weights, rounded.
+/// - A step whose norm over all ranks is not finite leaves parameters and states as they are, and halves the loss scale.
+/// - Bytes are read only while they hold what was written for it: nothing is stale, unwritten or overwritten.
+/// - Collectives match in order, group, count and dtype (check_world), and events order the queues (check_program).
+/// Trusted are the graph itself (import, differentiation), the operator table's index texts and linearity, the kernels and
+/// the communicator, and that weights (in small floats: rounded) and inputs are loaded into the tensors that the program
+/// names for them. What cannot be followed is an error, never accepted.
 #pragma once
 
 #include "compiler/ir/updates.h"
@@ -49,8 +48,8 @@ struct Certificate {
   int64_t steps = 0, programs = 0;
 };
 
-/// `graph`: with gradients, as differentiation leaves it. `byTp`: the program of each tp coordinate.
-/// Errors name the tp coordinate, section, step and origin, and say what was expected and what is there.
+/// `graph`: with gradients, as differentiation leaves it. `byTp`: the program of each tp rank.
+/// Errors name the tp rank, section, step and origin, and say what was expected and what is there.
 llvm::Expected<Certificate> certify(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
                                     const CertifyOptions &options);
 

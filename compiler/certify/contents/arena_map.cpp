@@ -1,33 +1,32 @@
 #include "compiler/certify/contents/arena_map.h"
 
+#include "compiler/certify/refusal.h"
+
 namespace autotp {
 
-bool ArenaMap::read(const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const {
+llvm::Expected<Pieces> ArenaMap::read(const ByteRange &range) const {
+  Pieces pieces;
   for (int64_t rank = 0; rank < range.ranks; ++rank)
-    if (!readOn(rank, range, pieces, why)) return false;
-  return true;
+    if (llvm::Error error = readOn(rank, range, pieces)) return error;
+  return pieces;
 }
 
-bool ArenaMap::readOn(int64_t rank, const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const {
+llvm::Error ArenaMap::readOn(int64_t rank, const ByteRange &range, Pieces &pieces) const {
   const uint64_t begin = range.offsetOn(rank), end = begin + range.bytes;
   auto at = held_.upper_bound(begin);
   if (at != held_.begin() && std::prev(at)->second.end > begin) --at;
   uint64_t byte = begin;
   for (; byte < end; ++at) {
-    if (at == held_.end() || at->first > byte) {
-      why = "bytes from " + std::to_string(byte) + " hold nothing that was written for it";
-      return false;
-    }
+    if (at == held_.end() || at->first > byte)
+      return refuse("bytes from " + llvm::Twine(byte) + " hold nothing that was written for it");
     const Held &held = at->second;
-    if (held.slices.isSliced() && !range.isWithin(held.slices)) {
-      why = "bytes from " + std::to_string(byte) + " are right on one dp rank only";
-      return false;
-    }
+    if (held.slices.isSliced() && !range.isWithin(held.slices))
+      return refuse("bytes from " + llvm::Twine(byte) + " are right on one dp rank only");
     const uint64_t next = std::min(end, held.end);
     append(pieces, {held.content, held.from + (byte - at->first), next - byte});
     byte = next;
   }
-  return true;
+  return llvm::Error::success();
 }
 
 void ArenaMap::cut(uint64_t at) {

@@ -1,8 +1,10 @@
-/// \file What every byte of one coordinate's arena holds. The dp ranks of a coordinate run one program, so one map
-/// stands for all of them: where they differ, bytes are known on the dp rank in whose slice they lie.
+/// \file What every byte of one tp rank's arena holds. The dp ranks of a tp rank run one program, so one map stands for
+/// all of them: if they differ, bytes are known on the dp rank in whose slice they lie.
 #pragma once
 
 #include "compiler/certify/contents/contents.h"
+
+#include "llvm/Support/Error.h"
 
 #include <map>
 
@@ -25,21 +27,22 @@ struct ByteRange {
 
 class ArenaMap {
 public:
-  /// The contents of a range, in order, one rank's after the other's. Fails where a byte holds nothing, or nothing on the rank that reads it.
-  bool read(const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const;
+  /// The contents of a range, in order, one rank's after the other's. An error if a byte holds nothing, or nothing on the
+  /// rank that reads it.
+  llvm::Expected<Pieces> read(const ByteRange &range) const;
   /// `pieces` fill the range, one rank's after the other's. What a sliced write leaves on other ranks is forgotten.
   void write(const ByteRange &range, llvm::ArrayRef<Piece> pieces);
   /// Nobody knows what these bytes hold.
   void forget(uint64_t offset, uint64_t bytes);
 
 private:
-  bool readOn(int64_t rank, const ByteRange &range, std::vector<Piece> &pieces, std::string &why) const;
   struct Held {
     uint64_t end;
     const Content *content;
     uint64_t from;    ///< byte of the content
-    ByteRange slices; ///< of what the bytes are known on one rank only; ranks 1: on all
+    ByteRange slices; ///< each byte is known on the rank in whose slice it lies; of one rank: on all ranks
   };
+  llvm::Error readOn(int64_t rank, const ByteRange &range, Pieces &pieces) const;
   void cut(uint64_t at);
 
   std::map<uint64_t, Held> held_; ///< by first byte

@@ -1,22 +1,37 @@
 /// \file What bytes of a rank's arena hold, in terms of the global graph.
 #pragma once
 
-#include "compiler/certify/values/global_values.h"
+#include "compiler/certify/values/ids.h"
+#include "compiler/ir/graph.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+#include <deque>
+#include <optional>
+#include <variant>
 
 namespace autotp {
 
-using PathId = uint32_t; ///< through which operators a pending part has come, see Contributions
+class GlobalValues;
+class IndexLists;
 
-/// A box of summands that a pending sum has here: of these elements those points of the dimensions that were summed,
-/// those of the first operator first. Spans: all indices to which the path applies; of an element's dimension
-/// kWholeSpan where that is not a segment of it.
-struct Part {
-  PathId path;
-  Lists elements, points;
-  Lists elementSpans, pointSpans;
+/// A box of the summands of a Partial sum. Of y[i,j], the sum over k < 8 of a[i,k] b[k,j], a tp rank with rows 0-3 of b has
+/// at all elements [i,j] the points 0-3 of k, whose span is 0-7. If sums are summed again, the points of the first operator
+/// stand first.
+struct Summands {
+  PathId path;                    ///< the operators through which the sum came
+  Lists elements, points;         ///< the lists of the box, by dimension of the value and by dimension that was summed
+  Lists elementSpans, pointSpans; ///< all that there is of this path; kWholeSpan: all of an element's dimension
 };
 
-enum class Pending : uint8_t { None, Sum, Max };
+/// The reduction over ranks that a value needs before it is whole.
+enum class Partial : uint8_t { None, Sum, Max };
+
+/// Over what a value has been summed in a step of training, beside what the graph sums.
+struct SummedOver {
+  bool microSteps = false, dp = false;
+  bool operator==(const SummedOver &) const = default;
+};
 
 struct Content;
 
@@ -25,70 +40,109 @@ struct Piece {
   const Content *content;
   uint64_t offset, bytes;
 };
+using Pieces = std::vector<Piece>; ///< one after the other
 
-/// Adds a piece at the end: where it follows on the last one, that one grows.
-void append(std::vector<Piece> &pieces, const Piece &next);
-
-/// Contents never change. Which fields count depends on the kind.
-struct Content {
-  enum class Kind : uint8_t {
-    Value,    ///< the elements `lists` of a global value, row-major
-    Constant, ///< literal bytes, or one number throughout
-    Sums,     ///< what earlier micro-steps of this step have accumulated; 0 before the first
-    State,    ///< optimizer states, as the step before left them
-    NewState, ///< after the update
-    Sliced,   ///< the dp_rank-th of equal parts of `image`, which is what the dp ranks have together
-    Squares,  ///< a sum of squares of gradients
-    Divisor,  ///< the count of the whole batch, times the loss scale
-    Scale,
-    Norm,        ///< of grad_scale
-    Loss,        ///< the mean loss of the step
-    StepNumber,  ///< as the runtime counts
-    LossScale,   ///< of the next step; this step's is a value of the graph
-    StepCounts,  ///< good steps since the loss scale moved, and skipped ones
-    ScaleOrSkip, ///< the scale of gradients, or NaN in a step that is skipped
-    IsSkipped,
-    Scalar, ///< a value of the schedule of updates
-  } kind = Kind::Value;
-  DType dtype = DType::F32;
-  uint64_t bytes = 0;
-
-  // Value
+/// Elements of a value of the graph, row-major.
+struct Elements {
   RootId root = 0;
   Lists lists;
-  Pending pending = Pending::None; ///< else `parts` says what of each element is here
-  std::vector<Part> parts;
-  bool isAccumulated = false; ///< summed over the micro-steps of a step
-  bool isSummedOverDp = false;
-  bool isUpdated = false; ///< a parameter, or a scalar that a skipped step keeps, after its update
+  Partial partial = Partial::None; ///< else `summands` says what of each element is here
+  std::vector<Summands> summands = {};
+  SummedOver summedOver = {};
+  bool isUpdated = false; ///< a parameter after its update
 
-  // Constant
-  Lists claimed;             ///< which part of one of the graph's it says it is: proven before it is believed
-  llvm::ArrayRef<char> data; ///< empty: `fill` throughout
-  double fill = 0;           ///< of data, 0 where all of it is 0, else not known
-
-  // Scalar
-  ValueId scalar = kNone;
-
-  // Sliced
-  std::vector<Piece> image;
-
-  // Squares: of these elements of parameters' gradients, or the sum of two others
-  std::vector<std::pair<RootId, Lists>> counted; ///< by the parameter
-  bool isSliced = false;                         ///< of these only the dp_rank-th part
-  const Content *addends[2] = {nullptr, nullptr};
-  bool isComplete = false; ///< summed over all ranks that count something
-
-  bool isZero() const { return kind == Kind::Constant && fill == 0; }
-  bool isMicroValue() const { return kind == Kind::Value && !isAccumulated && !isSummedOverDp && !isUpdated; }
+  bool isPartial() const { return partial != Partial::None; }
+  /// Whether it is what a micro-step computes or reads.
+  bool isOfMicroStep() const { return summedOver == SummedOver() && !isUpdated; }
 };
+
+/// Literal bytes, or one number throughout.
+struct Constant {
+  llvm::ArrayRef<char> data = {}; ///< empty: `fill` throughout
+  double fill = 0;                ///< of data: 0 if all of it is 0, else not known
+  Lists claimed = {};             ///< the part of one of the graph's that it says it is: proven before it is believed
+  SummedOver summedOver = {};
+
+  bool isFill() const { return data.empty(); }
+};
+
+/// Memory of which a rule asks only what it is for.
+enum class Stored : uint8_t {
+  Sums,    ///< what earlier micro-steps of this step have accumulated; 0 before the first
+  State,   ///< states as the step before left them, and padding
+  NewState ///< an optimizer state after the update
+};
+
+/// The dp_rank-th of equal parts of what the dp ranks have together.
+struct SliceOverDp {
+  Pieces image;
+};
+
+/// A sum of squares: of elements of parameters' gradients, or of two other such sums.
+struct SumOfSquares {
+  struct Counted {
+    RootId parameter;
+    Lists elements;
+  };
+  std::vector<Counted> counted = {};
+  bool isSliced = false; ///< of these only the dp_rank-th part
+  const Content *addends[2] = {nullptr, nullptr};
+};
+
+/// A number of a step of training that is no value of the graph.
+enum class StepNumber : uint8_t {
+  AllSquares,    ///< the sum of squares of all gradients
+  Divisor,       ///< the count of the whole batch, times the loss scale
+  Scale,         ///< what gradients are multiplied by
+  Norm,          ///< of all gradients
+  Loss,          ///< the mean loss of the step
+  Step,          ///< as the runtime counts, skipped steps too
+  NextLossScale, ///< of the next step; this step's is a value of the graph
+  ScaleOrSkip,   ///< the scale of gradients, or NaN in a step that is skipped
+  IsSkipped,
+};
+
+/// Good steps since the loss scale moved, and skipped ones.
+struct StepCounts {
+  bool isUpdated;
+};
+
+/// A value of the schedule of updates.
+struct ScheduleValue {
+  ValueId value = kNone;
+  bool isUpdated = false; ///< a state that a skipped step keeps, after its update
+};
+
+/// Contents never change.
+struct Content {
+  DType dtype = DType::F32;
+  uint64_t bytes = 0;
+  std::variant<Elements, Constant, Stored, SliceOverDp, SumOfSquares, StepNumber, StepCounts, ScheduleValue> what;
+
+  /// Null if it is something else.
+  template <typename T> const T *as() const { return std::get_if<T>(&what); }
+  template <typename T> T *as() { return std::get_if<T>(&what); }
+  bool is(Stored kind) const { return as<Stored>() && *as<Stored>() == kind; }
+  bool is(StepNumber number) const { return as<StepNumber>() && *as<StepNumber>() == number; }
+
+  bool isZero() const { return as<Constant>() && as<Constant>()->fill == 0; }
+  bool isPartial() const { return as<Elements>() && as<Elements>()->isPartial(); }
+  bool isUpdated() const;
+  SummedOver summedOver() const;
+};
+
+/// Adds a piece at the end: if it follows on the last one, that one grows.
+void append(Pieces &pieces, const Piece &next);
+/// Bytes [begin, begin + bytes) of pieces that follow each other.
+Pieces sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
+uint64_t bytesOf(llvm::ArrayRef<Piece> pieces);
 
 /// Owns contents.
 class ContentStore {
 public:
   const Content *add(Content content) { return &contents_.emplace_back(std::move(content)); }
 
-  /// The same bytes may be parts of several values, where their constants are equal there.
+  /// The same bytes may be parts of several values, if their constants are equal there.
   void addAlternative(const Content *content, const Content *other) { alternatives_[content].push_back(other); }
   llvm::ArrayRef<const Content *> alternatives(const Content *content) const {
     auto at = alternatives_.find(content);
@@ -100,7 +154,7 @@ private:
   llvm::DenseMap<const Content *, llvm::SmallVector<const Content *, 2>> alternatives_; // looked up only
 };
 
-/// "%h [0-16, 0-32]", "sums of earlier micro-steps", ...
+/// "'h' [0-16, 0-32]", "the sums of earlier micro-steps", ...
 std::string describe(const Content &content, const GlobalValues &values, const IndexLists &lists);
 
 } // namespace autotp

@@ -1,48 +1,61 @@
-/// \file Pending sums: which summands each coordinate has, and whether several of them together have each exactly once.
+/// \file Partial sums: which summands each tp rank has, and whether several tp ranks together have each exactly once.
 #pragma once
 
 #include "compiler/certify/contents/contents.h"
+#include "compiler/certify/values/byte_key.h"
+
+#include "llvm/Support/Error.h"
 
 namespace autotp {
 
 /// A span that leaves nothing out.
 constexpr ListId kWholeSpan = ~0u;
-/// The path of a part that is whole where it is: all summands, whatever they are.
+/// The path of summands that are all there are, whatever they are.
 constexpr PathId kWholePath = 0;
 
-/// A path is a stack of (operator, operand through which the part came); kContraction where the sum began.
+/// All summands of these elements, as one box.
+Summands wholeSummands(llvm::ArrayRef<ListId> elements);
+/// What is not Partial is one box of summands.
+std::vector<Summands> summandsOf(const Elements &elements);
+
+/// A path is a stack of links, each an operator and the operand through which the sum came. Of (a b) + c the product's
+/// summands have the path {matmul, kContraction} {add, 0}, and those of c, which is whole, {add, 1}. A reduction over ranks
+/// is complete if, at each operator that adds, each operand is there, and if the boxes below tile their spans.
 class Contributions {
 public:
   static constexpr unsigned kContraction = ~0u;
 
-  Contributions(const GlobalValues &values, IndexLists &lists) : values_(values), lists_(lists), steps_(1) {}
+  Contributions(const GlobalValues &values, IndexLists &lists) : values_(values), lists_(lists), links_(1) {}
 
+  /// The path that goes on through this operand of this node of the graph.
   PathId extended(PathId path, unsigned node, unsigned operand);
 
-  /// Whether these parts (of one value, whose elements `elements` are wanted) have each summand of each element exactly
-  /// once; of a maximum at least once. Else `why` says what is wrong.
-  bool isComplete(const std::vector<Part> &parts, llvm::ArrayRef<ListId> elements, Pending kind, std::string &why);
+  /// An error unless these summands, of the elements `elements` of one value, are all of each element exactly once; of a
+  /// maximum at least once.
+  llvm::Error checkComplete(llvm::ArrayRef<Summands> summands, llvm::ArrayRef<ListId> elements, Partial kind);
 
-  /// Whether no two boxes overlap, and together they are the domain.
-  bool boxesTile(std::vector<Lists> boxes, llvm::ArrayRef<ListId> domain, Pending kind, std::string &why);
+  /// An error unless no two boxes overlap, and together they are the domain.
+  llvm::Error checkTiling(std::vector<Lists> boxes, llvm::ArrayRef<ListId> domain, Partial kind);
 
 private:
-  struct Step {
+  struct Link {
     PathId before = 0;
     unsigned node = 0, operand = 0;
   };
-  /// A part and what is left of its path.
-  using At = std::pair<PathId, const Part *>;
-  using Ats = std::vector<At>;
+  /// A box, and what is left of its path.
+  using Open = std::pair<PathId, const Summands *>;
+  using Wholes = std::vector<const Summands *>;
 
-  /// `wholes` have everything where they are, whatever the summands below.
-  bool isCompleteAt(const Ats &parts, std::vector<const Part *> wholes, llvm::ArrayRef<ListId> elements, Pending kind,
-                    std::string &why);
-  bool tiles(llvm::ArrayRef<const Part *> parts, llvm::ArrayRef<ListId> elements, Pending kind, std::string &why);
+  /// `wholes` are boxes whose path has ended: they have all summands that are below.
+  llvm::Error checkBelow(llvm::ArrayRef<Open> open, Wholes wholes, llvm::ArrayRef<ListId> elements, Partial kind);
+  llvm::Expected<std::vector<std::vector<Open>>> byOperand(llvm::ArrayRef<Open> open) const;
+  llvm::Error checkWholes(llvm::ArrayRef<const Summands *> wholes, llvm::ArrayRef<ListId> elements, Partial kind);
+  llvm::Error clip(std::vector<Lists> &boxes, llvm::ArrayRef<ListId> domain);
+  ListId united(llvm::ArrayRef<Lists> boxes, size_t dim);
 
   const GlobalValues &values_;
   IndexLists &lists_;
-  std::vector<Step> steps_; ///< by PathId
+  std::vector<Link> links_; ///< by PathId
   ByteMap<PathId> known_;
 };
 

@@ -1,5 +1,6 @@
 #include "compiler/certify/operators/call_attributes.h"
 
+#include "compiler/certify/refusal.h"
 #include "runtime/base/error.h"
 
 namespace autotp {
@@ -28,21 +29,28 @@ int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t ot
   return attribute && attribute->value_case() == plan::Attribute::kInteger ? attribute->integer() : otherwise;
 }
 
-bool attributesAgree(const plan::KernelCall &call, const Attributes &attributes,
-                     llvm::function_ref<bool(llvm::StringRef)> isLeftOut, std::string &why) {
+bool isReal(const plan::KernelCall &call, llvm::StringRef name, double wanted) {
+  const plan::Attribute *attribute = attributeOf(call, name);
+  return attribute && attribute->value_case() == plan::Attribute::kReal && attribute->real() == wanted;
+}
+
+llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes,
+                            llvm::function_ref<bool(llvm::StringRef)> isLeftOut) {
   int known = 0;
   for (const auto &[name, value] : attributes.all()) {
     if (isLeftOut(name) || std::holds_alternative<std::string>(value)) continue;
     const plan::Attribute *given = attributeOf(call, name);
     ++known;
-    if (given && isEqual(value, *given)) continue;
-    why = "its attribute '" + escaped(name) + "' is not the one that was asked for";
-    return false;
+    if (!given || !isEqual(value, *given))
+      return refuse("its attribute '" + escaped(name) + "' is not the one that was asked for");
   }
   for (const plan::Attribute &given : call.attributes())
     known -= !isLeftOut(given.name());
-  if (known != 0) why = "it has attributes that the operator has not";
-  return known == 0;
+  return known == 0 ? llvm::Error::success() : refuse("it has attributes that the operator has not");
+}
+
+llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes) {
+  return checkAttributes(call, attributes, [](llvm::StringRef) { return false; });
 }
 
 } // namespace autotp

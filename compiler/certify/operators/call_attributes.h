@@ -4,13 +4,18 @@
 #include "compiler/ir/graph.h"
 #include "runtime/plan/plan.pb.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/Error.h"
+
 namespace autotp {
 
-/// Null where it has none of this name.
+/// Null if the call has none of this name.
 const plan::Attribute *attributeOf(const plan::KernelCall &call, llvm::StringRef name);
 int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t otherwise = 0);
-/// Whether it has these attributes and no others, but for those that `isLeftOut` names. `why` says which differs.
-bool attributesAgree(const plan::KernelCall &call, const Attributes &attributes,
-                     llvm::function_ref<bool(llvm::StringRef)> isLeftOut, std::string &why);
+bool isReal(const plan::KernelCall &call, llvm::StringRef name, double wanted);
+/// An error unless the call has these attributes and no others, but for those that `isLeftOut` names.
+llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes,
+                            llvm::function_ref<bool(llvm::StringRef)> isLeftOut);
+llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes);
 
 } // namespace autotp

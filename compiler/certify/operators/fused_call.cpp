@@ -1,8 +1,8 @@
 #include "compiler/certify/operators/fused_call.h"
 
 #include "compiler/certify/operators/call_attributes.h"
+#include "compiler/certify/refusal.h"
 #include "compiler/ops/fused.h"
-#include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
 namespace autotp {
@@ -16,7 +16,7 @@ plan::TensorRef refOf(const Type &type) {
   return ref;
 }
 
-/// The attributes that its steps have from it; an error where it has others, or none.
+/// The attributes that its steps have from it; an error if it has others, or lacks one.
 llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall &call) {
   Attributes attributes;
   for (const FusedStep &step : row.steps)
@@ -24,11 +24,11 @@ llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall
       if (name) {
         const plan::Attribute *given = attributeOf(call, name);
         if (!given || given->value_case() != plan::Attribute::kInteger)
-          return problem("", ("it has no integer attribute '" + llvm::Twine(name) + "'").str());
+          return refuse("it has no integer attribute '" + llvm::Twine(name) + "'");
         attributes.set(name, given->integer());
       }
   if (call.attributes_size() != int(attributes.all().size()))
-    return problem("", "it has attributes that the operator has not");
+    return refuse("it has attributes that the operator has not");
   return attributes;
 }
 
@@ -46,9 +46,9 @@ plan::KernelCall callOf(const TypedStep &step) {
   return call;
 }
 
-/// In either order where that makes no difference.
-llvm::Expected<std::vector<const Content *>> proveStep(const TypedStep &step, bool commutes,
-                                                       std::vector<OperandRead> reads, Computed compute) {
+/// In either order if that makes no difference.
+llvm::Expected<Results> proveStep(const TypedStep &step, bool commutes, std::vector<OperandRead> reads,
+                                  Compute compute) {
   plan::KernelCall call = callOf(step);
   auto results = compute(call, reads);
   if (results || !commutes) return results;
@@ -63,23 +63,29 @@ llvm::Expected<std::vector<const Content *>> proveStep(const TypedStep &step, bo
   return exchanged;
 }
 
+/// Types that the call states of its results; an error unless they are the operator's.
+llvm::Expected<Types> resultTypes(const OpDef &row, const plan::KernelCall &call, llvm::ArrayRef<Type> operands,
+                                  const Attributes &attributes) {
+  Types stated;
+  for (const plan::TensorRef &ref : call.results())
+    stated.push_back({DType(ref.dtype()), Shape(ref.shape().begin(), ref.shape().end())});
+  llvm::Expected<Types> wanted = row.infer(OpCall{operands, attributes, stated});
+  if (wanted && !(*wanted == stated)) return refuse("its results are of other types than the operator's");
+  return wanted;
+}
+
 } // namespace
 
-llvm::Expected<std::vector<const Content *>> proveFused(const OpDef &row, const plan::KernelCall &call,
-                                                        llvm::ArrayRef<OperandRead> reads, Computed compute) {
+llvm::Expected<Results> proveFused(const OpDef &row, const plan::KernelCall &call, Reads reads, Compute compute) {
   llvm::Expected<Attributes> attributes = attributesOf(row, call);
   if (!attributes) return attributes.takeError();
   Types operands;
   for (const OperandRead &read : reads)
     operands.push_back({read.dtype, Shape(read.shape.begin(), read.shape.end())});
-  Types stated;
-  for (const plan::TensorRef &ref : call.results())
-    stated.push_back({DType(ref.dtype()), Shape(ref.shape().begin(), ref.shape().end())});
-  llvm::Expected<Types> wanted = row.infer(OpCall{operands, *attributes, stated});
-  if (!wanted) return wanted.takeError();
-  if (!(*wanted == stated)) return problem("", "its results are of other types than the operator's");
+  llvm::Expected<Types> results = resultTypes(row, call, operands, *attributes);
+  if (!results) return results.takeError();
   std::vector<OperandRead> known(reads.begin(), reads.end());
-  for (auto [i, step] : indexed(llvm::cantFail(typedSteps(row.steps, operands, *attributes, stated)))) {
+  for (auto [i, step] : indexed(llvm::cantFail(typedSteps(row.steps, operands, *attributes, *results)))) {
     std::vector<OperandRead> own;
     for (auto [k, operand] : indexed(step.operands)) {
       const Shape &seen = step.operandTypes[k].shape;
@@ -89,10 +95,10 @@ llvm::Expected<std::vector<const Content *>> proveFused(const OpDef &row, const 
     if (!made) return made.takeError();
     known.push_back({(*made)[0], Sizes(step.result.shape.begin(), step.result.shape.end()), step.result.dtype});
   }
-  std::vector<const Content *> results;
-  for (const OperandRead &read : llvm::ArrayRef<OperandRead>(known).take_back(size_t(call.results_size())))
-    results.push_back(read.content);
-  return results;
+  Results held;
+  for (const OperandRead &read : Reads(known).take_back(size_t(call.results_size())))
+    held.push_back(read.content);
+  return held;
 }
 
 } // namespace autotp

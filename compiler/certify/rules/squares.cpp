@@ -1,5 +1,7 @@
 #include "compiler/certify/rules/squares.h"
 
+#include "compiler/certify/refusal.h"
+#include "compiler/certify/state/proof.h"
 #include "runtime/base/error.h"
 
 #include <map>
@@ -7,46 +9,40 @@
 namespace autotp {
 namespace {
 
-/// Adds the boxes of a member, by parameter.
-bool addMember(const Proof &proof, const Content &content, bool overDp, std::map<RootId, std::vector<Lists>> &boxes,
-               std::string &why) {
-  llvm::SmallVector<const Content *, 8> open = {&content};
+using Boxes = std::map<RootId, std::vector<Lists>>; ///< by parameter
+
+/// Adds the boxes of a member.
+llvm::Error addMember(const Proof &proof, const SumOfSquares &sum, bool overDp, Boxes &boxes) {
+  llvm::SmallVector<const SumOfSquares *, 8> open = {&sum};
   while (!open.empty()) {
-    const Content &next = *open.pop_back_val();
+    const SumOfSquares &next = *open.pop_back_val();
     if (next.addends[0]) {
-      open.append({next.addends[1], next.addends[0]});
+      open.append({next.addends[1]->as<SumOfSquares>(), next.addends[0]->as<SumOfSquares>()});
       continue;
     }
-    if (proof.options.dp > 1 && next.isSliced != overDp) {
-      why = next.isSliced ? "slices are not added over dp" : "what every dp rank has is added over dp";
-      return false;
-    }
-    for (const auto &[parameter, box] : next.counted)
-      boxes[parameter].push_back(box);
+    if (proof.options.dp > 1 && next.isSliced != overDp)
+      return refuse(next.isSliced ? "slices are not added over dp" : "what every dp rank has is added over dp");
+    for (const SumOfSquares::Counted &counted : next.counted)
+      boxes[counted.parameter].push_back(counted.elements);
   }
-  return true;
+  return llvm::Error::success();
 }
 
 } // namespace
 
-bool countEachOnce(Proof &proof, llvm::ArrayRef<const Content *> members, bool overDp, std::string &why) {
-  std::map<RootId, std::vector<Lists>> boxes;
+llvm::Error checkEachCountsOnce(Proof &proof, llvm::ArrayRef<const Content *> members, bool overDp) {
+  Boxes boxes;
   for (const Content *content : members) {
-    if (content->kind != Content::Kind::Squares || content->isComplete) {
-      why = "what is added to the norm is " + describe(*content, proof.values, proof.lists);
-      return false;
-    }
-    if (!addMember(proof, *content, overDp, boxes, why)) return false;
+    const auto *sum = content->as<SumOfSquares>();
+    if (!sum) return refuse("what is added to the norm is " + proof.symbols.text(*content));
+    if (llvm::Error error = addMember(proof, *sum, overDp, boxes)) return error;
   }
   for (const auto &row : proof.parameters) {
-    Lists whole;
-    for (int64_t size : row.second.type.shape)
-      whole.push_back(proof.lists.whole(size));
-    if (proof.contributions.boxesTile(boxes[row.second.root], whole, Pending::Sum, why)) continue;
-    why = "in the norm, of the gradient of '" + escaped(row.first()) + "', " + why;
-    return false;
+    const Lists whole = proof.symbols.wholes(row.second.type.shape);
+    if (llvm::Error error = proof.symbols.contributions.checkTiling(boxes[row.second.root], whole, Partial::Sum))
+      return refuse("in the norm, of the gradient of '" + escaped(row.first()) + "', ", std::move(error));
   }
-  return true;
+  return llvm::Error::success();
 }
 
 } // namespace autotp

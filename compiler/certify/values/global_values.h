@@ -2,21 +2,26 @@
 /// other views of the value that they read.
 #pragma once
 
+#include "compiler/certify/values/byte_key.h"
 #include "compiler/certify/values/operator_indices.h"
+#include "compiler/ir/graph.h"
+#include "runtime/plan/kernel_id.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+#include <deque>
 
 namespace autotp {
-
-using RootId = uint32_t; ///< a value that is computed or given, not merely looked at
-using ViewId = uint32_t;
 
 /// A value of the graph: these elements of a root, in this order, in this shape.
 struct View {
   RootId root;
-  Lists window; ///< one a dimension of the root
+  Lists window; ///< a list for each dimension of the root
   Sizes sizes;  ///< lengths of the window
   Shape shape;
 };
 
+/// What a node reads: a view, a constant of the graph, or one number throughout.
 struct GlobalOperand {
   enum class Kind : uint8_t { Value, Constant, Fill } kind = Kind::Value;
   ViewId view = 0;
@@ -28,6 +33,7 @@ struct GlobalOperand {
 /// Whether adding a constant of the graph changes nothing.
 bool isZeroConstant(const GlobalOperand &operand);
 
+/// A computation of the graph.
 struct GlobalNode {
   const OpDef *row = nullptr;
   llvm::SmallVector<GlobalOperand, 4> operands;
@@ -61,9 +67,7 @@ public:
     return id;
   }
   /// Whether an operator of the graph joins it of others.
-  bool isConcat(RootId id) const {
-    return roots_[id].producer >= 0 && llvm::StringRef(nodes_[size_t(roots_[id].producer)].row->name) == "concat";
-  }
+  bool isConcat(RootId id) const;
   /// A value that no node of the graph reads, beside `parameter`: what is updated, in f32.
   RootId addMaster(RootId parameter);
   /// A value of the graph, or its cast.
@@ -87,6 +91,10 @@ private:
   ViewId addView(View view);
   GlobalOperand whole(RootId root);
   void visit(const Graph &graph, const Node &node);
+  std::optional<GlobalOperand> lookedAt(const Node &node, const Type &type);
+  void compute(const Graph &graph, const Node &node);
+  std::optional<Lists> leavesOf(const GlobalNode &node, llvm::ArrayRef<ListId> held) const;
+  bool isZeroOperand(const GlobalNode &node, size_t k, llvm::ArrayRef<ListId> leaves, int depth) const;
   std::optional<GlobalOperand> joined(const GlobalOperand &a, const GlobalOperand &b, size_t axis);
   llvm::SmallVector<GlobalOperand, 4> neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis);
   std::optional<ViewId> segmentOf(const View &view);

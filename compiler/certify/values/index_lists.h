@@ -4,6 +4,7 @@
 
 #include "compiler/axes/cover.h"
 #include "compiler/certify/values/byte_key.h"
+#include "compiler/certify/values/ids.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
@@ -16,9 +17,8 @@
 
 namespace autotp {
 
-using ListId = uint32_t;
-using Lists = llvm::SmallVector<ListId, 6>; ///< one a dimension
-using Sizes = llvm::SmallVector<int64_t, 6>;
+/// Adds an interval at the end: if it follows on the last one, that one grows; an empty one is dropped.
+void append(llvm::SmallVectorImpl<Interval> &list, Interval next);
 
 /// A free list has a length and no indices: the elements do not depend on the index, so any would do. In a list that is
 /// free within blocks they depend on the block alone: any `perBlock` indices of each of these blocks.
@@ -44,7 +44,7 @@ public:
 
   /// list[position] for each position, in order.
   ListId select(ListId list, ListId positions);
-  /// Where each index stands in `window`; nothing where one is not there.
+  /// Where each index stands in `window`; nothing if one is not there.
   std::optional<ListId> positionsIn(ListId list, ListId window);
   ListId shifted(ListId list, int64_t by);
   /// a, then b.
@@ -55,7 +55,7 @@ public:
 
   /// outer * innerSize + inner, for each of outer and inner.
   std::optional<ListId> product(ListId outer, ListId inner, int64_t innerSize);
-  /// The two lists whose product it is.
+  /// The two lists whose product it is; nothing if it is none.
   std::optional<std::pair<ListId, ListId>> split(ListId list, int64_t innerSize);
 
   /// The lists of a tensor of shape `from` under the shape `to`, same elements in the same order. `local` is the local
@@ -73,13 +73,14 @@ public:
 
 private:
   struct Entry {
-    llvm::SmallVector<Interval, 1> intervals; ///< of blocks, where the list is free
+    llvm::SmallVector<Interval, 1> intervals; ///< of blocks, if the list is free
     int64_t length = 0, perBlock = 0;
     int64_t blockSize = 0; ///< 0: one block, of any size
   };
   bool isFreeAltogether(ListId list) const { return isFree(list) && entries_[list].blockSize == 0; }
   /// Fits nothing: what cannot be said of a list that is free within blocks.
   ListId unknown(int64_t length);
+  std::optional<Interval> positionsOf(Interval wanted, ListId window) const;
   std::optional<ListId> freeProduct(ListId outer, ListId inner, int64_t innerSize);
   ListId freeWithin(ListId blocks, int64_t blockSize, int64_t perBlock);
   ListId intern(Entry entry);

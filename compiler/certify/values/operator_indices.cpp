@@ -1,6 +1,8 @@
 #include "compiler/certify/values/operator_indices.h"
 
 #include "compiler/axes/index_text.h"
+#include "compiler/certify/values/index_lists.h"
+#include "compiler/ops/op_def.h"
 
 namespace autotp {
 namespace {
@@ -74,6 +76,53 @@ void nameSingleSegments(OperatorIndices &indices, const OpCall &call) {
   }
 }
 
+/// Which leaves are summed, and which must be whole.
+void numberReductions(const AxisArena &arena, const IndexTerms &terms, Numbering &numbering, OperatorIndices &indices) {
+  for (size_t j = 0; j < terms.contracted.size(); ++j)
+    for (AxisId axis : terms.contracted[j])
+      indices.contracted[j].push_back(numbering.leaf(axis));
+  for (const auto &[axis, reason] : terms.whole)
+    for (AxisId leaf : arena.leaves(axis))
+      indices.isWhole[numbering.leaf(leaf)] = true;
+  for (AxisId axis : terms.within)
+    for (AxisId leaf : arena.leaves(axis)) {
+      if (indices.isMaximum)
+        indices.contracted[0].push_back(numbering.leaf(leaf));
+      else
+        indices.isWhole[numbering.leaf(leaf)] = true;
+    }
+}
+
+/// A concat's segments; false if the list does not go through them in order.
+bool listsOfSegments(IndexLists &lists, const OperatorIndices &indices, const Dim &dim, ListId list,
+                     llvm::MutableArrayRef<ListId> parts) {
+  int64_t at = 0, held = 0;
+  if (lists.isFree(list) || !lists.isAscending(list)) return false;
+  for (size_t i = 0; i < dim.leaves.size(); ++i) {
+    parts[i] = lists.within(list, at, at + indices.sizes[dim.leaves[i]]);
+    held += lists.length(parts[i]);
+    at += indices.sizes[dim.leaves[i]];
+  }
+  return held == lists.length(list);
+}
+
+bool listsOfFactors(IndexLists &lists, const OperatorIndices &indices, const Dim &dim, ListId list,
+                    llvm::MutableArrayRef<ListId> parts) {
+  if (lists.length(list) == 0) { // nothing is held: the factors are not known, and do not matter
+    for (ListId &part : parts)
+      part = lists.whole(0);
+    return true;
+  }
+  for (size_t i = dim.leaves.size(); i-- > 1;) {
+    auto split = lists.split(list, indices.sizes[dim.leaves[i]]);
+    if (!split) return false;
+    parts[i] = split->second;
+    list = split->first;
+  }
+  parts[0] = list;
+  return true;
+}
+
 } // namespace
 
 OperatorIndices operatorIndices(const OpDef &row, const OpCall &call) {
@@ -86,20 +135,8 @@ OperatorIndices operatorIndices(const OpDef &row, const OpCall &call) {
   for (const auto &list : terms.outs)
     indices.outs.push_back(numbering.dims(list));
   indices.contracted.resize(terms.outs.size());
-  for (size_t j = 0; j < terms.contracted.size(); ++j)
-    for (AxisId axis : terms.contracted[j])
-      indices.contracted[j].push_back(numbering.leaf(axis));
   indices.isMaximum = llvm::StringRef(row.name) == "reduce_max";
-  for (const auto &[axis, reason] : terms.whole)
-    for (AxisId leaf : arena.leaves(axis))
-      indices.isWhole[numbering.leaf(leaf)] = true;
-  for (AxisId axis : terms.within)
-    for (AxisId leaf : arena.leaves(axis)) {
-      if (indices.isMaximum)
-        indices.contracted[0].push_back(numbering.leaf(leaf));
-      else
-        indices.isWhole[numbering.leaf(leaf)] = true;
-    }
+  numberReductions(arena, terms, numbering, indices);
   indices.lookup = numbering.leafOrNone(terms.lookup);
   indices.scatter = numbering.leafOrNone(terms.scatter);
   indices.classes = numbering.leafOrNone(terms.classes);
@@ -111,37 +148,16 @@ OperatorIndices operatorIndices(const OpDef &row, const OpCall &call) {
 
 bool listsOfLeaves(IndexLists &lists, const OperatorIndices &indices, const Dim &dim, ListId list,
                    llvm::MutableArrayRef<ListId> parts) {
-  const bool isFree = lists.isFree(list);
   switch (dim.kind) {
   case Dim::Kind::One:
     return lists.length(list) <= 1;
   case Dim::Kind::Leaf:
     parts[0] = list;
     return true;
-  case Dim::Kind::Concat: {
-    int64_t at = 0, held = 0;
-    if (isFree || !lists.isAscending(list)) return false;
-    for (size_t i = 0; i < dim.leaves.size(); ++i) {
-      parts[i] = lists.within(list, at, at + indices.sizes[dim.leaves[i]]);
-      held += lists.length(parts[i]);
-      at += indices.sizes[dim.leaves[i]];
-    }
-    return held == lists.length(list);
-  }
+  case Dim::Kind::Concat:
+    return listsOfSegments(lists, indices, dim, list, parts);
   case Dim::Kind::Product:
-    if (lists.length(list) == 0) { // nothing is held: the factors are not known, and do not matter
-      for (ListId &part : parts)
-        part = lists.whole(0);
-      return true;
-    }
-    for (size_t i = dim.leaves.size(); i-- > 1;) {
-      auto split = lists.split(list, indices.sizes[dim.leaves[i]]);
-      if (!split) return false;
-      parts[i] = split->second;
-      list = split->first;
-    }
-    parts[0] = list;
-    return true;
+    return listsOfFactors(lists, indices, dim, list, parts);
   }
   return false;
 }

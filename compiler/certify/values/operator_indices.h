@@ -2,10 +2,18 @@
 /// with its leaves numbered.
 #pragma once
 
-#include "compiler/certify/values/index_lists.h"
-#include "compiler/ops/op_def.h"
+#include "compiler/certify/values/ids.h"
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <optional>
+#include <vector>
 
 namespace autotp {
+
+class IndexLists;
+struct OpCall;
+struct OpDef;
 
 /// Of one operator with these attributes and global types.
 struct OperatorIndices {
@@ -26,7 +34,7 @@ struct OperatorIndices {
 
 OperatorIndices operatorIndices(const OpDef &row, const OpCall &call);
 
-/// Lists of the leaves of a dimension from the list of the dimension; false where it is no product or concat of any.
+/// Lists of the leaves of a dimension from the list of the dimension; false if it is no product or concat of any.
 bool listsOfLeaves(IndexLists &lists, const OperatorIndices &indices, const OperatorIndices::Dim &dim, ListId list,
                    llvm::MutableArrayRef<ListId> parts);
 /// The list of a dimension from those of its leaves.

@@ -122,7 +122,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
       certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step, compiled));
   ASSERT_FALSE(bool(certificate));
   const std::string said = describe(certificate.takeError());
-  for (const char *part : {"tp coordinate 0, micro_step, step 'all_reduce", "(from ", "a pending sum"})
+  for (const char *part : {"tp rank 0, micro_step, step 'all_reduce", "(from ", "a Partial sum"})
     EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
 }
 

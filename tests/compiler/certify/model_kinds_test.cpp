@@ -67,7 +67,7 @@ TEST(Kinds, ALossOfSeveralTerms) {
   m.expectProof();
 }
 
-/// A constant beside a sum that is pending counts on one rank.
+/// A constant beside a Partial sum counts on one rank.
 TEST(Kinds, AConstantBesideAPendingSum) {
   Kind m;
   m.file.input("x", {4, 6});
@@ -262,7 +262,7 @@ TEST(Kinds, AMaskThatHidesNothingOfOneRank) {
   m.expectProofOf("sum", "mask");
 }
 
-/// A pending segment beside numbers that count on one rank.
+/// A Partial segment beside numbers that count on one rank.
 TEST(Kinds, ConstantSegmentsBesideAPendingOne) {
   RowLoss m;
   m.file.initializer(floats("numbers", {2}, {2, 3}));

@@ -9,7 +9,7 @@
 
 namespace autotp::test {
 
-using Programs = std::vector<plan::Program>; ///< by tp coordinate
+using Programs = std::vector<plan::Program>; ///< by tp rank
 
 /// A fault of one kind at a random place; false where there is no such place. `where` says what was done.
 struct MutationKind {

@@ -1,0 +1,23 @@
+/// \file Attributes {begins, ends, dp_slice} of a call: segments of a bucket, and how far on each next dp rank's slice of it
+/// begins.
+#pragma once
+
+#include "compiler/certify/state/tp_rank.h"
+#include "compiler/certify/values/index_lists.h"
+
+namespace autotp {
+
+struct Segments {
+  std::vector<Interval> sorted; ///< and apart
+  int64_t stride;
+
+  /// What segments have of the elements `window` of a dp rank, as elements of the window's own counting.
+  llvm::SmallVector<Interval, 2> within(const Interval &window, int64_t dpRank, int64_t shift = 0) const;
+};
+
+/// Errors: they are not sorted, or dp ranks that have the same would differ.
+llvm::Expected<Segments> segmentsOf(const plan::KernelCall &call, bool isSliced, int64_t dp);
+
+int64_t elementsOf(llvm::ArrayRef<Interval> intervals);
+
+} // namespace autotp
