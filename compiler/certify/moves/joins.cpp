@@ -1,7 +1,6 @@
 #include "compiler/certify/moves/joins.h"
 
 #include "compiler/certify/contents/symbols.h"
-
 #include "compiler/certify/moves/cuts.h"
 #include "runtime/base/indexed.h"
 

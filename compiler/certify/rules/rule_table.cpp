@@ -25,6 +25,7 @@ constexpr Row kRules[] = {
     {KernelId::Sgd, updateParameters},
 };
 
+// What operands hold, by which the rules of numbers are told apart.
 const Content *firstOf(Reads reads) { return reads.empty() ? nullptr : reads[0].content; }
 bool isSkipped(Reads reads) { return firstOf(reads) && firstOf(reads)->is(StepNumber::IsSkipped); }
 bool isScaleOrSkip(Reads reads) { return firstOf(reads) && firstOf(reads)->is(StepNumber::ScaleOrSkip); }
@@ -43,10 +44,12 @@ struct NumberRow {
 };
 /// The first that applies is taken.
 constexpr NumberRow kNumberRules[] = {
-    {KernelId::Where, isSkipped, keepWhereSkipped}, // its others are the schedule's
-    {KernelId::None, isOfSchedule, scheduleCall},        {KernelId::Add, isSquares, addSquares},
-    {KernelId::IsNan, isScaleOrSkip, askWhetherSkipped}, {KernelId::Div, isAccumulated, meanLoss},
-    {KernelId::Mul, isAccumulated, scaleDivisor},
+    {KernelId::Where, isSkipped, keepWhereSkipped},      // of values of the schedule, so before the next row
+    {KernelId::None, isOfSchedule, scheduleCall},        // whatever the kernel
+    {KernelId::Add, isSquares, addSquares},              // of two buckets
+    {KernelId::IsNan, isScaleOrSkip, askWhetherSkipped}, // with a loss scale
+    {KernelId::Mul, isAccumulated, scaleDivisor},        // with a loss scale
+    {KernelId::Div, isAccumulated, meanLoss},
 };
 
 } // namespace

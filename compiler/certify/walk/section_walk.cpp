@@ -15,7 +15,8 @@ llvm::Error checkAttributeNames(const plan::KernelCall &call) {
   return llvm::Error::success();
 }
 
-llvm::Error executeUnplaced(TpRank &rank, const plan::Step &step) {
+/// A kernel call, or a collective over dp, which waits for no other tp rank.
+llvm::Error execute(TpRank &rank, const plan::Step &step) {
   if (llvm::Error error = checkOverlaps(rank, step)) return error;
   if (step.has_collective()) return collectiveOverDp(rank, step.collective());
   const plan::KernelCall &call = step.kernel();
@@ -58,8 +59,7 @@ private:
 
   llvm::Error advance(size_t r, bool &hasMoved) {
     for (; !isDone(r) && !waitsForOthers(r); ++next_[r], hasMoved = true)
-      if (llvm::Error error = executeUnplaced(*ranks_[r], step(r)))
-        return atStep(*ranks_[r], step(r), std::move(error));
+      if (llvm::Error error = execute(*ranks_[r], step(r))) return atStep(*ranks_[r], step(r), std::move(error));
     return llvm::Error::success();
   }
 
