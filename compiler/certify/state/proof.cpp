@@ -7,26 +7,27 @@
 
 namespace autotp {
 
-Proof::Proof(const Graph &g, const CertifyOptions &o)
-    : graph(g), options(o), symbols(g), constants(symbols), joins(symbols, constants), operators(symbols, constants),
-      schedule(*o.updates) {
+Proof::Proof(const Graph &graph, const CertifyOptions &options)
+    : graph(graph), options(options), symbols(graph), constants(symbols), joins(symbols, constants),
+      operators(symbols, constants), schedule(*options.updates) {
   GlobalValues &values = symbols.values;
-  for (const auto &[parameter, gradient] : gradientOutputs(g)) {
+  for (const auto &[parameter, gradient] : gradientOutputs(graph)) {
     const RootId root = symbols.rootOf(parameter);
-    Parameter &row = parameters[g.value(parameter).name];
-    row = {root, g.type(parameter).dtype == DType::F32 ? root : values.addMaster(root), g.type(parameter),
-           values.inF32(values.value(gradient)), o.updates->parameters.lookup(g.value(parameter).name)};
+    Parameter &row = parameters[graph.value(parameter).name];
+    row = {root, graph.type(parameter).dtype == DType::F32 ? root : values.addMaster(root), graph.type(parameter),
+           values.inF32(values.value(gradient)), options.updates->parameters.lookup(graph.value(parameter).name)};
     parameterOf[row.master] = &row;
   }
-  for (const Output &output : g.outputs) {
+  for (const Output &output : graph.outputs) {
     if (output.name == "loss_sum") lossSum = values.value(output.value);
     if (output.name == "count") count = values.value(output.value);
   }
-  if (!o.lossScale) return;
-  for (unsigned reader : values.readers(KernelId::Mul, 0, symbols.rootOf(o.lossScale->state))) {
+  if (!options.lossScale) return;
+  for (unsigned reader : values.readers(KernelId::Mul, 0, symbols.rootOf(options.lossScale->state))) {
     const GlobalNode &node = values.node(reader);
     const GlobalOperand &share = node.operands[1];
-    if (share.kind == GlobalOperand::Kind::Fill && share.fill == o.lossScale->share) gradientScale = node.results[0];
+    if (share.kind == GlobalOperand::Kind::Fill && share.fill == options.lossScale->share)
+      gradientScale = node.results[0];
   }
 }
 
