@@ -8,7 +8,7 @@
 namespace autotp {
 
 llvm::Error refuse(const llvm::Twine &what);
-/// The same refusal behind these words: "its group does not make a whole: " and then why.
+/// Says the same refusal behind these words: "its group does not make a whole: " and then why.
 llvm::Error refuse(const llvm::Twine &words, llvm::Error why);
 
 } // namespace autotp

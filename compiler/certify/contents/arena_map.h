@@ -10,15 +10,15 @@
 
 namespace autotp {
 
-/// Bytes [offset, offset + bytes) of the arena, further on by `stride` on each next dp rank of `ranks`.
+/// Bytes [offset, offset + bytes) of the arena, which begin further on by `stride` on each next dp rank of `ranks`.
 struct ByteRange {
   uint64_t offset = 0, bytes = 0;
-  int64_t ranks = 1; ///< 1: the same on every rank
+  int64_t ranks = 1; ///< 1 says that the bytes are the same on every rank
   uint64_t stride = 0;
   bool isSliced() const { return ranks > 1; }
   uint64_t offsetOn(int64_t rank) const { return offset + uint64_t(rank) * stride; }
   uint64_t allBytes() const { return bytes * uint64_t(ranks); }
-  /// Whether each rank's bytes lie within those of `other`.
+  /// Says whether each rank's bytes lie within those of `other`.
   bool isWithin(const ByteRange &other) const {
     return ranks == other.ranks && stride == other.stride && offset >= other.offset &&
            offset + bytes <= other.offset + other.bytes;
@@ -27,12 +27,12 @@ struct ByteRange {
 
 class ArenaMap {
 public:
-  /// The contents of a range, in order, one rank's after the other's. An error if a byte holds nothing, or nothing on the
-  /// rank that reads it.
+  /// Returns what a range holds, in order, one rank's after the other's. It is an error if a byte holds nothing, or nothing
+  /// on the rank that reads it.
   llvm::Expected<Pieces> read(const ByteRange &range) const;
-  /// `pieces` fill the range, one rank's after the other's. What a sliced write leaves on other ranks is forgotten.
+  /// Fills a range with pieces, one rank's after the other's. What a sliced write leaves on other ranks is forgotten.
   void write(const ByteRange &range, llvm::ArrayRef<Piece> pieces);
-  /// Nobody knows what these bytes hold.
+  /// Forgets what these bytes hold.
   void forget(uint64_t offset, uint64_t bytes);
 
 private:
@@ -40,7 +40,7 @@ private:
     uint64_t end;
     const Content *content;
     uint64_t from;    ///< byte of the content
-    ByteRange slices; ///< each byte is known on the rank in whose slice it lies; of one rank: on all ranks
+    ByteRange slices; ///< if there are several, a byte is known only on the rank in whose slice it lies
   };
   llvm::Error readOn(int64_t rank, const ByteRange &range, Pieces &pieces) const;
   void cut(uint64_t at);

@@ -27,7 +27,7 @@ struct Summands {
 /// The reduction over ranks that a value needs before it is whole.
 enum class Partial : uint8_t { None, Sum, Max };
 
-/// Over what a value has been summed in a step of training, beside what the graph sums.
+/// Says over what a value has been summed in a step of training, beside what the graph sums.
 struct SummedOver {
   bool microSteps = false, dp = false;
   bool operator==(const SummedOver &) const = default;
@@ -52,11 +52,11 @@ struct Elements {
   bool isUpdated = false; ///< a parameter after its update
 
   bool isPartial() const { return partial != Partial::None; }
-  /// Whether it is what a micro-step computes or reads.
+  /// Says whether a micro-step computes or reads it.
   bool isOfMicroStep() const { return summedOver == SummedOver() && !isUpdated; }
 };
 
-/// Literal bytes, or one number throughout.
+/// Bytes that the program states, or one number throughout.
 struct Constant {
   llvm::ArrayRef<char> data = {}; ///< empty: `fill` throughout
   double fill = 0;                ///< of data: 0 if all of it is 0, else not known
@@ -66,19 +66,19 @@ struct Constant {
   bool isFill() const { return data.empty(); }
 };
 
-/// Memory of which a rule asks only what it is for.
+/// Memory of which rules ask only what it is for.
 enum class Stored : uint8_t {
   Sums,    ///< what earlier micro-steps of this step have accumulated; 0 before the first
   State,   ///< states as the step before left them, and padding
   NewState ///< an optimizer state after the update
 };
 
-/// The dp_rank-th of equal parts of what the dp ranks have together.
+/// Each dp rank has the dp_rank-th of equal parts of an image.
 struct SliceOverDp {
   Pieces image;
 };
 
-/// A sum of squares: of elements of parameters' gradients, or of two other such sums.
+/// A sum of the squares of elements of gradients, or of two other such sums.
 struct SumOfSquares {
   struct Counted {
     RootId parameter;
@@ -113,13 +113,13 @@ struct ScheduleValue {
   bool isUpdated = false; ///< a state that a skipped step keeps, after its update
 };
 
-/// Contents never change.
+/// What some bytes hold. It never changes: memory that is written holds another content.
 struct Content {
   DType dtype = DType::F32;
   uint64_t bytes = 0;
   std::variant<Elements, Constant, Stored, SliceOverDp, SumOfSquares, StepNumber, StepCounts, ScheduleValue> what;
 
-  /// Null if it is something else.
+  /// Returns null if it is something else.
   template <typename T> const T *as() const { return std::get_if<T>(&what); }
   template <typename T> T *as() { return std::get_if<T>(&what); }
   bool is(Stored kind) const { return as<Stored>() && *as<Stored>() == kind; }
@@ -133,16 +133,16 @@ struct Content {
 
 /// Adds a piece at the end: if it follows on the last one, that one grows.
 void append(Pieces &pieces, const Piece &next);
-/// Bytes [begin, begin + bytes) of pieces that follow each other.
+/// Returns bytes [begin, begin + bytes) of pieces that follow each other.
 Pieces sub(llvm::ArrayRef<Piece> pieces, uint64_t begin, uint64_t bytes);
 uint64_t bytesOf(llvm::ArrayRef<Piece> pieces);
 
-/// Owns contents.
+/// Owns all contents of a proof.
 class ContentStore {
 public:
   const Content *add(Content content) { return &contents_.emplace_back(std::move(content)); }
 
-  /// The same bytes may be parts of several values, if their constants are equal there.
+  /// The same bytes may be parts of several values, if constants are equal there.
   void addAlternative(const Content *content, const Content *other) { alternatives_[content].push_back(other); }
   llvm::ArrayRef<const Content *> alternatives(const Content *content) const {
     auto at = alternatives_.find(content);
@@ -154,7 +154,7 @@ private:
   llvm::DenseMap<const Content *, llvm::SmallVector<const Content *, 2>> alternatives_; // looked up only
 };
 
-/// "'h' [0-16, 0-32]", "the sums of earlier micro-steps", ...
+/// Says for a message what a content is, such as "'h' [0-16, 0-32]" or "the sums of earlier micro-steps".
 std::string describe(const Content &content, const GlobalValues &values, const IndexLists &lists);
 
 } // namespace autotp

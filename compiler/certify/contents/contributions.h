@@ -10,12 +10,12 @@ namespace autotp {
 
 /// A span that leaves nothing out.
 constexpr ListId kWholeSpan = ~0u;
-/// The path of summands that are all there are, whatever they are.
+/// The path of a box that has all summands there are, whatever they are.
 constexpr PathId kWholePath = 0;
 
-/// All summands of these elements, as one box.
+/// Makes one box of all summands of these elements.
 Summands wholeSummands(llvm::ArrayRef<ListId> elements);
-/// What is not Partial is one box of summands.
+/// Returns the boxes of a value's summands: one of all, if it is not Partial.
 std::vector<Summands> summandsOf(const Elements &elements);
 
 /// A path is a stack of links, each an operator and the operand through which the sum came. Of (a b) + c the product's
@@ -27,14 +27,13 @@ public:
 
   Contributions(const GlobalValues &values, IndexLists &lists) : values_(values), lists_(lists), links_(1) {}
 
-  /// The path that goes on through this operand of this node of the graph.
+  /// Returns the path that goes on through this operand of this node of the graph.
   PathId extended(PathId path, unsigned node, unsigned operand);
 
-  /// An error unless these summands, of the elements `elements` of one value, are all of each element exactly once; of a
-  /// maximum at least once.
+  /// Fails unless these boxes have all summands of each of `elements` exactly once; of a maximum, at least once.
   llvm::Error checkComplete(llvm::ArrayRef<Summands> summands, llvm::ArrayRef<ListId> elements, Partial kind);
 
-  /// An error unless no two boxes overlap, and together they are the domain.
+  /// Fails unless no two boxes overlap, and together they are the domain. Those of a maximum may overlap.
   llvm::Error checkTiling(std::vector<Lists> boxes, llvm::ArrayRef<ListId> domain, Partial kind);
 
 private:

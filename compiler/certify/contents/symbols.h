@@ -13,7 +13,7 @@ struct Symbols {
 
   std::string text(const Content &content) const { return describe(content, values, lists); }
   std::string text(const Content *content) const { return content ? text(*content) : "empty"; }
-  /// The root that the graph's value is seen in.
+  /// Returns the root of which the graph's value is a view.
   RootId rootOf(ValueId value) const { return values.view(values.value(value).view).root; }
   RootId rootOf(const GlobalOperand &operand) const { return values.view(operand.view).root; }
   uint64_t bytesOf(llvm::ArrayRef<ListId> held, DType dtype) const {

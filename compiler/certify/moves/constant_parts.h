@@ -23,7 +23,7 @@ struct Hint {
   bool operator==(const Hint &) const = default;
 };
 
-/// An operand that is a constant, of whose dimensions `held` is known, and of dimension `open` only that it has `length`
+/// What is known of a constant operand: `held` of its dimensions, but of dimension `open` only that it has `length`
 /// elements.
 struct OpenPart {
   llvm::ArrayRef<ListId> held;
@@ -36,18 +36,17 @@ public:
   explicit ConstantParts(Symbols &symbols);
 
   void useHints(llvm::ArrayRef<Hint> hints) { hints_ = hints; }
-  /// Of `all` indices that are held of a dimension of this size, the `held` that lie in a segment, counted from its
-  /// begin.
+  /// Of `all` indices that a tp rank may hold of a dimension of this size, returns those that lie in a segment, counted from
+  /// its begin, if they are `held`.
   std::optional<ListId> hintFor(int64_t size, int64_t all, const Interval &segment, int64_t held);
 
-  /// Which part of a constant of the graph a constant says that it is, if that is true; `local`: its shape.
+  /// Returns the part of a constant of the graph that a constant of this local shape says it is, if that is true.
   std::optional<Lists> claimedPart(const Constant &constant, const GlobalOperand &wanted,
                                    llvm::ArrayRef<int64_t> local);
-  /// Whether a constant is these elements of a constant of the graph.
+  /// Says whether a constant is these elements of a constant of the graph.
   bool isPartOf(const Constant &constant, const GlobalOperand &whole, llvm::ArrayRef<ListId> lists);
-  /// The indices of the open dimension at which the whole constant has what `constant` holds, in ascending order; nothing
-  /// if there are none. If rows are equal, any will do, since what is claimed of them is true; the parts that are held of
-  /// parameters come first.
+  /// Finds indices of the open dimension, in ascending order, at which the whole constant has what `constant` holds. If rows
+  /// are equal, any will do, since what is claimed of them is true; parts that are held of parameters are tried first.
   std::optional<ListId> partAlong(const Constant &constant, const GlobalOperand &wanted, const OpenPart &part);
 
 private:

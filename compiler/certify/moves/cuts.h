@@ -6,16 +6,16 @@
 
 namespace autotp {
 
-/// Elements [begin, end) of a content, in memory order. Null if they are no box.
+/// Returns elements [begin, end) of a content, in memory order, if they are a box.
 const Content *range(Symbols &symbols, const Content &content, int64_t begin, int64_t end);
 
-/// As many of these elements, from the first on, as are a box.
+/// Returns as many of these elements, from the first on, as are a box.
 const Content *firstBox(Symbols &symbols, const Content &content, Interval run);
 
-/// As much of a piece, from its begin on, as is a box of its value.
+/// Returns as much of a piece, from its begin on, as is a box of its value.
 const Content *boxAt(Symbols &symbols, const Piece &piece);
 
-/// Every `step`-th of these indices of dimension `axis`, of a tensor of this local shape.
+/// A slice of a local tensor: every `step`-th of these indices of dimension `axis`.
 struct LocalSlice {
   size_t axis;
   Interval taken;
@@ -23,12 +23,12 @@ struct LocalSlice {
 };
 const Content *slice(Symbols &symbols, const Content &content, llvm::ArrayRef<int64_t> shape, const LocalSlice &slice);
 
-/// A tensor of bools that has the local shape, or 1 in some dimensions.
+/// A tensor of bools, whose sizes are those of the local shape, or 1.
 struct Mask {
   llvm::ArrayRef<char> data;
   llvm::ArrayRef<int64_t> shape;
 };
-/// where(mask, content, 0)
+/// Returns what where(mask, content, 0) leaves: a Partial sum, whose other summands are elsewhere.
 const Content *masked(Symbols &symbols, const Content &content, llvm::ArrayRef<int64_t> shape, const Mask &mask);
 
 } // namespace autotp

@@ -23,18 +23,17 @@ class Joins {
 public:
   Joins(Symbols &symbols, ConstantParts &constants);
 
-  /// Contents one after the other along `axis` of these local shapes; zeros fill what nobody holds. A null content has no
-  /// elements.
+  /// Joins contents along `axis` of these local shapes; zeros fill what nobody holds. A null content has no elements.
   const Content *concat(llvm::ArrayRef<const Content *> contents, llvm::ArrayRef<Sizes> shapes, size_t axis);
-  /// Contents one after the other in memory.
+  /// Joins contents that lie one after the other in memory.
   const Content *join(llvm::ArrayRef<const Content *> contents);
-  /// Pieces one after the other in memory.
+  /// Joins pieces that lie one after the other in memory.
   const Content *together(llvm::ArrayRef<Piece> pieces);
 
 private:
   using Parts = llvm::ArrayRef<const Content *>;
 
-  // Parts of one value (joins.cpp). `outer`: so many times they alternate.
+  // Joins parts of one value (joins.cpp). `outer` is the number of times that they take turns in memory.
   const Content *joinOuter(Parts contents, int64_t outer);
   const Content *joinSameRoot(Parts contents, int64_t outer);
   const Content *joinAlong(Parts contents, const Content &model, size_t dim);
@@ -43,12 +42,12 @@ private:
   llvm::SmallVector<const Content *, 8> runsAlong(Parts contents, size_t dim);
   bool continuesRun(const Elements &run, const Elements &next, size_t dim) const;
 
-  // Along a dimension of a view that is only a factor of one of the root (joins_in_views.cpp).
+  // Joins along a dimension of a view that is only a factor of one of the root (joins_in_views.cpp).
   const Content *joinInViews(Parts contents, llvm::ArrayRef<Sizes> shapes, size_t axis);
   std::optional<Lists> joinedInView(const View &view, Parts contents, llvm::ArrayRef<Sizes> shapes, size_t axis);
   const Content *merged(Parts contents, llvm::ArrayRef<ListId> joined);
 
-  // Segments of a concat of the graph (joins_of_segments.cpp).
+  // Joins segments of a concat of the graph (joins_of_segments.cpp).
   struct Segments {
     llvm::SmallVector<const Content *, 4> contents;
     llvm::SmallVector<unsigned, 4> operands; ///< whose segments they are

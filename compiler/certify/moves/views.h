@@ -12,12 +12,12 @@ namespace autotp {
 class IndexLists;
 struct View;
 
-/// Lists of a view's dimensions, from those of its root. `local`: the local shape.
+/// Finds the lists of a view's dimensions from those of its root. `local` is the local shape.
 std::optional<Lists> inView(IndexLists &lists, const View &view, llvm::ArrayRef<ListId> held,
                             llvm::ArrayRef<int64_t> local = {});
-/// And the other way.
+/// Finds the lists of the root's dimensions from those of a view.
 std::optional<Lists> inRoot(IndexLists &lists, const View &view, llvm::ArrayRef<ListId> held);
-/// Spans of summands, see Summands.
+/// Finds the spans of summands (see Summands) of a view from those of its root.
 std::optional<Lists> spansInView(IndexLists &lists, const View &view, llvm::ArrayRef<ListId> spans);
 
 } // namespace autotp

@@ -7,7 +7,7 @@
 
 namespace autotp {
 
-/// Made for one call and one operator. Every function that returns an error says why the call is no part of it.
+/// One attempt to prove that a call is a part of an operator. A function that fails says why it is none.
 class Attempt {
 public:
   Attempt(Symbols &symbols, ConstantParts &constants, const plan::KernelCall &call, Reads reads, unsigned node)
@@ -24,7 +24,7 @@ private:
   bool isAdditive() const;
   std::string textOf(unsigned operand) const;
 
-  // Which elements operands hold of each index (attempt.cpp).
+  // These find which elements operands hold of each index (attempt.cpp).
   llvm::Error takeOperands();
   llvm::Error bind(unsigned leaf, ListId list);
   llvm::Error bindDims(unsigned operand, llvm::ArrayRef<ListId> held);
@@ -37,9 +37,9 @@ private:
   llvm::Expected<const Content *> result(size_t j);
   std::optional<ListId> listOfResult(const Dim &dim, int64_t size, int64_t all);
 
-  // Which part of the graph's constants an operand is (attempt_constants.cpp).
+  // These find which part of the graph's constants an operand is (attempt_constants.cpp).
   llvm::Error takeConstant(unsigned operand);
-  /// Which part a constant operand is, as far as other operands say; `open`: a dimension of which nothing says it.
+  /// The part that a constant operand is, as far as other operands say it. Of dimension `open` nothing says it.
   struct ConstantPart {
     Lists held = {};
     std::optional<size_t> open = {};
@@ -49,12 +49,12 @@ private:
   std::optional<ListId> listOfKnown(const Dim &dim);
   std::optional<ListId> hintFor(unsigned operand, int64_t held);
 
-  // Which summands the result has (attempt_sums.cpp).
+  // These find which summands the result has (attempt_sums.cpp).
   llvm::Error sumSummands(size_t j, Elements &result);
   llvm::Error passSummands(size_t j, Elements &result);
   llvm::Error addSummands(Elements &result);
   llvm::Error addPartial(unsigned operand, Elements &result);
-  /// Lists and spans of all indices, of one box of summands.
+  /// What one box of summands has of all indices, and their spans.
   struct Bounds {
     Lists own, spans;
   };

@@ -9,11 +9,11 @@
 
 namespace autotp {
 
-/// Null if the call has none of this name.
+/// Returns null if the call has none of this name.
 const plan::Attribute *attributeOf(const plan::KernelCall &call, llvm::StringRef name);
 int64_t integerOf(const plan::KernelCall &call, llvm::StringRef name, int64_t otherwise = 0);
 bool isReal(const plan::KernelCall &call, llvm::StringRef name, double wanted);
-/// An error unless the call has these attributes and no others, but for those that `isLeftOut` names.
+/// Fails unless the call has these attributes and no others, but for those that `isLeftOut` names.
 llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes,
                             llvm::function_ref<bool(llvm::StringRef)> isLeftOut);
 llvm::Error checkAttributes(const plan::KernelCall &call, const Attributes &attributes);

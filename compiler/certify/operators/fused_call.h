@@ -11,10 +11,10 @@ namespace autotp {
 
 struct OpDef;
 
-/// What a call's results hold, by the call and what its operands hold.
+/// Finds what a call's results hold, from the call and what its operands hold.
 using Compute = llvm::function_ref<llvm::Expected<Results>(const plan::KernelCall &, Reads)>;
 
-/// What the results of a call of a fused operator hold. `compute` proves one call.
+/// Finds what the results of a call of a fused operator hold. `compute` proves one call.
 llvm::Expected<Results> proveFused(const OpDef &row, const plan::KernelCall &call, Reads reads, Compute compute);
 
 } // namespace autotp

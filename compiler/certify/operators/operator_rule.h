@@ -16,21 +16,22 @@ struct Content;
 struct GlobalNode;
 struct Symbols;
 
-/// An operand of a call: its content (null if it has no elements) in this local shape.
+/// What an operand of a call holds, in this local shape. The content is null if there are no elements.
 struct OperandRead {
   const Content *content = nullptr;
   Sizes shape = {};
   DType dtype = DType::F32;
 };
 using Reads = llvm::ArrayRef<OperandRead>;
-/// What the results of a call hold, one by one; null if a result has no elements.
+/// What the results of a call hold. A content is null if the result has no elements.
 using Results = std::vector<const Content *>;
 
 class OperatorRule {
 public:
   OperatorRule(Symbols &symbols, ConstantParts &constants) : symbols_(symbols), constants_(constants) {}
 
-  /// Errors: the call is no part of any operator; says what does not fit the likeliest one.
+  /// Finds what the results of a call hold. Fails if the call is no part of any operator, and says what does not fit the
+  /// likeliest one.
   llvm::Expected<Results> prove(const plan::KernelCall &call, Reads reads);
 
 private:
@@ -43,7 +44,7 @@ private:
   ConstantParts &constants_;
 };
 
-/// Whether an operator is linear in operand `k`, the others fixed.
+/// Says whether an operator is linear in operand `k`, the others fixed.
 bool isLinear(const GlobalNode &node, unsigned k);
 
 } // namespace autotp

@@ -8,12 +8,13 @@ namespace autotp {
 
 using Contents = llvm::SmallVector<const Content *, 8>; ///< one for each member
 
-/// What an all-reduce of these contents leaves on every member. Errors: it reduces what is not Partial, or not all of it.
+/// Returns what an all-reduce of these contents leaves on every member. Fails if it reduces what may not be reduced, or not
+/// all of it.
 llvm::Expected<const Content *> reduced(Proof &proof, llvm::ArrayRef<const Content *> contents, Partial kind);
-/// The same of sums of squares; `overDp`: they are reduced over all dp ranks too.
+/// Returns it of sums of squares, which are reduced over all dp ranks too if `overDp`.
 llvm::Expected<const Content *> reducedSquares(Proof &proof, llvm::ArrayRef<const Content *> contents, bool overDp);
 
-/// Whether a group is 0, 1, .., n - 1.
+/// Says whether a group is 0, 1, .., n - 1.
 bool isAll(const plan::Group &group, int64_t n);
 
 } // namespace autotp

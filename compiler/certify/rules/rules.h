@@ -8,19 +8,20 @@
 
 namespace autotp {
 
+/// The rule of a kernel call.
 using Rule = llvm::Error(TpRank &rank, const plan::KernelCall &call);
-/// Of calls on numbers of a step that are no values of the graph. `reads`: their operands.
+/// The rule of a call on numbers of a step of training that are no values of the graph. `reads` is what its operands hold.
 using NumberRule = llvm::Error(TpRank &rank, const plan::KernelCall &call, Reads reads);
 
-/// The rule of a kernel (rule_table.cpp).
+/// Returns the rule of a kernel (rule_table.cpp).
 Rule &ruleOf(KernelId kernel);
-/// The rule of a call on such numbers, or null if it is none.
+/// Returns the rule of a call on such numbers, or null if it is none.
 NumberRule *numberRuleOf(KernelId kernel, Reads reads);
 
 // A part of an operator of the graph (operator_calls.cpp), or moved elements (moves.cpp).
 Rule operatorCall, moveCall;
-/// What the result of a call holds that is no operator of the graph: moved elements, and zeros that stand for a sum of
-/// which this tp rank has nothing. Null if it is neither (moved_values.cpp).
+/// Returns what the result of a call holds that is no operator of the graph: moved elements, or zeros that stand for a sum
+/// of which this tp rank has nothing. Null if it is neither (moved_values.cpp).
 const Content *movedValue(Proof &proof, const plan::KernelCall &call, Reads reads);
 
 // Gradients: their sums, norm and scale (gradients.cpp).
@@ -36,7 +37,7 @@ NumberRule scheduleCall;
 // The loss scale (loss_scale.cpp).
 Rule decideStep;
 NumberRule scaleDivisor, askWhetherSkipped, keepWhereSkipped;
-/// The loss scale of the first step, and what must be there when a step has ended.
+/// Writes the loss scale of the first step, and checks what must be there when a step has ended.
 llvm::Error placeLossScale(TpRank &rank, const plan::State &state);
 llvm::Error checkLossScale(TpRank &rank);
 
@@ -47,7 +48,7 @@ struct Member {
 
   const plan::Collective &collective() const { return step->collective(); }
 };
-/// What collectives leave, by the axis of their group; members are in group order.
+// The rules of collectives, by the axis of their group (collectives_over_*.cpp). Members are in group order.
 llvm::Error collectiveOverDp(TpRank &rank, const plan::Collective &collective);
 llvm::Error collectiveOverTp(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group);
 llvm::Error collectiveOverAll(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group);

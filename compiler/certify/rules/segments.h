@@ -8,14 +8,14 @@
 namespace autotp {
 
 struct Segments {
-  std::vector<Interval> sorted; ///< and apart
+  std::vector<Interval> sorted; ///< and without overlaps
   int64_t stride;
 
-  /// What segments have of the elements `window` of a dp rank, as elements of the window's own counting.
+  /// Returns what segments have of these elements of a dp rank's slice, whose first element counts as `shift`.
   llvm::SmallVector<Interval, 2> within(const Interval &window, int64_t dpRank, int64_t shift = 0) const;
 };
 
-/// Errors: they are not sorted, or dp ranks that have the same would differ.
+/// Fails if they are not sorted, or if dp ranks that have the same elements would differ.
 llvm::Expected<Segments> segmentsOf(const plan::KernelCall &call, bool isSliced, int64_t dp);
 
 int64_t elementsOf(llvm::ArrayRef<Interval> intervals);

@@ -9,7 +9,8 @@ namespace autotp {
 
 struct Proof;
 
-/// `members`: one for each tp rank. `overDp`: they are added over all dp ranks too. Errors name the gradient.
+/// Fails unless they do; names the gradient. There is one member for each tp rank, and they are added over all dp ranks too
+/// if `overDp`.
 llvm::Error checkEachCountsOnce(Proof &proof, llvm::ArrayRef<const Content *> members, bool overDp);
 
 } // namespace autotp

@@ -12,7 +12,7 @@ struct UpdatedImage {
   const UpdateRule *rule = nullptr; ///< of all its parameters; null if it is all padding
 };
 
-/// Errors: an element is updated with what is not its own gradient, twice, or by another rule than others; or it decays
+/// Fails if an element is updated twice, with what is not its own gradient, or by another rule than others, or if it decays
 /// against what was asked for.
 llvm::Expected<UpdatedImage> updatedImage(TpRank &rank, const plan::KernelCall &call, const Flat &parameters,
                                           const Flat &gradients);

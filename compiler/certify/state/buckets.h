@@ -5,10 +5,10 @@
 
 namespace autotp {
 
-/// The lists of a parameter's covers; nothing if they do not fit its tensor.
+/// Returns the lists of a parameter's covers; nothing if they do not fit its tensor.
 std::optional<Lists> coversOf(const TpRank &rank, const plan::Parameter &parameter);
 
-/// A run of a flat image, and which elements of its bucket it is.
+/// A run of a flat image, which is `elements` of its bucket from `inBucket` on.
 struct Window {
   int64_t inImage, inBucket, elements;
 };
@@ -19,19 +19,19 @@ struct Run {
   int64_t begin, end;
   Pieces pieces;
 };
-/// Errors: the tensor has another part of the bucket than its size says.
+/// Fails if the tensor has another part of the bucket than its size says.
 llvm::Expected<std::vector<Run>> runsOf(const TpRank &rank, const Flat &flat, const plan::TensorRef &ref,
                                         const plan::Parameter &parameter);
 
-/// An error unless all that a flat tensor of a parameter's bucket has of its place is its gradient, ready for the update.
+/// Fails unless all that a flat tensor of a parameter's bucket has of its place is its gradient, ready for the update.
 llvm::Error checkGradientIn(const TpRank &rank, const Flat &flat, const plan::TensorRef &ref,
                             const plan::Parameter &parameter);
 
-/// Buckets that may hold a gradient in several pieces.
+/// Returns the buckets that may hold a gradient in several pieces.
 std::vector<int> bucketsInParts(const TpRank &rank);
 
-/// Before gradients are added or slices are cut from a whole bucket, the parts of each gradient in it become one content: a
-/// concat is nowhere to be seen if its operands were computed at their places.
+/// Makes one content of the parts of each gradient in a whole bucket, before gradients are added or slices are cut from it:
+/// a concat is nowhere to be seen if its operands were computed at their places.
 void joinGradients(TpRank &rank, const plan::TensorRef &ref);
 
 } // namespace autotp

@@ -39,25 +39,25 @@ struct Proof {
   GlobalOperand lossSum, count;
   std::optional<RootId> gradientScale; ///< what gradients are multiplied by, of f16
 
-  /// The parameter whose master weights a content is a part of, or null.
+  /// Returns the parameter whose master weights a content is a part of, or null.
   const Parameter *masterIn(const Content &content) const;
-  /// The content after a change; null if it may not be done, or was done already.
+  /// Returns the content after a change; null if the change may not be done, or was done already.
   const Content *after(const Content *content, Change change);
-  /// A Partial sum of which all summands are here is whole.
+  /// Returns a content as whole if it is a Partial sum of which all summands are here, else as it is.
   const Content *settled(const Content *content);
-  /// Whether a content is all of this value, summed over micro-steps and dp.
+  /// Says whether a content is all of this value, summed over micro-steps and dp.
   bool isStepSum(const Content &content, const GlobalOperand &value);
-  /// Whether a content is what gradients were multiplied by and summed over.
+  /// Says whether a content is what gradients were multiplied by and summed over.
   bool isDivisor(const Content &content);
-  /// What memory holds of these elements of a parameter, or of master weights, when a step begins: the same content on all
-  /// tp ranks, which share what each updates a part of.
+  /// Returns what memory holds of these elements of a parameter, or of master weights, when a step begins. It is the same
+  /// content on all tp ranks, which share what each updates a part of.
   const Content *parameterContent(RootId root, llvm::ArrayRef<ListId> held);
-  /// The parameters that updated master weights are rounded to; null if they are none of that dtype.
+  /// Returns the parameters that updated master weights are rounded to; null if they are none of that dtype.
   const Content *rounded(const Content &masters, DType dtype);
 
-  /// An error unless a content is this part of the gradient of `parameter`, ready for the update.
+  /// Fails unless a content is this part of the gradient of `parameter`, ready for the update.
   llvm::Error checkGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held);
-  /// The same of pieces that may be no boxes: `held` is what memory holds of the parameter.
+  /// Checks the same of pieces that may be no boxes. `held` is what memory holds of the parameter.
   llvm::Error checkGradient(Piece gradient, const Parameter &parameter, Piece held);
 
 private:

@@ -12,18 +12,18 @@ class Schedule {
 public:
   explicit Schedule(const Updates &updates);
 
-  /// The input or state of this name; nothing if the schedule has none.
+  /// Returns the input or state of this name; nothing if the schedule has none.
   std::optional<ValueId> source(ValueKind kind, llvm::StringRef name) const;
-  /// What a state holds in the next step.
+  /// Returns what a state holds in the next step.
   ValueId next(ValueId state) const;
   ValueId output(llvm::StringRef name) const { return graph_.output(name); }
   const Type &type(ValueId value) const { return graph_.type(value); }
   const Tensor &initial(ValueId state) const;
-  /// The next value of the state that `before` holds, if `after` holds it.
+  /// Returns the next value of the state that `before` holds, if `after` holds it.
   std::optional<ValueId> nextOf(const Content *before, const Content *after) const;
-  /// Whether a content is this value: computed, given, or the same constant.
+  /// Says whether a content is this value: computed, given, or the same constant.
   bool holds(const Content *content, ValueId value) const;
-  /// The value that a call computes from what its operands hold; nothing if no node of the schedule does.
+  /// Returns the value that a call computes from what its operands hold; nothing if no node of the schedule does that.
   std::optional<ValueId> resultOf(const plan::KernelCall &call, llvm::ArrayRef<const Content *> operands) const;
 
 private:

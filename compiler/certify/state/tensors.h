@@ -12,11 +12,11 @@ class IndexLists;
 
 uint64_t bytesOf(const plan::TensorRef &ref);
 Sizes shapeOf(const plan::TensorRef &ref);
-/// Elements of the dimensions before `axis`.
+/// Returns the number of elements of the dimensions before `axis`.
 int64_t outerElements(const plan::TensorRef &ref, int64_t axis);
 
 using Covers = google::protobuf::RepeatedPtrField<plan::Cover>;
-/// Covers of a tensor as lists, one for each dimension; nothing if they do not fit the tensor.
+/// Returns the covers of a tensor as lists, one for each dimension; nothing if they do not fit the tensor.
 std::optional<Lists> listsOf(IndexLists &lists, const Covers &covers, const plan::TensorRef &ref);
 
 } // namespace autotp

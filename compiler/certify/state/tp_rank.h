@@ -9,7 +9,7 @@ namespace autotp {
 
 struct Proof;
 
-/// A flat operand: an image; of it, if it is sliced, each dp rank has the dp_rank-th part.
+/// What a flat tensor holds on all dp ranks. If it is sliced, each dp rank has the dp_rank-th part of the image, else all.
 struct Flat {
   Pieces image = {};
   bool isSliced = false;
@@ -19,23 +19,23 @@ struct Flat {
 struct TpRank {
   TpRank(Proof &proof, const plan::Program &program, int64_t number) : proof(proof), program(program), number(number) {}
 
-  /// The bytes of a tensor; nothing if the slices of the dp ranks lie over each other.
+  /// Returns the bytes of a tensor; nothing if the slices of the dp ranks lie over each other.
   std::optional<ByteRange> rangeOf(const plan::TensorRef &ref) const;
 
-  /// What a tensor holds that is the same on all dp ranks.
+  /// Reads a tensor that is the same on all dp ranks.
   llvm::Expected<Pieces> readPieces(const plan::TensorRef &ref) const;
-  /// The same as a part of one value, or as one thing that is no value; null if it has no elements.
+  /// Reads such a tensor as one content; null if it has no elements.
   llvm::Expected<const Content *> read(const plan::TensorRef &ref) const;
-  /// What all dp ranks have of a tensor.
+  /// Reads what all dp ranks have of a tensor.
   llvm::Expected<Flat> readFlat(const plan::TensorRef &ref);
 
-  /// Of what is no bucket's each dp rank has the same: a slice is not known afterwards.
+  /// Writes the same on all dp ranks. If the tensor is a slice over dp, nothing is known of it afterwards.
   void write(const plan::TensorRef &ref, llvm::ArrayRef<Piece> pieces);
-  /// All of a tensor is this content.
+  /// Fills a tensor with this content, or with a new one.
   void write(const plan::TensorRef &ref, const Content *content);
   void writeNew(const plan::TensorRef &ref, decltype(Content::what) what);
   llvm::Error writeFlat(const plan::TensorRef &ref, const Flat &flat);
-  /// The content must still be there when the step has ended.
+  /// Has the walk check that the content is still there when the step has ended.
   void keep(const ByteRange &range, const Content *content) { kept.push_back({range, content}); }
 
   Proof &proof;
@@ -65,7 +65,7 @@ struct TpRank {
   std::vector<Hint> hints;
 };
 
-/// What one dp rank has of a flat operand.
+/// Returns what one dp rank has of a flat tensor.
 Pieces ofDpRank(const Flat &flat, int64_t rank, int64_t dp);
 
 } // namespace autotp

@@ -16,7 +16,7 @@ public:
     bytes_.append(reinterpret_cast<const char *>(&value), sizeof(value));
     return *this;
   }
-  /// With its length, so that lists that follow each other stay apart.
+  /// Adds a list with its length, so that lists that follow each other stay apart.
   template <typename T> ByteKey &addList(llvm::ArrayRef<T> values) {
     add(values.size());
     bytes_.append(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(T));

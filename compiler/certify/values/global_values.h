@@ -13,7 +13,7 @@
 
 namespace autotp {
 
-/// A value of the graph: these elements of a root, in this order, in this shape.
+/// A value of the graph is some elements of a root, in the order of `window`, in this shape.
 struct View {
   RootId root;
   Lists window; ///< a list for each dimension of the root
@@ -21,7 +21,7 @@ struct View {
   Shape shape;
 };
 
-/// What a node reads: a view, a constant of the graph, or one number throughout.
+/// A node reads a view, a constant of the graph, or one number throughout.
 struct GlobalOperand {
   enum class Kind : uint8_t { Value, Constant, Fill } kind = Kind::Value;
   ViewId view = 0;
@@ -30,10 +30,10 @@ struct GlobalOperand {
   Type type;
 };
 
-/// Whether adding a constant of the graph changes nothing.
+/// Says whether adding a constant of the graph changes nothing.
 bool isZeroConstant(const GlobalOperand &operand);
 
-/// A computation of the graph.
+/// A node of the graph that computes something, or another computation of the same values.
 struct GlobalNode {
   const OpDef *row = nullptr;
   llvm::SmallVector<GlobalOperand, 4> operands;
@@ -44,7 +44,7 @@ struct GlobalNode {
   const OperatorIndices *indices = nullptr;
 };
 
-/// Valid as long as the graph.
+/// Refers to the graph, which must outlive it.
 class GlobalValues {
 public:
   GlobalValues(const Graph &graph, IndexLists &lists);
@@ -53,36 +53,37 @@ public:
     Type type;
     std::string name;
     llvm::SmallVector<ViewId, 2> views;
-    int producer = -1; ///< node; none of a source
+    int producer = -1; ///< the node that computes it; a source has none
   };
   const Root &root(RootId id) const { return roots_[id]; }
   const View &view(ViewId id) const { return views_[id]; }
   const GlobalNode &node(unsigned id) const { return nodes_[id]; }
   const GlobalOperand &value(ValueId id) const { return values_[id]; }
-  /// The same elements as a part of this root: what lies within one operand of a concat is also a part of that.
+  /// Returns the same elements as a part of this root, if they are: what lies within one operand of a concat is also a part
+  /// of that operand.
   std::optional<ViewId> viewIn(RootId root, ViewId view) const {
     std::optional<ViewId> id = view;
     while (id && views_[*id].root != root)
       id = segments_[*id];
     return id;
   }
-  /// Whether an operator of the graph joins it of others.
+  /// Says whether a concat of the graph makes this root.
   bool isConcat(RootId id) const;
-  /// A value that no node of the graph reads, beside `parameter`: what is updated, in f32.
+  /// Adds the master weights of a parameter, which no node of the graph reads: they are what is updated, in f32.
   RootId addMaster(RootId parameter);
-  /// A value of the graph, or its cast.
+  /// Returns the value itself if it is f32, else its cast.
   GlobalOperand inF32(const GlobalOperand &value);
-  /// All ways in which the graph looks at a root.
+  /// Returns all ways in which the graph looks at a root.
   llvm::ArrayRef<ViewId> viewsOf(RootId root) const { return roots_[root].views; }
 
-  /// Whether the graph itself has zeros there: segments of a concat that nothing fills, and what is linear in them.
+  /// Says whether the graph itself has zeros there: segments of a concat that nothing fills, and what is linear in them.
   bool isZero(ViewId view, llvm::ArrayRef<ListId> held, int depth = 8) const;
 
-  /// Nodes with this kernel that read the root as operand `k`.
+  /// Returns the nodes with this kernel that read the root as operand `k`.
   llvm::ArrayRef<unsigned> readers(KernelId kernel, unsigned k, RootId root) const;
-  /// Nodes with this kernel that read constants alone.
+  /// Returns the nodes with this kernel that read constants alone.
   llvm::ArrayRef<unsigned> readersOfConstants(KernelId kernel) const { return readers(kernel, kConstants, 0); }
-  /// The row of the operator that this kernel computes; null for kernels that are no operator.
+  /// Returns the row of the operator that this kernel computes; null if it computes none.
   static const OpDef *rowOf(KernelId kernel);
 
 private:
@@ -99,7 +100,7 @@ private:
   llvm::SmallVector<GlobalOperand, 4> neighboursJoined(llvm::ArrayRef<GlobalOperand> operands, size_t axis);
   std::optional<ViewId> segmentOf(const View &view);
   std::optional<GlobalOperand> sliceOf(const Node &node, const GlobalOperand &of, const Type &type);
-  /// The node itself, or the one that computes the same.
+  /// Adds a node, unless one computes the same already, and returns the one that is there.
   GlobalNode &number(GlobalNode node, llvm::StringRef name);
   void addFormula(GlobalNode &whole);
   void addShardedLoss(const GlobalNode &loss);

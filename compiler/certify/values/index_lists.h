@@ -20,53 +20,54 @@ namespace autotp {
 /// Adds an interval at the end: if it follows on the last one, that one grows; an empty one is dropped.
 void append(llvm::SmallVectorImpl<Interval> &list, Interval next);
 
-/// A free list has a length and no indices: the elements do not depend on the index, so any would do. In a list that is
-/// free within blocks they depend on the block alone: any `perBlock` indices of each of these blocks.
+/// Keeps lists by number. A free list has a length and no indices: the elements do not depend on the index, so any indices
+/// would do. In a list that is free within blocks they depend on the block alone, so any `perBlock` indices of each of these
+/// blocks would do.
 class IndexLists {
 public:
   ListId whole(int64_t size);
   ListId free(int64_t length);
-  /// Adjacent intervals are merged, empty ones dropped.
+  /// Merges adjacent intervals, and drops empty ones.
   ListId of(llvm::ArrayRef<Interval> intervals);
 
   int64_t length(ListId list) const { return entries_[list].length; }
   bool isFree(ListId list) const { return entries_[list].perBlock != 0; }
-  /// Whether elements held as `free` are also those of `list`.
+  /// Says whether elements held as `free` are also those of `list`.
   bool fits(ListId free, ListId list);
   llvm::ArrayRef<Interval> intervals(ListId list) const { return entries_[list].intervals; }
   bool isWhole(ListId list, int64_t size) { return list == whole(size); }
-  /// The first index; 0 of an empty list.
+  /// Returns the first index; 0 if the list is empty.
   int64_t first(ListId list) const;
   Sizes lengths(llvm::ArrayRef<ListId> lists) const;
   int64_t elements(llvm::ArrayRef<ListId> lists) const;
   std::string text(ListId list) const;
   std::string text(llvm::ArrayRef<ListId> lists) const;
 
-  /// list[position] for each position, in order.
+  /// Returns list[position] for each position, in order.
   ListId select(ListId list, ListId positions);
-  /// Where each index stands in `window`; nothing if one is not there.
+  /// Says at which position each index stands in `window`; nothing if one is not there.
   std::optional<ListId> positionsIn(ListId list, ListId window);
   ListId shifted(ListId list, int64_t by);
-  /// a, then b.
+  /// Puts b behind a; nothing if either is free and the other one is not.
   std::optional<ListId> joined(ListId a, ListId b);
-  /// The indices in [begin, end), counted from begin.
+  /// Returns the indices that lie in [begin, end), counted from begin.
   ListId within(ListId list, int64_t begin, int64_t end);
   bool isAscending(ListId list) const;
 
-  /// outer * innerSize + inner, for each of outer and inner.
+  /// Returns outer * innerSize + inner for each index of both; nothing if that is not worth following.
   std::optional<ListId> product(ListId outer, ListId inner, int64_t innerSize);
-  /// The two lists whose product it is; nothing if it is none.
+  /// Returns the two lists whose product a list is; nothing if it is none.
   std::optional<std::pair<ListId, ListId>> split(ListId list, int64_t innerSize);
 
-  /// The lists of a tensor of shape `from` under the shape `to`, same elements in the same order. `local` is the local
-  /// shape, which says what is empty and how long a free list is.
+  /// Returns the lists of a tensor of shape `from` under the shape `to`, the same elements in the same order. `local` is the
+  /// local shape, which says what is empty and how long a free list is.
   std::optional<Lists> refold(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> to,
                               llvm::ArrayRef<int64_t> local);
 
-  /// Boxes of a tensor of these sizes that together are a run of its elements, in order.
+  /// Returns boxes of a tensor of these sizes that together are a run of its elements, in order.
   std::vector<Lists> boxesOf(llvm::ArrayRef<int64_t> sizes, Interval run);
 
-  // Of lists as sets.
+  // These take lists as sets.
   ListId intersection(ListId a, ListId b);
   bool isDisjoint(ListId a, ListId b) { return length(intersection(a, b)) == 0; }
   bool contains(ListId a, ListId b) { return a == b || length(intersection(a, b)) == length(b); }
@@ -78,7 +79,7 @@ private:
     int64_t blockSize = 0; ///< 0: one block, of any size
   };
   bool isFreeAltogether(ListId list) const { return isFree(list) && entries_[list].blockSize == 0; }
-  /// Fits nothing: what cannot be said of a list that is free within blocks.
+  /// Returns a list that fits nothing, for what cannot be said of a list that is free within blocks.
   ListId unknown(int64_t length);
   std::optional<Interval> positionsOf(Interval wanted, ListId window) const;
   std::optional<ListId> freeProduct(ListId outer, ListId inner, int64_t innerSize);
@@ -86,7 +87,7 @@ private:
   ListId intern(Entry entry);
   std::optional<Lists> refoldAnew(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists,
                                   llvm::ArrayRef<int64_t> to, llvm::ArrayRef<int64_t> local);
-  /// One group of dimensions of equal product.
+  /// Refolds one group of dimensions, of which the sizes have equal products before and after.
   bool refoldGroup(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<ListId> lists, llvm::ArrayRef<int64_t> to,
                    llvm::ArrayRef<int64_t> local, llvm::MutableArrayRef<ListId> out);
 

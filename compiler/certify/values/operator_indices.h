@@ -15,7 +15,7 @@ class IndexLists;
 struct OpCall;
 struct OpDef;
 
-/// Of one operator with these attributes and global types.
+/// Says it of one operator with its attributes and global types.
 struct OperatorIndices {
   struct Dim {
     enum class Kind : uint8_t { One, Leaf, Product, Concat } kind = Kind::One;
@@ -34,10 +34,10 @@ struct OperatorIndices {
 
 OperatorIndices operatorIndices(const OpDef &row, const OpCall &call);
 
-/// Lists of the leaves of a dimension from the list of the dimension; false if it is no product or concat of any.
+/// Finds the lists of a dimension's leaves from that of the dimension; false if it is no product or concat of any.
 bool listsOfLeaves(IndexLists &lists, const OperatorIndices &indices, const OperatorIndices::Dim &dim, ListId list,
                    llvm::MutableArrayRef<ListId> parts);
-/// The list of a dimension from those of its leaves.
+/// Makes the list of a dimension from those of its leaves.
 std::optional<ListId> listOfDim(IndexLists &lists, const OperatorIndices &indices, const OperatorIndices::Dim &dim,
                                 llvm::ArrayRef<ListId> leafLists);
 

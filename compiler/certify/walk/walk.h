@@ -23,16 +23,16 @@ llvm::Error leaveSection(TpRank &rank, const plan::Section &section);
 /// there (end_step.cpp).
 llvm::Error endStep(TpRank &rank);
 
-/// An error if results lie over what is still read.
+/// Fails if results lie over what is still read.
 llvm::Error checkOverlaps(const TpRank &rank, const plan::Step &step);
 
-/// An error unless a flat tensor of a parameter's bucket has this content, or its part of it, in the parameter's place.
+/// Fails unless a flat tensor of a parameter's bucket has this content, or its part of it, in the parameter's place.
 llvm::Error checkHolds(const TpRank &rank, const Flat &held, const plan::TensorRef &ref,
                        const plan::Parameter &parameter, const Content *wanted);
-/// An error unless everything that was to be kept is still there.
+/// Fails unless everything that was to be kept is still there.
 llvm::Error checkKept(const TpRank &rank);
 
-/// Flat tensors while nothing is executed: each is read once for all parameters of its bucket.
+/// Reads flat tensors while nothing is executed, each once for all parameters of its bucket.
 class HeldFlats {
 public:
   explicit HeldFlats(TpRank &rank) : rank_(rank) {}
