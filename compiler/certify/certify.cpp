@@ -28,7 +28,7 @@ llvm::Error atRank(const TpRank &rank, const llvm::Twine &when, llvm::Error erro
   return placed(("tp rank " + llvm::Twine(rank.number) + ", " + when).str(), std::move(error));
 }
 
-/// The programs are sound by themselves and with each other.
+/// Checks that the programs are sound by themselves and with each other.
 llvm::Expected<Certificate> checkPrograms(const Graph &graph, llvm::ArrayRef<const plan::Program *> byTp,
                                           const CertifyOptions &options) {
   if (int64_t(byTp.size()) != options.tp) return problem("plan", "it has not one program for each tp rank");

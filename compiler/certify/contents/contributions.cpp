@@ -58,7 +58,7 @@ llvm::Error Contributions::checkBelow(llvm::ArrayRef<Open> all, Wholes wholes, l
   return llvm::Error::success();
 }
 
-/// The boxes that came through each operand of an operator that adds; of another operator all of them.
+/// Returns the boxes that came through each operand of an operator that adds; of another operator all in one group.
 llvm::Expected<std::vector<std::vector<Contributions::Open>>>
 Contributions::byOperand(llvm::ArrayRef<Open> open) const {
   const unsigned top = links_[open[0].first].node;
@@ -111,7 +111,7 @@ llvm::Error Contributions::clip(std::vector<Lists> &boxes, llvm::ArrayRef<ListId
   return llvm::Error::success();
 }
 
-/// All indices that some box has of a dimension.
+/// Returns all indices that some box has of a dimension.
 ListId Contributions::united(llvm::ArrayRef<Lists> boxes, size_t dim) {
   llvm::SmallVector<Interval, 8> all;
   for (const Lists &box : boxes)

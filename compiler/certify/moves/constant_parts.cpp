@@ -86,7 +86,7 @@ std::optional<ListId> ConstantParts::hintedPart(const Constant &constant, const 
 
 namespace {
 
-/// Where the elements of a list stand, one after the other.
+/// Returns the indices of a list, one after the other.
 llvm::SmallVector<int64_t, 0> indicesOf(const IndexLists &lists, ListId list) {
   llvm::SmallVector<int64_t, 0> indices;
   for (const Interval &interval : lists.intervals(list))
@@ -102,7 +102,7 @@ struct RowComparison {
   const OpenPart &part;
   std::vector<llvm::SmallVector<int64_t, 0>> taken; ///< by dimension, of the open one nothing
 
-  /// From dimension `dim` on, where `local` and `global` are the elements so far.
+  /// Compares from dimension `dim` on; `local` and `global` are the elements so far.
   bool isEqual(size_t dim, int64_t local, int64_t global, int64_t here, int64_t there) const {
     const size_t size = sizeOf(whole.type.dtype);
     if (dim == taken.size())

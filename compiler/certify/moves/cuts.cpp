@@ -18,7 +18,7 @@ bool narrow(IndexLists &lists, Summands &summands, llvm::ArrayRef<ListId> held, 
   return true;
 }
 
-/// The elements at these positions of each dimension.
+/// Returns the elements at these positions of each dimension.
 const Content *boxOf(Symbols &symbols, const Content &content, llvm::ArrayRef<ListId> positions) {
   const Elements &held = *content.as<Elements>();
   Elements box = held;
@@ -30,7 +30,7 @@ const Content *boxOf(Symbols &symbols, const Content &content, llvm::ArrayRef<Li
   return symbols.store.add({content.dtype, bytes, std::move(box)});
 }
 
-/// Elements [begin, end) of a tensor with these lengths, as positions in each dimension; nothing if they are no box.
+/// Returns elements [begin, end) of a tensor with these lengths, as positions in each dimension, if they are a box.
 std::optional<Lists> positionsOf(IndexLists &lists, llvm::ArrayRef<int64_t> lengths, int64_t begin, int64_t end) {
   Lists positions;
   int64_t inner = elementsOf(lengths);
@@ -55,7 +55,7 @@ std::optional<Lists> positionsOf(IndexLists &lists, llvm::ArrayRef<int64_t> leng
   return positions;
 }
 
-/// The part of a slice of the graph that these positions of its operand are.
+/// Returns these positions of its operand as a part of a slice of the graph.
 Elements inSlice(IndexLists &lists, const GlobalNode &node, llvm::ArrayRef<ListId> held,
                  llvm::ArrayRef<ListId> positions) {
   const auto axis = size_t(node.attributes->integer("axis"));
@@ -94,7 +94,7 @@ const Content *rangeOfConstant(Symbols &symbols, const Content &content, int64_t
   return symbols.store.add({content.dtype, bytes, std::move(part)});
 }
 
-/// Positions that a slice takes, by dimension of its operand.
+/// Returns the positions that a slice takes, by dimension of its operand.
 Lists positionsOf(IndexLists &lists, llvm::ArrayRef<int64_t> shape, const LocalSlice &slice) {
   llvm::SmallVector<Interval, 4> taken;
   for (int64_t i = 0; i < slice.taken.end - slice.taken.begin && slice.step > 1; ++i)
@@ -106,7 +106,7 @@ Lists positionsOf(IndexLists &lists, llvm::ArrayRef<int64_t> shape, const LocalS
   return positions;
 }
 
-/// Boxes of the true elements of a mask; each box has one list for each dimension.
+/// Appends boxes of the true elements of a mask; each box has one list for each dimension.
 void maskBoxes(IndexLists &lists, const Mask &mask, const Lists &before, std::vector<Lists> &boxes) {
   if (mask.shape.empty()) {
     if (mask.data[0]) boxes.push_back(before);
@@ -127,7 +127,7 @@ void maskBoxes(IndexLists &lists, const Mask &mask, const Lists &before, std::ve
   }
 }
 
-/// The elements of `held` that lie in a box of the local shape; nothing if a free list hides which they are.
+/// Returns the elements of `held` that lie in a box of the local shape; nothing if a free list hides which they are.
 std::optional<Lists> keptBy(IndexLists &lists, llvm::ArrayRef<ListId> held, llvm::ArrayRef<int64_t> shape,
                             llvm::ArrayRef<ListId> box) {
   std::optional<Lists> positions = lists.refold(shape, box, lists.lengths(held), {});

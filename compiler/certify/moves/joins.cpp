@@ -47,7 +47,7 @@ const Content *Joins::joinOuter(Parts contents, int64_t outer) {
   return hasConstant ? joinSameRoot(contents, outer) : joinAsConcat(contents, outer);
 }
 
-/// Runs along an inner dimension first, then these along outer ones.
+/// Joins runs along an inner dimension first, then these along outer ones.
 const Content *Joins::joinNested(Parts contents) {
   const auto *first = contents.empty() ? nullptr : contents[0]->as<Elements>();
   if (!first || !llvm::all_of(contents, [&](const Content *content) {
@@ -62,7 +62,7 @@ const Content *Joins::joinNested(Parts contents) {
   return left.size() == 1 ? left[0] : joinSameRoot(left, 1);
 }
 
-/// Neighbours that differ in this dimension alone as one content each; none if that is impossible.
+/// Makes one content each of neighbours that differ in this dimension alone; returns none if that is impossible.
 llvm::SmallVector<const Content *, 8> Joins::runsAlong(Parts contents, size_t dim) {
   llvm::SmallVector<const Content *, 8> joined;
   for (size_t begin = 0, end = 0; begin < contents.size(); begin = end) {
@@ -117,7 +117,7 @@ const Content *Joins::joinSameRoot(Parts contents, int64_t outer) {
 
 namespace {
 
-/// The elements that contents have along one dimension of a root, all other lists being the same.
+/// Gathers the elements that contents have along one dimension of a root, all other lists being the same.
 struct Row {
   IndexLists &lists;
   const Elements &model;

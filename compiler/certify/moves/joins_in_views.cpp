@@ -17,7 +17,7 @@ const Content *Joins::joinInViews(Parts contents, llvm::ArrayRef<Sizes> shapes, 
   return nullptr;
 }
 
-/// The lists of a view's dimensions that contents of its root have together.
+/// Returns the lists of a view's dimensions that contents of its root have together.
 std::optional<Lists> Joins::joinedInView(const View &view, Parts contents, llvm::ArrayRef<Sizes> shapes, size_t axis) {
   std::optional<Lists> all;
   if (view.shape.size() <= axis) return std::nullopt;
@@ -39,7 +39,7 @@ std::optional<Lists> Joins::joinedInView(const View &view, Parts contents, llvm:
   return all;
 }
 
-/// Contents that together are these elements of one root, each once.
+/// Joins contents that together are these elements of one root, each once.
 const Content *Joins::merged(Parts contents, llvm::ArrayRef<ListId> joined) {
   const Elements &first = *contents[0]->as<Elements>();
   Elements all{first.root, Lists(joined.begin(), joined.end())};

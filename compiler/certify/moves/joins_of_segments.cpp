@@ -9,7 +9,7 @@
 namespace autotp {
 namespace {
 
-/// The indices of the joined dimension that an operand of a concat has there.
+/// Returns the indices of the joined dimension that an operand of a concat has.
 Interval segmentOf(const GlobalNode &node, unsigned operand) {
   const auto cut = size_t(node.indices->cutDim);
   int64_t begin = 0;
@@ -20,8 +20,8 @@ Interval segmentOf(const GlobalNode &node, unsigned operand) {
 
 } // namespace
 
-/// Segments of concats of the graph that are segments of others: neighbours become one, until all are. The longest run
-/// that is one value is taken: the parts of an inner concat are all there.
+/// Joins segments of concats of the graph that are segments of others: neighbours become one, until all are. The longest
+/// run that is one value is taken: the parts of an inner concat are all there.
 const Content *Joins::joinNestedConcats(Parts contents, int64_t outer) {
   constexpr size_t kMostContents = 16;
   llvm::SmallVector<const Content *, 8> left(contents.begin(), contents.end());
@@ -51,7 +51,7 @@ const Content *Joins::joinAsConcat(Parts contents, int64_t outer) {
   return nullptr;
 }
 
-/// Whether all indices of `b` come after those of `a`.
+/// Says whether all indices of `b` come after those of `a`.
 bool Joins::isAfter(ListId a, ListId b) {
   const std::optional<ListId> both = lists_.joined(a, b);
   return both && !lists_.isFree(*both) && lists_.isAscending(*both);
@@ -83,7 +83,7 @@ const Content *Joins::joinInto(unsigned id, Parts contents, const Content &model
   return joinSameRoot(segments.contents, outer);
 }
 
-/// A content as a segment of an operand, from `operand` on, that comes after the segments `before`; or zeros.
+/// Returns a content as a segment of an operand, from `operand` on, that comes after the segments `before`; or as zeros.
 const Content *Joins::nextSegment(const Target &target, const Content &content, const Segments &before,
                                   unsigned &operand) {
   const GlobalNode &node = symbols_.values.node(target.node);
@@ -101,7 +101,7 @@ const Content *Joins::nextSegment(const Target &target, const Content &content, 
   return content.isZero() ? &content : nullptr;
 }
 
-/// Lists of an operand's dimensions as those of the result, which has nothing of the other operands.
+/// Turns lists of an operand's dimensions into those of the result, which has nothing of the other operands.
 std::optional<Lists> Joins::lifted(const GlobalNode &node, unsigned operand, const std::optional<Lists> &lists) {
   if (!lists) return std::nullopt;
   Lists leaves(node.indices->sizes.size(), lists_.whole(0)), all;
@@ -129,7 +129,7 @@ std::optional<Summands> Joins::liftedSummands(unsigned id, unsigned operand, con
                   summands.pointSpans};
 }
 
-/// The same elements as a segment of the result of a concat. Null if the operand is another value.
+/// Returns the same elements as a segment of the result of a concat. Null if the operand is another value.
 const Content *Joins::asSegment(const Content &content, unsigned id, unsigned k) {
   const GlobalNode &node = symbols_.values.node(id);
   const GlobalOperand &operand = node.operands[k];
@@ -149,7 +149,7 @@ const Content *Joins::asSegment(const Content &content, unsigned id, unsigned k)
   return symbols_.store.add({content.dtype, content.bytes, std::move(segment)});
 }
 
-/// A constant as an operand. `isFirst`: it stands before all others, so that a part of it is its end.
+/// Returns a constant as an operand. If it stands before all others (`isFirst`), a part of it is its end.
 const Content *Joins::constantSegment(const Target &target, const Content &content, unsigned k, bool isFirst) {
   const GlobalNode &node = symbols_.values.node(target.node);
   const GlobalOperand &operand = node.operands[k];
@@ -175,7 +175,7 @@ const Content *Joins::constantSegment(const Target &target, const Content &conte
   return symbols_.store.add({target.model.dtype, content.bytes, std::move(part)});
 }
 
-/// A segment that is whole, beside segments that are Partial.
+/// Makes an addend of a segment that is whole, beside segments that are Partial.
 const Content *Joins::asAddend(const Content &segment, unsigned id, unsigned k) {
   const GlobalNode &node = symbols_.values.node(id);
   Elements addend = *segment.as<Elements>();

@@ -10,12 +10,12 @@
 namespace autotp {
 namespace {
 
-/// Attributes that say which part is local. They are checked against the lists instead.
+/// These attributes say which part is local. They are checked against the lists instead.
 bool saysWhichPart(llvm::StringRef name) {
   return name == "offset" || name == "rows" || name == "class_offset" || name == "classes" || name == "length";
 }
 
-/// The parts are integers, whatever they say.
+/// Attributes that say the part are integers, whatever they say.
 llvm::Error checkAttributesButParts(const plan::KernelCall &call, const Attributes &attributes) {
   if (llvm::Error error = checkAttributes(call, attributes, saysWhichPart)) return error;
   for (const plan::Attribute &given : call.attributes())
@@ -49,7 +49,7 @@ llvm::Expected<Results> Attempt::run() {
   return results;
 }
 
-/// Values first: which parts constants and zeros are depends on them.
+/// Takes values first: which parts constants and zeros are depends on them.
 llvm::Error Attempt::takeOperands() {
   for (unsigned k = 0; k < reads_.size(); ++k)
     if (llvm::Error error = takeValue(k)) return error;
@@ -109,7 +109,7 @@ llvm::Error Attempt::bindDims(unsigned k, llvm::ArrayRef<ListId> held) {
   return llvm::Error::success();
 }
 
-/// Rows of a table that is added to, or elements of rows: they are the result's, from where the call says.
+/// If rows of a table are added to, or elements of rows, the result has those that begin at the call's offset.
 llvm::Error Attempt::takeScatter() {
   if (indices_.scatter < 0) return llvm::Error::success();
   const auto dim = llvm::find_if(indices_.outs[0], [&](const Dim &own) {
@@ -123,7 +123,7 @@ llvm::Error Attempt::takeScatter() {
   return bind(unsigned(indices_.scatter), lists_.of({Interval{offset, offset + rows}}));
 }
 
-/// 0 in place of a value: the graph has zeros there too, or it is nobody's addend.
+/// If 0 is read in place of a value, the graph has zeros there too, or it is nobody's addend.
 llvm::Error Attempt::takeZeros(unsigned k) {
   const GlobalOperand &wanted = node_.operands[k];
   isGraphsZero_.push_back(false);
@@ -143,7 +143,7 @@ llvm::Error Attempt::takeZeros(unsigned k) {
   return llvm::Error::success();
 }
 
-/// Which part of looked-up rows and of classes the call says it has, and what must be whole.
+/// The call says which part of looked-up rows and of classes it has; what the operator needs whole is whole.
 llvm::Error Attempt::checkParts() const {
   for (auto [leaf, list] : indexed(leaves_))
     if (indices_.isWhole[leaf] && list && !lists_.isWhole(*list, indices_.sizes[leaf]) && lists_.length(*list) > 0)
@@ -183,7 +183,7 @@ llvm::Error Attempt::checkPartials() {
   return llvm::Error::success();
 }
 
-/// Nothing if it does not follow which elements of a dimension the result has.
+/// Returns nothing if it does not follow which elements of a dimension the result has.
 std::optional<ListId> Attempt::listOfResult(const Dim &dim, int64_t size, int64_t all) {
   if (llvm::all_of(dim.leaves, [&](unsigned leaf) { return bound_[leaf] != kUnbound; }))
     return listOfDim(lists_, indices_, dim, bound_);

@@ -9,7 +9,7 @@ bool Attempt::isKnown(const Dim &dim) const {
   return llvm::all_of(dim.leaves, [&](unsigned leaf) { return leaves_[leaf].has_value(); });
 }
 
-/// Of a dimension whose leaves are known.
+/// Returns the list of a dimension whose leaves are known.
 std::optional<ListId> Attempt::listOfKnown(const Dim &dim) {
   Lists own;
   for (const auto &leaf : leaves_)
@@ -17,7 +17,7 @@ std::optional<ListId> Attempt::listOfKnown(const Dim &dim) {
   return listOfDim(lists_, indices_, dim, own);
 }
 
-/// Zeros in a segment of a concat.
+/// Returns the likely part of zeros that are a segment of a concat.
 std::optional<ListId> Attempt::hintFor(unsigned operand, int64_t held) {
   const auto cut = size_t(indices_.cutDim);
   int64_t begin = 0;
@@ -59,7 +59,7 @@ llvm::Error Attempt::takeConstant(unsigned k) {
   if (wanted.kind == GlobalOperand::Kind::Value || !reads_[k].content) return llvm::Error::success();
   const auto *constant = reads_[k].content->as<Constant>();
   if (!constant || constant->summedOver != SummedOver()) return refuse(textOf(k) + ", not a constant of the graph");
-  // Zeros for other numbers of the graph: these count on another rank, but if nothing is Partial, zeros may be its own.
+  // Zeros in place of other numbers of the graph: those count on another rank. If nothing is Partial, they may be its own.
   const bool mayBeNothing = isAdditive() && reads_[k].content->isZero() && !isZeroConstant(wanted);
   const bool isNothing = mayBeNothing && llvm::any_of(reads_, [](const OperandRead &read) {
                            return read.content && read.content->isPartial();

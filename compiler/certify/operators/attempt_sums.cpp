@@ -17,7 +17,7 @@ llvm::SmallVector<unsigned, 4> Attempt::summedLeaves(size_t j) const {
   return summed;
 }
 
-/// No operand is Partial: the result is if not all that is summed is here.
+/// If no operand is Partial, the result is Partial only if not all that is summed is here.
 llvm::Error Attempt::sumSummands(size_t j, Elements &result) {
   Summands own = wholeSummands(result.lists);
   own.path = symbols_.contributions.extended(kWholePath, id_, Contributions::kContraction);
@@ -36,7 +36,7 @@ llvm::Error Attempt::sumSummands(size_t j, Elements &result) {
   return llvm::Error::success();
 }
 
-/// What one box of summands of an operand has of each index.
+/// Finds what one box of summands of an operand has of each index.
 std::optional<Attempt::Bounds> Attempt::boundsOf(unsigned operand, const Summands &summands) {
   const View &view = symbols_.values.view(views_[operand]);
   std::optional<Lists> elements = inView(lists_, view, summands.elements),
@@ -68,7 +68,7 @@ llvm::Error Attempt::passSummands(size_t j, Elements &result) {
   return llvm::Error::success();
 }
 
-/// Lists of an operand's dimensions over those of the leaves.
+/// Puts the lists of an operand's dimensions over those of the leaves.
 bool Attempt::overlay(unsigned operand, llvm::ArrayRef<ListId> held, Lists &own) {
   for (auto [d, dim] : indexed(indices_.ins[operand])) {
     if (held[d] == kWholeSpan) continue;
@@ -131,7 +131,7 @@ llvm::Error Attempt::addPartial(unsigned k, Elements &result) {
   return llvm::Error::success();
 }
 
-/// The leaf of an operand in the dimension that a concat joins.
+/// Returns the leaf of an operand in the dimension that a concat joins.
 std::optional<unsigned> Attempt::segmentOf(unsigned operand) const {
   if (indices_.cutDim < 0) return std::nullopt;
   const Dim &dim = indices_.ins[operand][size_t(indices_.cutDim)];

@@ -16,7 +16,7 @@ plan::TensorRef refOf(const Type &type) {
   return ref;
 }
 
-/// The attributes that its steps have from it; an error if it has others, or lacks one.
+/// Returns the attributes that its steps have from it. Fails if the call has others, or lacks one.
 llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall &call) {
   Attributes attributes;
   for (const FusedStep &step : row.steps)
@@ -46,7 +46,7 @@ plan::KernelCall callOf(const TypedStep &step) {
   return call;
 }
 
-/// In either order if that makes no difference.
+/// Tries both orders of the operands if that makes no difference.
 llvm::Expected<Results> proveStep(const TypedStep &step, bool commutes, std::vector<OperandRead> reads,
                                   Compute compute) {
   plan::KernelCall call = callOf(step);
@@ -63,7 +63,7 @@ llvm::Expected<Results> proveStep(const TypedStep &step, bool commutes, std::vec
   return exchanged;
 }
 
-/// Types that the call states of its results; an error unless they are the operator's.
+/// Returns the types that the call states of its results. Fails unless they are the operator's.
 llvm::Expected<Types> resultTypes(const OpDef &row, const plan::KernelCall &call, llvm::ArrayRef<Type> operands,
                                   const Attributes &attributes) {
   Types stated;

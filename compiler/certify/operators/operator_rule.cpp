@@ -8,7 +8,7 @@
 namespace autotp {
 namespace {
 
-/// "'mul' of node 'loss' reads 'x' f32[4,8] and a constant f32[8]"
+/// Says what a node wants: "'mul' of node 'loss' reads 'x' f32[4,8] and a constant f32[8]".
 std::string wantedBy(const GlobalNode &node, const GlobalValues &values) {
   std::string text = "'" + std::string(node.row->name) + "' of node '" + escaped(node.origin) + "' reads ";
   for (const GlobalOperand &operand : node.operands) {
@@ -21,7 +21,7 @@ std::string wantedBy(const GlobalNode &node, const GlobalValues &values) {
   return text;
 }
 
-/// The first operand that is a part of a value of the graph.
+/// Finds the first operand that is a part of a value of the graph.
 const OperandRead *firstValue(Reads reads) {
   return llvm::find_if(reads, [](const OperandRead &read) { return read.content && read.content->as<Elements>(); });
 }
@@ -40,8 +40,8 @@ bool isLinear(const GlobalNode &node, unsigned k) {
   return isLinearIn(*node.row, k, node.operands.size(), node.operands[k].type.dtype, node.resultTypes[0].dtype);
 }
 
-/// All operators of which the call may be a part, the likeliest first. A value may be a part of several: of a whole one,
-/// and of a slice of it, or of one that is as long in some dimension. The least that has it is the likeliest.
+/// Returns all operators of which the call may be a part, the likeliest first. A value may be a part of several: of a whole
+/// one, and of a slice of it, or of one that is as long in some dimension. The least that has it is the likeliest.
 llvm::SmallVector<unsigned, 4> OperatorRule::candidates(const plan::KernelCall &call, Reads reads) const {
   const auto kernel = KernelId(call.kernel());
   const GlobalValues &values = symbols_.values;

@@ -21,7 +21,7 @@ llvm::Expected<Flats> operandsOf(llvm::ArrayRef<Member> members) {
   return flats;
 }
 
-/// What members have of a norm; as many as there are members if all have a sum of squares.
+/// Returns the sums of squares of members; there are as many as members if a norm is reduced.
 Contents squaresOf(const Flats &flats) {
   Contents squares;
   for (const Flat &flat : flats) {
@@ -31,7 +31,7 @@ Contents squaresOf(const Flats &flats) {
   return squares;
 }
 
-/// Up to which byte no member's piece ends, from `at` on.
+/// Returns the byte up to which no member's piece ends, from `at` on.
 llvm::Expected<uint64_t> endOfRun(const Flats &flats, uint64_t at, uint64_t end) {
   for (const Flat &flat : flats) {
     if (flat.isSliced) return refuse("it adds slices of different elements");
@@ -44,7 +44,7 @@ llvm::Expected<uint64_t> endOfRun(const Flats &flats, uint64_t at, uint64_t end)
   return end;
 }
 
-/// The sum over all members of these bytes and, as each member has it for its own part of the batch, over dp.
+/// Sums these bytes over all members and, as each member has them for its own part of the batch, over dp.
 llvm::Expected<const Content *> sumOfRun(Proof &proof, const Flats &flats, uint64_t begin, uint64_t bytes) {
   Contents contents;
   for (const Flat &flat : flats) {
@@ -72,7 +72,7 @@ llvm::Expected<Pieces> sumOf(Proof &proof, const Flats &flats) {
   return sum;
 }
 
-/// All ranks' slices, in the order of the ranks: rank is dp_rank * tp + tp_rank.
+/// Returns all ranks' slices, in the order of the ranks: rank is dp_rank * tp + tp_rank.
 llvm::Expected<Pieces> inRankOrder(const Proof &proof, const Flats &flats) {
   Pieces all;
   for (int64_t dpRank = 0; dpRank < proof.options.dp; ++dpRank)
@@ -84,7 +84,7 @@ llvm::Expected<Pieces> inRankOrder(const Proof &proof, const Flats &flats) {
   return all;
 }
 
-/// Each rank's slice of an image, as the member has it that stands for the dp ranks of this tp rank.
+/// Returns each rank's slice of an image, as the member has it that stands for the dp ranks of this tp rank.
 Flat slicesOf(const Proof &proof, llvm::ArrayRef<Piece> image, int64_t tpRank) {
   const uint64_t bytes = bytesOf(image) / uint64_t(proof.options.tp * proof.options.dp);
   Flat own{{}, proof.options.dp > 1};

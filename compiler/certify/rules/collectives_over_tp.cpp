@@ -28,7 +28,7 @@ llvm::Error allReduce(Proof &proof, llvm::ArrayRef<Member> members) {
   return llvm::Error::success();
 }
 
-/// What all members have together of a member's part; null if it is empty.
+/// Returns what all members have together of a member's part; null if it is empty.
 llvm::Expected<const Content *> reducedPart(Proof &proof, llvm::ArrayRef<Pieces> operands, uint64_t begin,
                                             uint64_t bytes) {
   if (bytes == 0) return nullptr;

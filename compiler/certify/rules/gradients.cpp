@@ -11,7 +11,7 @@
 
 namespace autotp {
 
-/// (sums, gradients) -> sums, in place.
+/// Proves (sums, gradients) -> sums, in place.
 llvm::Error accumulate(TpRank &rank, const plan::KernelCall &call) {
   llvm::Expected<Flat> sums = rank.readFlat(call.operands(0)), added = rank.readFlat(call.operands(1));
   if (!sums) return llvm::joinErrors(sums.takeError(), added ? llvm::Error::success() : added.takeError());
@@ -33,7 +33,7 @@ llvm::Error accumulate(TpRank &rank, const plan::KernelCall &call) {
 
 namespace {
 
-/// Which elements of a parameter the segments of its bucket's tensor are.
+/// Returns the elements of a parameter that segments of its bucket's tensor are.
 llvm::SmallVector<Interval, 2> elementsIn(const TpRank &rank, const plan::Parameter &parameter,
                                           const plan::TensorRef &ref, const Segments &segments) {
   const int64_t held = elementsOf(ref), begin = int64_t(parameter.bucket_begin()),
@@ -50,7 +50,7 @@ llvm::SmallVector<Interval, 2> elementsIn(const TpRank &rank, const plan::Parame
   return own;
 }
 
-/// Elements of a parameter, as boxes of it.
+/// Returns elements of a parameter as boxes of it.
 std::vector<Lists> boxesOf(IndexLists &lists, llvm::ArrayRef<ListId> covers, llvm::ArrayRef<Interval> elements) {
   std::vector<Lists> boxes;
   for (const Interval &run : elements)
@@ -65,7 +65,7 @@ bool isAt(const plan::TensorRef &a, const plan::TensorRef &b) {
   return a.offset() == b.offset() && a.dp_stride() == b.dp_stride() && elementsOf(a) == elementsOf(b);
 }
 
-/// Adds the elements of gradients that segments are; an error unless they are gradients' alone.
+/// Adds the elements of gradients that segments are. Fails unless they are gradients' alone.
 llvm::Error countGradients(const TpRank &rank, const plan::TensorRef &ref, const Flat &gradients,
                            const Segments &segments, SumOfSquares &squares) {
   int64_t counted = 0, wanted = 0;
@@ -87,7 +87,7 @@ llvm::Error countGradients(const TpRank &rank, const plan::TensorRef &ref, const
 
 } // namespace
 
-/// (gradients) -> the sum of squares of these segments of them.
+/// Proves (gradients) -> the sum of squares of these segments of them.
 llvm::Error sumSquares(TpRank &rank, const plan::KernelCall &call) {
   llvm::Expected<Flat> gradients = rank.readFlat(call.operands(0));
   if (!gradients) return gradients.takeError();
@@ -125,7 +125,7 @@ llvm::Error checkNorm(Proof &proof, const Content *squares) {
 
 } // namespace
 
-/// (sum of squares, divisor) -> (scale of gradients, their norm)
+/// Proves (sum of squares, divisor) -> (scale of gradients, their norm).
 llvm::Error scaleGradients(TpRank &rank, const plan::KernelCall &call) {
   Proof &proof = rank.proof;
   llvm::Expected<const Content *> squares = rank.read(call.operands(0)), divisor = rank.read(call.operands(1));
@@ -142,7 +142,7 @@ llvm::Error scaleGradients(TpRank &rank, const plan::KernelCall &call) {
   return llvm::Error::success();
 }
 
-/// (sum of losses, their count) -> the mean loss of the step
+/// Proves (sum of losses, their count) -> the mean loss of the step.
 llvm::Error meanLoss(TpRank &rank, const plan::KernelCall &call, Reads reads) {
   const Content *sum = reads[0].content, *count = reads[1].content;
   if (!sum || !count || !rank.proof.isStepSum(*sum, rank.proof.lossSum) ||

@@ -20,7 +20,7 @@ void hold(TpRank &rank, decltype(Content::what) scale, const StepCounts &counts)
              {Piece{rank.scaleHeld, 0, kScaleBytes}, Piece{rank.countsHeld, 0, kCountsBytes}});
 }
 
-/// Whether the state lies there, as it was written last.
+/// Says whether the state lies there, as it was written last.
 bool isHeldAt(const TpRank &rank, const plan::TensorRef &ref) {
   llvm::Expected<Pieces> held = rank.readPieces(ref);
   if (!held) {
@@ -45,7 +45,7 @@ llvm::Error placeLossScale(TpRank &rank, const plan::State &state) {
   return llvm::Error::success();
 }
 
-/// (count of the whole batch, what the graph has multiplied gradients by) -> divisor
+/// Proves (count of the whole batch, what the graph has multiplied gradients by) -> divisor.
 llvm::Error scaleDivisor(TpRank &rank, const plan::KernelCall &call, Reads reads) {
   const Content *count = reads[0].content;
   const auto *scale = reads[1].content ? reads[1].content->as<Elements>() : nullptr;
@@ -56,7 +56,7 @@ llvm::Error scaleDivisor(TpRank &rank, const plan::KernelCall &call, Reads reads
   return llvm::Error::success();
 }
 
-/// loss_scale: (state, scale of gradients, their norm, step) -> (state, scale or skip, steps that were not skipped)
+/// Proves (state, scale of gradients, their norm, step) -> (state, scale or skip, steps that were not skipped).
 llvm::Error decideStep(TpRank &rank, const plan::KernelCall &call) {
   const Proof &proof = rank.proof;
   if (!rank.lossScale) return refuse("nothing is scaled");
@@ -82,7 +82,7 @@ llvm::Error askWhetherSkipped(TpRank &rank, const plan::KernelCall &call, Reads)
   return llvm::Error::success();
 }
 
-/// where(is skipped, a state of the schedule, what the next step begins with)
+/// Proves where(is skipped, a state of the schedule, what the next step begins with).
 llvm::Error keepWhereSkipped(TpRank &rank, const plan::KernelCall &call, Reads reads) {
   const Schedule &schedule = rank.proof.schedule;
   std::optional<ValueId> next = schedule.nextOf(reads[1].content, reads[2].content);

@@ -6,7 +6,7 @@
 namespace autotp {
 namespace {
 
-/// Whether master weights lie there, or what is between them.
+/// Says whether master weights lie there, or what is between them.
 bool isMaster(const TpRank &rank, const plan::TensorRef &ref) {
   const std::optional<ByteRange> range = rank.rangeOf(ref);
   if (!range) return false;
@@ -22,7 +22,7 @@ bool isMaster(const TpRank &rank, const plan::TensorRef &ref) {
   });
 }
 
-/// The same elements in this dtype.
+/// Returns the same elements in this dtype.
 llvm::Expected<Piece> roundedPiece(Proof &proof, const Piece &piece, DType dtype) {
   const uint64_t from = sizeOf(piece.content->dtype), to = sizeOf(dtype), bytes = piece.bytes / from * to;
   if (piece.content->is(Stored::State)) // padding: 0 stays 0

@@ -11,7 +11,7 @@
 namespace autotp {
 namespace {
 
-/// Whether an operator's result is 0 if this operand is.
+/// Says whether an operator's result is 0 if this operand is.
 bool isZeroAtZero(const OpDef &row, size_t k, size_t operands) {
   switch (row.linearity) {
   case Linearity::Each:
@@ -43,7 +43,7 @@ bool isZeroResult(const plan::KernelCall &call, Reads reads) {
 
 bool isZero(const OperandRead &read) { return read.content && read.content->isZero(); }
 
-/// The number that the result is throughout; nothing if it is none.
+/// Returns the number that the result is throughout; nothing if it is none.
 std::optional<double> fillOf(const plan::KernelCall &call, Reads reads) {
   const KernelId kernel = KernelId(call.kernel());
   if (kernel == KernelId::Full) {
@@ -74,7 +74,7 @@ const Content *sliceOf(Proof &proof, const plan::KernelCall &call, Reads reads) 
                {axis, {start, start + length}, integerOf(call, "step", 1)});
 }
 
-/// where(mask, value, 0)
+/// Proves where(mask, value, 0).
 const Content *maskedOf(Proof &proof, const plan::KernelCall &call, Reads reads) {
   const auto *mask = reads[0].content ? reads[0].content->as<Constant>() : nullptr;
   if (!mask || mask->isFill() || !reads[1].content || !isZero(reads[2]) || shapeOf(call.results(0)) != reads[1].shape)

@@ -22,7 +22,7 @@ llvm::Error checkMovedShapes(const plan::KernelCall &call, int64_t axis) {
   return llvm::Error::success();
 }
 
-/// What the operands hold, one after the other.
+/// Reads what the operands hold, one after the other.
 llvm::Expected<Pieces> readInOrder(TpRank &rank, const plan::KernelCall &call) {
   Pieces held;
   for (const plan::TensorRef &ref : call.operands()) {
@@ -35,7 +35,7 @@ llvm::Expected<Pieces> readInOrder(TpRank &rank, const plan::KernelCall &call) {
   return held;
 }
 
-/// The first byte that a slice of the outermost dimension takes.
+/// Returns the first byte that a slice of the outermost dimension takes.
 uint64_t sliceBegin(const plan::KernelCall &call, int64_t axis) {
   const plan::TensorRef &result = call.results(0);
   uint64_t inner = sizeOf(DType(result.dtype()));
@@ -44,7 +44,7 @@ uint64_t sliceBegin(const plan::KernelCall &call, int64_t axis) {
   return uint64_t(integerOf(call, "start", 0)) * inner;
 }
 
-/// A copy, or a concat or slice of the outermost dimension: bytes one after the other.
+/// Proves a copy, or a concat or slice of the outermost dimension, which moves bytes in their order.
 llvm::Error moveBytes(TpRank &rank, const plan::KernelCall &call, int64_t axis) {
   llvm::Expected<Pieces> moved = readInOrder(rank, call);
   if (!moved) return moved.takeError();

@@ -19,7 +19,7 @@ llvm::Expected<std::vector<OperandRead>> readOperands(const TpRank &rank, const 
   return reads;
 }
 
-/// What the results of an operator of the graph, or of a move, hold.
+/// Finds what the results of an operator of the graph, or of a move, hold.
 llvm::Expected<Results> computed(Proof &proof, const plan::KernelCall &call, Reads reads) {
   llvm::Expected<Results> results = proof.operators.prove(call, reads);
   if (results) return results;

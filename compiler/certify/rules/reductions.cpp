@@ -14,7 +14,7 @@ bool isNothing(const Content &content, Partial kind) {
   return kind == Partial::Sum ? content.isZero() : constant && constant->isFill() && constant->fill == -HUGE_VAL;
 }
 
-/// An error unless what a member has may be reduced with what another one has.
+/// Fails unless what a member has may be reduced with what another one has.
 llvm::Error checkMember(const Symbols &symbols, const Content &content, const Content &model, Partial kind) {
   const auto *own = content.as<Elements>();
   if (!own || own->isUpdated || (own->isPartial() && own->partial != kind))

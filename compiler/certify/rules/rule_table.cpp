@@ -25,7 +25,7 @@ constexpr Row kRules[] = {
     {KernelId::Sgd, updateParameters},
 };
 
-// What operands hold, by which the rules of numbers are told apart.
+// These say what operands hold, by which the rules of numbers are told apart.
 const Content *firstOf(Reads reads) { return reads.empty() ? nullptr : reads[0].content; }
 bool isSkipped(Reads reads) { return firstOf(reads) && firstOf(reads)->is(StepNumber::IsSkipped); }
 bool isScaleOrSkip(Reads reads) { return firstOf(reads) && firstOf(reads)->is(StepNumber::ScaleOrSkip); }

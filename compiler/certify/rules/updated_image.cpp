@@ -13,7 +13,7 @@ struct Pair {
   uint64_t dpRank, onRank; ///< the byte of that dp rank's slice at which they begin
 };
 
-/// Parameters and gradients side by side, as long as neither changes and no dp rank's slice ends.
+/// Puts parameters and gradients side by side, as far as neither changes and no dp rank's slice ends.
 llvm::Expected<std::vector<Pair>> pairsOf(const Pieces &parameters, const Pieces &gradients, uint64_t bytesOnRank) {
   std::vector<Pair> pairs;
   uint64_t at = 0, gradientAt = 0;

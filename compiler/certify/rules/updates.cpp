@@ -13,7 +13,7 @@
 namespace autotp {
 namespace {
 
-/// (parameters, states.., gradients, scale, rate, count) -> (parameters, states..)
+/// A call (parameters, states.., gradients, scale, rate, count) -> (parameters, states..).
 struct UpdateCall {
   const plan::KernelCall &call;
 
@@ -24,7 +24,7 @@ struct UpdateCall {
 
 bool saysWhere(llvm::StringRef name) { return name == "begins" || name == "ends" || name == "dp_slice"; }
 
-/// The operator and its numbers.
+/// The operator and its numbers are those of the rule.
 llvm::Error checkKernel(const plan::KernelCall &call, const UpdateRule &rule) {
   const int states = int(rule.initial.size());
   const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
@@ -34,7 +34,7 @@ llvm::Error checkKernel(const plan::KernelCall &call, const UpdateRule &rule) {
   return error ? refuse("it updates at another rate than was asked for: ", std::move(error)) : std::move(error);
 }
 
-/// The scalars that it reads: the scale of gradients, the learning rate, and the number of updates.
+/// The scalars that it reads are the scale of gradients, the learning rate, and the number of updates.
 llvm::Error checkScalars(const TpRank &rank, const plan::KernelCall &call, const UpdateRule &rule) {
   const Proof &proof = rank.proof;
   const int states = int(rule.initial.size());
@@ -51,7 +51,7 @@ llvm::Error checkScalars(const TpRank &rank, const plan::KernelCall &call, const
   return llvm::Error::success();
 }
 
-/// What a state of this update began with, if the program says so; else 0. Errors: it lies over another update's.
+/// Returns what a state of this update began with, if the program says so; else 0. Fails if it lies over another update's.
 llvm::Expected<float> initialOf(TpRank &rank, const plan::TensorRef &ref, int k) {
   float begins = 0;
   const uint64_t end = ref.offset() + uint64_t(elementsOf(ref)) * sizeof(float);

@@ -8,7 +8,7 @@
 namespace autotp {
 namespace {
 
-/// The number of slices of a bucket, one of which a tensor of it is.
+/// Returns the number of slices of a bucket, one of which a tensor of it is.
 int64_t slicesOf(const plan::Bucket &bucket, const plan::TensorRef &ref) {
   const int64_t held = elementsOf(ref);
   return held > 0 ? bucket.elements() / held : 1;
@@ -24,7 +24,7 @@ std::optional<Lists> coversOf(const TpRank &rank, const plan::Parameter &paramet
   return listsOf(rank.proof.symbols.lists, parameter.covers(), parameter.tensor());
 }
 
-/// All of it if the dp ranks have the whole together; else the slices of this tp rank, of which rank
+/// Returns all of the bucket if the dp ranks have the whole together; else the slices of this tp rank, of which rank
 /// dp_rank * tp + tp_rank has the rank-th.
 std::vector<Window> windowsOf(const TpRank &rank, const plan::Bucket &bucket, const plan::TensorRef &ref) {
   const CertifyOptions &options = rank.proof.options;
@@ -109,7 +109,7 @@ std::vector<int> bucketsInParts(const TpRank &rank) {
 
 namespace {
 
-/// The parts of a gradient as one content; null if they are not of one, or if some are reduced and others are not.
+/// Returns the parts of a gradient as one content; null if they are not of one, or if some are reduced and others are not.
 const Content *joinedGradient(Proof &proof, const Pieces &parts, const Proof::Parameter &row) {
   const Content *all = proof.joins.together(parts);
   if (!all || all->isZero()) return all;
@@ -124,7 +124,7 @@ const Content *joinedGradient(Proof &proof, const Pieces &parts, const Proof::Pa
   return all;
 }
 
-/// A whole bucket's gradients in one piece each. Nothing if they do not lie in this image, or are in one piece already.
+/// Makes one piece of each gradient of a whole bucket. Returns nothing if they do not lie in this image, or are one already.
 std::optional<Pieces> joinedImage(const TpRank &rank, int number, const Pieces &image) {
   const uint64_t size = sizeOf(DType::F32);
   Pieces joined;
@@ -150,7 +150,7 @@ std::optional<Pieces> joinedImage(const TpRank &rank, int number, const Pieces &
   return isOneMade ? std::optional(joined) : std::nullopt;
 }
 
-/// False if no gradients of a whole bucket that lie from `begin` on were joined.
+/// Joins the gradients of a whole bucket that lie from `begin` on; false if there are none to be joined.
 bool joinBucket(TpRank &rank, int number, uint64_t begin) {
   const ByteRange range{begin, uint64_t(rank.program.buckets(number).elements()) * sizeOf(DType::F32), 1, 0};
   llvm::Expected<Pieces> image = rank.arena.read(range);

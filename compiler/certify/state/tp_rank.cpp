@@ -23,7 +23,7 @@ llvm::Error noPartOfOneValue(const Symbols &symbols, llvm::ArrayRef<Piece> piece
   return refuse("an operand holds " + text + ", which is no part of one value");
 }
 
-/// The slices that dp ranks have of these pieces, one rank's after the other's.
+/// Returns the slices that dp ranks have of these pieces, one rank's after the other's.
 Pieces slicesTogether(llvm::ArrayRef<Piece> pieces, int64_t dp) {
   Pieces together;
   for (int64_t rank = 0; rank < dp; ++rank)

@@ -5,7 +5,7 @@
 
 namespace autotp {
 
-/// An operator that runs over all of an index may be computed by its formula. Where the graph has that, too, both are one
+/// An operator that runs over all of an index may be computed by its formula. If the graph has that, too, both are one
 /// value.
 void GlobalValues::addFormula(GlobalNode &whole) {
   Types types;
@@ -29,8 +29,8 @@ void GlobalValues::addFormula(GlobalNode &whole) {
   }
 }
 
-/// cross_entropy over sharded classes: the rows' maxima, then sums of exponentials and the targets' logits, then the
-/// results of the whole operator (kernels.def).
+/// cross_entropy over sharded classes is computed in three steps (kernels.def): the rows' maxima, then sums of exponentials
+/// and the targets' logits, then the results of the whole operator.
 void GlobalValues::addShardedLoss(const GlobalNode &loss) {
   const Type &rows = loss.resultTypes[2];
   const llvm::SmallVector<int64_t, 6> classes = {1};

@@ -119,7 +119,7 @@ void GlobalValues::visit(const Graph &graph, const Node &node) {
     compute(graph, node);
 }
 
-/// The result of a node that computes nothing.
+/// Returns the result of a node that computes nothing.
 std::optional<GlobalOperand> GlobalValues::lookedAt(const Node &node, const Type &type) {
   if (node.is("full")) {
     GlobalOperand fill;

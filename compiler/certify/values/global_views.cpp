@@ -60,7 +60,7 @@ std::optional<GlobalOperand> GlobalValues::joined(const GlobalOperand &a, const 
   return std::nullopt;
 }
 
-/// Neighbours that are one part of a root, as one.
+/// Makes one of neighbours that are one part of a root.
 llvm::SmallVector<GlobalOperand, 4> GlobalValues::neighboursJoined(llvm::ArrayRef<GlobalOperand> operands,
                                                                    size_t axis) {
   llvm::SmallVector<GlobalOperand, 4> fewer;
@@ -74,7 +74,7 @@ llvm::SmallVector<GlobalOperand, 4> GlobalValues::neighboursJoined(llvm::ArrayRe
   return fewer;
 }
 
-/// A view of a concat's result that is all within one of its operands.
+/// Returns a view of a concat's result as one of an operand, if it is all within that.
 std::optional<ViewId> GlobalValues::segmentOf(const View &view) {
   if (roots_[view.root].producer < 0 || lists_.elements(view.window) == 0 || !isConcat(view.root)) return std::nullopt;
   const GlobalNode &node = nodes_[size_t(roots_[view.root].producer)];
@@ -98,7 +98,7 @@ std::optional<ViewId> GlobalValues::segmentOf(const View &view) {
   return std::nullopt;
 }
 
-/// The lists of all leaves of a node of which these elements of the result are wanted; nothing if that does not follow.
+/// Returns the lists of all leaves of a node of which these elements of the result are wanted, if they follow.
 std::optional<Lists> GlobalValues::leavesOf(const GlobalNode &node, llvm::ArrayRef<ListId> held) const {
   const OperatorIndices &indices = *node.indices;
   Lists leaves;
@@ -113,7 +113,7 @@ std::optional<Lists> GlobalValues::leavesOf(const GlobalNode &node, llvm::ArrayR
   return leaves;
 }
 
-/// Whether an operand is 0 wherever it is read.
+/// Says whether an operand is 0 wherever it is read.
 bool GlobalValues::isZeroOperand(const GlobalNode &node, size_t k, llvm::ArrayRef<ListId> leaves, int depth) const {
   const GlobalOperand &operand = node.operands[k];
   Lists own;

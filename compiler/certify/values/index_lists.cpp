@@ -142,7 +142,7 @@ std::optional<ListId> IndexLists::positionsIn(ListId list, ListId window) {
   return of(positions);
 }
 
-/// Where the first of these indices stand in a window, as many as one interval of it has; nothing if none is there.
+/// Returns where the first of these indices stand in a window, as many as one interval of it has; nothing if none is there.
 std::optional<Interval> IndexLists::positionsOf(Interval wanted, ListId window) const {
   int64_t at = 0;
   for (const Interval &own : intervals(window)) {

@@ -49,8 +49,8 @@ private:
   llvm::DenseMap<AxisId, unsigned> numbers_;
 };
 
-/// The sharded form of cross_entropy, see kernels.def: classes are summed, and the target's logit is where its class
-/// is.
+/// The sharded form of cross_entropy (kernels.def): classes are summed, and the target's logit is on the rank with its
+/// class.
 IndexTerms lossTerms(llvm::StringRef op, AxisArena &arena, const OpCall &call) {
   if (op == "cross_entropy_finish") return instantiateText("two! n, n, n -> , , n", arena, call.operands, call.results);
   IndexTerms terms = instantiateText("n c, n, n -> two n", arena, call.operands, call.results);
@@ -76,7 +76,7 @@ void nameSingleSegments(OperatorIndices &indices, const OpCall &call) {
   }
 }
 
-/// Which leaves are summed, and which must be whole.
+/// Numbers the leaves that are summed, and those that must be whole.
 void numberReductions(const AxisArena &arena, const IndexTerms &terms, Numbering &numbering, OperatorIndices &indices) {
   for (size_t j = 0; j < terms.contracted.size(); ++j)
     for (AxisId axis : terms.contracted[j])
@@ -93,7 +93,7 @@ void numberReductions(const AxisArena &arena, const IndexTerms &terms, Numbering
     }
 }
 
-/// A concat's segments; false if the list does not go through them in order.
+/// Finds the lists of a concat's segments; false if the list does not go through them in order.
 bool listsOfSegments(IndexLists &lists, const OperatorIndices &indices, const Dim &dim, ListId list,
                      llvm::MutableArrayRef<ListId> parts) {
   int64_t at = 0, held = 0;

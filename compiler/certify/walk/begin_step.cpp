@@ -77,8 +77,8 @@ llvm::Error placeInBucket(Pieces &bucket, const Content *all, const plan::Parame
   return llvm::Error::success();
 }
 
-/// A bucket's parameters, or their master weights, one after the other, with what the step before left between them: as
-/// much of it as `ref` has.
+/// Writes a bucket's parameters, or their master weights, one after the other, with what the step before left between them:
+/// as much of it as `ref` has.
 llvm::Error placeBucket(TpRank &rank, int number, const plan::TensorRef &ref, RootId Proof::Parameter::*root) {
   Proof &proof = rank.proof;
   const plan::Bucket &bucket = rank.program.buckets(number);

@@ -98,7 +98,7 @@ llvm::Error checkStates(TpRank &rank) {
   return rank.proof.options.lossScale ? checkLossScale(rank) : llvm::Error::success();
 }
 
-/// Whether a content is the output of this name.
+/// Says whether a content is the output of this name.
 bool isOutput(Proof &proof, const Content &content, llvm::StringRef name) {
   if (name == "loss") return content.is(StepNumber::Loss);
   if (name == "grad_norm") return content.is(StepNumber::Norm);

@@ -10,7 +10,7 @@
 namespace autotp {
 namespace {
 
-/// On some dp rank.
+/// Says whether two ranges overlap on some dp rank.
 bool overlap(const ByteRange &a, const ByteRange &b) {
   for (int64_t rank = 0; rank < std::max(a.ranks, b.ranks) && a.bytes && b.bytes; ++rank)
     if (a.offsetOn(rank) < b.offsetOn(rank) + b.bytes && b.offsetOn(rank) < a.offsetOn(rank) + a.bytes) return true;
@@ -31,7 +31,7 @@ bool isAtItsPlace(const plan::KernelCall &concat, const ByteRange &operand) {
   return false;
 }
 
-/// Whether a kernel may have result `j` in the memory of operand `k`, with which it overlaps.
+/// Says whether a kernel may have result `j` in the memory of operand `k`, with which it overlaps.
 bool mayShare(const plan::KernelCall &call, int j, int k, const ByteRange &result, const ByteRange &operand) {
   const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
   if (!row) return false;
@@ -68,7 +68,7 @@ llvm::Error checkCall(const TpRank &rank, const plan::KernelCall &call) {
 bool gathers(const plan::Collective &collective) { return collective.kind() == plan::ALL_GATHER; }
 bool scatters(const plan::Collective &collective) { return collective.kind() == plan::REDUCE_SCATTER_SUM; }
 
-/// Where the part of this rank begins in the whole of its group; nothing if parts and whole do not fit.
+/// Returns where the part of this rank begins in the whole of its group; nothing if parts and whole do not fit.
 std::optional<uint64_t> placeInGroup(const TpRank &rank, const plan::Collective &collective, const ByteRange &whole,
                                      const ByteRange &part) {
   const plan::Group &group = rank.program.groups(int(collective.group()));

@@ -9,7 +9,7 @@
 namespace autotp {
 namespace {
 
-/// What the graph calls a source of this name and kind, or null.
+/// Returns what the graph calls a source of this name and kind, or null.
 const GlobalOperand *sourceOf(const Proof &proof, ValueKind kind, llvm::StringRef name) {
   for (ValueId id : proof.graph.sources(kind))
     if (proof.graph.value(id).name == name) return &proof.symbols.values.value(id);

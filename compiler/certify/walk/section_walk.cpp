@@ -15,7 +15,7 @@ llvm::Error checkAttributeNames(const plan::KernelCall &call) {
   return llvm::Error::success();
 }
 
-/// A kernel call, or a collective over dp, which waits for no other tp rank.
+/// Executes a kernel call, or a collective over dp, which waits for no other tp rank.
 llvm::Error execute(TpRank &rank, const plan::Step &step) {
   if (llvm::Error error = checkOverlaps(rank, step)) return error;
   if (step.has_collective()) return collectiveOverDp(rank, step.collective());
@@ -33,7 +33,7 @@ llvm::Error atStep(const TpRank &rank, const plan::Step &step, llvm::Error error
                 std::move(error));
 }
 
-/// All ranks, from collective to collective.
+/// Takes all ranks from collective to collective.
 class Walk {
 public:
   Walk(Proof &proof, const TpRanks &ranks, int section)
@@ -63,7 +63,7 @@ private:
     return llvm::Error::success();
   }
 
-  /// The tp ranks that are members of a group, in its order.
+  /// Returns the tp ranks that are members of a group, in its order.
   llvm::SmallVector<size_t, 8> membersOf(const plan::Group &group) const {
     llvm::SmallVector<size_t, 8> all;
     for (uint32_t rank : group.coordinates())
