@@ -110,6 +110,29 @@ TEST(Layers, EveryIncludeFollowsAnArrow) {
   EXPECT_GT(seen, 200) << "the tree was not read";
 }
 
+/// Files of the project in the longest chain of includes that begins with this one.
+int chainLength(const std::string &file, std::map<std::string, int> &known) {
+  if (auto at = known.find(file); at != known.end()) return at->second;
+  int longest = 0;
+  std::ifstream stream(std::filesystem::path(AUTOTP_SOURCE_DIR) / file);
+  if (!stream) return known[file] = file.find(".pb.h") != std::string::npos; // a system's header, or a generated one
+  for (std::string line; std::getline(stream, line);)
+    if (llvm::StringRef text = line; text.consume_front("#include \""))
+      longest = std::max(longest, chainLength(text.split('"').first.str(), known));
+  return known[file] = longest + 1;
+}
+
+TEST(Layers, IncludeChainsOfTheCertificateAreShort) {
+  const std::filesystem::path root = AUTOTP_SOURCE_DIR;
+  std::map<std::string, int> known;
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(root / "compiler/certify"))
+    if (isSource(entry.path().extension().string())) {
+      const std::string file = std::filesystem::relative(entry.path(), root).string();
+      EXPECT_LE(chainLength(file, known), 8) << file;
+    }
+  EXPECT_GT(known.size(), 50u) << "the tree was not read";
+}
+
 TEST(Layers, AForbiddenIncludeIsSeen) {
   EXPECT_FALSE(isAllowed("compiler/ir/graph.cpp", "compiler/ops/op_def.h"));
   EXPECT_FALSE(isAllowed("runtime/execute/executor.cpp", "compiler/ir/graph.h"));
