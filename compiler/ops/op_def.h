@@ -77,6 +77,7 @@ struct OpDef {
   /// Whether it is linear in all operands together (add, concat): then all of them may be Partial, and one that is not
   /// must count once.
   bool isAdditive = false;
+  bool hasLinear(unsigned operand) const { return linearIn == kEveryOperand || linearIn >> operand & 1; }
   InferFn infer = nullptr;
   EvaluateFn evaluate = nullptr;
   GradientFn gradient = nullptr;

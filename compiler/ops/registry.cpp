@@ -73,7 +73,7 @@ double flopsOf(const Graph &graph, const Node &node) {
 
 bool isLinearIn(const OpDef &row, unsigned operand, DType from, DType to) {
   const bool isCastToIntegers = isFloat(from) && !isFloat(to);
-  return !isCastToIntegers && (row.linearIn == kEveryOperand || row.linearIn >> operand & 1);
+  return !isCastToIntegers && row.hasLinear(operand);
 }
 
 bool isLinearIn(const Graph &graph, const Node &node, unsigned operand) {

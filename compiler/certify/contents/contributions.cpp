@@ -50,7 +50,7 @@ llvm::Error Contributions::checkBelow(llvm::ArrayRef<Open> all, Wholes wholes, l
   auto groups = byOperand(open);
   if (!groups) return groups.takeError();
   const GlobalNode &node = values_.node(links_[open[0].first].node);
-  const bool isAdditive = node.row->linearity == Linearity::Together;
+  const bool isAdditive = node.row->isAdditive;
   for (size_t k = 0; k < groups->size(); ++k) {
     if (isAdditive && isZeroConstant(node.operands[k])) continue;
     if (llvm::Error error = checkBelow((*groups)[k], wholes, elements, kind)) return error;
@@ -63,7 +63,7 @@ llvm::Expected<std::vector<std::vector<Contributions::Open>>>
 Contributions::byOperand(llvm::ArrayRef<Open> open) const {
   const unsigned top = links_[open[0].first].node;
   const GlobalNode &node = values_.node(top);
-  const bool isAdditive = node.row->linearity == Linearity::Together;
+  const bool isAdditive = node.row->isAdditive;
   std::vector<std::vector<Open>> groups(isAdditive ? node.operands.size() : 1);
   for (const auto &[path, box] : open) {
     const Link &link = links_[path];

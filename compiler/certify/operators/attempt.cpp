@@ -26,7 +26,7 @@ llvm::Error checkAttributesButParts(const plan::KernelCall &call, const Attribut
 
 } // namespace
 
-bool Attempt::isAdditive() const { return node_.row->linearity == Linearity::Together; }
+bool Attempt::isAdditive() const { return node_.row->isAdditive; }
 
 std::string Attempt::textOf(unsigned k) const {
   return "operand " + std::to_string(k) + " is " + symbols_.text(*reads_[k].content);

@@ -37,7 +37,7 @@ void keepFirst(llvm::Error &first, llvm::Error next) {
 } // namespace
 
 bool isLinear(const GlobalNode &node, unsigned k) {
-  return isLinearIn(*node.row, k, node.operands.size(), node.operands[k].type.dtype, node.resultTypes[0].dtype);
+  return isLinearIn(*node.row, k, node.operands[k].type.dtype, node.resultTypes[0].dtype);
 }
 
 /// Returns all operators of which the call may be a part, the likeliest first. A value may be a part of several: of a whole

@@ -11,22 +11,6 @@
 namespace autotp {
 namespace {
 
-/// Says whether an operator's result is 0 if this operand is.
-bool isZeroAtZero(const OpDef &row, size_t k, size_t operands) {
-  switch (row.linearity) {
-  case Linearity::Each:
-    return true;
-  case Linearity::First:
-    return k == 0;
-  case Linearity::Last:
-    return k == (row.gradientOperand < 0 ? operands - 1 : size_t(row.gradientOperand));
-  case Linearity::None:
-  case Linearity::Together:
-    return false;
-  }
-  return false;
-}
-
 bool isZeroResult(const plan::KernelCall &call, Reads reads) {
   const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
   if (!row) return false;
@@ -34,11 +18,12 @@ bool isZeroResult(const plan::KernelCall &call, Reads reads) {
   for (auto [k, read] : indexed(reads)) {
     const bool isZero = !read.content || read.content->isZero();
     areZero &= isZero;
-    if (isZero && read.content && isZeroAtZero(*row, k, reads.size())) return true;
+    // An operator that is linear in an operand of zeros gives zeros, whatever the others are.
+    if (isZero && read.content && !row->isAdditive && row->hasLinear(unsigned(k))) return true;
   }
   const bool nothingIsSummed = llvm::all_of(reads, [](const OperandRead &read) { return !read.content; });
-  const bool isSum = row->linearity != Linearity::None || KernelId(call.kernel()) == KernelId::CrossEntropy;
-  return !reads.empty() && areZero && (row->linearity == Linearity::Together || (nothingIsSummed && isSum));
+  const bool isSum = row->linearIn != 0 || KernelId(call.kernel()) == KernelId::CrossEntropy;
+  return !reads.empty() && areZero && (row->isAdditive || (nothingIsSummed && isSum));
 }
 
 bool isZero(const OperandRead &read) { return read.content && read.content->isZero(); }

@@ -4,7 +4,7 @@
 
 #include "compiler/certify/operators/operator_rule.h"
 #include "compiler/certify/state/tp_rank.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 
 namespace autotp {
 

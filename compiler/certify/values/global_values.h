@@ -5,7 +5,7 @@
 #include "compiler/certify/values/byte_key.h"
 #include "compiler/certify/values/operator_indices.h"
 #include "compiler/ir/graph.h"
-#include "runtime/plan/kernel_id.h"
+#include "runtime/plan/kernels/kernel_id.h"
 
 #include "llvm/ADT/DenseMap.h"
 

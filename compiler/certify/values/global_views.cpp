@@ -139,10 +139,10 @@ bool GlobalValues::isZero(ViewId id, llvm::ArrayRef<ListId> held, int depth) con
     list = lists_.select(view.window[d], list);
   const std::optional<Lists> leaves = leavesOf(node, *positions);
   if (!leaves) return false;
-  if (llvm::StringRef(node.row->name) == "concat" || node.row->linearity == Linearity::Together)
+  if (llvm::StringRef(node.row->name) == "concat" || node.row->isAdditive)
     return llvm::all_of(llvm::seq<size_t>(0, node.operands.size()),
                         [&](size_t k) { return isZeroOperand(node, k, *leaves, depth); });
-  return node.row->linearity == Linearity::Each && node.operands.size() == 1 && isZeroOperand(node, 0, *leaves, depth);
+  return node.row->linearIn == kEveryOperand && node.operands.size() == 1 && isZeroOperand(node, 0, *leaves, depth);
 }
 
 } // namespace autotp

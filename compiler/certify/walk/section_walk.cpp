@@ -4,6 +4,8 @@
 #include "compiler/certify/state/proof.h"
 #include "compiler/certify/walk/walk.h"
 #include "runtime/base/error.h"
+#include "runtime/plan/check_world.h"
+#include "runtime/plan/lock_step.h"
 
 namespace autotp {
 namespace {
@@ -33,56 +35,24 @@ llvm::Error atStep(const TpRank &rank, const plan::Step &step, llvm::Error error
                 std::move(error));
 }
 
-/// Takes all ranks from collective to collective.
-class Walk {
+/// One section on all tp ranks.
+class SectionWalk final : public LockStep {
 public:
-  Walk(Proof &proof, const TpRanks &ranks, int section)
+  SectionWalk(Proof &proof, const TpRanks &ranks, int section)
       : proof_(proof), ranks_(ranks), section_(section), next_(ranks.size(), 0) {}
 
-  llvm::Error run() {
-    for (bool hasMoved = true; hasMoved;) {
-      hasMoved = false;
-      for (size_t r = 0; r < ranks_.size(); ++r) {
-        if (llvm::Error error = advance(r, hasMoved)) return error;
-        if (llvm::Error error = meet(r, hasMoved)) return error;
-      }
-    }
-    return llvm::Error::success(); // checkWorld has seen that nobody waits for ever
-  }
-
 private:
-  const plan::Section &sectionOf(size_t r) const { return ranks_[r]->program.sections(section_); }
-  bool isDone(size_t r) const { return next_[r] == sectionOf(r).steps_size(); }
-  const plan::Step &step(size_t r) const { return sectionOf(r).steps(next_[r]); }
-  const plan::Group &group(size_t r) const { return ranks_[r]->program.groups(int(step(r).collective().group())); }
-  bool waitsForOthers(size_t r) const { return step(r).has_collective() && group(r).axis() != plan::DP; }
-
-  llvm::Error advance(size_t r, bool &hasMoved) {
-    for (; !isDone(r) && !waitsForOthers(r); ++next_[r], hasMoved = true)
+  llvm::Error advance(size_t r) override {
+    for (; !isDone(r) && !isShared(ranks_[r]->program, step(r)); ++next_[r])
       if (llvm::Error error = execute(*ranks_[r], step(r))) return atStep(*ranks_[r], step(r), std::move(error));
     return llvm::Error::success();
   }
+  bool isDone(size_t r) const override { return next_[r] == ranks_[r]->program.sections(section_).steps_size(); }
+  llvm::SmallVector<size_t, 8> members(size_t r) const override { return tpMembersOf(group(r), ranks_.size()); }
+  bool isSameCollective(size_t r, size_t other) const override { return isSameGroup(group(r), group(other)); }
 
-  /// Returns the tp ranks that are members of a group, in its order.
-  llvm::SmallVector<size_t, 8> membersOf(const plan::Group &group) const {
-    llvm::SmallVector<size_t, 8> all;
-    for (uint32_t rank : group.coordinates())
-      if (size_t member = group.axis() == plan::TP ? rank : rank % ranks_.size(); !llvm::is_contained(all, member))
-        all.push_back(member);
-    return all;
-  }
-
-  bool isAt(size_t r, const plan::Group &wanted) const {
-    return !isDone(r) && waitsForOthers(r) && group(r).axis() == wanted.axis() &&
-           llvm::equal(group(r).coordinates(), wanted.coordinates());
-  }
-
-  /// Executes the collective at which a rank waits, if all its members have come to it.
-  llvm::Error meet(size_t r, bool &hasMoved) {
-    if (isDone(r)) return llvm::Error::success();
-    const plan::Group &wanted = group(r);
-    const auto all = membersOf(wanted);
-    if (!llvm::all_of(all, [&](size_t m) { return isAt(m, wanted); })) return llvm::Error::success();
+  llvm::Error meet(llvm::ArrayRef<size_t> all) override {
+    const plan::Group &wanted = group(all[0]);
     std::vector<Member> members;
     for (size_t m : all)
       members.push_back({ranks_[m].get(), &step(m)});
@@ -91,18 +61,26 @@ private:
       return atStep(*members[0].rank, *members[0].step, std::move(error));
     for (size_t m : all)
       ++next_[m];
-    hasMoved = true;
     return llvm::Error::success();
   }
+
+  llvm::Error waitsForEver(size_t r) const override { // checkWorld has seen that no rank does
+    return atStep(*ranks_[r], step(r), refuse("it waits for members of its group that never come"));
+  }
+
+  const plan::Step &step(size_t r) const { return ranks_[r]->program.sections(section_).steps(next_[r]); }
+  const plan::Group &group(size_t r) const { return ranks_[r]->program.groups(int(step(r).collective().group())); }
 
   Proof &proof_;
   const TpRanks &ranks_;
   int section_;
-  std::vector<int> next_; ///< step of each rank
+  std::vector<int> next_; ///< by tp rank: its next step
 };
 
 } // namespace
 
-llvm::Error walkSection(Proof &proof, const TpRanks &ranks, int section) { return Walk(proof, ranks, section).run(); }
+llvm::Error walkSection(Proof &proof, const TpRanks &ranks, int section) {
+  return SectionWalk(proof, ranks, section).walk(ranks.size());
+}
 
 } // namespace autotp
