@@ -49,7 +49,7 @@ void place(Graph graph, Form form, PassState &state) {
   for (int r = 0; r < state.options.step.tp && form >= Form::Local; ++r) {
     LocalProgram local;
     local.graph = graph;
-    local.coordinate = r;
+    local.tpRank = r;
     RankProgram program;
     program.microStep.name = "micro_step";
     program.microStep.graph = graph;

@@ -27,18 +27,18 @@ Cover outerProduct(const Cover &outer, const Cover &inner, int64_t innerSize) {
 
 } // namespace
 
-Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate) {
+Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, int tpRank) {
   if (term == kNoAxis) return {Interval{0, 1}};
   term = arena.find(term);
   Cover all;
   switch (arena.kind(term)) {
   case AxisArena::Kind::Leaf:
-    append(all, assignment.has(term) ? assignment.intervals(term)[coordinate] : Interval{0, arena.size(term)});
+    append(all, assignment.has(term) ? assignment.intervals(term)[tpRank] : Interval{0, arena.size(term)});
     return all;
   case AxisArena::Kind::Concat: {
     int64_t offset = 0;
     for (AxisId segment : arena.segments(term)) {
-      for (Interval x : cover(arena, segment, assignment, coordinate))
+      for (Interval x : cover(arena, segment, assignment, tpRank))
         append(all, {offset + x.begin, offset + x.end});
       offset += arena.size(segment);
     }
@@ -46,10 +46,10 @@ Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, i
   }
   case AxisArena::Kind::Product: {
     llvm::SmallVector<AxisId> factors = arena.factors(term);
-    all = cover(arena, factors.back(), assignment, coordinate);
+    all = cover(arena, factors.back(), assignment, tpRank);
     int64_t size = arena.size(factors.back());
     for (AxisId factor : llvm::reverse(llvm::ArrayRef<AxisId>(factors).drop_back())) {
-      all = outerProduct(cover(arena, factor, assignment, coordinate), all, size);
+      all = outerProduct(cover(arena, factor, assignment, tpRank), all, size);
       size *= arena.size(factor);
     }
     return all;
@@ -58,18 +58,18 @@ Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, i
   return all;
 }
 
-int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate) {
+int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int tpRank) {
   if (term == kNoAxis) return 1;
   term = arena.find(term);
   if (arena.kind(term) == AxisArena::Kind::Leaf) {
     if (!assignment.has(term)) return arena.size(term);
-    Interval own = assignment.intervals(term)[coordinate];
+    Interval own = assignment.intervals(term)[tpRank];
     return std::max<int64_t>(0, own.end - own.begin);
   }
   bool isProduct = arena.kind(term) == AxisArena::Kind::Product;
   int64_t size = isProduct;
   for (AxisId part : isProduct ? arena.factors(term) : arena.segments(term)) {
-    int64_t own = localSize(arena, part, assignment, coordinate);
+    int64_t own = localSize(arena, part, assignment, tpRank);
     size = isProduct ? size * own : size + own;
   }
   return size;

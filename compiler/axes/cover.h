@@ -18,11 +18,11 @@ using Cover = llvm::SmallVector<Interval, 2>;
 /// only after the last unify().
 class Assignment {
 public:
-  void assign(AxisId leaf, llvm::ArrayRef<Interval> perCoordinate) { intervals_[leaf] = perCoordinate.vec(); }
+  void assign(AxisId leaf, llvm::ArrayRef<Interval> perTpRank) { intervals_[leaf] = perTpRank.vec(); }
   bool has(AxisId leaf) const { return intervals_.count(leaf); }
   llvm::ArrayRef<Interval> intervals(AxisId leaf) const { return intervals_.at(leaf); }
   /// The number of tp ranks; 1 if no leaf is assigned.
-  int coordinates() const { return intervals_.empty() ? 1 : int(intervals_.begin()->second.size()); }
+  int ranks() const { return intervals_.empty() ? 1 : int(intervals_.begin()->second.size()); }
   bool empty() const { return intervals_.empty(); }
   /// The leaves of both assignments, which must not share any.
   Assignment joined(const Assignment &other) const {
@@ -34,11 +34,11 @@ public:
 private:
   std::map<AxisId, std::vector<Interval>> intervals_;
 };
-/// What tp rank `coordinate` holds of a dimension with this term.
+/// What tp rank `tpRank` holds of a dimension with this term.
 
-Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate);
+Cover cover(const AxisArena &arena, AxisId term, const Assignment &assignment, int tpRank);
 /// The number of elements in that cover.
-int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int coordinate);
+int64_t localSize(const AxisArena &arena, AxisId term, const Assignment &assignment, int tpRank);
 /// Whether a leaf of the term is assigned.
 bool isSharded(const AxisArena &arena, AxisId term, const Assignment &assignment);
 

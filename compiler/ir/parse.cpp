@@ -50,7 +50,7 @@ public:
     if (text.getAsInteger(10, value)) fail("'" + escaped(text) + "' is no integer");
     return value;
   }
-  /// The rest of a quoted text after its opening quote; \XX stands for a byte.
+  /// The rest of a quoted text after its opening quote; \ stands for a byte.
   std::string quoted() {
     size_t length = rest_.find('"');
     if (length == llvm::StringRef::npos) {

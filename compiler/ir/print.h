@@ -19,7 +19,7 @@ enum class Contents : uint8_t {
 };
 
 /// Prints graph { ... return loss=%l }: sources first, then one node a line. A name with characters other than letters,
-/// digits and "_./:$@+-" stands in quotes, with \XX for bytes that cannot be printed.
+/// digits and "_./:$@+-" stands in quotes, with \ for bytes that cannot be printed.
 void print(
     const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate = [](ValueId) { return std::string(); },
     Contents contents = Contents::Digest);

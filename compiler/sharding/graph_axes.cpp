@@ -22,19 +22,19 @@ IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node) {
 }
 
 Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape,
-                 const Assignment &assignment, int coordinate) {
+                 const Assignment &assignment, int tpRank) {
   Shape local(shape.begin(), shape.end());
   for (size_t d = 0; d < local.size(); ++d)
-    if (terms[d] != kNoAxis) local[d] = localSize(arena, terms[d], assignment, coordinate);
+    if (terms[d] != kNoAxis) local[d] = localSize(arena, terms[d], assignment, tpRank);
   return local;
 }
 
 llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms,
-                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate) {
+                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int tpRank) {
   llvm::SmallVector<Cover, 6> covers;
   for (size_t d = 0; d < shape.size(); ++d)
     covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}}
-                                         : cover(arena, terms[d], assignment, coordinate));
+                                         : cover(arena, terms[d], assignment, tpRank));
   return covers;
 }
 

@@ -31,11 +31,11 @@ bool hasTermsPerUse(const Graph &graph, ValueId value);
 /// The terms of a node by its operator row, from a text or a function.
 IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node);
 
-/// The local shape of a value on tp rank `coordinate`, and the covers of its dimensions; `shape` is the global one.
+/// The local shape of a value on tp rank `tpRank`, and the covers of its dimensions; `shape` is the global one.
 Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape,
-                 const Assignment &assignment, int coordinate);
+                 const Assignment &assignment, int tpRank);
 llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<AxisId> terms,
-                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int coordinate);
+                                     llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int tpRank);
 bool isSharded(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, const Assignment &assignment);
 
 /// Names the leaves of a graph's axes x0, x1, .. in the order in which its values show them, sources first. Equal

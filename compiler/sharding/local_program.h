@@ -26,7 +26,7 @@ struct LocalParameter {
   llvm::SmallVector<Interval, 2>
       counted;               ///< flat local elements that no earlier tp rank holds: those count in the norm
   bool isReplicated = false; ///< whether every tp rank holds all of it
-  bool isPending = false;    ///< whether the gradient is Partial over tp as well
+  bool isPartial = false;    ///< whether the gradient is Partial over tp as well
 };
 
 /// A part of a constant of the global graph.
@@ -41,7 +41,7 @@ struct LocalProgram {
   std::vector<LocalParameter> parameters;
   std::vector<LocalConstant> constants; ///< those of which this rank has only a part
   std::vector<ValueId> values;          ///< by ValueId of the global graph: the local value, kNone if there is none
-  int coordinate = 0;                   ///< the tp rank
+  int tpRank = 0;                   ///< the tp rank
 };
 
 /// Everything that decides a local program. Refers to its parts and owns none.

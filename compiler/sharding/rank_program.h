@@ -19,7 +19,7 @@ struct StateBuffer {
 
 /// A state slice: the part of a state in which a value lies. It begins at `element` + dp_rank * `dpStride`, in
 /// elements.
-struct Home {
+struct StateSlice {
   unsigned state;
   int64_t element = 0, dpStride = 0;
 };
@@ -29,7 +29,7 @@ struct Home {
 struct Section {
   std::string name;
   Graph graph;
-  llvm::DenseMap<ValueId, Home> homes;
+  llvm::DenseMap<ValueId, StateSlice> stateSlices;
 };
 
 /// Elements [begin + dp_rank * dpStride, begin + dp_rank * dpStride + elements) of a bucket.
@@ -43,7 +43,7 @@ struct BucketKind {
   DType dtype = DType::F32;
   /// Whether every tp rank holds the parameters whole; the bucket is then the same on all tp ranks.
   bool isReplicated = false;
-  bool isPending = false; ///< whether the gradients are Partial over tp as well
+  bool isPartial = false; ///< whether the gradients are Partial over tp as well
   unsigned rule = 0;      ///< index in Updates::rules of their update
   bool operator==(const BucketKind &) const = default;
 };

@@ -168,7 +168,7 @@ struct Parts {
         wanted.push_back(interval.begin < interval.end ? Cover{interval} : Cover());
       return takePart(b, values[size_t(holder)], held[size_t(holder)], wanted);
     }
-    assert(d < box.size() && "an element that no coordinate holds");
+    assert(d < box.size() && "an element that no tpRank holds");
     std::vector<int64_t> borders = bordersWithin(d, box[d]);
     llvm::SmallVector<ValueId, 4> pieces;
     for (size_t from = 0; from + 1 < borders.size();) {
@@ -199,11 +199,11 @@ struct Parts {
 
 /// The number of elements that each tp rank holds, and the group of all tp ranks, as attributes of a collective.
 struct Shares {
-  llvm::SmallVector<int64_t, 6> counts, coordinates;
+  llvm::SmallVector<int64_t, 6> counts, ranks;
   int64_t total = 0;
   explicit Shares(llvm::ArrayRef<Covers> held) {
     for (const Covers &covers : held) {
-      coordinates.push_back(int64_t(counts.size()));
+      ranks.push_back(int64_t(counts.size()));
       counts.push_back(elementsOf(shapeOf(covers)));
       total += counts.back();
     }
@@ -216,7 +216,7 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
   const Shares shares(held);
   ValueId flat = b.reshape(value, {b.graph.type(value).elements()});
   ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {shares.total}),
-                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.coordinates}});
+                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
   Parts parts{b, held, {}};
   int64_t offset = 0;
   for (size_t c = 0; c < held.size(); ++c) {
@@ -230,12 +230,12 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
 }
 
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
-                  int coordinate) {
+                  int tpRank) {
   llvm::SmallVector<int64_t, 6> sharers, all;
   bool areParts = false; // some parts overlap without being equal
   for (size_t c = 0; c < held.size(); ++c) {
     all.push_back(int64_t(c));
-    if (held[c] == held[coordinate]) sharers.push_back(int64_t(c));
+    if (held[c] == held[tpRank]) sharers.push_back(int64_t(c));
     for (size_t other = 0; other < c; ++other)
       areParts |= overlap(held[c], held[other]) && held[c] != held[other];
   }
@@ -243,12 +243,12 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
     return b.make("all_reduce", {x}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string("sum")}});
   };
   if (areParts)
-    return takePart(b, reduce(padToWhole(b, value, held[coordinate], shape), all), wholeCovers(shape),
-                    held[coordinate]);
+    return takePart(b, reduce(padToWhole(b, value, held[tpRank], shape), all), wholeCovers(shape),
+                    held[tpRank]);
   return sharers.size() > 1 ? reduce(value, sharers) : value;
 }
 
-ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int coordinate) {
+ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int tpRank) {
   const Shares shares(parts);
   llvm::SmallVector<ValueId, 8> flat;
   bool isInOrder = true; // whether the parts follow each other in memory, so that no copy is needed
@@ -268,9 +268,9 @@ ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::Array
     for (size_t c = 0; c < parts.size(); ++c)
       flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {shares.counts[c]}));
   ValueId own =
-      b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(coordinate)]}),
-                  {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.coordinates}});
-  return b.reshape(own, shapeOf(parts[size_t(coordinate)]));
+      b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(tpRank)]}),
+                  {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
+  return b.reshape(own, shapeOf(parts[size_t(tpRank)]));
 }
 
 } // namespace autotp

@@ -74,7 +74,7 @@ private:
     }
     // A state without a state slice is written by the runtime: the counter of random numbers.
     for (ValueId v : g.sources(ValueKind::State)) {
-      if (section.homes.count(v) || g.value(v).uses.empty()) continue;
+      if (section.stateSlices.count(v) || g.value(v).uses.empty()) continue;
       plan::Input &input = *out_.add_inputs();
       input.set_name(g.value(v).name);
       input.set_kind(plan::RANDOM_COUNTER);
@@ -181,13 +181,13 @@ private:
     to.set_sequence(sequence_[to.group()]++);
   }
 
-  uint32_t group(plan::MeshAxis axis, llvm::ArrayRef<int64_t> coordinates) {
-    auto [at, isNew] = groups_.try_emplace({axis, coordinates.vec()}, uint32_t(groups_.size()));
+  uint32_t group(plan::MeshAxis axis, llvm::ArrayRef<int64_t> ranks) {
+    auto [at, isNew] = groups_.try_emplace({axis, ranks.vec()}, uint32_t(groups_.size()));
     if (isNew) {
       plan::Group &to = *out_.add_groups();
       to.set_axis(axis);
-      for (int64_t c : coordinates)
-        to.add_coordinates(uint32_t(c));
+      for (int64_t c : ranks)
+        to.add_ranks(uint32_t(c));
     }
     return at->second;
   }

@@ -107,7 +107,7 @@ private:
     const Node &node = graph_.node(id);
     const OpDef &row = opOf(node);
     for (auto [j, result] : indexed(node.results)) {
-      if (section_.homes.count(result) && (j >= 3 || row.inPlace[j] < 0)) {
+      if (section_.stateSlices.count(result) && (j >= 3 || row.inPlace[j] < 0)) {
         places_[result] = {newBuffer(result, true), 0};
       } else if (j < 3 && row.inPlace[j] >= 0) {
         places_[result] = places_[node.operands[row.inPlace[j]]];
@@ -262,7 +262,7 @@ private:
       const Value &value = section.graph.value(v);
       if (kind == ValueKind::Constant && value.uses.empty()) continue;
       // A value in a state slice lies there already; the runtime writes the others.
-      if (kind == ValueKind::State && section.homes.count(v)) continue;
+      if (kind == ValueKind::State && section.stateSlices.count(v)) continue;
       uint64_t &offset = memory.buffers()[memory.placeOf(v).buffer].offset;
       if (kind == ValueKind::Input) { // if two sections read an input, the runtime writes it once
         auto [at, isNew] = inputs_.try_emplace(value.name, 0);
@@ -301,12 +301,12 @@ private:
       SectionMemory::Place place = memory.placeOf(v);
       if (place.buffer == ~0u) continue;
       const SectionMemory::Buffer &buffer = memory.buffers()[place.buffer];
-      auto home = section.homes.find(buffer.owner);
+      auto slice = section.stateSlices.find(buffer.owner);
       values[v] = {buffer.offset + place.offset, 0};
-      if (!buffer.isFixed || home == section.homes.end()) continue;
+      if (!buffer.isFixed || slice == section.stateSlices.end()) continue;
       uint64_t size = sizeOf(section.graph.type(v).dtype);
-      values[v] = {plan_.states[home->second.state].offset + uint64_t(home->second.element) * size + place.offset,
-                   uint64_t(home->second.dpStride) * size};
+      values[v] = {plan_.states[slice->second.state].offset + uint64_t(slice->second.element) * size + place.offset,
+                   uint64_t(slice->second.dpStride) * size};
     }
   }
 

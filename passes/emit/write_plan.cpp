@@ -45,17 +45,17 @@ public:
 private:
   llvm::Error writePrograms() {
     std::map<std::string, int64_t> known; // from serialised bytes to the program's number
-    std::vector<int64_t> byCoordinate;
+    std::vector<int64_t> byTpRank;
     for (const plan::Program &program : contents_.programs) {
       constexpr size_t kLargest = INT32_MAX; // the limit of a protobuf message
       if (program.ByteSizeLong() > kLargest)
         return problem(
-            "tp coordinate " + std::to_string(byCoordinate.size()),
+            "tp rank " + std::to_string(byTpRank.size()),
             "its program is larger than 2 GiB: it holds the constants of the model, frozen weights among them",
             "train them, or use a larger --tp");
       std::string bytes = serialised(program);
       auto [at, isNew] = known.try_emplace(bytes, int64_t(known.size()));
-      byCoordinate.push_back(at->second);
+      byTpRank.push_back(at->second);
       if (!isNew) continue;
       std::string name = numbered("programs/", size_t(at->second), ".plan");
       llvm::Expected<std::string> digest = folder_.write(name, [&](llvm::raw_ostream &os) { os << bytes; });
@@ -64,7 +64,7 @@ private:
     }
     for (int64_t r = 0; r < contents_.manifest.tp * contents_.manifest.dp; ++r) {
       int64_t tp = r % contents_.manifest.tp;
-      contents_.manifest.ranks.push_back({byCoordinate[size_t(tp)], tp, r / contents_.manifest.tp});
+      contents_.manifest.ranks.push_back({byTpRank[size_t(tp)], tp, r / contents_.manifest.tp});
     }
     return llvm::Error::success();
   }

@@ -22,7 +22,7 @@ private:
   NodeId productOf(ValueId value) const {
     for (;; value = graph_.producer(value)->operands[0]) {
       const Node *node = graph_.producer(value);
-      if (!node || graph_.value(value).uses.size() != 1 || section_.homes.count(value) || graph_.isOutput(value))
+      if (!node || graph_.value(value).uses.size() != 1 || section_.stateSlices.count(value) || graph_.isOutput(value))
         return kNone;
       if (node->is("matmul")) return graph_.value(value).producer;
       if (!node->is("reshape")) return kNone;
@@ -49,7 +49,7 @@ private:
       for (const Use &use : graph_.value(seen[i]).uses) {
         const Node &node = graph_.node(use.node);
         const bool isGelu = node.is("gelu") && node.attributes.integer("tanh") && gelu == kNone &&
-                            !section_.homes.count(node.results[0]) && node.backward == graph_.producer(x)->backward;
+                            !section_.stateSlices.count(node.results[0]) && node.backward == graph_.producer(x)->backward;
         if (isGelu)
           gelu = use.node;
         else if (node.is("reshape"))
@@ -67,7 +67,7 @@ private:
       const NodeId product = productOf(node.operands[k]);
       const ValueId bias = node.operands[1 - k];
       if (product == kNone || !isBiasOf(bias, node.operands[k]) || !hasColumns(product, graph_.type(x)) ||
-          section_.homes.count(x))
+          section_.stateSlices.count(x))
         continue;
       llvm::SmallVector<ValueId, 2> fused{x};
       llvm::StringRef op = "matmul_bias";
@@ -82,7 +82,7 @@ private:
   void fuseGeluGrad(NodeId id) {
     const Node node = graph_.node(id);
     const NodeId product = productOf(node.operands[1]);
-    if (product == kNone || !node.attributes.integer("tanh") || section_.homes.count(node.results[0])) return;
+    if (product == kNone || !node.attributes.integer("tanh") || section_.stateSlices.count(node.results[0])) return;
     replace("matmul_gelu_grad", product, node.operands[0], node.results[0], id);
   }
 
@@ -112,7 +112,7 @@ private:
   void eraseUnused(ValueId value) {
     while (const Node *node = graph_.producer(value)) {
       const bool isMine = node->is("matmul") || node->is("reshape");
-      if (!isMine || !graph_.value(value).uses.empty() || section_.homes.count(value) || graph_.isOutput(value)) return;
+      if (!isMine || !graph_.value(value).uses.empty() || section_.stateSlices.count(value) || graph_.isOutput(value)) return;
       const ValueId operand = node->operands[0];
       const bool isView = node->is("reshape");
       graph_.erase(graph_.value(value).producer);

@@ -25,14 +25,14 @@ int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().b
 
 class Localiser {
 public:
-  Localiser(const PlacedGraph &placed, int coordinate)
-      : placed_(placed), graph_(placed.graph), arena_(placed.axes.arena), coordinate_(coordinate),
+  Localiser(const PlacedGraph &placed, int tpRank)
+      : placed_(placed), graph_(placed.graph), arena_(placed.axes.arena), tpRank_(tpRank),
         builder_(program_.graph), local_(graph_.numValues(), kNone), whole_(graph_.numValues(), kNone) {}
 
   llvm::Expected<LocalProgram> run() {
     for (ValueId id : graph_.sources(ValueKind::Input)) {
       Type type = graph_.type(id);
-      if (placed_.shardsInputs) type.shape = shapeOf(heldOf(id, coordinate_));
+      if (placed_.shardsInputs) type.shape = shapeOf(heldOf(id, tpRank_));
       local_[id] = program_.graph.addInput(graph_.value(id).name, type);
     }
     for (ValueId id : graph_.sources(ValueKind::State)) // states are never sharded
@@ -46,7 +46,7 @@ public:
     // part.
     program_.graph.removeDead([](const Node &node) { return opOf(node).isCollective; });
     program_.values = local_;
-    program_.coordinate = coordinate_;
+    program_.tpRank = tpRank_;
     if (errors_) return std::move(errors_);
     return std::move(program_);
   }
@@ -55,7 +55,7 @@ private:
   void addParameter(const ParameterInfo &info) {
     ValueId id = info.value;
     Type type = graph_.type(id);
-    LocalParameter parameter{id, kNone, kNone, heldOf(id, coordinate_), {}, false, false};
+    LocalParameter parameter{id, kNone, kNone, heldOf(id, tpRank_), {}, false, false};
     type.shape = shapeOf(parameter.covers);
     bool isWhole = type == graph_.type(id);
     parameter.local = local_[id] =
@@ -64,17 +64,17 @@ private:
     llvm::SmallVector<Covers, 8> earlier = heldByAll(id);
     const Covers whole = wholeCovers(graph_.type(id).shape);
     parameter.isReplicated = llvm::all_of(earlier, [&](const Covers &held) { return held == whole; });
-    earlier.truncate(size_t(coordinate_));
+    earlier.truncate(size_t(tpRank_));
     parameter.counted = flatFirstHeld(parameter.covers, earlier);
     program_.parameters.push_back(std::move(parameter));
   }
 
-  Covers heldOf(ValueId id, int coordinate) const {
-    return coversOf(arena_, placed_.axes.values[id], graph_.type(id).shape, placed_.ofValue(id), coordinate);
+  Covers heldOf(ValueId id, int tpRank) const {
+    return coversOf(arena_, placed_.axes.values[id], graph_.type(id).shape, placed_.ofValue(id), tpRank);
   }
   /// What a tp rank holds of a result when its node has run, before a reduction that may scatter it.
-  Covers computedBy(NodeId node, ValueId result, int coordinate) const {
-    return coversOf(arena_, placed_.axes.values[result], graph_.type(result).shape, placed_.ofNode(node), coordinate);
+  Covers computedBy(NodeId node, ValueId result, int tpRank) const {
+    return coversOf(arena_, placed_.axes.values[result], graph_.type(result).shape, placed_.ofNode(node), tpRank);
   }
   llvm::SmallVector<Covers, 8> computedByAll(NodeId node, ValueId result) const {
     llvm::SmallVector<Covers, 8> covers;
@@ -82,9 +82,9 @@ private:
       covers.push_back(computedBy(node, result, c));
     return covers;
   }
-  Covers wantedBy(NodeId node, unsigned k, int coordinate) const {
+  Covers wantedBy(NodeId node, unsigned k, int tpRank) const {
     const auto &terms = placed_.axes.nodes[node].terms.ins[k];
-    return coversOf(arena_, terms, graph_.type(graph_.node(node).operands[k]).shape, placed_.ofNode(node), coordinate);
+    return coversOf(arena_, terms, graph_.type(graph_.node(node).operands[k]).shape, placed_.ofNode(node), tpRank);
   }
   llvm::SmallVector<Covers, 8> heldByAll(ValueId id) const {
     llvm::SmallVector<Covers, 8> held;
@@ -93,15 +93,15 @@ private:
     return held;
   }
 
-  bool isPending(ValueId id) const { return placed_.reductions.isPartial[id] && !placed_.reductions.isReduced[id]; }
+  bool staysPartial(ValueId id) const { return placed_.reductions.isPartial[id] && !placed_.reductions.isReduced[id]; }
 
-  using CoversOf = llvm::function_ref<Covers(int coordinate)>;
+  using CoversOf = llvm::function_ref<Covers(int tpRank)>;
 
   /// The part of a value that one use or output reads, given as a function of the tp rank. `mayDiffer`: whether it may
   /// differ from what the ranks hold. Every rank must decide alike whether to communicate, so all covers are compared.
   ValueId part(ValueId id, CoversOf wanted, bool mayDiffer) {
     const Value &value = graph_.value(id);
-    Covers own = wanted(coordinate_);
+    Covers own = wanted(tpRank_);
     if (value.kind == ValueKind::Constant) return constantPart(id, own);
     const Node *producer = graph_.producer(id);
     if (value.type.elements() == 0)
@@ -143,9 +143,9 @@ private:
   /// Which points of a box this tp rank is the first to hold. `box` gives the box of each tp rank.
   FirstHeld firstHere(CoversOf box) const {
     llvm::SmallVector<Covers, 8> earlier;
-    for (int c = 0; c < coordinate_; ++c)
+    for (int c = 0; c < tpRank_; ++c)
       earlier.push_back(box(c));
-    return firstHeld(box(coordinate_), earlier);
+    return firstHeld(box(tpRank_), earlier);
   }
 
   /// `local` with 0 for elements that do not count on this rank. `dims` maps each deciding dimension of `first` to a
@@ -167,7 +167,7 @@ private:
     FirstHeld first = firstHere([&](int c) { return isOwn ? wantedBy(id, k, c) : computedBy(id, node.results[0], c); });
     if (!isOwn && first.points == FirstHeld::Points::Some) {
       Type type = program_.graph.type(local);
-      type.shape = shapeOf(computedBy(id, node.results[0], coordinate_));
+      type.shape = shapeOf(computedBy(id, node.results[0], tpRank_));
       if (program_.graph.type(local).shape != type.shape) local = builder_.makeTyped("expand", {local}, type);
     }
     return countedOnce(local, first);
@@ -193,16 +193,16 @@ private:
     if (node.is("full")) return;
     builder_.origin = node.origin;
     builder_.backward = node.backward;
-    bool passes = llvm::any_of(node.operands, [&](ValueId v) { return isPending(v); });
+    bool passes = llvm::any_of(node.operands, [&](ValueId v) { return staysPartial(v); });
     llvm::SmallVector<ValueId, 6> operands;
     for (unsigned k = 0; k < node.operands.size(); ++k) {
       operands.push_back(operand(id, k));
-      if (passes && opOf(node).isAdditive && !isPending(node.operands[k]))
+      if (passes && opOf(node).isAdditive && !staysPartial(node.operands[k]))
         operands.back() = addendOnce(id, k, operands.back());
     }
     llvm::SmallVector<Type, 3> types;
     for (ValueId result : node.results)
-      types.push_back(Type{graph_.type(result).dtype, shapeOf(computedBy(id, result, coordinate_))});
+      types.push_back(Type{graph_.type(result).dtype, shapeOf(computedBy(id, result, tpRank_))});
     llvm::SmallVector<ValueId, 3> results = compute(id, operands, types);
     if (!passes && llvm::any_of(node.results, [&](ValueId r) { return placed_.reductions.isPartial[r]; }))
       countOnce(id, operands, types, results);
@@ -214,8 +214,8 @@ private:
   ValueId reduced(NodeId id, ValueId result, ValueId local) {
     llvm::SmallVector<Covers, 8> computed = computedByAll(id, result);
     if (placed_.region && placed_.region->held[result] && !placed_.region->nodes[id])
-      return reduceScatter(builder_, local, computed[size_t(coordinate_)], heldByAll(result), coordinate_);
-    return reduceSum(builder_, local, computed, graph_.type(result).shape, coordinate_);
+      return reduceScatter(builder_, local, computed[size_t(tpRank_)], heldByAll(result), tpRank_);
+    return reduceSum(builder_, local, computed, graph_.type(result).shape, tpRank_);
   }
 
   /// Makes each point of the iteration space of an operator with a Partial result count once, on the first tp rank that
@@ -244,7 +244,7 @@ private:
       if (!maskOneOperand(id, first, deciding, once)) {
         errors_ =
             llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "'",
-                                                         "what several coordinates hold of it cannot be counted once",
+                                                         "what several ranks hold of it cannot be counted once",
                                                          "report this, with the model"));
         return;
       }
@@ -275,18 +275,18 @@ private:
     const IndexTerms &terms = placed_.axes.nodes[id].terms;
     Attributes attributes = node.attributes;
     if (node.is("slice")) localiseSlice(id, types[0], attributes);
-    if (terms.lookup != kNoAxis) setOffset(attributes, terms.lookup, terms.ins[0], wantedBy(id, 0, coordinate_));
+    if (terms.lookup != kNoAxis) setOffset(attributes, terms.lookup, terms.ins[0], wantedBy(id, 0, tpRank_));
     if (terms.scatter != kNoAxis)
-      setOffset(attributes, terms.scatter, terms.outs[0], computedBy(id, node.results[0], coordinate_));
+      setOffset(attributes, terms.scatter, terms.outs[0], computedBy(id, node.results[0], tpRank_));
     if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, placed_.assignment)) {
-      attributes.set("class_offset", beginOf(wantedBy(id, 0, coordinate_)[1]));
+      attributes.set("class_offset", beginOf(wantedBy(id, 0, tpRank_)[1]));
       if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);
     }
     if (isSharded(arena_, terms.within, placed_.ofNode(id))) return reducedWithin(id, operands);
     auto made = builder_.tryMake(node.op, operands, attributes, types);
     if (!made) {
-      errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp coordinate " +
-                                                                std::to_string(coordinate_),
+      errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp rank " +
+                                                                std::to_string(tpRank_),
                                                             made.takeError()));
       llvm::SmallVector<ValueId, 3> zeros;
       for (const Type &type : types)
@@ -299,7 +299,7 @@ private:
   void localiseSlice(NodeId id, const Type &type, Attributes &attributes) {
     int64_t axis = attributes.integer("axis"), step = attributes.integer("step", 1),
             start = attributes.integer("start");
-    if (step == 1) attributes.set("start", heldBelow(wantedBy(id, 0, coordinate_)[axis], start));
+    if (step == 1) attributes.set("start", heldBelow(wantedBy(id, 0, tpRank_)[axis], start));
     attributes.set("length", type.shape[axis]);
   }
 
@@ -314,7 +314,7 @@ private:
   llvm::SmallVector<int64_t, 6> holdersOf(CoversOf rows) const {
     llvm::SmallVector<int64_t, 6> group;
     for (int c = 0; c < placed_.tp; ++c)
-      if (rows(c) == rows(coordinate_)) group.push_back(c);
+      if (rows(c) == rows(tpRank_)) group.push_back(c);
     return group;
   }
 
@@ -364,7 +364,7 @@ private:
       ValueId local = part(output.value, wanted, true);
       if (parameter) {
         parameter->gradient = local;
-        parameter->isPending = isPending(output.value);
+        parameter->isPartial = staysPartial(output.value);
       }
       out.outputs.push_back({output.name, local});
     }
@@ -373,7 +373,7 @@ private:
   const PlacedGraph &placed_;
   const Graph &graph_;
   const AxisArena &arena_;
-  int coordinate_;
+  int tpRank_;
   LocalProgram program_;
   Builder builder_;
   std::vector<ValueId> local_, whole_;
@@ -384,8 +384,8 @@ private:
 
 } // namespace
 
-llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate) {
-  return Localiser(placed, coordinate).run();
+llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int tpRank) {
+  return Localiser(placed, tpRank).run();
 }
 
 } // namespace autotp

@@ -12,9 +12,9 @@
 #include "llvm/Support/Error.h"
 
 namespace autotp {
-/// The program of tp rank `coordinate`. Errors are bugs of earlier passes: a node does not fit its local shapes, or
+/// The program of tp rank `tpRank`. Errors are bugs of earlier passes: a node does not fit its local shapes, or
 /// elements that several tp ranks hold cannot be made to count once. All such nodes are listed.
 
-llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int coordinate);
+llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int tpRank);
 
 } // namespace autotp

@@ -251,7 +251,7 @@ void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
   for (size_t from = 0, to = 0; from < texts.size(); from = to) {
     while (to < texts.size() && texts[to] == texts[from])
       ++to;
-    os << "memory      tp coordinate" << (to - from > 1 ? "s " : " ") << from;
+    os << "memory      tp rank" << (to - from > 1 ? "s " : " ") << from;
     if (to - from > 1) os << " to " << to - 1;
     os << ": " << texts[from] << "\n";
   }
@@ -295,7 +295,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
                                 {"initializers", initializersJson(compiled)},
                                 {"axes", axesJson(compiled)},
                                 {"collectives_of_rank_0", std::move(collectives)},
-                                {"memory_by_tp_coordinate", std::move(memory)}};
+                                {"memory_by_tp_rank", std::move(memory)}};
   return m;
 }
 
@@ -369,7 +369,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   printAxes(compiled, os);
   constexpr double kEven = 1.01;
   if (double busiest = imbalance(compiled); busiest > kEven)
-    os << "imbalance   the busiest tp coordinate works " << llvm::format("%.2f", busiest) << " times the mean\n";
+    os << "imbalance   the busiest tp rank works " << llvm::format("%.2f", busiest) << " times the mean\n";
   for (const auto &[name, row] : trafficOf(compiled.ranks.emitted[0], s.gradAccum))
     os << "collective  " << name << ", " << row.count << " times, " << bytesText(uint64_t(row.bytes)) << "\n";
   printGathered(compiled, os);

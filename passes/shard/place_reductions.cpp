@@ -51,7 +51,7 @@ public:
     for (NodeId id = graph_.first(); id != kNone; id = graph_.node(id).next)
       for (const auto &[j, result] : indexed(graph_.node(id).results)) {
         if (!mayBePartial_[result] || !onSourceSide[in(result)]) continue;
-        reductions.isPartial[result] = isPending(id, unsigned(j), reductions);
+        reductions.isPartial[result] = isMadePartial(id, unsigned(j), reductions);
         reductions.isReduced[result] = reductions.isPartial[result] && !onSourceSide[out(result)] && !rides_[result];
       }
     return reductions;
@@ -129,7 +129,7 @@ private:
     return graph_.isOutput(value) ? 1 + bytes / 2 : kLatencyBytes + bytes;
   }
 
-  bool isPending(NodeId id, unsigned result, const Reductions &reductions) const {
+  bool isMadePartial(NodeId id, unsigned result, const Reductions &reductions) const {
     if (createsPartial(axes_, of(id), axes_.nodes[id].terms, result)) return true;
     return llvm::any_of(graph_.node(id).operands,
                         [&](ValueId v) { return reductions.isPartial[v] && !reductions.isReduced[v]; });

@@ -54,9 +54,9 @@ private:
         return llvm::any_of(graph_.value(r).uses, [&](Use use) { return region.nodes[use.node]; });
       });
       // The gradient of a parameter, summed over this rank's part of the sequence.
-      bool isPending = llvm::any_of(node.results, [&](ValueId r) { return !region.held[r]; });
+      bool isUndecided = llvm::any_of(node.results, [&](ValueId r) { return !region.held[r]; });
       auto isFree = [&](ValueId v) { return !region.held[v] || isGathered(v, region); };
-      if (isReadInside || isPending || !llvm::all_of(node.operands, isFree)) continue;
+      if (isReadInside || isUndecided || !llvm::all_of(node.operands, isFree)) continue;
       region.nodes[id] = false;
       for (ValueId result : node.results)
         region.held[result] = false;

@@ -71,7 +71,7 @@ unsigned addState(RankProgram &program, const std::string &name, const Type &typ
   program.states.back().initial.assign(sizeOf(type.dtype), 0); // so that the plan lists the state
   const Graph &microStep = program.microStep.graph;
   for (ValueId read : microStep.sources(ValueKind::State))
-    if (microStep.value(read).name == name) program.microStep.homes[read] = {state};
+    if (microStep.value(read).name == name) program.microStep.stateSlices[read] = {state};
   return state;
 }
 
@@ -100,7 +100,7 @@ void addBatchStatistics(RankProgram &program, int dp) {
     const unsigned state = addState(program, statistic.name, g.type(statistic.value));
     const ValueId before = g.addState(statistic.name, g.type(statistic.value)),
                   after = b.make("accumulate", {before, sumOverDp(b, statistic.value, dp)});
-    section.homes[before] = section.homes[after] = {state};
+    section.stateSlices[before] = section.stateSlices[after] = {state};
     g.outputs.push_back({"state:" + statistic.name, after});
   }
 }

@@ -14,7 +14,7 @@ namespace {
 
 using Integers = llvm::SmallVector<int64_t, 6>;
 
-Integers everyCoordinate(int n) {
+Integers everyRank(int n) {
   Integers all;
   for (int c = 0; c < n; ++c)
     all.push_back(c);
@@ -59,7 +59,7 @@ public:
     if (isScaled_) {
       scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
       program_.states.back().initial = bytesOf({float(options_.lossScale.initial), 0, 0});
-      program_.microStep.homes[local_.values[objective_.lossScale]] = {scaleState_};
+      program_.microStep.stateSlices[local_.values[objective_.lossScale]] = {scaleState_};
     }
     buildMicroStep();
     buildOptimizerStep();
@@ -90,24 +90,24 @@ private:
   }
 
   /// The place of `slice` in a state that holds the part `held` of a bucket.
-  static Home homeIn(unsigned state, const BucketSlice &held, const BucketSlice &slice) {
+  static StateSlice sliceIn(unsigned state, const BucketSlice &held, const BucketSlice &slice) {
     return {state, slice.begin - held.begin, slice.dpStride - held.dpStride};
   }
-  Home homeOfOwn(const BucketLayout &bucket, unsigned state) const {
-    return homeIn(state, state == bucket.parameters ? bucket.kept : bucket.own, bucket.own);
+  StateSlice ownSlice(const BucketLayout &bucket, unsigned state) const {
+    return sliceIn(state, state == bucket.parameters ? bucket.kept : bucket.own, bucket.own);
   }
 
   /// A source of the section that reads a state, or a slice of it.
-  ValueId source(Section &section, Home home, Type type) {
-    ValueId value = section.graph.addState(program_.states[home.state].name, std::move(type));
-    section.homes[value] = home;
+  ValueId source(Section &section, StateSlice slice, Type type) {
+    ValueId value = section.graph.addState(program_.states[slice.state].name, std::move(type));
+    section.stateSlices[value] = slice;
     return value;
   }
   ValueId source(Section &section, unsigned state) { return source(section, {state}, program_.states[state].type); }
 
-  void store(Section &section, ValueId value, Home home) {
-    section.homes[value] = home;
-    section.graph.outputs.push_back({"state:" + program_.states[home.state].name, value});
+  void store(Section &section, ValueId value, StateSlice slice) {
+    section.stateSlices[value] = slice;
+    section.graph.outputs.push_back({"state:" + program_.states[slice.state].name, value});
   }
 
   void buildMicroStep() {
@@ -130,7 +130,7 @@ private:
   void placeParameters(Section &s) {
     if (!slicesParameters(options_)) {
       for (const PlacedParameter &p : program_.parameters)
-        s.homes[p.local.local] = {program_.buckets[p.bucket].parameters, p.begin, 0};
+        s.stateSlices[p.local.local] = {program_.buckets[p.bucket].parameters, p.begin, 0};
       return;
     }
     std::vector<ValueId> slices;
@@ -188,33 +188,33 @@ private:
     }
     if (used < bucket.elements) parts.push_back(builder.full(Type{DType::F32, {bucket.elements - used}}, 0));
     ValueId flat = builder.make("concat", parts, {{"axis", int64_t(0)}});
-    if (bucket.accumulated != bucket.whole()) flat = reduced(s, builder, flat, bucket, /*isAtHome=*/false);
+    if (bucket.accumulated != bucket.whole()) flat = reduced(s, builder, flat, bucket, /*isInState=*/false);
     if (options_.gradAccum > 1) flat = builder.make("accumulate", {source(s, bucket.gradients), flat});
     store(s, flat, {bucket.gradients});
   }
 
   /// The sum of a whole bucket over dp (over all ranks if it is Partial over tp): the slice of it that this rank
-  /// updates. If `isAtHome`, the sum overwrites its operand, which is the bucket's state.
-  ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isAtHome) {
-    const int n = bucket.kind.isPending ? options_.tp * options_.dp : options_.dp;
-    const std::string axis = bucket.kind.isPending ? "world" : "dp";
+  /// updates. If `isInState`, the sum overwrites its operand, which is the bucket's state.
+  ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isInState) {
+    const int n = bucket.kind.isPartial ? options_.tp * options_.dp : options_.dp;
+    const std::string axis = bucket.kind.isPartial ? "world" : "dp";
     ValueId sum = bucketOfRank;
     BucketSlice held = bucket.whole();
     if (bucket.own == held) {
       sum = allReduce(b, sum, axis, n);
     } else if (n > 1) {
-      held = bucket.kind.isPending ? bucket.own : sliceOverDp(bucket, options_.dp);
+      held = bucket.kind.isPartial ? bucket.own : sliceOverDp(bucket, options_.dp);
       sum = b.makeTyped("reduce_scatter", {sum}, Type{DType::F32, {held.elements}},
-                        {{"axis", axis}, {"group", everyCoordinate(n)}});
+                        {{"axis", axis}, {"group", everyRank(n)}});
     }
-    if (isAtHome && sum != bucketOfRank) store(s, sum, homeIn(bucket.gradients, bucket.accumulated, held));
+    if (isInState && sum != bucketOfRank) store(s, sum, sliceIn(bucket.gradients, bucket.accumulated, held));
     return held == bucket.own ? sum : b.slice(sum, 0, bucket.own.begin - held.begin, bucket.own.elements);
   }
 
   ValueId allReduce(Builder &b, ValueId value, const std::string &axis, int n) {
     if (n == 1) return value;
     return b.make("all_reduce", {value},
-                  {{"axis", axis}, {"group", everyCoordinate(n)}, {"reduce", std::string("sum")}});
+                  {{"axis", axis}, {"group", everyRank(n)}, {"reduce", std::string("sum")}});
   }
 
   void buildOptimizerStep() {
@@ -257,9 +257,9 @@ private:
   llvm::StringMap<ValueId> scheduleScalars(Section &s, Builder &b, ValueId lr, ValueId step) {
     return inlineSchedule(updates_.schedule, b, [&](const Value &source) {
       if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
-      const unsigned home = addState("schedule." + source.name, "optimizer states", source.type);
-      program_.states[home].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
-      scheduleStates_.push_back({source.name, home, this->source(s, home)});
+      const unsigned state = addState("schedule." + source.name, "optimizer states", source.type);
+      program_.states[state].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
+      scheduleStates_.push_back({source.name, state, this->source(s, {state})});
       return scheduleStates_.back().value;
     });
   }
@@ -273,7 +273,7 @@ private:
       if (next == state.value) continue;
       // An overflowing step of f16 is skipped.
       if (isScaled_) next = b.make("where", {b.make("is_nan", {scale}), state.value, next});
-      store(s, b.make("copy", {next}), {state.home});
+      store(s, b.make("copy", {next}), {state.state});
     }
   }
 
@@ -317,12 +317,12 @@ private:
     const Type type{DType::F32, {bucket.own.elements}};
     b.origin = ("update of bucket " + llvm::Twine(i)).str();
     bool hasMaster = bucket.master != bucket.parameters;
-    llvm::SmallVector<Home, 3> homes = {homeOfOwn(bucket, bucket.master)};
-    llvm::SmallVector<ValueId, 7> operands = {source(s, homes[0], type)};
+    llvm::SmallVector<StateSlice, 3> slices = {ownSlice(bucket, bucket.master)};
+    llvm::SmallVector<ValueId, 7> operands = {source(s, slices[0], type)};
     for (auto [k, initial] : indexed(rule.initial)) {
-      homes.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
+      slices.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
       if (initial != 0) program_.states.back().initial = bytesOf(initial);
-      operands.push_back(source(s, homes.back(), type));
+      operands.push_back(source(s, slices.back(), type));
     }
     operands.append({gradient, scale, scalars.lookup(rule.rate), scalars.lookup(rule.count)});
     Attributes attributes = segments(i, [&](const PlacedParameter &p) -> Intervals {
@@ -332,12 +332,12 @@ private:
     for (const auto &[name, value] : rule.attributes.all())
       attributes.set(name, value);
     auto updated = b.makeMany(rule.op, operands, attributes);
-    for (auto [k, home] : indexed(homes))
-      store(s, updated[k], home);
+    for (auto [k, slice] : indexed(slices))
+      store(s, updated[k], slice);
     ValueId own = updated[0];
     if (hasMaster) {
       own = b.makeTyped("cast", {own}, Type{bucket.kind.dtype, type.shape});
-      store(s, own, homeOfOwn(bucket, bucket.parameters));
+      store(s, own, ownSlice(bucket, bucket.parameters));
     }
     gatherUpdated(s, b, own, bucket);
   }
@@ -352,7 +352,7 @@ private:
     Attributes group = {{"axis", std::string(!isShared ? "dp"
                                              : isWhole ? "world"
                                                        : "tp")},
-                        {"group", everyCoordinate(n)}};
+                        {"group", everyRank(n)}};
     store(s, b.makeTyped("all_gather_into", {own, kept}, s.graph.type(kept), group), {bucket.parameters});
   }
 
@@ -375,7 +375,7 @@ private:
   /// A scalar that the schedule keeps between steps.
   struct ScheduleState {
     std::string name;
-    unsigned home;
+    unsigned state;
     ValueId value; ///< its value before the step
   };
 

@@ -22,7 +22,7 @@ std::vector<LocalParameter> byReadiness(const LocalProgram &local, const StepOpt
   std::vector<LocalParameter> order = local.parameters;
   llvm::stable_sort(order, [&](const auto &a, const auto &b) { return readyAt(a) < readyAt(b); });
   for (LocalParameter &parameter : order)
-    parameter.isReplicated &= o.tp > 1 && (o.zero >= 1 || parameter.isPending);
+    parameter.isReplicated &= o.tp > 1 && (o.zero >= 1 || parameter.isPartial);
   return order;
 }
 
@@ -40,12 +40,12 @@ int64_t mostBytes(const Graph &global, llvm::ArrayRef<LocalParameter> parameters
 
 /// Pads a bucket and sets its slices. Since a rank is dp_rank * tp + tp_rank, the slices of a replicated bucket that
 /// the tp ranks of one dp rank update are together the slice of that dp rank.
-void slice(BucketLayout &bucket, int coordinate, const StepOptions &o) {
+void slice(BucketLayout &bucket, int tpRank, const StepOptions &o) {
   const int64_t ranks = bucket.kind.isReplicated ? o.tp * o.dp : o.dp, unit = ranks * kSliceAlignment;
   bucket.elements = (bucket.elements + unit - 1) / unit * unit;
   const int64_t part = bucket.elements / ranks;
   bucket.own = o.zero == 0                ? bucket.whole()
-               : bucket.kind.isReplicated ? BucketSlice{coordinate * part, part, o.dp > 1 ? o.tp * part : 0}
+               : bucket.kind.isReplicated ? BucketSlice{tpRank * part, part, o.dp > 1 ? o.tp * part : 0}
                                           : sliceOverDp(bucket, o.dp);
   bucket.kept = slicesParameters(o) ? sliceOverDp(bucket, o.dp) : bucket.whole();
   bucket.accumulated = o.zero >= 2 ? bucket.own : bucket.whole();
@@ -69,7 +69,7 @@ FilledBuckets fillBuckets(const Graph &global, const LocalProgram &local, const 
   for (LocalParameter &parameter : order) {
     const Type &type = local.graph.type(parameter.local);
     const unsigned rule = updates.parameters.lookup(global.value(parameter.global).name).rule;
-    const BucketKind kind{type.dtype, parameter.isReplicated, parameter.isPending, rule};
+    const BucketKind kind{type.dtype, parameter.isReplicated, parameter.isPartial, rule};
     auto last = llvm::find_if(open, [&](unsigned b) { return filled.buckets[b].kind == kind; });
     const int64_t used = last == open.end() ? 0 : filled.buckets[*last].elements;
     const bool isFull = used > 0 && (used + type.elements()) * int64_t(sizeof(float)) > most;
@@ -83,7 +83,7 @@ FilledBuckets fillBuckets(const Graph &global, const LocalProgram &local, const 
     bucket.elements += type.elements();
   }
   for (BucketLayout &bucket : filled.buckets)
-    slice(bucket, local.coordinate, options);
+    slice(bucket, local.tpRank, options);
   return filled;
 }
 

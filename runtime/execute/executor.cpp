@@ -60,7 +60,7 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
     self->initialise(state);
   for (const plan::Group &group : program.groups()) {
     std::vector<int> ranks;
-    for (uint32_t c : group.coordinates())
+    for (uint32_t c : group.ranks())
       ranks.push_back(int(group.axis() == plan::TP   ? self->dpRank_ * tp + c
                           : group.axis() == plan::DP ? int64_t(c) * tp + self->tpRank_
                                                      : c));
@@ -144,7 +144,7 @@ llvm::Error Executor::prepareCollective(const plan::Step &step, Step &prepared) 
   prepared.elements = elementsOf(c.operand());
   prepared.counts.assign(c.counts().begin(), c.counts().end());
   int64_t own = c.kind() == plan::REDUCE_SCATTER_SUM ? elementsOf(c.result()) : prepared.elements;
-  if (prepared.counts.empty()) prepared.counts.assign(size_t(program_.groups(int(c.group())).coordinates_size()), own);
+  if (prepared.counts.empty()) prepared.counts.assign(size_t(program_.groups(int(c.group())).ranks_size()), own);
   return llvm::Error::success();
 }
 

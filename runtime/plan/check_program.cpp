@@ -100,18 +100,18 @@ private:
     return problem("state '" + escaped(state.name()) + "'", "its bytes do not fit its shape", "compile the plan again");
   }
 
-  /// All dp ranks of a coordinate run this program, so each of them is a member where one is.
+  /// All dp ranks of a tp rank run this program, so each of them is a member where one is.
   llvm::Error checkGroup(const plan::Group &group) {
     const int64_t size = group.axis() == plan::TP ? tp_ : group.axis() == plan::DP ? dp_ : tp_ * dp_;
     std::set<uint32_t> members;
-    for (uint32_t coordinate : group.coordinates()) {
-      if (coordinate >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
-      if (!members.insert(coordinate).second)
+    for (uint32_t tpRank : group.ranks()) {
+      if (tpRank >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
+      if (!members.insert(tpRank).second)
         return problem("group", "it names a rank twice", "compile the plan again");
     }
-    for (uint32_t coordinate : group.coordinates())
+    for (uint32_t tpRank : group.ranks())
       for (int64_t d = 0; d < dp_ && group.axis() != plan::TP; ++d)
-        if (!members.count(uint32_t(group.axis() == plan::DP ? d : d * tp_ + coordinate % tp_)))
+        if (!members.count(uint32_t(group.axis() == plan::DP ? d : d * tp_ + tpRank % tp_)))
           return problem("group", "it leaves out a dp rank that runs the same program", "compile the plan again");
     return llvm::Error::success();
   }
@@ -190,7 +190,7 @@ private:
 
   /// What goes in and out of a collective agrees with its group.
   llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
-    int64_t members = program_.groups(int(c.group())).coordinates_size(), in = elementsOf(c.operand()),
+    int64_t members = program_.groups(int(c.group())).ranks_size(), in = elementsOf(c.operand()),
             out = elementsOf(c.result()), sum = 0;
     const bool isOneByte = sizeOf(DType(c.operand().dtype())) == 1; // moved, but never added
     bool fits = c.operand().dtype() == c.result().dtype() && (c.counts_size() == 0 || c.counts_size() == members) &&

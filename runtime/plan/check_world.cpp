@@ -13,12 +13,12 @@ bool isShared(const plan::Program &program, const plan::Step &step) {
 }
 
 bool isSameGroup(const plan::Group &a, const plan::Group &b) {
-  return a.axis() == b.axis() && llvm::equal(a.coordinates(), b.coordinates());
+  return a.axis() == b.axis() && llvm::equal(a.ranks(), b.ranks());
 }
 
 llvm::SmallVector<size_t, 8> tpMembersOf(const plan::Group &group, size_t tp) {
   llvm::SmallVector<size_t, 8> members;
-  for (uint32_t c : group.coordinates())
+  for (uint32_t c : group.ranks())
     if (size_t member = group.axis() == plan::TP ? c : c % tp; !llvm::is_contained(members, member))
       members.push_back(member);
   return members;

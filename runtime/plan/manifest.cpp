@@ -119,12 +119,12 @@ llvm::Error checkConsistent(const Manifest &m) {
   for (size_t r = 0; r < m.ranks.size(); ++r) {
     const Manifest::Rank &rank = m.ranks[r];
     if (rank.dp * m.tp + rank.tp != int64_t(r) || rank.tp < 0 || rank.tp >= m.tp)
-      return bad("the coordinates of a rank are not dp_rank * tp + tp_rank");
+      return bad("the ranks of a rank are not dp_rank * tp + tp_rank");
     if (rank.program < 0 || rank.program >= int64_t(m.programs.size()))
       return bad("a rank names a program that is not there");
   }
   if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp)
-    return bad("it does not list the weights of every tp coordinate");
+    return bad("it does not list the weights of every tp rank");
   if (m.weightsKind != "copy" && m.weightsKind != "none")
     return bad("its weights_kind '" + escaped(m.weightsKind) + "' is neither copy nor none");
   for (const Manifest::Input &input : m.inputs)

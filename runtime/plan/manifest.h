@@ -52,7 +52,7 @@ struct Manifest {
   int64_t weightsSeed = 0;
   double lr = 1e-3;
   std::vector<Input> inputs;
-  std::vector<File> programs, weights; ///< weights by tp coordinate
+  std::vector<File> programs, weights; ///< weights by tp rank
   std::vector<Rank> ranks;
   llvm::json::Object source; ///< the model and the options that decide its graph: what verifying the plan begins with
   llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory

@@ -33,7 +33,7 @@ std::string stepText(const plan::Program &program, const plan::Step &step, bool 
     const plan::Collective &c = step.collective();
     const plan::Group &group = program.groups(int(c.group()));
     os << nameOf(c.kind()) << "(" << write(c.operand()) << ") over " << nameOf(group.axis()) << "[";
-    llvm::interleave(group.coordinates(), os, ",");
+    llvm::interleave(group.ranks(), os, ",");
     os << "] #" << c.sequence() << " -> " << write(c.result());
   } else {
     os << nameOf(KernelId(step.kernel().kernel())) << "(";

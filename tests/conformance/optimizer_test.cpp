@@ -66,7 +66,7 @@ bool inSegments(int64_t at) {
   return false;
 }
 
-/// Slices of dp ranks that follow each other, and with those of other tp coordinates between them.
+/// Slices of dp ranks that follow each other, and with those of other tp ranks between them.
 TEST(Optimizer, SegmentsOfSlices) {
   for (auto [slice, stride] : {std::pair<int64_t, int64_t>{70000, 70000}, {30000, 60000}})
     for (int dpRank : {0, 1}) {

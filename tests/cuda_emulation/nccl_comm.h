@@ -13,7 +13,7 @@ struct ncclComm {
 namespace emulation {
 
 /// A call that waits for other ranks: at once, or at the end of the group that it stands in.
-struct PendingCall {
+struct PartialCall {
   std::function<bool()> isReady;
   std::function<ncclResult_t()> finish;
 };
@@ -26,7 +26,7 @@ struct GroupCalls {
     std::vector<Request> requests;
   };
   int depth = 0;
-  std::vector<PendingCall> pending;
+  std::vector<PartialCall> pending;
   std::vector<Issued> issued; // one for each communicator and stream
   ncclResult_t error = ncclSuccess;
 };
@@ -34,8 +34,8 @@ GroupCalls &groupCalls();
 
 ncclResult_t resultOf(cudaError_t error);
 /// Waits now or at the group's end.
-ncclResult_t await(State &state, Lock &lock, PendingCall call);
-ncclResult_t awaitAll(State &state, Lock &lock, std::vector<PendingCall> calls);
+ncclResult_t await(State &state, Lock &lock, PartialCall call);
+ncclResult_t awaitAll(State &state, Lock &lock, std::vector<PartialCall> calls);
 
 /// `body(state, lock)` under the lock, where the machine is in order.
 template <typename F> ncclResult_t ncclCall(F body) {

@@ -75,9 +75,9 @@ ncclResult_t finishSplit(Split &split, const ncclComm &parent, ncclComm_t *comm)
 
 } // namespace
 
-ncclResult_t awaitAll(State &state, Lock &lock, std::vector<PendingCall> calls) {
+ncclResult_t awaitAll(State &state, Lock &lock, std::vector<PartialCall> calls) {
   auto allReady = [&] {
-    return std::all_of(calls.begin(), calls.end(), [](const PendingCall &call) { return call.isReady(); });
+    return std::all_of(calls.begin(), calls.end(), [](const PartialCall &call) { return call.isReady(); });
   };
   auto start = std::chrono::steady_clock::now();
   while (!allReady()) {
@@ -88,12 +88,12 @@ ncclResult_t awaitAll(State &state, Lock &lock, std::vector<PendingCall> calls) 
     state.changed.wait_for(lock, std::chrono::milliseconds(50));
   }
   ncclResult_t result = ncclSuccess;
-  for (const PendingCall &call : calls)
+  for (const PartialCall &call : calls)
     if (ncclResult_t one = call.finish(); one != ncclSuccess) result = one;
   return result;
 }
 
-ncclResult_t await(State &state, Lock &lock, PendingCall call) {
+ncclResult_t await(State &state, Lock &lock, PartialCall call) {
   if (groupCalls().depth == 0) return awaitAll(state, lock, {std::move(call)});
   groupCalls().pending.push_back(std::move(call));
   return ncclSuccess;

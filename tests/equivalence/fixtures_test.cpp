@@ -45,7 +45,7 @@ TEST_P(Fixtures, AllMeshesEqualPyTorch) {
   }
 }
 
-/// Heads, ffn and vocabulary that tp does not divide, and more coordinates than KV heads.
+/// Heads, ffn and vocabulary that tp does not divide, and more ranks than KV heads.
 TEST_P(Fixtures, UnevenMeshesEqualPyTorch) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{3, 1, 0, 1}, Mesh{3, 2, 2, 1}, Mesh{3, 2, 3, 1}, Mesh{5, 1, 0, 1}, Mesh{8, 1, 1, 1},

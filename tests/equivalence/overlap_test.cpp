@@ -1,4 +1,4 @@
-// A dimension of which a part is sharded and a part is whole: every coordinate holds the whole part, and it counts
+// A dimension of which a part is sharded and a part is whole: every tp rank holds the whole part, and it counts
 // once.
 #include "runtime/device/cpu/device.h"
 #include "tests/compiler/onnx/model_file.h"

@@ -72,7 +72,7 @@ TEST_F(Outputs, APlanWithAFileOfTheUsersStays) {
   refuses(compile + "plan", "'manifest.json' (changed since)");
   succeeds(compile + "plan --force");
   succeeds(compile + "plan --tp 2 --shard all");
-  succeeds(compile + "plan"); // of two coordinates, by one
+  succeeds(compile + "plan"); // of two ranks, by one
   const std::string list = read("plan/files.sha256");
   succeeds(compile + "again");
   EXPECT_EQ(read("again/files.sha256"), list);

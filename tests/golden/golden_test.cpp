@@ -61,7 +61,7 @@ class Golden : public testing::TestWithParam<const char *> {};
 
 TEST_P(Golden, Summary) { expectGolden(std::string(GetParam()) + ".tp2_dp2.txt", summaryOf(GetParam(), 2, 2)); }
 TEST(Sliced, Summary) { expectGolden("llama.tp2_dp2_zero3.txt", summaryOf("llama", 2, 2, 3)); }
-/// Sizes that tp does not divide: what each coordinate holds, and how uneven the work is.
+/// Sizes that tp does not divide: what each tp rank holds, and how uneven the work is.
 TEST(Uneven, Summary) { expectGolden("llama.tp3.txt", summaryOf("llama", 3, 1)); }
 
 /// A sharded weight, its gradient, a sum that is reduced at once, and heads that are parts of a dimension.

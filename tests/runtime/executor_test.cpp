@@ -62,8 +62,8 @@ plan::Program sampleProgram() {
   p.set_arena_bytes(kArena);
   plan::Group *group = p.add_groups();
   group->set_axis(plan::TP);
-  group->add_coordinates(0);
-  group->add_coordinates(1);
+  group->add_ranks(0);
+  group->add_ranks(1);
   plan::Input *input = p.add_inputs();
   input->set_name("x");
   setTensor(input->mutable_tensor(), kX, {2, 2});
@@ -164,12 +164,12 @@ TEST(Executor, RunsOnTwoRanksAndAllocatesNothing) {
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(counted, 0);
   for (auto &executor : executors)
-    EXPECT_EQ(executor->scalar("loss_sum"), 10 + 20); // tpRank + 1 times the sum of w
+    EXPECT_EQ(executor->scalar("loss_sum"), 10 + 20); // tp rank + 1 times the sum of w
 }
 
 TEST(Executor, ErrorsNameTheStep) {
   plan::Program program = sampleProgram();
-  program.mutable_groups(0)->mutable_coordinates()->RemoveLast();
+  program.mutable_groups(0)->mutable_ranks()->RemoveLast();
   plan::Input *fed = program.add_inputs();
   fed->set_name("tokens");
   setTensor(fed->mutable_tensor(), kIds, {1}, DType::I64);

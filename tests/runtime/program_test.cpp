@@ -27,8 +27,8 @@ plan::Program sampleProgram() {
   p.set_arena_bytes(256);
   plan::Group *group = p.add_groups();
   group->set_axis(plan::DP);
-  group->add_coordinates(0);
-  group->add_coordinates(1);
+  group->add_ranks(0);
+  group->add_ranks(1);
   plan::Bucket *bucket = p.add_buckets();
   setTensor(bucket->mutable_accumulator(), 0, {4});
   setTensor(bucket->mutable_parameters(), 112, {8});
@@ -81,7 +81,7 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"kernel beyond 16 bits", [&](P &p) { call(p)->set_kernel(65536 + uint32_t(KernelId::Neg)); }},
       {"workspace", [&](P &p) { call(p)->set_workspace_bytes(257); }},
       {"empty step", [](P &p) { p.mutable_sections(0)->add_steps(); }},
-      {"group", [](P &p) { p.mutable_groups(0)->set_coordinates(1, 2); }},
+      {"group", [](P &p) { p.mutable_groups(0)->set_ranks(1, 2); }},
       {"no such group", [&](P &p) { collective(p)->set_group(1); }},
       {"counts", [&](P &p) { collective(p)->add_counts(8); }},
       {"sum of counts",

@@ -135,7 +135,7 @@ TEST(StepOrder, EveryConflictIsSeen) {
   EXPECT_LT(refused, 1900);
 }
 
-/// Two tp coordinates with a group of both.
+/// Two tp ranks with a group of both.
 struct World {
   plan::Program p[2];
   World() {
@@ -144,8 +144,8 @@ struct World {
       tp->set_axis(plan::TP);
       dp->set_axis(plan::DP);
       for (uint32_t c : {0u, 1u}) {
-        tp->add_coordinates(c);
-        dp->add_coordinates(c);
+        tp->add_ranks(c);
+        dp->add_ranks(c);
       }
       plan::Section *section = program.add_sections();
       addAllReduce(section, "first", 0);

@@ -79,7 +79,7 @@ llvm::Error allGather(llvm::ArrayRef<Member> members) {
 } // namespace
 
 llvm::Error collectiveOverTp(Proof &proof, llvm::ArrayRef<Member> members, const plan::Group &group) {
-  if (size_t(group.coordinates_size()) != members.size()) return refuse("its group has a member twice");
+  if (size_t(group.ranks_size()) != members.size()) return refuse("its group has a member twice");
   switch (members[0].collective().kind()) {
   case plan::ALL_GATHER:
     return allGather(members);

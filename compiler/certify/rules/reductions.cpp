@@ -62,9 +62,9 @@ llvm::Expected<const Content *> reducedSquares(Proof &proof, llvm::ArrayRef<cons
 }
 
 bool isAll(const plan::Group &group, int64_t n) {
-  if (group.coordinates_size() != n) return false;
-  for (int c = 0; c < group.coordinates_size(); ++c)
-    if (group.coordinates(c) != uint32_t(c)) return false;
+  if (group.ranks_size() != n) return false;
+  for (int c = 0; c < group.ranks_size(); ++c)
+    if (group.ranks(c) != uint32_t(c)) return false;
   return true;
 }
 

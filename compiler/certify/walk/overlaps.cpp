@@ -82,7 +82,7 @@ std::optional<uint64_t> placeInGroup(const TpRank &rank, const plan::Collective 
     return fits ? std::optional(whole.offset + uint64_t(rank.number) * part.bytes) : std::nullopt;
   }
   uint64_t at = whole.offset;
-  for (auto [i, member] : indexed(group.coordinates())) {
+  for (auto [i, member] : indexed(group.ranks())) {
     if (member == uint32_t(rank.number) && !part.isSliced()) return at;
     at += collective.counts_size() ? uint64_t(collective.counts(int(i))) * sizeOf(DType(collective.operand().dtype()))
                                    : part.bytes;
@@ -95,7 +95,7 @@ llvm::Error checkCounts(const TpRank &rank, const plan::Collective &collective) 
   const plan::Group &group = rank.program.groups(int(collective.group()));
   if (!collective.counts_size() || (!gathers(collective) && !scatters(collective))) return llvm::Error::success();
   const int64_t own = elementsOf(gathers(collective) ? collective.operand() : collective.result());
-  for (auto [i, member] : indexed(group.coordinates()))
+  for (auto [i, member] : indexed(group.ranks()))
     if ((group.axis() != plan::TP || member == uint32_t(rank.number)) && collective.counts(int(i)) != own)
       return refuse("its own part is not as large as its group says");
   return llvm::Error::success();

@@ -58,7 +58,7 @@ TEST(Rectangles, ShareKvHeadsAsEvenlyAsPossible) {
   EXPECT_EQ(heads(3, 3, 2), "6@0 3@2 ");
 }
 
-/// Over all coordinates, the covers of a random tree are the whole dimension.
+/// Over all ranks, the covers of a random tree are the whole dimension.
 TEST(Cover, TilesTheWhole) {
   std::mt19937 random(3);
   auto pick = [&](int n) { return int(random() % unsigned(n)); };

@@ -75,20 +75,20 @@ bool wrongGroup(Programs &programs, Random &random, std::string &where) {
     plan::Group group = old;
     const uint32_t own = uint32_t(place.program);
     if (how == 0 && old.axis() != plan::WORLD) {
-      group.clear_coordinates();
-      group.add_coordinates(old.axis() == plan::TP ? own : old.coordinates(0));
-    } else if (how == 1 && old.coordinates_size() > 1) {
-      group.mutable_coordinates()->RemoveLast();
-      if (old.axis() == plan::TP && !llvm::is_contained(group.coordinates(), own)) {
-        group.clear_coordinates();
-        group.add_coordinates(own);
+      group.clear_ranks();
+      group.add_ranks(old.axis() == plan::TP ? own : old.ranks(0));
+    } else if (how == 1 && old.ranks_size() > 1) {
+      group.mutable_ranks()->RemoveLast();
+      if (old.axis() == plan::TP && !llvm::is_contained(group.ranks(), own)) {
+        group.clear_ranks();
+        group.add_ranks(own);
       }
     } else {
       group.set_axis(old.axis() == plan::TP ? plan::DP : plan::TP);
       const int size = group.axis() == plan::TP ? int(programs.size()) : 2;
-      group.clear_coordinates();
+      group.clear_ranks();
       for (int c = 0; c < size; ++c)
-        group.add_coordinates(uint32_t(c));
+        group.add_ranks(uint32_t(c));
     }
     const uint32_t number = groupOf(programs[place.program], group);
     stepAt(programs, place).mutable_collective()->set_group(number);
@@ -110,7 +110,7 @@ bool wrongReduction(Programs &programs, Random &random, std::string &where) {
   return true;
 }
 
-/// On one coordinate alone.
+/// On one tp rank alone.
 bool swapCollectives(Programs &programs, Random &random, std::string &where) {
   Place first;
   if (!pick(programs, random, isCollective, first)) return false;
@@ -133,11 +133,11 @@ bool swapGatheredParts(Programs &programs, Random &random, std::string &where) {
   };
   if (!pick(programs, random, isGather, at)) return false;
   plan::Group group = programs[at.program].groups(int(stepAt(programs, at).collective().group()));
-  if (group.coordinates_size() < 2) return false;
+  if (group.ranks_size() < 2) return false;
   where = textOf(programs, at);
   for (const Place &place : everywhere(programs, at)) {
     plan::Group swapped = group;
-    swapped.mutable_coordinates()->SwapElements(0, 1);
+    swapped.mutable_ranks()->SwapElements(0, 1);
     stepAt(programs, place).mutable_collective()->set_group(groupOf(programs[place.program], swapped));
   }
   return true;
@@ -147,11 +147,11 @@ bool memberTwice(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(programs, random, isCollective, at)) return false;
   const plan::Group old = programs[at.program].groups(int(stepAt(programs, at).collective().group()));
-  if (old.coordinates_size() < 2) return false;
+  if (old.ranks_size() < 2) return false;
   where = textOf(programs, at);
   for (const Place &place : everywhere(programs, at)) {
     plan::Group twice = old;
-    twice.set_coordinates(old.coordinates_size() - 1, old.coordinates(0));
+    twice.set_ranks(old.ranks_size() - 1, old.ranks(0));
     stepAt(programs, place).mutable_collective()->set_group(groupOf(programs[place.program], twice));
   }
   return true;
@@ -170,7 +170,7 @@ bool dpForAllRanks(Programs &programs, Random &random, std::string &where) {
   const bool wasDp = axisOf(at) == plan::DP;
   const uint32_t tp = uint32_t(programs.size());
   std::vector<Place> places;
-  for (size_t p = 0; p < programs.size(); ++p) // over dp each coordinate has its own: the one at the same step
+  for (size_t p = 0; p < programs.size(); ++p) // over dp each tp rank has its own: the one at the same step
     if (wasDp) places.push_back({p, at.section, at.step});
   if (!wasDp) places = everywhere(programs, at);
   for (const Place &place : places) {
@@ -178,9 +178,9 @@ bool dpForAllRanks(Programs &programs, Random &random, std::string &where) {
     const plan::Group old = programs[place.program].groups(int(stepAt(programs, place).collective().group()));
     plan::Group group;
     group.set_axis(wasDp ? plan::WORLD : plan::DP);
-    const uint32_t members = uint32_t(old.coordinates_size());
+    const uint32_t members = uint32_t(old.ranks_size());
     for (uint32_t c = 0; c < (wasDp ? members * tp : members / tp); ++c)
-      group.add_coordinates(c);
+      group.add_ranks(c);
     const uint32_t number = groupOf(programs[place.program], group);
     plan::Collective &c = *stepAt(programs, place).mutable_collective();
     c.set_group(number);

@@ -4,7 +4,7 @@
 namespace autotp::test {
 namespace {
 
-/// A coordinate adds another one's part of a bias.
+/// A tp rank adds another one's part of a bias.
 bool biasOfAnotherRank(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(programs, random, isKernelOf({KernelId::MatMulBias, KernelId::MatMulBiasGelu}), at)) return false;
@@ -43,7 +43,7 @@ SumAndBias findBiasAfterSum(const plan::Section &section) {
   return at;
 }
 
-/// Each coordinate adds the bias to its part of the sum, so that the sum has it as often as there are coordinates.
+/// Each tp rank adds the bias to its part of the sum, so that the sum has it as often as there are ranks.
 bool biasBeforeTheSum(Programs &programs, Random &, std::string &where) {
   for (plan::Program &program : programs) {
     plan::Section &section = microStep(program);

@@ -68,7 +68,7 @@ TEST(Kinds, ALossOfSeveralTerms) {
 }
 
 /// A constant beside a Partial sum counts on one rank.
-TEST(Kinds, AConstantBesideAPendingSum) {
+TEST(Kinds, AConstantBesideAPartialSum) {
   Kind m;
   m.file.input("x", {4, 6});
   m.weight("in", {6, 12});
@@ -193,7 +193,7 @@ TEST(Kinds, RowsWithEqualLabels) {
 }
 
 /// Parts that the ranks have of the second operand of a concat are no sum, those of the first are.
-TEST(Kinds, AWholeSegmentBesideAPendingOne) {
+TEST(Kinds, AWholeSegmentBesideAPartialOne) {
   RowLoss m;
   m.file.initializer(integers("flat", {-1}));
   m.file.node("SoftmaxCrossEntropyLoss", {"rows", "labels"}, {"mean", "logs"}, {textAttribute("reduction", "mean")});
@@ -263,7 +263,7 @@ TEST(Kinds, AMaskThatHidesNothingOfOneRank) {
 }
 
 /// A Partial segment beside numbers that count on one rank.
-TEST(Kinds, ConstantSegmentsBesideAPendingOne) {
+TEST(Kinds, ConstantSegmentsBesideAPartialOne) {
   RowLoss m;
   m.file.initializer(floats("numbers", {2}, {2, 3}));
   m.file.initializer(integers("flat", {-1}));

@@ -56,7 +56,7 @@ inline plan::Section &microStep(plan::Program &program) {
 
 inline std::string textOf(Programs &programs, const Place &at) {
   const plan::Step &step = stepAt(programs, at);
-  return "coordinate " + std::to_string(at.program) + " " + sectionAt(programs, at).name() + " " +
+  return "tp rank " + std::to_string(at.program) + " " + sectionAt(programs, at).name() + " " +
          std::to_string(at.step) + " '" + step.name() + "' " +
          (step.has_kernel() ? nameOf(KernelId(step.kernel().kernel())).str() : "collective");
 }
@@ -80,7 +80,7 @@ inline Wanted isKernelOf(std::vector<KernelId> kernels) {
   };
 }
 
-/// The same collective on every coordinate that takes part: the n-th of its group there.
+/// The same collective on every tp rank that takes part: the n-th of its group there.
 inline std::vector<Place> everywhere(Programs &programs, const Place &at) {
   auto groupText = [&](size_t p, const plan::Step &step) {
     return programs[p].groups(int(step.collective().group())).SerializeAsString();
@@ -89,7 +89,7 @@ inline std::vector<Place> everywhere(Programs &programs, const Place &at) {
   const plan::Group group = programs[at.program].groups(int(model.collective().group()));
   std::vector<Place> all;
   for (size_t p = 0; p < programs.size(); ++p) {
-    const bool takesPart = group.axis() != plan::TP || llvm::is_contained(group.coordinates(), uint32_t(p));
+    const bool takesPart = group.axis() != plan::TP || llvm::is_contained(group.ranks(), uint32_t(p));
     for (int i = 0; takesPart && i < programs[p].sections(at.section).steps_size(); ++i) {
       const plan::Step &step = programs[p].sections(at.section).steps(i);
       if (step.has_collective() && groupText(p, step) == groupText(at.program, model) &&

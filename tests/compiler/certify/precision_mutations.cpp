@@ -113,7 +113,7 @@ plan::KernelCall &callAt(plan::Program &program, int step) {
   return *optimizerStep(program).mutable_steps(step)->mutable_kernel();
 }
 
-/// The product of the count and the loss scale by which the coordinate divides gradients; -1: none.
+/// The product of the count and the loss scale by which the tp rank divides gradients; -1: none.
 int productOf(plan::Program &program) {
   const int divides = firstCall(program, KernelId::GradScale);
   if (divides < 0 || firstCall(program, KernelId::LossScale) < 0) return -1;
@@ -161,12 +161,12 @@ bool verdictOfFewerRanks(Programs &programs, Random &random, std::string &where)
     for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
       if (!step.has_collective() || !isSamePlace(step.collective().result(), norm)) continue;
       plan::Group group = program.groups(int(step.collective().group()));
-      isFound = group.coordinates_size() > 1;
+      isFound = group.ranks_size() > 1;
       group.set_axis(isOwn || group.axis() == plan::DP ? plan::TP : plan::DP);
-      group.clear_coordinates();
-      if (isOwn) group.add_coordinates(uint32_t(&program - programs.data()));
+      group.clear_ranks();
+      if (isOwn) group.add_ranks(uint32_t(&program - programs.data()));
       for (uint32_t member = 0; !isOwn && member < 2; ++member)
-        group.add_coordinates(member);
+        group.add_ranks(member);
       *program.add_groups() = group;
       step.mutable_collective()->set_group(uint32_t(program.groups_size() - 1));
     }

@@ -6,13 +6,13 @@ namespace {
 
 const std::vector<KernelId> kUpdates = {KernelId::Adam, KernelId::Adagrad, KernelId::Momentum, KernelId::Sgd};
 
-/// On all coordinates alike: another number of them divides the gradients, or the loss.
+/// On all ranks alike: another number of them divides the gradients, or the loss.
 bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
   const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
   for (plan::Program &program : programs)
     for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
       if (!step.has_kernel() || KernelId(step.kernel().kernel()) != kernel) continue;
-      where = "optimizer_step '" + step.name() + "' on all coordinates";
+      where = "optimizer_step '" + step.name() + "' on all ranks";
       plan::KernelCall &call = *step.mutable_kernel();
       plan::TensorRef &divisor = *call.mutable_operands(1);
       for (const plan::Input &input : program.inputs())
@@ -266,16 +266,16 @@ bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
 bool programsExchanged(Programs &programs, Random &random, std::string &where) {
   if (programs.size() < 2) return false;
   const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
-  where = "coordinates " + std::to_string(a) + " and " + std::to_string(b);
+  where = "ranks " + std::to_string(a) + " and " + std::to_string(b);
   std::swap(programs[a], programs[b]);
   return true;
 }
 
-/// One coordinate does what another does: its part is there twice, its own not at all.
+/// One tp rank does what another does: its part is there twice, its own not at all.
 bool programTwice(Programs &programs, Random &random, std::string &where) {
   if (programs.size() < 2) return false;
   const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
-  where = "coordinate " + std::to_string(b) + " is coordinate " + std::to_string(a) + " again";
+  where = "tp rank " + std::to_string(b) + " is tp rank " + std::to_string(a) + " again";
   programs[b] = programs[a];
   return true;
 }
@@ -308,8 +308,8 @@ std::vector<MutationKind> stateMutations() {
       {"gradient elsewhere", wrongGradientPlace},
       {"input over data", inputOverData},
       {"output elsewhere", outputElsewhere},
-      {"coordinates exchanged", programsExchanged},
-      {"coordinate twice", programTwice},
+      {"ranks exchanged", programsExchanged},
+      {"tp rank twice", programTwice},
   };
 }
 

@@ -71,7 +71,7 @@ TEST_P(FixtureValues, RandomLegalAxesInRandomTilings) {
   }
 }
 
-/// Two leaves that multiply, in a grid of coordinates: a sum over one is reduced among those that share the other.
+/// Two leaves that multiply, in a grid of ranks: a sum over one is reduced among those that share the other.
 TEST_P(FixtureValues, TwoLeavesInAGrid) {
   AxisFacts facts(whole_.graph, axes_);
   std::vector<AxisId> leaves = legalLeaves(whole_.graph, axes_, facts);

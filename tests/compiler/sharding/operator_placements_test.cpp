@@ -68,27 +68,27 @@ TEST(OperatorPlacements, EveryAssignmentOfOneAndTwoLeaves) {
   EXPECT_GT(totals.runs, 1500) << "few assignments were tried";
 }
 
-/// A call whose operands in `pending` are sums that two coordinates have still to add: tp lies on their first dimension.
-struct PendingCall {
-  PendingCall(const OperatorCall &call, unsigned pending, std::mt19937 &random) {
+/// A call whose operands in `partial` are sums that two ranks have still to add: tp lies on their first dimension.
+struct PartialCall {
+  PartialCall(const OperatorCall &call, unsigned partial, std::mt19937 &random) {
     Builder b(graph);
     llvm::SmallVector<ValueId, 4> operands, addends;
     for (const auto &[k, operand] : indexed(call.operands)) {
-      bool isPending = pending >> k & 1;
+      bool isPartial = partial >> k & 1;
       Type type = operand.type;
-      if (isPending) type.shape.insert(type.shape.begin(), 2);
+      if (isPartial) type.shape.insert(type.shape.begin(), 2);
       ValueId id = isFloat(type.dtype) ? graph.addParameter("x", type) : graph.addInput("i", type);
       if (isFloat(type.dtype)) graph.parameters.push_back({id, {}});
       sources[id] = Array(type);
       std::vector<double> &data = sources[id].data;
       for (size_t i = 0, n = operand.data.size(); i < n; ++i) {
-        double other = isPending ? double(random() % 2001) / 1000 - 1 : 0;
+        double other = isPartial ? double(random() % 2001) / 1000 - 1 : 0;
         data[i] = operand.data[i] - other;
-        if (isPending) data[n + i] = other;
+        if (isPartial) data[n + i] = other;
       }
       llvm::SmallVector<int64_t, 6> first = {0};
-      if (isPending) addends.push_back(id);
-      operands.push_back(isPending ? b.make("reduce_sum", {id}, {{"axes", first}, {"keepdims", int64_t(0)}}) : id);
+      if (isPartial) addends.push_back(id);
+      operands.push_back(isPartial ? b.make("reduce_sum", {id}, {{"axes", first}, {"keepdims", int64_t(0)}}) : id);
     }
     auto results = llvm::cantFail(b.tryMake(call.op, operands, call.attributes, call.results));
     node = graph.value(results[0]).producer;
@@ -104,10 +104,10 @@ struct PendingCall {
         reductions.isPartial[result] = true;
   }
 
-  bool passes(unsigned pending) const {
+  bool passes(unsigned partial) const {
     unsigned n = 0;
     for (unsigned k = 0; k < graph.node(node).operands.size(); ++k)
-      for (unsigned j = 0; pending >> k & 1 && j < graph.node(node).results.size(); ++j) {
+      for (unsigned j = 0; partial >> k & 1 && j < graph.node(node).results.size(); ++j) {
         if (!passesThrough(graph, axes, assignment, node, k, j)) return false;
         n += j == 0;
       }
@@ -122,21 +122,21 @@ struct PendingCall {
   Reductions reductions;
 };
 
-TEST(OperatorPlacements, EveryPendingOperandThatMayPass) {
+TEST(OperatorPlacements, EveryPartialOperandThatMayPass) {
   std::mt19937 random(9);
   std::set<std::string> passed;
   for (const OperatorCall &call : operatorCalls())
-    for (unsigned pending = 1; pending < 1u << call.operands.size(); ++pending) {
+    for (unsigned partial = 1; partial < 1u << call.operands.size(); ++partial) {
       bool areFloats = true;
       for (const auto &[k, operand] : indexed(call.operands))
-        areFloats &= !(pending >> k & 1) || isFloat(operand.type.dtype);
+        areFloats &= !(partial >> k & 1) || isFloat(operand.type.dtype);
       if (!areFloats) continue;
-      PendingCall example(call, pending, random);
-      if (!example.passes(pending)) continue;
+      PartialCall example(call, partial, random);
+      if (!example.passes(partial)) continue;
       passed.insert(call.op);
       std::vector<Array> whole = llvm::cantFail(evaluateGraph(example.graph, example.sources));
       Sharding sharding{example.graph, example.axes, example.assignment, 2, example.reductions};
-      EXPECT_EQ(firstDifference(sharding, example.sources, whole), "") << call.text() << " pending " << pending;
+      EXPECT_EQ(firstDifference(sharding, example.sources, whole), "") << call.text() << " partial " << partial;
     }
   for (const OpDef *row : allOps())
     EXPECT_TRUE(row->linearIn == 0 || passed.count(row->name)) << row->name << " lets nothing pass";

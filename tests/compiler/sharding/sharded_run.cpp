@@ -29,7 +29,7 @@ std::string differenceOf(const Array &got, const Array &wanted) {
   return "";
 }
 
-/// Adds a coordinate's part to the whole, where it lies.
+/// Adds a tp rank's part to the whole, where it lies.
 void addPart(Array &sum, const Array &part, const Covers &covers) {
   Array places(sum.type);
   places.type.dtype = DType::I64;
@@ -158,7 +158,7 @@ std::string firstDifference(const Sharding &s, const Sources &sources, llvm::Arr
   if (!values) return describe(values.takeError());
   for (NodeId id = s.graph.first(); id != kNone; id = s.graph.node(id).next)
     for (ValueId result : s.graph.node(id).results) {
-      bool isPending = reductions.isPartial[result] && !reductions.isReduced[result];
+      bool isPartial = reductions.isPartial[result] && !reductions.isReduced[result];
       Array sum(whole[result].type);
       for (int c = 0; c < s.tp; ++c) {
         ValueId local = programs[size_t(c)].values[result];
@@ -168,14 +168,14 @@ std::string firstDifference(const Sharding &s, const Sources &sources, llvm::Arr
         const Array &got = (*values)[size_t(c)][local];
         Covers covers = coversOf(s.axes.arena, s.axes.values[result], s.graph.type(result).shape, s.assignment, c);
         std::string difference;
-        if (!isPending)
+        if (!isPartial)
           difference = differenceOf(got, partOf(whole[result], covers));
         else
           addPart(sum, got, covers);
-        if (isPending && c == s.tp - 1) difference = differenceOf(sum, whole[result]);
+        if (isPartial && c == s.tp - 1) difference = differenceOf(sum, whole[result]);
         if (!difference.empty())
-          return (llvm::Twine(s.graph.node(id).op) + " %" + s.graph.value(result).name + " on coordinate " +
-                  llvm::Twine(c) + (isPending ? " (pending): " : ": ") + difference)
+          return (llvm::Twine(s.graph.node(id).op) + " %" + s.graph.value(result).name + " on tpRank " +
+                  llvm::Twine(c) + (isPartial ? " (Partial): " : ": ") + difference)
               .str();
       }
     }

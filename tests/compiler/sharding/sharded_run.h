@@ -1,4 +1,4 @@
-/// \file A graph sharded over tp coordinates and evaluated in lock-step, every value compared with the whole graph's.
+/// \file A graph sharded over tp ranks and evaluated in lock-step, every value compared with the whole graph's.
 #pragma once
 
 #include "compiler/ops/evaluate.h"
@@ -34,7 +34,7 @@ struct Sharding {
   std::function<void(Graph &local, int c)> change = {}; ///< made to each local graph before it runs
 };
 
-/// "" where all values of all coordinates are their parts of the whole graph's, and pending ones add up to them; else
+/// "" where all values of all ranks are their parts of the whole graph's, and partial ones add up to them; else
 /// what differs first. `whole`: all values of the whole graph.
 std::string firstDifference(const Sharding &sharding, const Sources &sources, llvm::ArrayRef<Array> whole);
 

@@ -118,7 +118,7 @@ TEST(Traps, AMaskOfInfinitiesJoinsPendingScores) {
   EXPECT_EQ(trap.difference(trap.sharded(trap.leafOf("q", 1), 2)), ""); // the scores are pending before the mask
 }
 
-TEST(Traps, AProductOfAPendingSumWithItself) {
+TEST(Traps, AProductOfAPartialSumWithItself) {
   Trap("  input %x : f32[4,6]\n  parameter %w : f32[6,3]\n"
        "  %p = matmul(%x, %w) {trans_a=0, trans_b=0} : f32[4,3]\n"
        "  %q = mul(%p, %p) : f32[4,3]\n"
@@ -169,7 +169,7 @@ TEST(Traps, SegmentsThatAreTakenFromTheEndOfAShardedDimension) {
     EXPECT_EQ(trap.difference(trap.sharded(trap.leafOf("o", 0), tp)), "") << tp;
 }
 
-TEST(Traps, MoreCoordinatesThanHeads) {
+TEST(Traps, MoreRanksThanHeads) {
   Trap trap("  input %x : f32[1,3,5]\n  parameter %wq : f32[5,8]\n  parameter %wk : f32[5,4]\n"
             "  parameter %wv : f32[5,4]\n  parameter %wo : f32[8,5]\n"
             "  %q = matmul(%x, %wq) {trans_a=0, trans_b=0} : f32[1,3,8]\n"
@@ -183,7 +183,7 @@ TEST(Traps, MoreCoordinatesThanHeads) {
             "  %y = matmul(%m, %wo) {trans_a=0, trans_b=0} : f32[3,5]\n" +
             std::string(kSum));
   trap.expectRight();
-  for (int tp : {2, 3, 4, 5, 8}) { // kv 2, group 2: shared heads at 3 and 4, coordinates without a head above
+  for (int tp : {2, 3, 4, 5, 8}) { // kv 2, group 2: shared heads at 3 and 4, ranks without a head above
     ChosenAxes chosen = llvm::cantFail(chooseAxes(trap.graph, trap.axes, tp, ShardMode::All));
     EXPECT_TRUE(chosen.assignment.has(trap.leafOf("wk", 1))) << tp;
     EXPECT_EQ(trap.difference({trap.graph, trap.axes, chosen.assignment, tp}), "") << tp;

@@ -1,5 +1,5 @@
 // docs/placements.md: which placements of operands are right by value although the rules ask for a reshard first.
-// Every operator, every combination of placements of its operands on two coordinates, without any rule.
+// Every operator, every combination of placements of its operands on two ranks, without any rule.
 #include "compiler/sharding/reshard.h"
 #include "passes/shard/place_reductions.h"
 #include "runtime/base/indexed.h"
@@ -15,12 +15,12 @@
 namespace autotp::test {
 namespace {
 
-/// How a value lies on two coordinates.
+/// How a value lies on two ranks.
 struct Placed {
   enum class Kind : uint8_t { Replicate, Shard, Sum, Max } kind = Kind::Replicate;
   unsigned dim = 0;
   auto operator<=>(const Placed &) const = default;
-  bool isPending() const { return kind == Kind::Sum || kind == Kind::Max; }
+  bool isPartial() const { return kind == Kind::Sum || kind == Kind::Max; }
   std::string text() const {
     switch (kind) {
     case Kind::Replicate:
@@ -46,9 +46,9 @@ Placements placementsOf(const Type &type) {
   return all;
 }
 
-Covers coversOf(llvm::ArrayRef<int64_t> shape, Placed placed, size_t coordinate) {
+Covers coversOf(llvm::ArrayRef<int64_t> shape, Placed placed, size_t tpRank) {
   Covers covers = wholeCovers(shape);
-  if (placed.kind == Placed::Kind::Shard) covers[placed.dim] = {evenIntervals(shape[placed.dim], 2)[coordinate]};
+  if (placed.kind == Placed::Kind::Shard) covers[placed.dim] = {evenIntervals(shape[placed.dim], 2)[tpRank]};
   return covers;
 }
 
@@ -58,7 +58,7 @@ Parts partsOf(const Array &whole, Placed placed, std::mt19937 &random) {
   Parts parts;
   for (size_t c = 0; c < 2; ++c)
     parts[c] = toArray(partOf(toTensor(whole), coversOf(whole.type.shape, placed, c)));
-  for (size_t i = 0; placed.isPending() && i < whole.data.size(); ++i) {
+  for (size_t i = 0; placed.isPartial() && i < whole.data.size(); ++i) {
     double some = double(random() % 2001) / 1000 - 1;
     size_t other = random() % 2;
     if (std::isnan(whole.data[i])) {
@@ -80,7 +80,7 @@ double maximum(double a, double b) { return a > b || std::isnan(a) ? a : b; }
 bool isPlaced(const Parts &parts, Placed placed, const Array &whole) {
   for (size_t c = 0; c < 2; ++c)
     if (parts[c].type.shape != shapeOf(coversOf(whole.type.shape, placed, c))) return false;
-  if (placed.isPending()) {
+  if (placed.isPartial()) {
     for (size_t i = 0; i < whole.data.size(); ++i) {
       double a = parts[0].data[i], b = parts[1].data[i];
       if (!isClose(placed.kind == Placed::Kind::Sum ? a + b : maximum(a, b), whole.data[i])) return false;
@@ -198,7 +198,7 @@ bool areTaken(const OperatorCall &call, llvm::ArrayRef<Placed> placements) {
   return llvm::any_of(leaves, [&](AxisId leaf) {
     Assignment assignment;
     if (leaf != kNoAxis) assignment.assign(leaf, evenIntervals(one.axes.arena.size(leaf), 2));
-    size_t pending = 0;
+    size_t partial = 0;
     for (auto [k, placed] : indexed(placements)) {
       ValueId operand = node.operands[k];
       const Shape &shape = one.graph.type(operand).shape;
@@ -209,11 +209,11 @@ bool areTaken(const OperatorCall &call, llvm::ArrayRef<Placed> placements) {
       if (leaf == kNoAxis && placed.kind == Placed::Kind::Shard) return false;
       if (placed.kind == Placed::Kind::Max) return false;
       if (placed.kind != Placed::Kind::Sum) continue;
-      ++pending;
+      ++partial;
       for (unsigned j = 0; j < node.results.size(); ++j)
         if (!passesThrough(one.graph, one.axes, assignment, one.node, unsigned(k), j)) return false;
     }
-    return pending < 2 || opOf(node).isAdditive;
+    return partial < 2 || opOf(node).isAdditive;
   });
 }
 
@@ -260,20 +260,20 @@ bool isSpecialCase(Placements placements, const std::string &results,
 }
 
 constexpr const char *kHead = R"(# Placements that no rule uses
-Every operator was run on two coordinates with every combination of `Replicate`, `Shard(dimension)`, `Partial(sum)` and
+Every operator was run on two ranks with every combination of `Replicate`, `Shard(dimension)`, `Partial(sum)` and
 `Partial(max)` of its operands, by value and without any rule (`tests/compiler/sharding/unused_placements_test.cpp`;
 `UPDATE_GOLDEN=1` rewrites this page). What the rules allow is run on the same operators by
 `operator_placements_test.cpp`. Listed here is what was right and is not allowed: there a reshard comes first that could
 come later. An operand that may be Partial(max) may be Replicate, too.
 
 - **Partial(max)** is a placement of reductions within an operator only: cross-entropy, softmax, maxima. Sharded
-  transformers leave sums pending.
+  transformers leave sums partial.
 - **Values of attention** (`Partial(sum)`, or `Shard(3)`, the value's head dimension): tp takes heads, so V is whole in
-  that dimension, and no sum of it is pending.
+  that dimension, and no sum of it is partial.
 - **Keys of attention's gradient** (`Shard(1)`): the sequence of keys, given the log-sum-exp of all of them. Context
   parallelism, which the compiler does not offer, would begin there.
-- **Scales, biases and rotary tables** are parameters or constants, which are never pending.
-- **where** of two pending branches, and **swiglu** of a pending `up`: the branches, and the product before, are reduced
+- **Scales, biases and rotary tables** are parameters or constants, which are never partial.
+- **where** of two partial branches, and **swiglu** of a partial `up`: the branches, and the product before, are reduced
   first.
 
 | operands | results | operators |
@@ -300,7 +300,7 @@ TEST(UnusedPlacements, AreListed) {
 }
 
 /// The rows that are not run above work on what partition and the optimizer make: flat slices, and whole scalars; or
-/// are products with what followed them, fused after partition; wrap_index is of integers, which are never pending.
+/// are products with what followed them, fused after partition; wrap_index is of integers, which are never partial.
 TEST(UnusedPlacements, NoOperatorIsLeftOut) {
   std::set<std::string> run, left;
   for (const OperatorCall &call : operatorCalls())

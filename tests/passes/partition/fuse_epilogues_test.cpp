@@ -12,16 +12,16 @@
 namespace autotp {
 namespace {
 
-/// The operators of a program after fusion. `atHome`: a value that lies in a state.
-std::string fused(const std::string &body, const std::string &returned, const char *atHome = nullptr) {
+/// The operators of a program after fusion. `inState`: a value that lies in a state.
+std::string fused(const std::string &body, const std::string &returned, const char *inState = nullptr) {
   Section section{"micro_step",
                   parsed("graph {\n  input %x : f32[2,4,8]\n  parameter %w : f32[8,16]\n"
                          "  parameter %bias : f32[16]\n  parameter %square : f32[4,16]\n" +
                          body + "  return y=%" + returned + "\n}\n"),
-                  llvm::DenseMap<ValueId, Home>()};
+                  llvm::DenseMap<ValueId, StateSlice>()};
   Graph &g = section.graph;
-  for (ValueId v = 0; atHome && v < g.numValues(); ++v)
-    if (g.value(v).name == atHome) section.homes[v] = Home{0};
+  for (ValueId v = 0; inState && v < g.numValues(); ++v)
+    if (g.value(v).name == inState) section.stateSlices[v] = StateSlice{0};
   fuseEpilogues(section);
   llvm::Error error = verify(g);
   EXPECT_FALSE(bool(error)) << describe(std::move(error)) << printed(g);

@@ -9,11 +9,11 @@
 namespace autotp {
 namespace {
 
-/// Parameters of so many elements on each coordinate, whose gradients are ready in their order.
+/// Parameters of so many elements on each tp rank, whose gradients are ready in their order.
 struct Model {
   struct Row {
     int64_t elements;
-    bool isReplicated, isPending;
+    bool isReplicated, isPartial;
   };
 
   explicit Model(llvm::ArrayRef<Row> rows) {
@@ -21,17 +21,17 @@ struct Model {
       const Type type{DType::F32, {row.elements}};
       const ValueId whole = global.addParameter("w", type), own = local.graph.addParameter("w", type);
       const ValueId gradient = Builder(local.graph).make("neg", {own});
-      local.parameters.push_back({whole, own, gradient, {}, {}, row.isReplicated, row.isPending});
+      local.parameters.push_back({whole, own, gradient, {}, {}, row.isReplicated, row.isPartial});
     }
   }
 
-  FilledBuckets fill(int tp, int dp, int zero, int coordinate = 0, int64_t bucketBytes = 1 << 20) {
+  FilledBuckets fill(int tp, int dp, int zero, int tpRank = 0, int64_t bucketBytes = 1 << 20) {
     StepOptions options;
     options.tp = tp;
     options.dp = dp;
     options.zero = zero;
     options.bucketBytes = bucketBytes;
-    local.coordinate = coordinate;
+    local.tpRank = tpRank;
     return fillBuckets(global, local, Updates{}, options);
   }
 
@@ -49,11 +49,11 @@ TEST(FillBuckets, EachKindHasItsOwn) {
     buckets.push_back(parameter.bucket);
   EXPECT_EQ(buckets, (std::vector<unsigned>{0, 1, 2, 0, 1}));
   EXPECT_EQ(filled.parameters[3].begin, 100);
-  EXPECT_TRUE(filled.buckets[0].kind.isPending && filled.buckets[0].kind.isReplicated);
-  EXPECT_FALSE(filled.buckets[2].kind.isPending);
+  EXPECT_TRUE(filled.buckets[0].kind.isPartial && filled.buckets[0].kind.isReplicated);
+  EXPECT_FALSE(filled.buckets[2].kind.isPartial);
 }
 
-TEST(FillBuckets, WithoutSharedStatesOnlyPendingOnesAreApart) {
+TEST(FillBuckets, WithoutSharedStatesOnlyPartialOnesAreApart) {
   EXPECT_EQ(Model(kRows).fill(2, 2, 0).buckets.size(), 2u);
   EXPECT_EQ(Model({{100, true, false}, {500, true, false}}).fill(1, 2, 2).buckets.size(), 1u);
 }
@@ -75,7 +75,7 @@ TEST(FillBuckets, GatheredOnesAreNoLargerThanAParameter) {
   EXPECT_EQ(buckets, (std::vector<unsigned>{0, 0, 1, 2}));
 }
 
-/// Elements that the slices of all ranks cover: each bucket once for each coordinate, a replicated one once in all.
+/// Elements that the slices of all ranks cover: each bucket once for each tp rank, a replicated one once in all.
 TEST(FillBuckets, SlicesOfAllRanksAreTheWhole) {
   for (int tp : {1, 2, 3})
     for (int dp : {1, 2, 4})
