@@ -83,7 +83,8 @@ std::vector<StageText> stageTexts(const Pass &pass, const PassState &state) {
   if (pass.leaves <= Form::Training) return {{"", printed(c.graph)}};
   if (pass.leaves == Form::Placed) return {{"", placedText(c)}};
   if (pass.leaves == Form::Proven)
-    return {{"", llvm::formatv("{0} steps of {1} programs proven\n", c.certificate->steps, c.certificate->programs)}};
+    return {{"", llvm::formatv("{0} instructions of {1} programs proven\n", c.certificate->instructions,
+                               c.certificate->programs)}};
   std::vector<StageText> texts;
   for (int r = 0; r < state.options.step.tp; ++r)
     llvm::append_range(texts, rankTexts(pass.leaves, c.ranks, unsigned(r)));

@@ -30,8 +30,9 @@ static Error finish(CompiledModel &compiled, const CompileOptions &options, Outp
   Manifest manifest = describe(compiled, options);
   printSummary(compiled, options, outs());
   if (compiled.certificate)
-    outs() << formatv("certificate {0} steps of {1} programs proven, {2:f2} s\n", compiled.certificate->steps,
-                      compiled.certificate->programs, compiled.times.back().seconds);
+    outs() << formatv("certificate {0} instructions of {1} programs proven, {2:f2} s\n",
+                      compiled.certificate->instructions, compiled.certificate->programs,
+                      compiled.times.back().seconds);
   return write(compiled, std::move(manifest), folder);
 }
 

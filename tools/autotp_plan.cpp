@@ -115,7 +115,8 @@ static bool printDiff(const std::vector<std::string> &a, const std::vector<std::
 static Error verify(const LoadedPlan &plan) {
   Expected<Certificate> certificate = certifyPlan(plan.manifest, plan.programs, model);
   if (!certificate) return certificate.takeError();
-  outs() << formatv("certificate {0} steps of {1} programs proven\n", certificate->steps, certificate->programs);
+  outs() << formatv("certificate {0} instructions of {1} programs proven\n", certificate->instructions,
+                    certificate->programs);
   return Error::success();
 }
 

@@ -37,7 +37,7 @@ llvm::Expected<Certificate> checkPrograms(const Graph &graph, llvm::ArrayRef<con
     if (llvm::Error error = checkProgram(*program, options.tp, options.dp)) return error;
     if (llvm::Error error = checkSections(graph, *program)) return error;
     for (const plan::Section &section : program->sections())
-      certificate.steps += section.steps_size();
+      certificate.instructions += section.instructions_size();
     ++certificate.programs;
   }
   if (llvm::Error error = checkWorld(byTp)) return error;

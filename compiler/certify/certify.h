@@ -45,7 +45,7 @@ struct CertifyOptions {
 };
 
 struct Certificate {
-  int64_t steps = 0, programs = 0;
+  int64_t instructions = 0, programs = 0;
 };
 
 /// `graph`: with gradients, as differentiation leaves it. `byTp`: the program of each tp rank.

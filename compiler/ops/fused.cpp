@@ -5,31 +5,31 @@
 
 namespace autotp {
 
-Attributes attributesOf(const FusedStep &step, const OpCall &whole) {
-  Attributes own = step.own ? step.own(whole) : Attributes();
-  for (const char *name : step.passed)
+Attributes attributesOf(const FusedOp &op, const OpCall &whole) {
+  Attributes own = op.own ? op.own(whole) : Attributes();
+  for (const char *name : op.passed)
     if (name) own.set(name, whole.attributes.integer(name));
   return own;
 }
 
-llvm::Expected<std::vector<TypedStep>> typedSteps(llvm::ArrayRef<FusedStep> steps, llvm::ArrayRef<Type> operands,
-                                                  const Attributes &attributes, llvm::ArrayRef<Type> results) {
-  std::vector<TypedStep> typed;
-  for (auto [i, step] : indexed(steps)) {
-    TypedStep next{findOp(step.op), {}, {}, {}, attributesOf(step, OpCall{operands, attributes, results})};
-    const bool isStated = i + results.size() >= steps.size();
-    for (int8_t operand : step.operands) {
-      if (operand == FusedStep::kNoOperand) continue;
-      if (operand < FusedStep::kStep) {
+llvm::Expected<std::vector<TypedOp>> typedOps(llvm::ArrayRef<FusedOp> ops, llvm::ArrayRef<Type> operands,
+                                              const Attributes &attributes, llvm::ArrayRef<Type> results) {
+  std::vector<TypedOp> typed;
+  for (auto [i, op] : indexed(ops)) {
+    TypedOp next{findOp(op.op), {}, {}, {}, attributesOf(op, OpCall{operands, attributes, results})};
+    const bool isStated = i + results.size() >= ops.size();
+    for (int8_t operand : op.operands) {
+      if (operand == FusedOp::kNoOperand) continue;
+      if (operand < FusedOp::kResultOf) {
         next.operands.push_back(unsigned(operand));
         next.operandTypes.push_back(operands[size_t(operand)]);
         continue;
       }
-      const size_t earlier = size_t(operand - FusedStep::kStep);
+      const size_t earlier = size_t(operand - FusedOp::kResultOf);
       Type type = typed[earlier].result;
       // A stated result shape says in which shape earlier results are read.
       if (isStated) {
-        const Shape &shape = results[i + results.size() - steps.size()].shape;
+        const Shape &shape = results[i + results.size() - ops.size()].shape;
         if (elementsOf(shape) != type.elements())
           return typeProblem("a result has not the elements of " + llvm::Twine(type.text()));
         type.shape = shape;
@@ -45,27 +45,27 @@ llvm::Expected<std::vector<TypedStep>> typedSteps(llvm::ArrayRef<FusedStep> step
   return typed;
 }
 
-llvm::Expected<Types> inferFused(llvm::ArrayRef<FusedStep> steps, size_t results, const OpCall &call) {
-  llvm::Expected<std::vector<TypedStep>> typed = typedSteps(steps, call.operands, call.attributes, call.results);
+llvm::Expected<Types> inferFused(llvm::ArrayRef<FusedOp> ops, size_t results, const OpCall &call) {
+  llvm::Expected<std::vector<TypedOp>> typed = typedOps(ops, call.operands, call.attributes, call.results);
   if (!typed) return typed.takeError();
   Types types;
-  for (const TypedStep &step : llvm::ArrayRef<TypedStep>(*typed).take_back(results))
-    types.push_back(step.result);
+  for (const TypedOp &op : llvm::ArrayRef<TypedOp>(*typed).take_back(results))
+    types.push_back(op.result);
   return types;
 }
 
-void evaluateFused(llvm::ArrayRef<FusedStep> steps, const OpCall &call, llvm::ArrayRef<const Array *> in,
+void evaluateFused(llvm::ArrayRef<FusedOp> ops, const OpCall &call, llvm::ArrayRef<const Array *> in,
                    llvm::MutableArrayRef<Array> out) {
-  const std::vector<TypedStep> typed = llvm::cantFail(typedSteps(steps, call.operands, call.attributes, call.results));
+  const std::vector<TypedOp> typed = llvm::cantFail(typedOps(ops, call.operands, call.attributes, call.results));
   std::vector<Array> made;
-  for (const TypedStep &step : typed)
-    made.emplace_back(step.result);
-  for (auto [i, step] : indexed(typed)) {
+  for (const TypedOp &op : typed)
+    made.emplace_back(op.result);
+  for (auto [i, op] : indexed(typed)) {
     llvm::SmallVector<const Array *, 2> operands;
-    for (unsigned operand : step.operands)
+    for (unsigned operand : op.operands)
       operands.push_back(operand < in.size() ? in[operand] : &made[operand - in.size()]);
-    step.row->evaluate(OpCall{step.operandTypes, step.attributes, step.result}, operands,
-                       llvm::MutableArrayRef<Array>(made[i]));
+    op.row->evaluate(OpCall{op.operandTypes, op.attributes, op.result}, operands,
+                     llvm::MutableArrayRef<Array>(made[i]));
   }
   for (auto [j, result] : indexed(out))
     result = std::move(made[made.size() - out.size() + j]);

@@ -108,24 +108,24 @@ IndexTerms geluGradAxes(AxisArena &arena, const OpCall &call) {
 
 // A product with operators on each of its elements before it is written. passes/partition/fuse_epilogues.h makes them
 // after differentiation, so they have no gradient, and after reductions, so none is Partial because of a bias.
-constexpr FusedStep kBiasSteps[] = {
+constexpr FusedOp kBiasOps[] = {
     {.op = "matmul", .operands = {0, 1}, .passed = {"trans_a", "trans_b"}},
-    {.op = "add", .operands = {FusedStep::kStep, 2}, .commutes = true},
+    {.op = "add", .operands = {FusedOp::kResultOf, 2}, .commutes = true},
 };
-constexpr FusedStep kBiasGeluSteps[] = {
-    kBiasSteps[0],
-    kBiasSteps[1],
+constexpr FusedOp kBiasGeluOps[] = {
+    kBiasOps[0],
+    kBiasOps[1],
     {.op = "gelu",
-     .operands = {FusedStep::kStep + 1, FusedStep::kNoOperand},
+     .operands = {FusedOp::kResultOf + 1, FusedOp::kNoOperand},
      .own =
          [](const OpCall &) {
            return Attributes{{"tanh", int64_t(1)}};
          }},
 };
 
-constexpr FusedStep kGeluGradSteps[] = {
-    kBiasSteps[0],
-    {.op = "gelu_grad", .operands = {2, FusedStep::kStep}, .own = kBiasGeluSteps[2].own},
+constexpr FusedOp kGeluGradOps[] = {
+    kBiasOps[0],
+    {.op = "gelu_grad", .operands = {2, FusedOp::kResultOf}, .own = kBiasGeluOps[2].own},
 };
 
 llvm::Error checkBias(const OpCall &call, const Type &product) {
@@ -136,27 +136,27 @@ llvm::Error checkBias(const OpCall &call, const Type &product) {
 }
 
 llvm::Expected<Types> inferBias(const OpCall &call) {
-  llvm::Expected<Types> types = inferFused(kBiasSteps, 1, call);
+  llvm::Expected<Types> types = inferFused(kBiasOps, 1, call);
   if (!types) return types;
   if (llvm::Error error = checkBias(call, (*types)[0])) return error;
   return types;
 }
 llvm::Expected<Types> inferBiasGelu(const OpCall &call) {
-  llvm::Expected<Types> types = inferFused(kBiasGeluSteps, 2, call);
+  llvm::Expected<Types> types = inferFused(kBiasGeluOps, 2, call);
   if (!types) return types;
   if (llvm::Error error = checkBias(call, (*types)[0])) return error;
   return types;
 }
-llvm::Expected<Types> inferGeluGrad(const OpCall &call) { return inferFused(kGeluGradSteps, 1, call); }
+llvm::Expected<Types> inferGeluGrad(const OpCall &call) { return inferFused(kGeluGradOps, 1, call); }
 
 void evaluateBias(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  evaluateFused(kBiasSteps, call, in, out);
+  evaluateFused(kBiasOps, call, in, out);
 }
 void evaluateBiasGelu(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  evaluateFused(kBiasGeluSteps, call, in, out);
+  evaluateFused(kBiasGeluOps, call, in, out);
 }
 void evaluateGeluGrad(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
-  evaluateFused(kGeluGradSteps, call, in, out);
+  evaluateFused(kGeluGradOps, call, in, out);
 }
 
 double epilogueFlops(const OpCall &call) {
@@ -180,7 +180,7 @@ const OpDef kOps[] = {
      .flops = epilogueFlops,
      .kernel = KernelId::MatMulBias,
      .precision = Precision::Low,
-     .steps = kBiasSteps},
+     .fused = kBiasOps},
     {.name = "matmul_bias_gelu",
      .axisRule = biasAxes,
      .infer = inferBiasGelu,
@@ -188,7 +188,7 @@ const OpDef kOps[] = {
      .flops = epilogueFlops,
      .kernel = KernelId::MatMulBiasGelu,
      .precision = Precision::Low,
-     .steps = kBiasGeluSteps},
+     .fused = kBiasGeluOps},
     {.name = "matmul_gelu_grad",
      .axisRule = geluGradAxes,
      .infer = inferGeluGrad,
@@ -196,7 +196,7 @@ const OpDef kOps[] = {
      .flops = epilogueFlops,
      .kernel = KernelId::MatMulGeluGrad,
      .precision = Precision::Low,
-     .steps = kGeluGradSteps},
+     .fused = kGeluGradOps},
 };
 
 } // namespace

@@ -206,37 +206,37 @@ Attributes overRows(const OpCall &whole) {
   return {{"axes", axes}, {"keepdims", int64_t(1)}};
 }
 
-constexpr int8_t step(int8_t i) { return int8_t(FusedStep::kStep + i); }
-constexpr int8_t kNoOperand = FusedStep::kNoOperand;
+constexpr int8_t resultOf(int8_t i) { return int8_t(FusedOp::kResultOf + i); }
+constexpr int8_t kNoOperand = FusedOp::kNoOperand;
 
-constexpr FusedStep kSoftmaxFormula[] = {
+constexpr FusedOp kSoftmaxFormula[] = {
     {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
-    {.op = "sub", .operands = {0, step(0)}},
-    {.op = "exp", .operands = {step(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "div", .operands = {step(2), step(3)}},
+    {.op = "sub", .operands = {0, resultOf(0)}},
+    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "div", .operands = {resultOf(2), resultOf(3)}},
 };
-constexpr FusedStep kSoftmaxGradFormula[] = {
+constexpr FusedOp kSoftmaxGradFormula[] = {
     {.op = "mul", .operands = {0, 1}},
-    {.op = "reduce_sum", .operands = {step(0), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "sub", .operands = {1, step(1)}},
-    {.op = "mul", .operands = {0, step(2)}},
+    {.op = "reduce_sum", .operands = {resultOf(0), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "sub", .operands = {1, resultOf(1)}},
+    {.op = "mul", .operands = {0, resultOf(2)}},
 };
-constexpr FusedStep kLogSoftmaxFormula[] = {
+constexpr FusedOp kLogSoftmaxFormula[] = {
     {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
-    {.op = "sub", .operands = {0, step(0)}},
-    {.op = "exp", .operands = {step(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "log", .operands = {step(3), kNoOperand}},
-    {.op = "sub", .operands = {step(1), step(4)}},
+    {.op = "sub", .operands = {0, resultOf(0)}},
+    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "log", .operands = {resultOf(3), kNoOperand}},
+    {.op = "sub", .operands = {resultOf(1), resultOf(4)}},
 };
-constexpr FusedStep kLogSumExpFormula[] = {
+constexpr FusedOp kLogSumExpFormula[] = {
     {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
-    {.op = "sub", .operands = {0, step(0)}},
-    {.op = "exp", .operands = {step(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {step(2), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "log", .operands = {step(3), kNoOperand}},
-    {.op = "add", .operands = {step(0), step(4)}},
+    {.op = "sub", .operands = {0, resultOf(0)}},
+    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
+    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "log", .operands = {resultOf(3), kNoOperand}},
+    {.op = "add", .operands = {resultOf(0), resultOf(4)}},
 };
 
 void softmaxGradient(Builder &b, NodeId id, llvm::ArrayRef<ValueId> d, llvm::MutableArrayRef<ValueId> o) {

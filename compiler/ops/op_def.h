@@ -55,9 +55,9 @@ using CostFn = double (*)(const OpCall &call);
 
 /// One of the operators that a fused operator stands for, in order. The result of an earlier step may be read in
 /// another shape: that of the step's own result, if the fused operator states one.
-struct FusedStep {
+struct FusedOp {
   const char *op;
-  /// Operand of the fused operator, or kStep + i for result 0 of step i; kNoOperand: none.
+  /// Operand of the fused operator, or kResultOf + i for result 0 of the i-th operator; kNoOperand: none.
   std::array<int8_t, 2> operands;
   bool commutes = false;                            ///< whether its operands may be exchanged
   std::array<const char *, 2> passed = {};          ///< attributes of the fused operator that it has as well
@@ -65,7 +65,7 @@ struct FusedStep {
   /// In a formula: "sum" or "max" if ranks with parts of `within` all-reduce its result; null otherwise.
   const char *reduce = nullptr;
 
-  static constexpr int8_t kNoOperand = -1, kStep = 64;
+  static constexpr int8_t kNoOperand = -1, kResultOf = 64;
 };
 
 struct OpDef {
@@ -94,9 +94,9 @@ struct OpDef {
   /// Result i always has the memory of this operand; -1: memory of its own.
   std::array<int8_t, 3> inPlace = {-1, -1, -1};
   /// The operators that a fused operator stands for; its results are those of the last steps.
-  llvm::ArrayRef<FusedStep> steps = {};
+  llvm::ArrayRef<FusedOp> fused = {};
   /// How an operator is computed if an index that it needs within (IndexTerms::within) is sharded.
-  llvm::ArrayRef<FusedStep> formula = {};
+  llvm::ArrayRef<FusedOp> formula = {};
 };
 
 /// The row named `name`, or null.

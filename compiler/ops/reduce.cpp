@@ -101,9 +101,9 @@ IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
-constexpr FusedStep kMaxFormula[] = {
+constexpr FusedOp kMaxFormula[] = {
     {.op = "reduce_max",
-     .operands = {0, FusedStep::kNoOperand},
+     .operands = {0, FusedOp::kNoOperand},
      .own = [](const OpCall &whole) { return whole.attributes; },
      .reduce = "max"},
 };

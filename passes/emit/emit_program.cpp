@@ -108,14 +108,14 @@ private:
   void emitNode(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Section &section) {
     const OpDef &row = opOf(node);
     if (row.isView || isInPlace(g, node, addresses)) return;
-    plan::Step &step = *section.add_steps();
-    step.set_origin(node.origin);
-    step.set_name(g.value(node.results[0]).name);
+    plan::Instruction &instruction = *section.add_instructions();
+    instruction.set_origin(node.origin);
+    instruction.set_name(g.value(node.results[0]).name);
     if (row.kernel == KernelId::None) {
-      emitCollective(g, node, addresses, *step.mutable_collective());
+      emitCollective(g, node, addresses, *instruction.mutable_collective());
       return;
     }
-    plan::KernelCall &call = *step.mutable_kernel();
+    plan::KernelCall &call = *instruction.mutable_kernel();
     call.set_kernel(uint32_t(row.kernel));
     for (ValueId v : node.operands)
       *call.add_operands() = tensor(g.type(v), addresses[v]);

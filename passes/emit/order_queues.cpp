@@ -9,19 +9,19 @@ namespace {
 
 void orderSection(plan::Section &section, int64_t dp, uint32_t &events) {
   std::vector<Accesses> accesses;
-  for (const plan::Step &step : section.steps())
-    accesses.push_back(accessesOf(step));
+  for (const plan::Instruction &instruction : section.instructions())
+    accesses.push_back(accessesOf(instruction));
   // For kernels and for collectives: the last step of the other queue that this queue has waited for.
   int done[2] = {-1, -1};
-  for (int i = 0; i < section.steps_size(); ++i) {
-    plan::Step &step = *section.mutable_steps(i);
+  for (int i = 0; i < section.instructions_size(); ++i) {
+    plan::Instruction &instruction = *section.mutable_instructions(i);
     // The latest conflict suffices, since steps before it in the other queue have run by then.
-    const bool isCollective = step.has_collective();
+    const bool isCollective = instruction.has_collective();
     for (int j = i - 1; j > done[isCollective]; --j) {
-      plan::Step &other = *section.mutable_steps(j);
+      plan::Instruction &other = *section.mutable_instructions(j);
       if (other.has_collective() == isCollective || !conflict(accesses[size_t(i)], accesses[size_t(j)], dp)) continue;
       if (other.signals() == 0) other.set_signals(++events);
-      step.add_waits(other.signals() - 1);
+      instruction.add_waits(other.signals() - 1);
       done[isCollective] = j;
       break;
     }

@@ -15,8 +15,8 @@ ValueId writeFormula(Builder &b, const Node &node, llvm::ArrayRef<ValueId> opera
   for (ValueId operand : operands)
     types.push_back(b.graph.type(operand));
   llvm::SmallVector<ValueId, 8> known(operands.begin(), operands.end());
-  const llvm::ArrayRef<FusedStep> formula = opOf(node).formula;
-  for (auto [i, step] : indexed(llvm::cantFail(typedSteps(formula, types, node.attributes, {})))) {
+  const llvm::ArrayRef<FusedOp> formula = opOf(node).formula;
+  for (auto [i, step] : indexed(llvm::cantFail(typedOps(formula, types, node.attributes, {})))) {
     llvm::SmallVector<ValueId, 2> own;
     for (unsigned operand : step.operands)
       own.push_back(known[operand]);

@@ -28,7 +28,7 @@ struct Traffic {
 std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t gradAccum) {
   std::map<std::string, Traffic> traffic;
   for (const plan::Section &section : program.sections())
-    for (const plan::Step &step : section.steps()) {
+    for (const plan::Instruction &step : section.instructions()) {
       if (!step.has_collective()) continue;
       const plan::Collective &c = step.collective();
       int64_t times = section.name() == "optimizer_step" ? 1 : gradAccum, elements = 1;

@@ -70,7 +70,7 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   }
   if (llvm::Error error = self->makeEvents()) return error;
   for (const plan::Section &section : program.sections())
-    for (const plan::Step &step : section.steps())
+    for (const plan::Instruction &step : section.instructions())
       if (llvm::Error error = self->prepare(step, self->sections_[section.name()].steps)) return error;
   return self;
 }
@@ -105,7 +105,7 @@ llvm::Error Executor::makeEvents() {
 }
 
 /// Fixes all addresses, attributes and events of a step, so that run() looks nothing up.
-llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) {
+llvm::Error Executor::prepare(const plan::Instruction &step, std::vector<Step> &steps) {
   Step prepared;
   prepared.source = &step;
   for (uint32_t event : step.waits())
@@ -126,7 +126,7 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
   args.dpRank = int(dpRank_);
   llvm::Expected<std::unique_ptr<PreparedKernel>> kernel = device_->prepare(KernelId(call.kernel()), std::move(args));
   if (!kernel)
-    return llvm::joinErrors(problem("step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
+    return llvm::joinErrors(problem("instruction '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")",
                                     "the device cannot run it"),
                             kernel.takeError());
   prepared.kernel = std::move(*kernel);
@@ -135,7 +135,7 @@ llvm::Error Executor::prepare(const plan::Step &step, std::vector<Step> &steps) 
   return llvm::Error::success();
 }
 
-llvm::Error Executor::prepareCollective(const plan::Step &step, Step &prepared) {
+llvm::Error Executor::prepareCollective(const plan::Instruction &step, Step &prepared) {
   const plan::Collective &c = step.collective();
   prepared.collective = &c;
   prepared.group = groups_[c.group()].get();
@@ -218,7 +218,7 @@ llvm::Error Executor::run(llvm::StringRef name) {
     failed = enqueue(section, status);
   }
   if (status == Status::Ok) return llvm::Error::success();
-  if (failed && !failed->kernel) return anotherFailed("step '" + failed->source->name() + "'");
+  if (failed && !failed->kernel) return anotherFailed("instruction '" + failed->source->name() + "'");
   return describe(failed ? *failed->source : *section.steps[0].source, status);
 }
 
@@ -258,8 +258,8 @@ void Executor::zeroAccumulators() {
 }
 
 /// The only function that builds text.
-llvm::Error Executor::describe(const plan::Step &step, Status status) const {
-  std::string where = "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
+llvm::Error Executor::describe(const plan::Instruction &step, Status status) const {
+  std::string where = "instruction '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
   switch (status) {
   case Status::IndexOutOfRange:
     if (std::string input = inputBehind(program_, step); !input.empty())

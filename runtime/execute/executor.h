@@ -68,7 +68,7 @@ private:
     int64_t elements = 0;
     std::vector<EventId> waits;
     std::optional<EventId> signals;
-    const plan::Step *source = nullptr;
+    const plan::Instruction *source = nullptr;
 
     Stream stream() const { return kernel ? Stream::Compute : Stream::Communication; }
   };
@@ -80,8 +80,8 @@ private:
 
   Executor(const plan::Program &program, const Communicator &comm) : program_(program), comm_(comm) {}
   llvm::Error makeEvents();
-  llvm::Error prepare(const plan::Step &step, std::vector<Step> &steps);
-  llvm::Error prepareCollective(const plan::Step &step, Step &prepared);
+  llvm::Error prepare(const plan::Instruction &step, std::vector<Step> &steps);
+  llvm::Error prepareCollective(const plan::Instruction &step, Step &prepared);
   void zeroWhatOutlivesAStep();
   void initialise(const plan::State &state);
   /// Runs the steps one by one. Returns null if all succeed, else the step that failed, with its `status`.
@@ -89,7 +89,7 @@ private:
   static bool communicate(const Step &step);
   llvm::Error anotherFailed(llvm::StringRef where) const;
   bool isFinite(const plan::TensorRef &tensor) const;
-  llvm::Error describe(const plan::Step &step, Status status) const;
+  llvm::Error describe(const plan::Instruction &step, Status status) const;
 
   const plan::Program &program_;
   const Communicator &comm_;
@@ -98,9 +98,9 @@ private:
   std::span<std::byte> arena_, staging_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::map<std::string, Section, std::less<>> sections_;
-  std::vector<EventId> events_;                 ///< those of the plan
-  EventId begun_ = 0, communicated_ = 0;        ///< at the begin and the end of a section
-  std::vector<const plan::Step *> kernelSteps_; ///< in the order in which the device prepared them
+  std::vector<EventId> events_;                        ///< those of the plan
+  EventId begun_ = 0, communicated_ = 0;               ///< at the begin and the end of a section
+  std::vector<const plan::Instruction *> kernelSteps_; ///< in the order in which the device prepared them
 };
 
 /// Fills the parameters, and their master weights if they are bf16 or f16. loadWeights reads the file of this tp rank's

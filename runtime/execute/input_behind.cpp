@@ -40,14 +40,14 @@ void stepBack(const plan::KernelCall &call, std::vector<Bytes> &sought) {
 
 } // namespace
 
-std::string inputBehind(const plan::Program &program, const plan::Step &step) {
+std::string inputBehind(const plan::Program &program, const plan::Instruction &instruction) {
   for (const plan::Section &section : program.sections()) {
-    auto at = llvm::find_if(section.steps(), [&](const plan::Step &one) { return &one == &step; });
-    if (at == section.steps().end()) continue;
+    auto at = llvm::find_if(section.instructions(), [&](const plan::Instruction &one) { return &one == &instruction; });
+    if (at == section.instructions().end()) continue;
     std::vector<Bytes> sought;
-    addIntegers(step.kernel(), sought);
-    for (int index = int(at - section.steps().begin()) - 1; index >= 0; --index)
-      if (section.steps(index).has_kernel()) stepBack(section.steps(index).kernel(), sought);
+    addIntegers(instruction.kernel(), sought);
+    for (int index = int(at - section.instructions().begin()) - 1; index >= 0; --index)
+      if (section.instructions(index).has_kernel()) stepBack(section.instructions(index).kernel(), sought);
     for (const plan::Input &input : program.inputs())
       if (input.kind() == plan::FEED &&
           llvm::any_of(sought, [&](const Bytes &bytes) { return bytes.overlaps(Bytes(input.tensor())); }))

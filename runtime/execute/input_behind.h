@@ -9,6 +9,6 @@ namespace autotp {
 
 /// The name of the fed input from which the integers that `step` reads were computed, by the steps before it in its
 /// section; empty if there is none. `step` must be one of the program's own.
-std::string inputBehind(const plan::Program &program, const plan::Step &step);
+std::string inputBehind(const plan::Program &program, const plan::Instruction &instruction);
 
 } // namespace autotp

@@ -57,8 +57,8 @@ public:
     for (const auto &state : program_.states())
       if (llvm::Error error = checkState(state)) return error;
     for (const auto &section : program_.sections())
-      for (const auto &step : section.steps())
-        if (llvm::Error error = checkStep(step)) return error;
+      for (const auto &instruction : section.instructions())
+        if (llvm::Error error = checkInstruction(instruction)) return error;
     if (llvm::Error error = checkSequences()) return error;
     return checkOrder(program_, dp_);
   }
@@ -106,8 +106,7 @@ private:
     std::set<uint32_t> members;
     for (uint32_t tpRank : group.ranks()) {
       if (tpRank >= size) return problem("group", "it names a rank outside the mesh", "compile the plan again");
-      if (!members.insert(tpRank).second)
-        return problem("group", "it names a rank twice", "compile the plan again");
+      if (!members.insert(tpRank).second) return problem("group", "it names a rank twice", "compile the plan again");
     }
     for (uint32_t tpRank : group.ranks())
       for (int64_t d = 0; d < dp_ && group.axis() != plan::TP; ++d)
@@ -151,45 +150,46 @@ private:
     return tensor.offset() == (isWhole ? all.offset() + begin * sizeOf(DType(all.dtype())) : 0);
   }
 
-  llvm::Error checkStep(const plan::Step &step) {
-    if (step.has_kernel()) {
-      const plan::KernelCall &call = step.kernel();
+  llvm::Error checkInstruction(const plan::Instruction &instruction) {
+    if (instruction.has_kernel()) {
+      const plan::KernelCall &call = instruction.kernel();
       if (call.kernel() == uint32_t(KernelId::None) || call.kernel() > UINT16_MAX ||
           nameOf(KernelId(call.kernel())) == "?")
-        return problem("step '" + escaped(step.name()) + "'", "its kernel does not exist",
+        return problem("instruction '" + escaped(instruction.name()) + "'", "its kernel does not exist",
                        "compile the plan again with this autotp-compile");
       for (const auto *list : {&call.operands(), &call.results()})
         for (const plan::TensorRef &tensor : *list)
-          if (llvm::Error error = checkTensor(tensor, "step " + step.name())) return error;
+          if (llvm::Error error = checkTensor(tensor, "step " + instruction.name())) return error;
       if (call.workspace_offset() > program_.arena_bytes() ||
           call.workspace_bytes() > program_.arena_bytes() - call.workspace_offset())
-        return problem("step '" + escaped(step.name()) + "'", "its workspace lies outside the arena");
+        return problem("instruction '" + escaped(instruction.name()) + "'", "its workspace lies outside the arena");
       return llvm::Error::success();
     }
-    if (!step.has_collective())
-      return problem("step '" + escaped(step.name()) + "'", "it does nothing", "compile the plan again");
-    const plan::Collective &collective = step.collective();
+    if (!instruction.has_collective())
+      return problem("instruction '" + escaped(instruction.name()) + "'", "it does nothing", "compile the plan again");
+    const plan::Collective &collective = instruction.collective();
     if (collective.group() >= uint32_t(program_.groups_size()))
-      return problem("step '" + escaped(step.name()) + "'", "its group does not exist");
-    if (llvm::Error error = checkTensor(collective.operand(), "step " + step.name())) return error;
-    if (llvm::Error error = checkTensor(collective.result(), "step " + step.name())) return error;
-    return checkCounts(step, collective);
+      return problem("instruction '" + escaped(instruction.name()) + "'", "its group does not exist");
+    if (llvm::Error error = checkTensor(collective.operand(), "step " + instruction.name())) return error;
+    if (llvm::Error error = checkTensor(collective.result(), "step " + instruction.name())) return error;
+    return checkCounts(instruction, collective);
   }
 
   /// The collectives of each group are numbered from 0 in each section: none is missing.
   llvm::Error checkSequences() {
     for (const plan::Section &section : program_.sections()) {
       std::vector<uint64_t> next(size_t(program_.groups_size()), 0);
-      for (const plan::Step &step : section.steps())
-        if (step.has_collective() && step.collective().sequence() != next[step.collective().group()]++)
-          return problem("step '" + escaped(step.name()) + "'", "a collective before it is missing",
+      for (const plan::Instruction &instruction : section.instructions())
+        if (instruction.has_collective() &&
+            instruction.collective().sequence() != next[instruction.collective().group()]++)
+          return problem("instruction '" + escaped(instruction.name()) + "'", "a collective before it is missing",
                          "compile the plan again");
     }
     return llvm::Error::success();
   }
 
   /// What goes in and out of a collective agrees with its group.
-  llvm::Error checkCounts(const plan::Step &step, const plan::Collective &c) {
+  llvm::Error checkCounts(const plan::Instruction &instruction, const plan::Collective &c) {
     int64_t members = program_.groups(int(c.group())).ranks_size(), in = elementsOf(c.operand()),
             out = elementsOf(c.result()), sum = 0;
     const bool isOneByte = sizeOf(DType(c.operand().dtype())) == 1; // moved, but never added
@@ -214,7 +214,7 @@ private:
       fits = false;
     }
     return fits ? llvm::Error::success()
-                : problem("step '" + escaped(step.name()) + "'", "its collective does not fit its group",
+                : problem("instruction '" + escaped(instruction.name()) + "'", "its collective does not fit its group",
                           "compile the plan again");
   }
 
@@ -225,34 +225,35 @@ private:
 } // namespace
 
 static llvm::Error forEachCall(const plan::Program &program,
-                               llvm::function_ref<llvm::Error(const plan::Step &, const KernelCall &)> check) {
+                               llvm::function_ref<llvm::Error(const plan::Instruction &, const KernelCall &)> check) {
   for (const plan::Section &section : program.sections())
-    for (const plan::Step &step : section.steps()) {
-      if (!step.has_kernel()) continue;
-      const KernelCall call{KernelId(step.kernel().kernel()), kernelArgs(step.kernel()), ""};
-      if (llvm::Error error = check(step, call)) return error;
+    for (const plan::Instruction &instruction : section.instructions()) {
+      if (!instruction.has_kernel()) continue;
+      const KernelCall call{KernelId(instruction.kernel().kernel()), kernelArgs(instruction.kernel()), ""};
+      if (llvm::Error error = check(instruction, call)) return error;
     }
   return llvm::Error::success();
 }
 
-static std::string placeOf(const plan::Step &step) {
-  return "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
+static std::string placeOf(const plan::Instruction &instruction) {
+  return "instruction '" + escaped(instruction.name()) + "' (from " + escaped(instruction.origin()) + ")";
 }
 
 llvm::Error checkDTypes(const plan::Program &program) {
-  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) -> llvm::Error {
+  return forEachCall(program, [](const plan::Instruction &instruction, const KernelCall &call) -> llvm::Error {
     const KernelDef *row = findKernel(call.kernel);
     const std::optional<DType> data = row ? dataDType(signatureOf(call.kernel), call) : std::nullopt;
     if (!data || llvm::is_contained(row->dtypes, *data)) return llvm::Error::success();
-    return problem(placeOf(step), "no device computes " + std::string(row->name) + " in " + nameOf(*data).str(),
+    return problem(placeOf(instruction), "no device computes " + std::string(row->name) + " in " + nameOf(*data).str(),
                    "let the model compute it in another type");
   });
 }
 
 llvm::Error checkCalls(const plan::Program &program) {
-  return forEachCall(program, [](const plan::Step &step, const KernelCall &call) -> llvm::Error {
-    return llvm::handleErrors(
-        checkCall(call), [&](const llvm::ErrorInfoBase &error) { return problem(placeOf(step), error.message()); });
+  return forEachCall(program, [](const plan::Instruction &instruction, const KernelCall &call) -> llvm::Error {
+    return llvm::handleErrors(checkCall(call), [&](const llvm::ErrorInfoBase &error) {
+      return problem(placeOf(instruction), error.message());
+    });
   });
 }
 

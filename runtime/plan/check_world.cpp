@@ -8,8 +8,8 @@
 
 namespace autotp {
 
-bool isShared(const plan::Program &program, const plan::Step &step) {
-  return step.has_collective() && program.groups(int(step.collective().group())).axis() != plan::DP;
+bool isShared(const plan::Program &program, const plan::Instruction &instruction) {
+  return instruction.has_collective() && program.groups(int(instruction.collective().group())).axis() != plan::DP;
 }
 
 bool isSameGroup(const plan::Group &a, const plan::Group &b) {
@@ -34,18 +34,18 @@ public:
 
 private:
   llvm::Error advance(size_t rank) override {
-    while (!isDone(rank) && !isShared(*byTp_[rank], step(rank)))
+    while (!isDone(rank) && !isShared(*byTp_[rank], instruction(rank)))
       ++next_[rank];
     if (isDone(rank) || llvm::is_contained(members(rank), rank)) return llvm::Error::success();
     return problem(nameOf(rank), "it is no member of its collective's group", "compile the plan again");
   }
-  bool isDone(size_t rank) const override { return next_[rank] == byTp_[rank]->sections(section_).steps_size(); }
+  bool isDone(size_t rank) const override { return next_[rank] == byTp_[rank]->sections(section_).instructions_size(); }
   llvm::SmallVector<size_t, 8> members(size_t rank) const override { return tpMembersOf(group(rank), byTp_.size()); }
   bool isSameCollective(size_t rank, size_t other) const override { return isSameGroup(group(rank), group(other)); }
 
   llvm::Error meet(llvm::ArrayRef<size_t> members) override {
     for (size_t member : members)
-      if (!isSameCall(step(member), step(members[0])))
+      if (!isSameCall(instruction(member), instruction(members[0])))
         return problem(nameOf(members[0]), "it does not agree with " + nameOf(member), "compile the plan again");
     for (size_t member : members)
       ++next_[member];
@@ -56,17 +56,21 @@ private:
     return problem(nameOf(rank), "it waits for members of its group that never come", "compile the plan again");
   }
 
-  static bool isSameCall(const plan::Step &a, const plan::Step &b) {
+  static bool isSameCall(const plan::Instruction &a, const plan::Instruction &b) {
     const plan::Collective &x = a.collective(), &y = b.collective();
     return x.kind() == y.kind() && x.sequence() == y.sequence() && x.operand().dtype() == y.operand().dtype() &&
            llvm::equal(x.counts(), y.counts()) &&
            (x.counts_size() || elementsOf(x.operand()) == elementsOf(y.operand()));
   }
 
-  const plan::Step &step(size_t rank) const { return byTp_[rank]->sections(section_).steps(next_[rank]); }
-  const plan::Group &group(size_t rank) const { return byTp_[rank]->groups(int(step(rank).collective().group())); }
+  const plan::Instruction &instruction(size_t rank) const {
+    return byTp_[rank]->sections(section_).instructions(next_[rank]);
+  }
+  const plan::Group &group(size_t rank) const {
+    return byTp_[rank]->groups(int(instruction(rank).collective().group()));
+  }
   std::string nameOf(size_t rank) const {
-    return "step '" + escaped(step(rank).name()) + "' of tp rank " + std::to_string(rank);
+    return "instruction '" + escaped(instruction(rank).name()) + "' of tp rank " + std::to_string(rank);
   }
 
   llvm::ArrayRef<const plan::Program *> byTp_;

@@ -11,7 +11,7 @@ namespace autotp {
 
 /// Whether a step is a collective in which tp ranks meet. In one over dp alone only replicas do, which all run the same
 /// program.
-bool isShared(const plan::Program &program, const plan::Step &step);
+bool isShared(const plan::Program &program, const plan::Instruction &instruction);
 bool isSameGroup(const plan::Group &a, const plan::Group &b);
 /// The tp ranks that take part, each once.
 llvm::SmallVector<size_t, 8> tpMembersOf(const plan::Group &group, size_t tp);

@@ -24,29 +24,29 @@ std::string tensorText(const plan::TensorRef &t, bool hasAddress) {
   return os.str();
 }
 
-std::string stepText(const plan::Program &program, const plan::Step &step, bool hasAddresses) {
+std::string stepText(const plan::Program &program, const plan::Instruction &instruction, bool hasAddresses) {
   auto write = [&](const plan::TensorRef &t) { return tensorText(t, hasAddresses); };
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "%" << step.name() << " = ";
-  if (step.has_collective()) {
-    const plan::Collective &c = step.collective();
+  os << "%" << instruction.name() << " = ";
+  if (instruction.has_collective()) {
+    const plan::Collective &c = instruction.collective();
     const plan::Group &group = program.groups(int(c.group()));
     os << nameOf(c.kind()) << "(" << write(c.operand()) << ") over " << nameOf(group.axis()) << "[";
     llvm::interleave(group.ranks(), os, ",");
     os << "] #" << c.sequence() << " -> " << write(c.result());
   } else {
-    os << nameOf(KernelId(step.kernel().kernel())) << "(";
+    os << nameOf(KernelId(instruction.kernel().kernel())) << "(";
     llvm::interleave(
-        step.kernel().operands(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
+        instruction.kernel().operands(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
     os << ") -> ";
     llvm::interleave(
-        step.kernel().results(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
+        instruction.kernel().results(), os, [&](const plan::TensorRef &t) { os << write(t); }, ", ");
   }
-  for (uint32_t event : step.waits())
+  for (uint32_t event : instruction.waits())
     os << " waits " << event;
-  if (step.signals()) os << " signals " << step.signals() - 1;
-  os << "   # " << step.origin();
+  if (instruction.signals()) os << " signals " << instruction.signals() - 1;
+  os << "   # " << instruction.origin();
   return os.str();
 }
 
@@ -64,8 +64,8 @@ std::vector<std::string> linesOf(const plan::Program &program, bool hasAddresses
   }
   for (const plan::Section &section : program.sections()) {
     lines.push_back(section.name() + ":");
-    for (const plan::Step &step : section.steps())
-      lines.push_back("  " + stepText(program, step, hasAddresses));
+    for (const plan::Instruction &instruction : section.instructions())
+      lines.push_back("  " + stepText(program, instruction, hasAddresses));
   }
   return lines;
 }

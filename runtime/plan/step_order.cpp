@@ -20,8 +20,8 @@ bool overlap(const Access &a, const Access &b, int64_t dp) {
   return false;
 }
 
-std::string nameOfStep(const plan::Step &step) {
-  return "step '" + escaped(step.name()) + "' (from " + escaped(step.origin()) + ")";
+std::string nameOfInstruction(const plan::Instruction &instruction) {
+  return "instruction '" + escaped(instruction.name()) + "' (from " + escaped(instruction.origin()) + ")";
 }
 
 /// For every byte, the last step of each queue that touched it, and that wrote it. The slices of all dp ranks are one
@@ -42,9 +42,9 @@ public:
     return last;
   }
 
-  void add(const Accesses &accesses, bool queue, int step) {
+  void add(const Accesses &accesses, bool queue, int instruction) {
     for (const Access &access : accesses)
-      if (access.bytes) add(access.offset, endOf(access), access.writes, queue, step);
+      if (access.bytes) add(access.offset, endOf(access), access.writes, queue, instruction);
   }
 
 private:
@@ -66,14 +66,14 @@ private:
     here->second.end = at;
   }
 
-  void add(uint64_t begin, uint64_t end, bool writes, bool queue, int step) {
+  void add(uint64_t begin, uint64_t end, bool writes, bool queue, int instruction) {
     cut(begin);
     cut(end);
     for (auto at = steps_.lower_bound(begin); begin < end; ++at) {
       if (at == steps_.end() || at->first > begin) // nobody touched these bytes yet
         at = steps_.emplace_hint(at, begin, Last{at == steps_.end() ? end : std::min(end, at->first)});
-      at->second.touched[queue] = step;
-      if (writes) at->second.written[queue] = step;
+      at->second.touched[queue] = instruction;
+      if (writes) at->second.written[queue] = instruction;
       begin = at->second.end;
     }
   }
@@ -87,31 +87,33 @@ class SectionOrder {
 public:
   SectionOrder(const plan::Section &section, uint32_t events, int64_t dp)
       : section_(section), dp_(dp), signalledBy_(events, -1), history_(dp) {
-    for (const plan::Step &step : section.steps())
-      accesses_.push_back(accessesOf(step));
+    for (const plan::Instruction &instruction : section.instructions())
+      accesses_.push_back(accessesOf(instruction));
   }
 
   llvm::Error run() {
-    for (int i = 0; i < section_.steps_size(); ++i) {
-      const plan::Step &step = section_.steps(i);
-      const bool isCollective = step.has_collective();
-      for (uint32_t event : step.waits()) {
+    for (int i = 0; i < section_.instructions_size(); ++i) {
+      const plan::Instruction &instruction = section_.instructions(i);
+      const bool isCollective = instruction.has_collective();
+      for (uint32_t event : instruction.waits()) {
         if (event >= signalledBy_.size() || signalledBy_[event] < 0)
-          return problem(nameOfStep(step), "it waits for an event that no earlier step signals",
+          return problem(nameOfInstruction(instruction), "it waits for an event that no earlier step signals",
                          "compile the plan again");
-        if (section_.steps(signalledBy_[event]).has_collective() != isCollective)
+        if (section_.instructions(signalledBy_[event]).has_collective() != isCollective)
           done_[isCollective] = std::max(done_[isCollective], signalledBy_[event]);
       }
       for (int j = history_.lastConflict(accesses_[size_t(i)], !isCollective); j > done_[isCollective]; --j)
-        if (section_.steps(j).has_collective() != isCollective &&
+        if (section_.instructions(j).has_collective() != isCollective &&
             conflict(accesses_[size_t(i)], accesses_[size_t(j)], dp_))
-          return problem(nameOfStep(step), "it may run before " + nameOfStep(section_.steps(j)) + " is done",
+          return problem(nameOfInstruction(instruction),
+                         "it may run before " + nameOfInstruction(section_.instructions(j)) + " is done",
                          "compile the plan again");
       history_.add(accesses_[size_t(i)], isCollective, i);
-      if (step.signals() == 0) continue;
-      if (step.signals() > signalledBy_.size() || signalledBy_[step.signals() - 1] >= 0)
-        return problem(nameOfStep(step), "its event is unknown, or another step's", "compile the plan again");
-      signalledBy_[step.signals() - 1] = i;
+      if (instruction.signals() == 0) continue;
+      if (instruction.signals() > signalledBy_.size() || signalledBy_[instruction.signals() - 1] >= 0)
+        return problem(nameOfInstruction(instruction), "its event is unknown, or another step's",
+                       "compile the plan again");
+      signalledBy_[instruction.signals() - 1] = i;
     }
     return llvm::Error::success();
   }
@@ -127,21 +129,21 @@ private:
 
 } // namespace
 
-Accesses accessesOf(const plan::Step &step) {
+Accesses accessesOf(const plan::Instruction &instruction) {
   Accesses all;
   auto add = [&](const plan::TensorRef &tensor, bool writes) {
     all.push_back({tensor.offset(), tensor.dp_stride(),
                    uint64_t(std::max<int64_t>(0, elementsOf(tensor))) * sizeOf(DType(tensor.dtype())), writes});
   };
-  if (step.has_kernel()) {
-    for (const plan::TensorRef &operand : step.kernel().operands())
+  if (instruction.has_kernel()) {
+    for (const plan::TensorRef &operand : instruction.kernel().operands())
       add(operand, false);
-    for (const plan::TensorRef &result : step.kernel().results())
+    for (const plan::TensorRef &result : instruction.kernel().results())
       add(result, true);
-    all.push_back({step.kernel().workspace_offset(), 0, step.kernel().workspace_bytes(), true});
+    all.push_back({instruction.kernel().workspace_offset(), 0, instruction.kernel().workspace_bytes(), true});
   } else {
-    add(step.collective().operand(), false);
-    add(step.collective().result(), true);
+    add(instruction.collective().operand(), false);
+    add(instruction.collective().result(), true);
   }
   return all;
 }

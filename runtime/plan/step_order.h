@@ -16,7 +16,7 @@ struct Access {
 using Accesses = llvm::SmallVector<Access, 8>;
 
 /// Operands, results and workspace.
-Accesses accessesOf(const plan::Step &step);
+Accesses accessesOf(const plan::Instruction &instruction);
 /// Whether one writes what the other reads or writes, on some dp rank of `dp`.
 bool conflict(const Accesses &a, const Accesses &b, int64_t dp);
 

@@ -25,7 +25,7 @@ std::string emptySums(const Executor &executor) {
   std::string nodes;
   const plan::Section *section = sectionOf(executor.program(), kStatistics);
   if (!section) return nodes;
-  for (const plan::Step &step : section->steps()) {
+  for (const plan::Instruction &step : section->instructions()) {
     if (!step.has_kernel() || KernelId(step.kernel().kernel()) != KernelId::Accumulate) continue;
     const plan::TensorRef &sum = step.kernel().results(0);
     std::vector<float> held(size_t(elementsOf(sum)));
@@ -70,7 +70,7 @@ llvm::Error explain(const FailedStep &failed, const std::vector<float> &all, con
   }
   if (first) {
     const auto [microStep, index, rank] = *first;
-    const plan::Step &step = sectionOf(failed.programOf(rank), kMicroStep)->steps(index);
+    const plan::Instruction &step = sectionOf(failed.programOf(rank), kMicroStep)->steps(index);
     return problem(where,
                    llvm::formatv("{0}; the first value that is not finite is '{1}' of node '{2}', on rank {3} in "
                                  "micro-step {4}",

@@ -42,7 +42,7 @@ TEST(Artifacts, LlamasReductionsAreMegatrons) {
   options.step.tp = 2;
   const CompiledModel compiled = llvm::cantFail(compile(options));
   int sums = 0, others = 0;
-  for (const plan::Step &step : compiled.ranks.emitted[0].sections(0).steps())
+  for (const plan::Instruction &step : compiled.ranks.emitted[0].sections(0).instructions())
     if (step.has_collective()) ++(step.collective().kind() == plan::ALL_REDUCE_SUM ? sums : others);
   EXPECT_EQ(sums, 5 + 5 + 1);
   EXPECT_EQ(others, 1);

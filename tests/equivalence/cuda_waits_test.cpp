@@ -42,13 +42,13 @@ std::vector<Wait> allWaits(const std::vector<plan::Program> &programs) {
   std::vector<Wait> all;
   for (int p = 0; p < int(programs.size()); ++p)
     for (int s = 0; s < programs[size_t(p)].sections_size(); ++s)
-      for (int i = 0; i < programs[size_t(p)].sections(s).steps_size(); ++i)
-        for (int w = 0; w < programs[size_t(p)].sections(s).steps(i).waits_size(); ++w)
+      for (int i = 0; i < programs[size_t(p)].sections(s).instructions_size(); ++i)
+        for (int w = 0; w < programs[size_t(p)].sections(s).instructions(i).waits_size(); ++w)
           all.push_back({p, s, i, w});
   return all;
 }
 void remove(std::vector<plan::Program> &programs, const Wait &w) {
-  auto *waits = programs[size_t(w.program)].mutable_sections(w.section)->mutable_steps(w.step)->mutable_waits();
+  auto *waits = programs[size_t(w.program)].mutable_sections(w.section)->mutable_instructions(w.step)->mutable_waits();
   waits->erase(waits->begin() + w.which);
 }
 
@@ -61,7 +61,7 @@ TEST(Waits, APlanWithoutAnyOneOfThemIsRefused) {
       std::vector<plan::Program> programs = sound;
       remove(programs, wait);
       EXPECT_NE(refusal(programs).find("it may run before"), std::string::npos)
-          << fixture << ": step " << sound[size_t(wait.program)].sections(wait.section).steps(wait.step).name();
+          << fixture << ": step " << sound[size_t(wait.program)].sections(wait.section).instructions(wait.step).name();
       ++removed;
     }
   }
@@ -126,14 +126,14 @@ TEST(Collectives, APlanWithoutAnyOneOfThemIsRefusedOrWrong) {
     const std::vector<float> right = lossesOf(sound);
     for (size_t p = 0; p < sound.size(); ++p)
       for (int s = 0; s < sound[p].sections_size(); ++s)
-        for (int i = 0; i < sound[p].sections(s).steps_size(); ++i) {
-          if (!sound[p].sections(s).steps(i).has_collective()) continue;
+        for (int i = 0; i < sound[p].sections(s).instructions_size(); ++i) {
+          if (!sound[p].sections(s).instructions(i).has_collective()) continue;
           std::vector<plan::Program> programs = sound;
-          programs[p].mutable_sections(s)->mutable_steps()->DeleteSubrange(i, 1);
+          programs[p].mutable_sections(s)->mutable_instructions()->DeleteSubrange(i, 1);
           ++removed;
           if (!refusal(programs).empty()) continue;
           ++executed;
-          EXPECT_NE(lossesOf(programs), right) << fixture << ": " << sound[p].sections(s).steps(i).name();
+          EXPECT_NE(lossesOf(programs), right) << fixture << ": " << sound[p].sections(s).instructions(i).name();
         }
   }
   EXPECT_GE(removed, 50u);

@@ -97,7 +97,7 @@ std::string sequenceCounts(const std::string &model) {
   options.sequenceParallel = true;
   CompiledModel compiled = llvm::cantFail(compile(options));
   int gathers = 0, scatters = 0, reductions = 0, small = 0, buckets = 0;
-  for (const plan::Step &step : compiled.ranks.emitted[0].sections(0).steps()) {
+  for (const plan::Instruction &step : compiled.ranks.emitted[0].sections(0).instructions()) {
     if (!step.has_collective()) continue;
     if (compiled.ranks.emitted[0].groups(int(step.collective().group())).axis() == plan::WORLD) {
       ++buckets;

@@ -131,7 +131,7 @@ private:
 
 void clearNames(plan::Program &program) {
   for (auto &section : *program.mutable_sections())
-    for (plan::Step &step : *section.mutable_steps()) {
+    for (plan::Instruction &step : *section.mutable_instructions()) {
       step.clear_origin();
       step.clear_name();
     }
@@ -162,10 +162,10 @@ TEST_P(Scramble, GivesTheSamePlanButForNames) {
       plan::Program a = plain.ranks.emitted[c], b = other->ranks.emitted[c];
       clearNames(a);
       clearNames(b);
-      ASSERT_EQ(a.sections(0).steps_size(), b.sections(0).steps_size()) << "seed " << seed;
+      ASSERT_EQ(a.sections(0).instructions_size(), b.sections(0).instructions_size()) << "seed " << seed;
       for (int s = 0; s < a.sections_size(); ++s)
-        for (int i = 0; i < a.sections(s).steps_size(); ++i)
-          ASSERT_EQ(a.sections(s).steps(i).DebugString(), b.sections(s).steps(i).DebugString())
+        for (int i = 0; i < a.sections(s).instructions_size(); ++i)
+          ASSERT_EQ(a.sections(s).instructions(i).DebugString(), b.sections(s).instructions(i).DebugString())
               << "seed " << seed << " step " << i;
       EXPECT_EQ(a.SerializeAsString(), b.SerializeAsString()) << "seed " << seed;
     }

@@ -40,7 +40,7 @@ std::pair<uint64_t, int> activationsAndCollectives(const plan::Program &program)
   for (const plan::Region &region : program.regions())
     if (region.name() == "activations") bytes = region.bytes();
   int collectives = 0;
-  for (const plan::Step &step : program.sections(0).steps())
+  for (const plan::Instruction &step : program.sections(0).instructions())
     collectives += step.has_collective();
   return {bytes, collectives};
 }

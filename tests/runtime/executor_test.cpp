@@ -48,7 +48,7 @@ void setTensor(plan::TensorRef *t, uint64_t offset, std::vector<int64_t> shape, 
 }
 
 plan::KernelCall *addCall(plan::Section *section, KernelId kernel, const char *name) {
-  plan::Step *step = section->add_steps();
+  plan::Instruction *step = section->add_instructions();
   step->set_name(name);
   step->set_origin("node");
   step->mutable_kernel()->set_kernel(uint32_t(kernel));
@@ -89,13 +89,13 @@ plan::Program sampleProgram() {
   axes->set_name("axes");
   axes->mutable_integers()->add_values(0);
   axes->mutable_integers()->add_values(1);
-  section->mutable_steps(1)->set_signals(1); // the collective waits for it
+  section->mutable_instructions(1)->set_signals(1); // the collective waits for it
   p.set_events(1);
   plan::KernelCall *gather = addCall(section, KernelId::Gather, "rows");
   setTensor(gather->add_operands(), kW, {2, 2});
   setTensor(gather->add_operands(), kIds, {1}, DType::I64);
   setTensor(gather->add_results(), kRows, {1, 2});
-  plan::Step *step = section->add_steps();
+  plan::Instruction *step = section->add_instructions();
   step->set_name("loss");
   step->add_waits(0);
   step->mutable_collective()->set_kind(plan::ALL_REDUCE_SUM);
@@ -176,18 +176,18 @@ TEST(Executor, ErrorsNameTheStep) {
   auto comms = makeLocalCommunicators(1);
   auto made = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_TRUE(bool(made)) << describe(made.takeError());
-  const auto &ids = program.sections(0).steps(2).kernel().operands(1);
+  const auto &ids = program.sections(0).instructions(2).kernel().operands(1);
   const int64_t out = 2;
   std::memcpy((*made)->bytes(ids).data(), &out, sizeof out);
   std::string text = describe((*made)->run("micro_step"));
-  EXPECT_NE(text.find("step 'rows' (from node): an index or label made of input 'tokens' is out of range"),
+  EXPECT_NE(text.find("instruction 'rows' (from node): an index or label made of input 'tokens' is out of range"),
             std::string::npos)
       << text;
-  program.mutable_sections(0)->mutable_steps(0)->mutable_kernel()->mutable_operands(0)->set_shape(1, 3);
+  program.mutable_sections(0)->mutable_instructions(0)->mutable_kernel()->mutable_operands(0)->set_shape(1, 3);
   auto refused = Executor::create(program, 1, 1, *comms[0], llvm::cantFail(makeCpuDevice(1)));
   ASSERT_FALSE(bool(refused));
   text = describe(refused.takeError());
-  EXPECT_NE(text.find("step 'y' (from node)"), std::string::npos) << text;
+  EXPECT_NE(text.find("instruction 'y' (from node)"), std::string::npos) << text;
 }
 
 } // namespace

@@ -43,11 +43,11 @@ plan::Program sampleProgram() {
   setTensor(p.add_inputs()->mutable_tensor(), 0, {2});
   plan::Section *section = p.add_sections();
   section->set_name("micro_step");
-  plan::KernelCall *call = section->add_steps()->mutable_kernel();
+  plan::KernelCall *call = section->add_instructions()->mutable_kernel();
   call->set_kernel(uint32_t(KernelId::Neg));
   setTensor(call->add_operands(), 0, {8});
   setTensor(call->add_results(), 32, {8});
-  plan::Collective *collective = section->add_steps()->mutable_collective();
+  plan::Collective *collective = section->add_instructions()->mutable_collective();
   collective->set_kind(plan::REDUCE_SCATTER_SUM);
   setTensor(collective->mutable_operand(), 0, {8});
   setTensor(collective->mutable_result(), 64, {4});
@@ -65,8 +65,8 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
     const char *what;
     std::function<void(P &)> change;
   };
-  auto call = [](P &p) { return p.mutable_sections(0)->mutable_steps(0)->mutable_kernel(); };
-  auto collective = [](P &p) { return p.mutable_sections(0)->mutable_steps(1)->mutable_collective(); };
+  auto call = [](P &p) { return p.mutable_sections(0)->mutable_instructions(0)->mutable_kernel(); };
+  auto collective = [](P &p) { return p.mutable_sections(0)->mutable_instructions(1)->mutable_collective(); };
   const Row rows[] = {
       {"version", [](P &p) { p.set_format_version(99); }},
       {"arena", [](P &p) { p.set_arena_bytes(~0ull); }},
@@ -80,7 +80,7 @@ TEST(CheckProgram, RefusesWhatWouldDoHarm) {
       {"no kernel", [&](P &p) { call(p)->set_kernel(0); }},
       {"kernel beyond 16 bits", [&](P &p) { call(p)->set_kernel(65536 + uint32_t(KernelId::Neg)); }},
       {"workspace", [&](P &p) { call(p)->set_workspace_bytes(257); }},
-      {"empty step", [](P &p) { p.mutable_sections(0)->add_steps(); }},
+      {"empty step", [](P &p) { p.mutable_sections(0)->add_instructions(); }},
       {"group", [](P &p) { p.mutable_groups(0)->set_ranks(1, 2); }},
       {"no such group", [&](P &p) { collective(p)->set_group(1); }},
       {"counts", [&](P &p) { collective(p)->add_counts(8); }},

@@ -18,15 +18,15 @@ void setTensor(plan::TensorRef *t, uint64_t offset, int64_t elements, uint64_t d
   t->add_shape(elements);
 }
 
-plan::Step *addKernel(plan::Section *section, const char *name, uint64_t from, uint64_t to) {
-  plan::Step *step = section->add_steps();
+plan::Instruction *addKernel(plan::Section *section, const char *name, uint64_t from, uint64_t to) {
+  plan::Instruction *step = section->add_instructions();
   step->set_name(name);
   setTensor(step->mutable_kernel()->add_operands(), from, 4);
   setTensor(step->mutable_kernel()->add_results(), to, 4);
   return step;
 }
-plan::Step *addAllReduce(plan::Section *section, const char *name, uint64_t at, uint32_t group = 0) {
-  plan::Step *step = section->add_steps();
+plan::Instruction *addAllReduce(plan::Section *section, const char *name, uint64_t at, uint32_t group = 0) {
+  plan::Instruction *step = section->add_instructions();
   step->set_name(name);
   step->mutable_collective()->set_group(group);
   setTensor(step->mutable_collective()->mutable_operand(), at, 4);
@@ -43,8 +43,8 @@ std::string orderOf(const plan::Program &p, int64_t dp = 1) {
 struct Sample {
   plan::Program p;
   plan::Section *section = p.add_sections();
-  plan::Step *a = addKernel(section, "a", 0, 16), *sum = addAllReduce(section, "sum", 16),
-             *other = addKernel(section, "other", 64, 80), *b = addKernel(section, "b", 16, 32);
+  plan::Instruction *a = addKernel(section, "a", 0, 16), *sum = addAllReduce(section, "sum", 16),
+                    *other = addKernel(section, "other", 64, 80), *b = addKernel(section, "b", 16, 32);
 
   Sample() {
     p.set_events(2);
@@ -59,11 +59,11 @@ TEST(StepOrder, EveryWaitIsNeeded) {
   EXPECT_EQ(orderOf(Sample().p), "");
   Sample early;
   early.sum->clear_waits();
-  EXPECT_NE(orderOf(early.p).find("step 'sum' (from ): it may run before step 'a'"), std::string::npos)
+  EXPECT_NE(orderOf(early.p).find("instruction 'sum' (from ): it may run before instruction 'a'"), std::string::npos)
       << orderOf(early.p);
   Sample late;
   late.b->clear_waits();
-  EXPECT_NE(orderOf(late.p).find("step 'b' (from ): it may run before step 'sum'"), std::string::npos);
+  EXPECT_NE(orderOf(late.p).find("instruction 'b' (from ): it may run before instruction 'sum'"), std::string::npos);
 }
 
 TEST(StepOrder, MemoryThatIsUsedAgainIsOrderedToo) {
@@ -111,7 +111,7 @@ TEST(StepOrder, EveryConflictIsSeen) {
     };
     for (int i = 0; i < 8; ++i) {
       const bool isCollective = random() % 2;
-      plan::Step *step = isCollective ? addAllReduce(section, "c", 0) : addKernel(section, "k", 0, 0);
+      plan::Instruction *step = isCollective ? addAllReduce(section, "c", 0) : addKernel(section, "k", 0, 0);
       place(isCollective ? step->mutable_collective()->mutable_operand() : step->mutable_kernel()->mutable_operands(0));
       place(isCollective ? step->mutable_collective()->mutable_result() : step->mutable_kernel()->mutable_results(0));
       step->set_signals(uint32_t(i + 1));
@@ -120,13 +120,13 @@ TEST(StepOrder, EveryConflictIsSeen) {
     int done[2] = {-1, -1};
     bool isOrdered = true;
     for (int i = 0; i < 8; ++i) {
-      const plan::Step &step = section->steps(i);
+      const plan::Instruction &step = section->instructions(i);
       for (uint32_t wait : step.waits())
-        if (section->steps(int(wait)).has_collective() != step.has_collective())
+        if (section->instructions(int(wait)).has_collective() != step.has_collective())
           done[step.has_collective()] = std::max(done[step.has_collective()], int(wait));
       for (int j = done[step.has_collective()] + 1; j < i; ++j)
-        isOrdered &= section->steps(j).has_collective() == step.has_collective() ||
-                     !conflict(accessesOf(step), accessesOf(section->steps(j)), 2);
+        isOrdered &= section->instructions(j).has_collective() == step.has_collective() ||
+                     !conflict(accessesOf(step), accessesOf(section->instructions(j)), 2);
     }
     EXPECT_EQ(orderOf(p, 2).empty(), isOrdered) << "round " << round;
     refused += !isOrdered;
@@ -157,15 +157,15 @@ struct World {
     llvm::Error error = checkWorld({&p[0], &p[1]});
     return error ? describe(std::move(error)) : "";
   }
-  plan::Collective *last(int c) { return p[c].mutable_sections(0)->mutable_steps(2)->mutable_collective(); }
+  plan::Collective *last(int c) { return p[c].mutable_sections(0)->mutable_instructions(2)->mutable_collective(); }
 };
 
 TEST(CheckWorld, AllMembersMeet) {
   World sound, missing, kind, count, dtype, own;
   EXPECT_EQ(sound.check(), "");
-  own.p[1].mutable_sections(0)->mutable_steps()->DeleteSubrange(1, 1); // over dp: every replica does the same
+  own.p[1].mutable_sections(0)->mutable_instructions()->DeleteSubrange(1, 1); // over dp: every replica does the same
   EXPECT_EQ(own.check(), "");
-  missing.p[1].mutable_sections(0)->mutable_steps()->RemoveLast();
+  missing.p[1].mutable_sections(0)->mutable_instructions()->RemoveLast();
   EXPECT_NE(missing.check().find("never come"), std::string::npos) << missing.check();
   kind.last(0)->set_kind(plan::ALL_REDUCE_MAX);
   EXPECT_NE(kind.check().find("does not agree"), std::string::npos);

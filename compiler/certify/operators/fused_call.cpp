@@ -19,8 +19,8 @@ plan::TensorRef refOf(const Type &type) {
 /// Returns the attributes that its steps have from it. Fails if the call has others, or lacks one.
 llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall &call) {
   Attributes attributes;
-  for (const FusedStep &step : row.steps)
-    for (const char *name : step.passed)
+  for (const FusedOp &op : row.fused)
+    for (const char *name : op.passed)
       if (name) {
         const plan::Attribute *given = attributeOf(call, name);
         if (!given || given->value_case() != plan::Attribute::kInteger)
@@ -32,13 +32,13 @@ llvm::Expected<Attributes> attributesOf(const OpDef &row, const plan::KernelCall
   return attributes;
 }
 
-plan::KernelCall callOf(const TypedStep &step) {
+plan::KernelCall callOf(const TypedOp &op) {
   plan::KernelCall call;
-  call.set_kernel(uint32_t(step.row->kernel));
-  for (const Type &type : step.operandTypes)
+  call.set_kernel(uint32_t(op.row->kernel));
+  for (const Type &type : op.operandTypes)
     *call.add_operands() = refOf(type);
-  *call.add_results() = refOf(step.result);
-  for (const auto &[name, value] : step.attributes.all()) {
+  *call.add_results() = refOf(op.result);
+  for (const auto &[name, value] : op.attributes.all()) {
     plan::Attribute &attribute = *call.add_attributes();
     attribute.set_name(name);
     attribute.set_integer(std::get<int64_t>(value));
@@ -47,9 +47,8 @@ plan::KernelCall callOf(const TypedStep &step) {
 }
 
 /// Tries both orders of the operands if that makes no difference.
-llvm::Expected<Results> proveStep(const TypedStep &step, bool commutes, std::vector<OperandRead> reads,
-                                  Compute compute) {
-  plan::KernelCall call = callOf(step);
+llvm::Expected<Results> proveOp(const TypedOp &op, bool commutes, std::vector<OperandRead> reads, Compute compute) {
+  plan::KernelCall call = callOf(op);
   auto results = compute(call, reads);
   if (results || !commutes) return results;
   call.mutable_operands()->SwapElements(0, 1);
@@ -85,15 +84,15 @@ llvm::Expected<Results> proveFused(const OpDef &row, const plan::KernelCall &cal
   llvm::Expected<Types> results = resultTypes(row, call, operands, *attributes);
   if (!results) return results.takeError();
   std::vector<OperandRead> known(reads.begin(), reads.end());
-  for (auto [i, step] : indexed(llvm::cantFail(typedSteps(row.steps, operands, *attributes, *results)))) {
+  for (auto [i, op] : indexed(llvm::cantFail(typedOps(row.fused, operands, *attributes, *results)))) {
     std::vector<OperandRead> own;
-    for (auto [k, operand] : indexed(step.operands)) {
-      const Shape &seen = step.operandTypes[k].shape;
+    for (auto [k, operand] : indexed(op.operands)) {
+      const Shape &seen = op.operandTypes[k].shape;
       own.push_back({known[operand].content, Sizes(seen.begin(), seen.end()), known[operand].dtype});
     }
-    auto made = proveStep(step, row.steps[i].commutes, std::move(own), compute);
+    auto made = proveOp(op, row.fused[i].commutes, std::move(own), compute);
     if (!made) return made.takeError();
-    known.push_back({(*made)[0], Sizes(step.result.shape.begin(), step.result.shape.end()), step.result.dtype});
+    known.push_back({(*made)[0], Sizes(op.result.shape.begin(), op.result.shape.end()), op.result.dtype});
   }
   Results held;
   for (const OperandRead &read : Reads(known).take_back(size_t(call.results_size())))

@@ -31,9 +31,9 @@ llvm::Expected<Results> computed(Proof &proof, const plan::KernelCall &call, Rea
 
 llvm::Expected<Results> resultsOf(Proof &proof, const plan::KernelCall &call, Reads reads) {
   const OpDef *row = GlobalValues::rowOf(KernelId(call.kernel()));
-  if (!row || row->steps.empty()) return computed(proof, call, reads);
-  return proveFused(*row, call, reads, [&](const plan::KernelCall &step, Reads own) {
-    llvm::Expected<Results> made = computed(proof, step, own);
+  if (!row || row->fused.empty()) return computed(proof, call, reads);
+  return proveFused(*row, call, reads, [&](const plan::KernelCall &part, Reads own) {
+    llvm::Expected<Results> made = computed(proof, part, own);
     if (made) (*made)[0] = proof.settled((*made)[0]);
     return made;
   });

@@ -44,9 +44,9 @@ llvm::Error checkLossScale(TpRank &rank);
 /// A member of a group over tp or the world, at its collective; it stands for all dp ranks of a tp rank.
 struct Member {
   TpRank *rank;
-  const plan::Step *step;
+  const plan::Instruction *instruction;
 
-  const plan::Collective &collective() const { return step->collective(); }
+  const plan::Collective &collective() const { return instruction->collective(); }
 };
 // The rules of collectives, by the axis of their group (collectives_over_*.cpp). Members are in group order.
 llvm::Error collectiveOverDp(TpRank &rank, const plan::Collective &collective);

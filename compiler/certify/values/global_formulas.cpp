@@ -12,7 +12,7 @@ void GlobalValues::addFormula(GlobalNode &whole) {
   for (const GlobalOperand &operand : whole.operands)
     types.push_back(operand.type);
   std::vector<GlobalOperand> values(whole.operands.begin(), whole.operands.end());
-  const auto steps = llvm::cantFail(typedSteps(whole.row->formula, types, *whole.attributes, {}));
+  const auto steps = llvm::cantFail(typedOps(whole.row->formula, types, *whole.attributes, {}));
   for (auto [i, step] : indexed(steps)) {
     GlobalNode node;
     node.row = step.row;

@@ -115,8 +115,9 @@ llvm::Error checkCollective(const TpRank &rank, const plan::Collective &collecti
 
 } // namespace
 
-llvm::Error checkOverlaps(const TpRank &rank, const plan::Step &step) {
-  return step.has_collective() ? checkCollective(rank, step.collective()) : checkCall(rank, step.kernel());
+llvm::Error checkOverlaps(const TpRank &rank, const plan::Instruction &instruction) {
+  return instruction.has_collective() ? checkCollective(rank, instruction.collective())
+                                      : checkCall(rank, instruction.kernel());
 }
 
 } // namespace autotp

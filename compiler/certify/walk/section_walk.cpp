@@ -18,19 +18,19 @@ llvm::Error checkAttributeNames(const plan::KernelCall &call) {
 }
 
 /// Executes a kernel call, or a collective over dp, which waits for no other tp rank.
-llvm::Error execute(TpRank &rank, const plan::Step &step) {
-  if (llvm::Error error = checkOverlaps(rank, step)) return error;
-  if (step.has_collective()) return collectiveOverDp(rank, step.collective());
-  const plan::KernelCall &call = step.kernel();
+llvm::Error execute(TpRank &rank, const plan::Instruction &instruction) {
+  if (llvm::Error error = checkOverlaps(rank, instruction)) return error;
+  if (instruction.has_collective()) return collectiveOverDp(rank, instruction.collective());
+  const plan::KernelCall &call = instruction.kernel();
   if (llvm::Error error = checkAttributeNames(call)) return error;
   rank.arena.forget(call.workspace_offset(), call.workspace_bytes());
   rank.proof.constants.useHints(rank.hints);
   return ruleOf(KernelId(call.kernel()))(rank, call);
 }
 
-llvm::Error atStep(const TpRank &rank, const plan::Step &step, llvm::Error error) {
-  return placed(llvm::formatv("tp rank {0}, {1}, step '{2}' (from {3})", rank.number, rank.section,
-                              escaped(step.name()), escaped(step.origin()))
+llvm::Error atInstruction(const TpRank &rank, const plan::Instruction &instruction, llvm::Error error) {
+  return placed(llvm::formatv("tp rank {0}, {1}, instruction '{2}' (from {3})", rank.number, rank.section,
+                              escaped(instruction.name()), escaped(instruction.origin()))
                     .str(),
                 std::move(error));
 }
@@ -43,11 +43,12 @@ public:
 
 private:
   llvm::Error advance(size_t r) override {
-    for (; !isDone(r) && !isShared(ranks_[r]->program, step(r)); ++next_[r])
-      if (llvm::Error error = execute(*ranks_[r], step(r))) return atStep(*ranks_[r], step(r), std::move(error));
+    for (; !isDone(r) && !isShared(ranks_[r]->program, instruction(r)); ++next_[r])
+      if (llvm::Error error = execute(*ranks_[r], instruction(r)))
+        return atInstruction(*ranks_[r], instruction(r), std::move(error));
     return llvm::Error::success();
   }
-  bool isDone(size_t r) const override { return next_[r] == ranks_[r]->program.sections(section_).steps_size(); }
+  bool isDone(size_t r) const override { return next_[r] == ranks_[r]->program.sections(section_).instructions_size(); }
   llvm::SmallVector<size_t, 8> members(size_t r) const override { return tpMembersOf(group(r), ranks_.size()); }
   bool isSameCollective(size_t r, size_t other) const override { return isSameGroup(group(r), group(other)); }
 
@@ -55,21 +56,25 @@ private:
     const plan::Group &wanted = group(all[0]);
     std::vector<Member> members;
     for (size_t m : all)
-      members.push_back({ranks_[m].get(), &step(m)});
+      members.push_back({ranks_[m].get(), &instruction(m)});
     if (llvm::Error error = wanted.axis() == plan::WORLD ? collectiveOverAll(proof_, members, wanted)
                                                          : collectiveOverTp(proof_, members, wanted))
-      return atStep(*members[0].rank, *members[0].step, std::move(error));
+      return atInstruction(*members[0].rank, *members[0].instruction, std::move(error));
     for (size_t m : all)
       ++next_[m];
     return llvm::Error::success();
   }
 
   llvm::Error waitsForEver(size_t r) const override { // checkWorld has seen that no rank does
-    return atStep(*ranks_[r], step(r), refuse("it waits for members of its group that never come"));
+    return atInstruction(*ranks_[r], instruction(r), refuse("it waits for members of its group that never come"));
   }
 
-  const plan::Step &step(size_t r) const { return ranks_[r]->program.sections(section_).steps(next_[r]); }
-  const plan::Group &group(size_t r) const { return ranks_[r]->program.groups(int(step(r).collective().group())); }
+  const plan::Instruction &instruction(size_t r) const {
+    return ranks_[r]->program.sections(section_).instructions(next_[r]);
+  }
+  const plan::Group &group(size_t r) const {
+    return ranks_[r]->program.groups(int(instruction(r).collective().group()));
+  }
 
   Proof &proof_;
   const TpRanks &ranks_;

@@ -24,7 +24,7 @@ llvm::Error leaveSection(TpRank &rank, const plan::Section &section);
 llvm::Error endStep(TpRank &rank);
 
 /// Fails if results lie over what is still read.
-llvm::Error checkOverlaps(const TpRank &rank, const plan::Step &step);
+llvm::Error checkOverlaps(const TpRank &rank, const plan::Instruction &instruction);
 
 /// Fails unless a flat tensor of a parameter's bucket has this content, or its part of it, in the parameter's place.
 llvm::Error checkHolds(const TpRank &rank, const Flat &held, const plan::TensorRef &ref,

@@ -31,7 +31,7 @@ TEST_P(Certify, EveryMeshIsProven) {
                                       << describe(compiled.takeError());
           ASSERT_TRUE(compiled->certificate);
           EXPECT_EQ(compiled->certificate->programs, tp);
-          EXPECT_GT(compiled->certificate->steps, 0);
+          EXPECT_GT(compiled->certificate->instructions, 0);
         }
 }
 INSTANTIATE_TEST_SUITE_P(Fixtures, Certify,
@@ -98,7 +98,7 @@ TEST(CertifyPlans, AreProvenFromTheirManifest) {
       manifest.ranks.push_back({rank % 2, rank % 2, rank / 2});
     llvm::Expected<Certificate> certificate = certifyPlan(manifest, compiled.ranks.emitted, "");
     ASSERT_TRUE(bool(certificate)) << nameOf(dtype).str() << ": " << describe(certificate.takeError());
-    EXPECT_EQ(certificate->steps, compiled.certificate->steps);
+    EXPECT_EQ(certificate->instructions, compiled.certificate->instructions);
     if (dtype != DType::F16) continue;
     manifest.source["loss_scale_window"] = 501;
     certificate = certifyPlan(manifest, compiled.ranks.emitted, "");
@@ -113,7 +113,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
   CompiledModel compiled = llvm::cantFail(compile(options));
   std::vector<plan::Program> programs = compiled.ranks.emitted;
   for (plan::Program &program : programs) // the sum over tp becomes a maximum
-    for (plan::Step &step : *program.mutable_sections(0)->mutable_steps())
+    for (plan::Instruction &step : *program.mutable_sections(0)->mutable_instructions())
       if (step.has_collective() && step.collective().kind() == plan::ALL_REDUCE_SUM) {
         step.mutable_collective()->set_kind(plan::ALL_REDUCE_MAX);
         break;
@@ -122,7 +122,7 @@ TEST(CertifyErrors, NameTheStepAndWhatIsThere) {
       certify(compiled.graph, {&programs[0], &programs[1]}, certifyOptions(options.step, compiled));
   ASSERT_FALSE(bool(certificate));
   const std::string said = describe(certificate.takeError());
-  for (const char *part : {"tp rank 0, micro_step, step 'all_reduce", "(from ", "a Partial sum"})
+  for (const char *part : {"tp rank 0, micro_step, instruction 'all_reduce", "(from ", "a Partial sum"})
     EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
 }
 

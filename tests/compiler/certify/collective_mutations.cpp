@@ -17,14 +17,14 @@ bool dropCollective(Programs &programs, Random &random, std::string &where) {
 /// written.
 bool replaceCollectiveByCopy(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto reduces = [](const plan::Step &step) {
+  auto reduces = [](const plan::Instruction &step) {
     return step.has_collective() && step.collective().kind() <= plan::ALL_REDUCE_MAX &&
            step.collective().operand().dtype() == uint32_t(DType::F32);
   };
   if (!pick(programs, random, reduces, at)) return false;
   where = textOf(programs, at);
   for (const Place &place : everywhere(programs, at)) {
-    plan::Step &step = stepAt(programs, place);
+    plan::Instruction &step = stepAt(programs, place);
     const plan::Collective c = step.collective();
     if (isSamePlace(c.operand(), c.result())) {
       erase(programs, place);
@@ -40,13 +40,13 @@ bool replaceCollectiveByCopy(Programs &programs, Random &random, std::string &wh
 
 bool doubleCollective(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isReduce = [](const plan::Step &step) {
+  auto isReduce = [](const plan::Instruction &step) {
     return step.has_collective() && step.collective().kind() == plan::ALL_REDUCE_SUM;
   };
   if (!pick(programs, random, isReduce, at)) return false;
   where = textOf(programs, at);
   for (const Place &place : everywhere(programs, at)) {
-    plan::Step again = stepAt(programs, place);
+    plan::Instruction again = stepAt(programs, place);
     *again.mutable_collective()->mutable_operand() = again.collective().result();
     insertBefore(programs, {place.program, place.section, place.step + 1}, again);
   }
@@ -63,7 +63,7 @@ uint32_t groupOf(plan::Program &program, const plan::Group &wanted) {
 /// Each member alone, or over dp instead of tp and the reverse, or without one member.
 bool wrongGroup(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isReduce = [](const plan::Step &step) {
+  auto isReduce = [](const plan::Instruction &step) {
     return step.has_collective() && step.collective().kind() <= plan::ALL_REDUCE_MAX;
   };
   if (!pick(programs, random, isReduce, at)) return false;
@@ -98,7 +98,7 @@ bool wrongGroup(Programs &programs, Random &random, std::string &where) {
 
 bool wrongReduction(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isReduce = [](const plan::Step &step) {
+  auto isReduce = [](const plan::Instruction &step) {
     return step.has_collective() && step.collective().kind() <= plan::ALL_REDUCE_MAX;
   };
   if (!pick(programs, random, isReduce, at)) return false;
@@ -115,11 +115,11 @@ bool swapCollectives(Programs &programs, Random &random, std::string &where) {
   Place first;
   if (!pick(programs, random, isCollective, first)) return false;
   plan::Section &section = sectionAt(programs, first);
-  for (int i = first.step + 1; i < section.steps_size(); ++i) {
-    if (!section.steps(i).has_collective()) continue;
+  for (int i = first.step + 1; i < section.instructions_size(); ++i) {
+    if (!section.instructions(i).has_collective()) continue;
     where = textOf(programs, first);
-    plan::Collective &a = *section.mutable_steps(first.step)->mutable_collective(),
-                     &b = *section.mutable_steps(i)->mutable_collective();
+    plan::Collective &a = *section.mutable_instructions(first.step)->mutable_collective(),
+                     &b = *section.mutable_instructions(i)->mutable_collective();
     std::swap(a, b);
     return true;
   }
@@ -128,7 +128,7 @@ bool swapCollectives(Programs &programs, Random &random, std::string &where) {
 
 bool swapGatheredParts(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isGather = [](const plan::Step &step) {
+  auto isGather = [](const plan::Instruction &step) {
     return step.has_collective() && step.collective().kind() >= plan::REDUCE_SCATTER_SUM;
   };
   if (!pick(programs, random, isGather, at)) return false;
@@ -174,7 +174,8 @@ bool dpForAllRanks(Programs &programs, Random &random, std::string &where) {
     if (wasDp) places.push_back({p, at.section, at.step});
   if (!wasDp) places = everywhere(programs, at);
   for (const Place &place : places) {
-    if (place.step >= sectionAt(programs, place).steps_size() || !isCollective(stepAt(programs, place))) return false;
+    if (place.step >= sectionAt(programs, place).instructions_size() || !isCollective(stepAt(programs, place)))
+      return false;
     const plan::Group old = programs[place.program].groups(int(stepAt(programs, place).collective().group()));
     plan::Group group;
     group.set_axis(wasDp ? plan::WORLD : plan::DP);
@@ -192,14 +193,16 @@ bool dpForAllRanks(Programs &programs, Random &random, std::string &where) {
   return true;
 }
 
-bool isGather(const plan::Step &step) { return step.has_collective() && step.collective().kind() == plan::ALL_GATHER; }
+bool isGather(const plan::Instruction &step) {
+  return step.has_collective() && step.collective().kind() == plan::ALL_GATHER;
+}
 
 /// What another one gathers, where it is as much.
 bool gatherOfAnother(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(programs, random, isGather, at)) return false;
   plan::TensorRef &operand = *stepAt(programs, at).mutable_collective()->mutable_operand();
-  for (const plan::Step &other : sectionAt(programs, at).steps()) {
+  for (const plan::Instruction &other : sectionAt(programs, at).instructions()) {
     if (!isGather(other)) continue;
     const plan::TensorRef &ref = other.collective().operand();
     if (isSamePlace(ref, operand) || !isSameType(ref, operand)) continue;
@@ -226,10 +229,11 @@ bool gatherInOtherSection(Programs &programs, Random &random, std::string &where
   if (!pick(programs, random, isGather, at)) return false;
   where = textOf(programs, at);
   for (const Place &place : everywhere(programs, at)) {
-    const plan::Step step = stepAt(programs, place);
+    const plan::Instruction step = stepAt(programs, place);
     erase(programs, place);
     const Place to{place.program, (place.section + 1) % programs[place.program].sections_size(), 0};
-    insertBefore(programs, {to.program, to.section, random() % 2 ? 0 : sectionAt(programs, to).steps_size()}, step);
+    insertBefore(programs, {to.program, to.section, random() % 2 ? 0 : sectionAt(programs, to).instructions_size()},
+                 step);
   }
   return true;
 }
@@ -239,18 +243,18 @@ bool gatherAtAnotherTime(Programs &programs, Random &random, std::string &where)
   Place at;
   if (!pick(programs, random, isGather, at)) return false;
   where = textOf(programs, at);
-  const plan::Step step = stepAt(programs, at);
+  const plan::Instruction step = stepAt(programs, at);
   if (programs[at.program].groups(int(step.collective().group())).axis() != plan::DP) return false;
   erase(programs, at);
-  insertBefore(programs, {at.program, at.section, int(below(random, size_t(sectionAt(programs, at).steps_size())))},
-               step);
+  insertBefore(programs,
+               {at.program, at.section, int(below(random, size_t(sectionAt(programs, at).instructions_size())))}, step);
   return true;
 }
 
 bool dropWait(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(
-          programs, random, [](const plan::Step &step) { return step.waits_size() > 0; }, at))
+          programs, random, [](const plan::Instruction &step) { return step.waits_size() > 0; }, at))
     return false;
   where = textOf(programs, at);
   stepAt(programs, at).mutable_waits()->RemoveLast();

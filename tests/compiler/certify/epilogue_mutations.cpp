@@ -31,8 +31,9 @@ struct SumAndBias {
 };
 SumAndBias findBiasAfterSum(const plan::Section &section) {
   SumAndBias at;
-  for (int i = 1; i + 1 < section.steps_size(); ++i) {
-    const plan::Step &product = section.steps(i - 1), &sum = section.steps(i), &add = section.steps(i + 1);
+  for (int i = 1; i + 1 < section.instructions_size(); ++i) {
+    const plan::Instruction &product = section.instructions(i - 1), &sum = section.instructions(i),
+                            &add = section.instructions(i + 1);
     if (product.has_kernel() && KernelId(product.kernel().kernel()) == KernelId::MatMul && sum.has_collective() &&
         isSamePlace(sum.collective().operand(), product.kernel().results(0)) && add.has_kernel() &&
         KernelId(add.kernel().kernel()) == KernelId::Add &&
@@ -49,13 +50,13 @@ bool biasBeforeTheSum(Programs &programs, Random &, std::string &where) {
     plan::Section &section = microStep(program);
     const SumAndBias at = findBiasAfterSum(section);
     if (at.add < 0) return false;
-    const plan::KernelCall add = section.steps(at.add).kernel();
-    plan::KernelCall &product = *section.mutable_steps(at.product)->mutable_kernel();
+    const plan::KernelCall add = section.instructions(at.add).kernel();
+    plan::KernelCall &product = *section.mutable_instructions(at.product)->mutable_kernel();
     product.set_kernel(uint32_t(KernelId::MatMulBias));
     *product.add_operands() = add.operands(1);
-    moveTo(*section.mutable_steps(at.sum)->mutable_collective()->mutable_result(), add.results(0));
-    section.mutable_steps()->DeleteSubrange(at.add, 1);
-    where = section.steps(at.product).name();
+    moveTo(*section.mutable_instructions(at.sum)->mutable_collective()->mutable_result(), add.results(0));
+    section.mutable_instructions()->DeleteSubrange(at.add, 1);
+    where = section.instructions(at.product).name();
   }
   return true;
 }

@@ -34,10 +34,10 @@ struct Place {
   int section, step;
 };
 
-using Wanted = std::function<bool(const plan::Step &)>;
+using Wanted = std::function<bool(const plan::Instruction &)>;
 
-inline plan::Step &stepAt(Programs &programs, const Place &at) {
-  return *programs[at.program].mutable_sections(at.section)->mutable_steps(at.step);
+inline plan::Instruction &stepAt(Programs &programs, const Place &at) {
+  return *programs[at.program].mutable_sections(at.section)->mutable_instructions(at.step);
 }
 inline plan::Section &sectionAt(Programs &programs, const Place &at) {
   return *programs[at.program].mutable_sections(at.section);
@@ -55,7 +55,7 @@ inline plan::Section &microStep(plan::Program &program) {
 }
 
 inline std::string textOf(Programs &programs, const Place &at) {
-  const plan::Step &step = stepAt(programs, at);
+  const plan::Instruction &step = stepAt(programs, at);
   return "tp rank " + std::to_string(at.program) + " " + sectionAt(programs, at).name() + " " +
          std::to_string(at.step) + " '" + step.name() + "' " +
          (step.has_kernel() ? nameOf(KernelId(step.kernel().kernel())).str() : "collective");
@@ -65,33 +65,33 @@ inline bool pick(Programs &programs, Random &random, const Wanted &wanted, Place
   std::vector<Place> all;
   for (size_t p = 0; p < programs.size(); ++p)
     for (int s = 0; s < programs[p].sections_size(); ++s)
-      for (int i = 0; i < programs[p].sections(s).steps_size(); ++i)
-        if (wanted(programs[p].sections(s).steps(i))) all.push_back({p, s, i});
+      for (int i = 0; i < programs[p].sections(s).instructions_size(); ++i)
+        if (wanted(programs[p].sections(s).instructions(i))) all.push_back({p, s, i});
   if (all.empty()) return false;
   at = all[below(random, all.size())];
   return true;
 }
 
-inline bool isCollective(const plan::Step &step) { return step.has_collective(); }
-inline bool isKernel(const plan::Step &step) { return step.has_kernel(); }
+inline bool isCollective(const plan::Instruction &step) { return step.has_collective(); }
+inline bool isKernel(const plan::Instruction &step) { return step.has_kernel(); }
 inline Wanted isKernelOf(std::vector<KernelId> kernels) {
-  return [kernels](const plan::Step &step) {
+  return [kernels](const plan::Instruction &step) {
     return step.has_kernel() && llvm::is_contained(kernels, KernelId(step.kernel().kernel()));
   };
 }
 
 /// The same collective on every tp rank that takes part: the n-th of its group there.
 inline std::vector<Place> everywhere(Programs &programs, const Place &at) {
-  auto groupText = [&](size_t p, const plan::Step &step) {
+  auto groupText = [&](size_t p, const plan::Instruction &step) {
     return programs[p].groups(int(step.collective().group())).SerializeAsString();
   };
-  const plan::Step &model = stepAt(programs, at);
+  const plan::Instruction &model = stepAt(programs, at);
   const plan::Group group = programs[at.program].groups(int(model.collective().group()));
   std::vector<Place> all;
   for (size_t p = 0; p < programs.size(); ++p) {
     const bool takesPart = group.axis() != plan::TP || llvm::is_contained(group.ranks(), uint32_t(p));
-    for (int i = 0; takesPart && i < programs[p].sections(at.section).steps_size(); ++i) {
-      const plan::Step &step = programs[p].sections(at.section).steps(i);
+    for (int i = 0; takesPart && i < programs[p].sections(at.section).instructions_size(); ++i) {
+      const plan::Instruction &step = programs[p].sections(at.section).instructions(i);
       if (step.has_collective() && groupText(p, step) == groupText(at.program, model) &&
           step.collective().sequence() == model.collective().sequence())
         all.push_back({p, at.section, i});
@@ -101,10 +101,10 @@ inline std::vector<Place> everywhere(Programs &programs, const Place &at) {
 }
 
 inline void erase(Programs &programs, const Place &at) {
-  sectionAt(programs, at).mutable_steps()->DeleteSubrange(at.step, 1);
+  sectionAt(programs, at).mutable_instructions()->DeleteSubrange(at.step, 1);
 }
-inline void insertBefore(Programs &programs, const Place &at, const plan::Step &step) {
-  auto *steps = sectionAt(programs, at).mutable_steps();
+inline void insertBefore(Programs &programs, const Place &at, const plan::Instruction &step) {
+  auto *steps = sectionAt(programs, at).mutable_instructions();
   *steps->Add() = step;
   for (int i = steps->size() - 1; i > at.step; --i)
     steps->SwapElements(i, i - 1);
@@ -114,8 +114,9 @@ inline void insertBefore(Programs &programs, const Place &at, const plan::Step &
 inline std::vector<plan::TensorRef> tensorsBefore(const plan::Section &section, int end) {
   std::vector<plan::TensorRef> all;
   for (int i = 0; i < end; ++i)
-    if (section.steps(i).has_kernel())
-      for (const auto *list : {&section.steps(i).kernel().operands(), &section.steps(i).kernel().results()})
+    if (section.instructions(i).has_kernel())
+      for (const auto *list :
+           {&section.instructions(i).kernel().operands(), &section.instructions(i).kernel().results()})
         all.insert(all.end(), list->begin(), list->end());
   return all;
 }

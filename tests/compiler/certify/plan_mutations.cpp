@@ -18,7 +18,7 @@ void orderAnew(Programs &programs, int64_t dp) {
   for (plan::Program &program : programs) {
     for (plan::Section &section : *program.mutable_sections()) {
       std::map<uint32_t, uint64_t> next;
-      for (plan::Step &step : *section.mutable_steps()) {
+      for (plan::Instruction &step : *section.mutable_instructions()) {
         step.clear_waits();
         step.clear_signals();
         if (step.has_collective()) step.mutable_collective()->set_sequence(next[step.collective().group()]++);

@@ -34,7 +34,7 @@ bool staleMasterCast(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pickMasterCast(programs, random, at)) return false;
   where = textOf(programs, at);
-  const plan::Step step = stepAt(programs, at);
+  const plan::Instruction step = stepAt(programs, at);
   erase(programs, at);
   insertBefore(programs, {at.program, at.section, 0}, step);
   return true;
@@ -50,7 +50,7 @@ bool masterOffByOne(Programs &programs, Random &random, std::string &where) {
   const uint64_t moved = old.offset() + (random() % 2 ? -sizeof(float) : sizeof(float));
   const size_t how = below(random, 3);
   if (how == 0) operand.set_offset(moved);
-  for (plan::Step &step : *sectionAt(programs, at).mutable_steps()) {
+  for (plan::Instruction &step : *sectionAt(programs, at).mutable_instructions()) {
     if (how != 1 || !step.has_kernel() || step.kernel().results_size() == 0) continue;
     plan::KernelCall &call = *step.mutable_kernel();
     if (!isSamePlace(call.results(0), old) || call.operands_size() < 5) continue;
@@ -77,7 +77,7 @@ bool undeclaredMaster(Programs &programs, Random &random, std::string &where) {
 /// bf16 as f16, or the other way: as many bytes.
 bool reducedAsOtherFloat(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isSmall = [](const plan::Step &step) {
+  auto isSmall = [](const plan::Instruction &step) {
     const DType dtype = DType(step.collective().operand().dtype());
     return step.has_collective() && step.collective().kind() <= plan::REDUCE_SCATTER_SUM &&
            (dtype == DType::BF16 || dtype == DType::F16);
@@ -96,7 +96,7 @@ bool reducedAsOtherFloat(Programs &programs, Random &random, std::string &where)
 /// The step of optimizer_step before `end` that wrote there last; -1: none.
 int writerOf(const plan::Program &program, const plan::TensorRef &ref, int end) {
   for (int i = end - 1; i >= 0; --i)
-    if (const plan::Step &step = optimizerStep(program).steps(i); step.has_kernel())
+    if (const plan::Instruction &step = optimizerStep(program).instructions(i); step.has_kernel())
       for (const plan::TensorRef &result : step.kernel().results())
         if (isSamePlace(result, ref)) return i;
   return -1;
@@ -104,13 +104,13 @@ int writerOf(const plan::Program &program, const plan::TensorRef &ref, int end) 
 
 /// The first call of a kernel in optimizer_step; -1: none.
 int firstCall(const plan::Program &program, KernelId kernel) {
-  for (int i = 0; i < optimizerStep(program).steps_size(); ++i)
-    if (isKernelOf({kernel})(optimizerStep(program).steps(i))) return i;
+  for (int i = 0; i < optimizerStep(program).instructions_size(); ++i)
+    if (isKernelOf({kernel})(optimizerStep(program).instructions(i))) return i;
   return -1;
 }
 
 plan::KernelCall &callAt(plan::Program &program, int step) {
-  return *optimizerStep(program).mutable_steps(step)->mutable_kernel();
+  return *optimizerStep(program).mutable_instructions(step)->mutable_kernel();
 }
 
 /// The product of the count and the loss scale by which the tp rank divides gradients; -1: none.
@@ -129,7 +129,7 @@ bool divisorWithoutScale(Programs &programs, Random &, std::string &where) {
     const plan::KernelCall call = callAt(program, product);
     moveTo(*callAt(program, firstCall(program, KernelId::GradScale)).mutable_operands(1), call.operands(0));
     if (isSamePlace(call.operands(0), call.results(0)))
-      optimizerStep(program).mutable_steps()->DeleteSubrange(product, 1);
+      optimizerStep(program).mutable_instructions()->DeleteSubrange(product, 1);
   }
   return true;
 }
@@ -158,7 +158,7 @@ bool verdictOfFewerRanks(Programs &programs, Random &random, std::string &where)
     if (divides < 0 || firstCall(program, KernelId::LossScale) < 0) return false;
     const plan::TensorRef norm = callAt(program, divides).operands(0);
     bool isFound = false;
-    for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
+    for (plan::Instruction &step : *optimizerStep(program).mutable_instructions()) {
       if (!step.has_collective() || !isSamePlace(step.collective().result(), norm)) continue;
       plan::Group group = program.groups(int(step.collective().group()));
       isFound = group.ranks_size() > 1;
@@ -204,7 +204,7 @@ bool skippedStepsCount(Programs &programs, Random &random, std::string &where) {
 /// A state of the schedule moves in a step that is skipped.
 bool stateMovesWhereSkipped(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isKept = [](const plan::Step &step) {
+  auto isKept = [](const plan::Instruction &step) {
     return isKernelOf({KernelId::Where})(step) && step.origin() == "schedule";
   };
   if (!pick(programs, random, isKept, at)) return false;

@@ -10,7 +10,7 @@ const std::vector<KernelId> kUpdates = {KernelId::Adam, KernelId::Adagrad, Kerne
 bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
   const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
   for (plan::Program &program : programs)
-    for (plan::Step &step : *optimizerStep(program).mutable_steps()) {
+    for (plan::Instruction &step : *optimizerStep(program).mutable_instructions()) {
       if (!step.has_kernel() || KernelId(step.kernel().kernel()) != kernel) continue;
       where = "optimizer_step '" + step.name() + "' on all ranks";
       plan::KernelCall &call = *step.mutable_kernel();
@@ -56,7 +56,7 @@ bool wrongState(Programs &programs, Random &random, std::string &where) {
   if (!pick(programs, random, isKernelOf(kUpdates), at)) return false;
   plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
   const int k = int(below(random, size_t(call.results_size()) + 1));
-  for (const plan::Step &other : sectionAt(programs, at).steps()) {
+  for (const plan::Instruction &other : sectionAt(programs, at).instructions()) {
     if (!other.has_kernel() || other.kernel().kernel() != call.kernel()) continue;
     const plan::TensorRef &ref = other.kernel().operands(k);
     if (isSamePlace(ref, call.operands(k)) || !isSameType(ref, call.operands(k))) continue;
@@ -181,7 +181,7 @@ bool wrongConstant(Programs &programs, Random &random, std::string &where) {
 
 bool wrongStride(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto isSliced = [](const plan::Step &step) {
+  auto isSliced = [](const plan::Instruction &step) {
     return step.has_kernel() &&
            llvm::any_of(step.kernel().operands(), [](const plan::TensorRef &ref) { return ref.dp_stride() != 0; });
   };
@@ -204,12 +204,12 @@ bool wrongStride(Programs &programs, Random &random, std::string &where) {
 bool strideOfResult(Programs &programs, Random &random, std::string &where) {
   Place at;
   auto isWhole = [](const plan::TensorRef &ref) { return !ref.dp_stride() && bytesOf(ref) > 0; };
-  auto hasWhole = [&](const plan::Step &step) {
+  auto hasWhole = [&](const plan::Instruction &step) {
     return step.has_collective() ? isWhole(step.collective().result()) : llvm::any_of(step.kernel().results(), isWhole);
   };
   if (!pick(programs, random, hasWhole, at)) return false;
   where = textOf(programs, at);
-  plan::Step &step = stepAt(programs, at);
+  plan::Instruction &step = stepAt(programs, at);
   plan::TensorRef &ref = step.has_collective() ? *step.mutable_collective()->mutable_result()
                                                : *llvm::find_if(*step.mutable_kernel()->mutable_results(), isWhole);
   ref.set_dp_stride(bytesOf(ref));
@@ -235,7 +235,7 @@ bool inputOverData(Programs &programs, Random &random, std::string &where) {
   const plan::TensorRef old = input.tensor();
   std::vector<plan::TensorRef> others;
   for (const plan::Section &section : program.sections())
-    for (const plan::TensorRef &ref : tensorsBefore(section, section.steps_size()))
+    for (const plan::TensorRef &ref : tensorsBefore(section, section.instructions_size()))
       if (!isSamePlace(ref, old) && bytesOf(ref) >= bytesOf(old)) others.push_back(ref);
   if (others.empty()) return false;
   plan::TensorRef to = others[below(random, others.size())];
@@ -243,7 +243,7 @@ bool inputOverData(Programs &programs, Random &random, std::string &where) {
   where = "input " + input.name() + " at " + std::to_string(to.offset());
   moveTo(*input.mutable_tensor(), to);
   for (plan::Section &section : *program.mutable_sections())
-    for (plan::Step &step : *section.mutable_steps())
+    for (plan::Instruction &step : *section.mutable_instructions())
       if (step.has_kernel())
         for (plan::TensorRef &operand : *step.mutable_kernel()->mutable_operands())
           if (isSamePlace(operand, old)) moveTo(operand, to);
@@ -253,7 +253,8 @@ bool inputOverData(Programs &programs, Random &random, std::string &where) {
 bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
   plan::Program &program = programs[below(random, programs.size())];
   plan::Output &output = *program.mutable_outputs(int(below(random, size_t(program.outputs_size()))));
-  std::vector<plan::TensorRef> others = tensorsBefore(optimizerStep(program), optimizerStep(program).steps_size());
+  std::vector<plan::TensorRef> others =
+      tensorsBefore(optimizerStep(program), optimizerStep(program).instructions_size());
   llvm::erase_if(others, [&](const plan::TensorRef &ref) {
     return ref.dtype() != output.tensor().dtype() || isSamePlace(ref, output.tensor());
   });

@@ -16,7 +16,7 @@ bool dropKernel(Programs &programs, Random &random, std::string &where) {
 
 bool doubleKernel(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto inPlace = [](const plan::Step &step) {
+  auto inPlace = [](const plan::Instruction &step) {
     return step.has_kernel() && llvm::any_of(step.kernel().operands(), [&](const plan::TensorRef &operand) {
              return llvm::any_of(step.kernel().results(),
                                  [&](const plan::TensorRef &result) { return isSamePlace(operand, result); });
@@ -24,14 +24,14 @@ bool doubleKernel(Programs &programs, Random &random, std::string &where) {
   };
   if (!pick(programs, random, inPlace, at)) return false;
   where = textOf(programs, at);
-  insertBefore(programs, at, plan::Step(stepAt(programs, at)));
+  insertBefore(programs, at, plan::Instruction(stepAt(programs, at)));
   return true;
 }
 
 bool swapSteps(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(programs, random, isKernel, at)) return false;
-  auto *steps = sectionAt(programs, at).mutable_steps();
+  auto *steps = sectionAt(programs, at).mutable_instructions();
   if (at.step + 1 >= steps->size()) return false;
   where = textOf(programs, at);
   steps->SwapElements(at.step, at.step + 1);
@@ -41,7 +41,7 @@ bool swapSteps(Programs &programs, Random &random, std::string &where) {
 bool moveStep(Programs &programs, Random &random, std::string &where) {
   Place at;
   if (!pick(programs, random, isKernel, at)) return false;
-  auto *steps = sectionAt(programs, at).mutable_steps();
+  auto *steps = sectionAt(programs, at).mutable_instructions();
   const int to = int(below(random, size_t(steps->size())));
   if (to == at.step) return false;
   where = textOf(programs, at);
@@ -52,7 +52,7 @@ bool moveStep(Programs &programs, Random &random, std::string &where) {
 
 bool swapOperands(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto hasTwo = [](const plan::Step &step) {
+  auto hasTwo = [](const plan::Instruction &step) {
     return step.has_kernel() && step.kernel().operands_size() > 1 &&
            isSameType(step.kernel().operands(0), step.kernel().operands(1)) &&
            !isSamePlace(step.kernel().operands(0), step.kernel().operands(1));
@@ -66,7 +66,7 @@ bool swapOperands(Programs &programs, Random &random, std::string &where) {
 /// Reads what lies where another tensor of the same type was.
 bool staleOperand(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto hasOperand = [](const plan::Step &step) { return step.has_kernel() && step.kernel().operands_size(); };
+  auto hasOperand = [](const plan::Instruction &step) { return step.has_kernel() && step.kernel().operands_size(); };
   if (!pick(programs, random, hasOperand, at)) return false;
   plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
   plan::TensorRef &operand = *call.mutable_operands(int(below(random, size_t(call.operands_size()))));
@@ -85,7 +85,7 @@ bool overlappingResult(Programs &programs, Random &random, std::string &where) {
   if (!pick(programs, random, isKernel, at)) return false;
   plan::Section &section = sectionAt(programs, at);
   plan::TensorRef old = stepAt(programs, at).kernel().results(0);
-  std::vector<plan::TensorRef> others = tensorsBefore(section, section.steps_size());
+  std::vector<plan::TensorRef> others = tensorsBefore(section, section.instructions_size());
   llvm::erase_if(others, [&](const plan::TensorRef &other) {
     return isSamePlace(other, old) || bytesOf(other) < bytesOf(old) || other.dp_stride() || bytesOf(old) == 0;
   });
@@ -93,8 +93,8 @@ bool overlappingResult(Programs &programs, Random &random, std::string &where) {
   where = textOf(programs, at);
   const plan::TensorRef &to = others[below(random, others.size())];
   moveTo(*stepAt(programs, at).mutable_kernel()->mutable_results(0), to);
-  for (int i = at.step + 1; i < section.steps_size(); ++i) {
-    plan::Step &step = *section.mutable_steps(i);
+  for (int i = at.step + 1; i < section.instructions_size(); ++i) {
+    plan::Instruction &step = *section.mutable_instructions(i);
     if (step.has_collective()) {
       if (isSamePlace(step.collective().operand(), old)) moveTo(*step.mutable_collective()->mutable_operand(), to);
       if (isSamePlace(step.collective().result(), old)) break;
@@ -109,7 +109,7 @@ bool overlappingResult(Programs &programs, Random &random, std::string &where) {
 
 bool offByOneAddress(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto hasOperand = [](const plan::Step &step) { return step.has_kernel() && step.kernel().operands_size(); };
+  auto hasOperand = [](const plan::Instruction &step) { return step.has_kernel() && step.kernel().operands_size(); };
   if (!pick(programs, random, hasOperand, at)) return false;
   where = textOf(programs, at);
   plan::KernelCall &call = *stepAt(programs, at).mutable_kernel();
@@ -138,7 +138,7 @@ bool workspaceOverData(Programs &programs, Random &random, std::string &where) {
 /// One integer of one attribute, by one.
 bool offByOneAttribute(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto has = [](const plan::Step &step) {
+  auto has = [](const plan::Instruction &step) {
     return step.has_kernel() && llvm::any_of(step.kernel().attributes(), [](const plan::Attribute &a) {
              return a.value_case() == plan::Attribute::kInteger || a.integers().values_size() > 0;
            });
@@ -180,7 +180,7 @@ bool wrongOffset(Programs &programs, Random &random, std::string &where) {
 
 bool wrongReal(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto has = [](const plan::Step &step) {
+  auto has = [](const plan::Instruction &step) {
     return step.has_kernel() && llvm::any_of(step.kernel().attributes(), [](const plan::Attribute &a) {
              return a.value_case() == plan::Attribute::kReal;
            });
@@ -205,7 +205,7 @@ bool otherKernel(Programs &programs, Random &random, std::string &where) {
       {KernelId::Where, KernelId::Where},   {KernelId::ReduceMax, KernelId::ReduceSum},
       {KernelId::Accumulate, KernelId::Sub}};
   Place at;
-  auto has = [](const plan::Step &step) {
+  auto has = [](const plan::Instruction &step) {
     return step.has_kernel() && kOthers.count(KernelId(step.kernel().kernel()));
   };
   if (!pick(programs, random, has, at)) return false;
@@ -217,7 +217,7 @@ bool otherKernel(Programs &programs, Random &random, std::string &where) {
 
 bool dimensionsExchanged(Programs &programs, Random &random, std::string &where) {
   Place at;
-  auto hasMatrix = [](const plan::Step &step) {
+  auto hasMatrix = [](const plan::Instruction &step) {
     return step.has_kernel() && llvm::any_of(step.kernel().operands(), [](const plan::TensorRef &ref) {
              return ref.shape_size() > 1 && ref.shape(0) != ref.shape(1);
            });

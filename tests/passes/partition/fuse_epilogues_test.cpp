@@ -99,7 +99,7 @@ std::array<int, 3> epilogues(const char *fixture, int tp, bool sequenceParallel 
   const CompiledModel compiled = llvm::cantFail(compile(options));
   std::array<int, 3> count{};
   constexpr KernelId kKernels[] = {KernelId::MatMulBias, KernelId::MatMulBiasGelu, KernelId::MatMulGeluGrad};
-  for (const plan::Step &step : compiled.ranks.emitted[0].sections(0).steps())
+  for (const plan::Instruction &step : compiled.ranks.emitted[0].sections(0).instructions())
     for (size_t i = 0; i < count.size(); ++i)
       count[i] += step.has_kernel() && KernelId(step.kernel().kernel()) == kKernels[i];
   return count;
