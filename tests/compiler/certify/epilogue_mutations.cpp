@@ -44,7 +44,7 @@ SumAndBias findBiasAfterSum(const plan::Section &section) {
   return at;
 }
 
-/// Each tp rank adds the bias to its part of the sum, so that the sum has it as often as there are ranks.
+/// Each tp rank adds the bias to its part of the sum, so that the sum has it as often as there are tp ranks.
 bool biasBeforeTheSum(Programs &programs, Random &, std::string &where) {
   for (plan::Program &program : programs) {
     plan::Section &section = microStep(program);

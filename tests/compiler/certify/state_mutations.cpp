@@ -6,13 +6,13 @@ namespace {
 
 const std::vector<KernelId> kUpdates = {KernelId::Adam, KernelId::Adagrad, KernelId::Momentum, KernelId::Sgd};
 
-/// On all ranks alike: another number of them divides the gradients, or the loss.
+/// On all tp ranks alike: another number of them divides the gradients, or the loss.
 bool wrongDivisor(Programs &programs, Random &random, std::string &where) {
   const KernelId kernel = random() % 2 ? KernelId::GradScale : KernelId::Div;
   for (plan::Program &program : programs)
     for (plan::Instruction &step : *optimizerStep(program).mutable_instructions()) {
       if (!step.has_kernel() || KernelId(step.kernel().kernel()) != kernel) continue;
-      where = "optimizer_step '" + step.name() + "' on all ranks";
+      where = "optimizer_step '" + step.name() + "' on all tp ranks";
       plan::KernelCall &call = *step.mutable_kernel();
       plan::TensorRef &divisor = *call.mutable_operands(1);
       for (const plan::Input &input : program.inputs())
@@ -267,7 +267,7 @@ bool outputElsewhere(Programs &programs, Random &random, std::string &where) {
 bool programsExchanged(Programs &programs, Random &random, std::string &where) {
   if (programs.size() < 2) return false;
   const size_t a = below(random, programs.size()), b = (a + 1) % programs.size();
-  where = "ranks " + std::to_string(a) + " and " + std::to_string(b);
+  where = "tp ranks " + std::to_string(a) + " and " + std::to_string(b);
   std::swap(programs[a], programs[b]);
   return true;
 }
@@ -309,7 +309,7 @@ std::vector<MutationKind> stateMutations() {
       {"gradient elsewhere", wrongGradientPlace},
       {"input over data", inputOverData},
       {"output elsewhere", outputElsewhere},
-      {"ranks exchanged", programsExchanged},
+      {"tp ranks exchanged", programsExchanged},
       {"tp rank twice", programTwice},
   };
 }
