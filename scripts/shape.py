@@ -15,7 +15,7 @@ SOURCE = ("compiler", "passes", "runtime", "tools", "models")
 EXTENSIONS = {".h", ".cpp", ".cu", ".cuh", ".def", ".proto"}
 CONTROL = re.compile(r"^\s*(if|for|while|switch|else|do|try|catch|namespace|struct|class|enum|union|extern|return)\b")
 # What stands for each kind of addition: a word that only it has, and in how many files of the source it may stand.
-PLACES = [("operator", "top_k", r'"top_k"', 4), ("kernel", "CumSum", r"\bCumSum\b", 4), ("pass", "restore-biases", r"restoreBiases\b|restore-biases", 3),
+PLACES = [("operator", "top_k", r'"top_k"', 4), ("kernel", "CumSum", r"KernelId::CumSum\b|, CumSum,", 4), ("pass", "restore-biases", r"restoreBiases\b|restore-biases", 3),
           ("option", "--bucket-mb", r"bucket-mb|bucketMb", 3), ("communicator", "nccl", r'"nccl"', 1), ("launcher", "torchrun", r'"torchrun"', 1)]
 
 
@@ -30,8 +30,8 @@ def functions(path):
         indent = len(line) - len(line.lstrip())
         if not line.endswith("{") or "(" not in line and ")" not in line or CONTROL.match(line) or indent > 4:
             continue
-        if "[" in line and "](" in line.replace(" ", "") or line.rstrip().endswith("= {"):
-            continue  # a lambda, or a table
+        if "=" in line or "[" in line and "](" in line.replace(" ", ""):
+            continue  # a table, or a lambda
         for j in range(i + 1, len(lines)):
             if lines[j].startswith(" " * indent + "}"):
                 yield j - i + 1, i + 1
