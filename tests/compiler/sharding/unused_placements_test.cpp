@@ -267,13 +267,13 @@ Every operator was run on two ranks with every combination of `Replicate`, `Shar
 come later. An operand that may be Partial(max) may be Replicate, too.
 
 - **Partial(max)** is a placement of reductions within an operator only: cross-entropy, softmax, maxima. Sharded
-  transformers leave sums partial.
+  transformers leave sums Partial.
 - **Values of attention** (`Partial(sum)`, or `Shard(3)`, the value's head dimension): tp takes heads, so V is whole in
-  that dimension, and no sum of it is partial.
+  that dimension, and no sum of it is Partial.
 - **Keys of attention's gradient** (`Shard(1)`): the sequence of keys, given the log-sum-exp of all of them. Context
   parallelism, which the compiler does not offer, would begin there.
-- **Scales, biases and rotary tables** are parameters or constants, which are never partial.
-- **where** of two partial branches, and **swiglu** of a partial `up`: the branches, and the product before, are reduced
+- **Scales, biases and rotary tables** are parameters or constants, which are never Partial.
+- **where** of two Partial branches, and **swiglu** of a Partial `up`: the branches, and the product before, are reduced
   first.
 
 | operands | results | operators |
