@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test.sh [--sanitizers] [-DNAME=VALUE...]: installs what tests need, builds, and runs every test. --sanitizers also
+# test.sh [--sanitizers] [-DNAME=VALUE...]: installs what tests need, checks the form of the source, builds, and runs every
+# test. --sanitizers also
 # builds the dev preset (AddressSanitizer and UBSan) and runs the tests labelled `sanitize` there, and the tsan preset
 # (ThreadSanitizer) for those labelled `threads`. The rest is for cmake.
 set -euo pipefail
@@ -10,6 +11,7 @@ if [ "${1:-}" = "--sanitizers" ]; then
   shift
 fi
 scripts/install_packages.sh
+scripts/check_format.sh
 options=("$@")
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake --preset release "${options[@]}"

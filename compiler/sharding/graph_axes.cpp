@@ -33,8 +33,7 @@ llvm::SmallVector<Cover, 6> coversOf(const AxisArena &arena, llvm::ArrayRef<Axis
                                      llvm::ArrayRef<int64_t> shape, const Assignment &assignment, int tpRank) {
   llvm::SmallVector<Cover, 6> covers;
   for (size_t d = 0; d < shape.size(); ++d)
-    covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}}
-                                         : cover(arena, terms[d], assignment, tpRank));
+    covers.push_back(terms[d] == kNoAxis ? Cover{Interval{0, shape[d]}} : cover(arena, terms[d], assignment, tpRank));
   return covers;
 }
 

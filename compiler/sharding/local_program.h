@@ -41,7 +41,7 @@ struct LocalProgram {
   std::vector<LocalParameter> parameters;
   std::vector<LocalConstant> constants; ///< those of which this rank has only a part
   std::vector<ValueId> values;          ///< by ValueId of the global graph: the local value, kNone if there is none
-  int tpRank = 0;                   ///< the tp rank
+  int tpRank = 0;                       ///< the tp rank
 };
 
 /// Everything that decides a local program. Refers to its parts and owns none.

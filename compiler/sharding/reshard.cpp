@@ -229,8 +229,7 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
   return parts.assemble(box, 0);
 }
 
-ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
-                  int tpRank) {
+ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape, int tpRank) {
   llvm::SmallVector<int64_t, 6> sharers, all;
   bool areParts = false; // some parts overlap without being equal
   for (size_t c = 0; c < held.size(); ++c) {
@@ -243,8 +242,7 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
     return b.make("all_reduce", {x}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string("sum")}});
   };
   if (areParts)
-    return takePart(b, reduce(padToWhole(b, value, held[tpRank], shape), all), wholeCovers(shape),
-                    held[tpRank]);
+    return takePart(b, reduce(padToWhole(b, value, held[tpRank], shape), all), wholeCovers(shape), held[tpRank]);
   return sharers.size() > 1 ? reduce(value, sharers) : value;
 }
 
@@ -267,9 +265,8 @@ ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::Array
   else
     for (size_t c = 0; c < parts.size(); ++c)
       flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {shares.counts[c]}));
-  ValueId own =
-      b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(tpRank)]}),
-                  {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
+  ValueId own = b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(tpRank)]}),
+                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
   return b.reshape(own, shapeOf(parts[size_t(tpRank)]));
 }
 

@@ -24,8 +24,7 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
 /// Reduces a Partial value. Ranks that hold the same part all-reduce it among them. If some parts overlap without being
 /// equal, all ranks take part, with zeros for elements that they lack. If no other rank shares an element, the value is
 /// returned as it is.
-ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape,
-                  int tpRank);
+ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape, int tpRank);
 
 /// Reduces a value that is Partial on all ranks, which all hold it as `from`, and leaves this rank with its part, by
 /// one reduce_scatter. Rank c gets parts[c]; the parts do not overlap.

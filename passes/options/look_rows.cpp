@@ -45,8 +45,9 @@ constexpr OptionRow kRows[] = {
      .placeholder = "VALUE",
      .member = at<&CompileOptions::look, &LookInto::why>(),
      .help = "print how a value is placed, why, and through which nodes its dimensions got their axes",
-     .detail = "A value of the graph, a parameter or the module's name of one, or `grad:PARAMETER`; a name that is none "
-               "lists what is like it. May be given several times"},
+     .detail =
+         "A value of the graph, a parameter or the module's name of one, or `grad:PARAMETER`; a name that is none "
+         "lists what is like it. May be given several times"},
     {.flag = "skip-pass",
      .placeholder = "PASS",
      .member = {OptionKind::Names, skippedNames, addSkipped},

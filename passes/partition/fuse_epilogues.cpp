@@ -49,7 +49,8 @@ private:
       for (const Use &use : graph_.value(seen[i]).uses) {
         const Node &node = graph_.node(use.node);
         const bool isGelu = node.is("gelu") && node.attributes.integer("tanh") && gelu == kNone &&
-                            !section_.stateSlices.count(node.results[0]) && node.backward == graph_.producer(x)->backward;
+                            !section_.stateSlices.count(node.results[0]) &&
+                            node.backward == graph_.producer(x)->backward;
         if (isGelu)
           gelu = use.node;
         else if (node.is("reshape"))
@@ -112,7 +113,8 @@ private:
   void eraseUnused(ValueId value) {
     while (const Node *node = graph_.producer(value)) {
       const bool isMine = node->is("matmul") || node->is("reshape");
-      if (!isMine || !graph_.value(value).uses.empty() || section_.stateSlices.count(value) || graph_.isOutput(value)) return;
+      if (!isMine || !graph_.value(value).uses.empty() || section_.stateSlices.count(value) || graph_.isOutput(value))
+        return;
       const ValueId operand = node->operands[0];
       const bool isView = node->is("reshape");
       graph_.erase(graph_.value(value).producer);

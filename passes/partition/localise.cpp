@@ -26,8 +26,8 @@ int64_t beginOf(const Cover &cover) { return cover.empty() ? 0 : cover.front().b
 class Localiser {
 public:
   Localiser(const PlacedGraph &placed, int tpRank)
-      : placed_(placed), graph_(placed.graph), arena_(placed.axes.arena), tpRank_(tpRank),
-        builder_(program_.graph), local_(graph_.numValues(), kNone), whole_(graph_.numValues(), kNone) {}
+      : placed_(placed), graph_(placed.graph), arena_(placed.axes.arena), tpRank_(tpRank), builder_(program_.graph),
+        local_(graph_.numValues(), kNone), whole_(graph_.numValues(), kNone) {}
 
   llvm::Expected<LocalProgram> run() {
     for (ValueId id : graph_.sources(ValueKind::Input)) {
@@ -242,10 +242,9 @@ private:
         deciding.push_back(terms[d]);
       llvm::SmallVector<ValueId, 6> once(operands.begin(), operands.end());
       if (!maskOneOperand(id, first, deciding, once)) {
-        errors_ =
-            llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "'",
-                                                         "what several ranks hold of it cannot be counted once",
-                                                         "report this, with the model"));
+        errors_ = llvm::joinErrors(std::move(errors_), problem("node '" + escaped(node.origin) + "'",
+                                                               "what several ranks hold of it cannot be counted once",
+                                                               "report this, with the model"));
         return;
       }
       counted = compute(id, once, types);
@@ -285,9 +284,9 @@ private:
     if (isSharded(arena_, terms.within, placed_.ofNode(id))) return reducedWithin(id, operands);
     auto made = builder_.tryMake(node.op, operands, attributes, types);
     if (!made) {
-      errors_ = llvm::joinErrors(std::move(errors_), placed("node '" + escaped(node.origin) + "' on tp rank " +
-                                                                std::to_string(tpRank_),
-                                                            made.takeError()));
+      errors_ = llvm::joinErrors(
+          std::move(errors_),
+          placed("node '" + escaped(node.origin) + "' on tp rank " + std::to_string(tpRank_), made.takeError()));
       llvm::SmallVector<ValueId, 3> zeros;
       for (const Type &type : types)
         zeros.push_back(builder_.full(type, 0));
@@ -384,8 +383,6 @@ private:
 
 } // namespace
 
-llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int tpRank) {
-  return Localiser(placed, tpRank).run();
-}
+llvm::Expected<LocalProgram> localise(const PlacedGraph &placed, int tpRank) { return Localiser(placed, tpRank).run(); }
 
 } // namespace autotp

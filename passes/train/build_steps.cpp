@@ -213,8 +213,7 @@ private:
 
   ValueId allReduce(Builder &b, ValueId value, const std::string &axis, int n) {
     if (n == 1) return value;
-    return b.make("all_reduce", {value},
-                  {{"axis", axis}, {"group", everyRank(n)}, {"reduce", std::string("sum")}});
+    return b.make("all_reduce", {value}, {{"axis", axis}, {"group", everyRank(n)}, {"reduce", std::string("sum")}});
   }
 
   void buildOptimizerStep() {
@@ -349,10 +348,7 @@ private:
     const bool isWhole = bucket.kept == bucket.whole(), isShared = bucket.kind.isReplicated;
     const int n = !isShared ? options_.dp : isWhole ? options_.tp * options_.dp : options_.tp;
     ValueId kept = source(s, bucket.parameters);
-    Attributes group = {{"axis", std::string(!isShared ? "dp"
-                                             : isWhole ? "world"
-                                                       : "tp")},
-                        {"group", everyRank(n)}};
+    Attributes group = {{"axis", std::string(!isShared ? "dp" : isWhole ? "world" : "tp")}, {"group", everyRank(n)}};
     store(s, b.makeTyped("all_gather_into", {own, kept}, s.graph.type(kept), group), {bucket.parameters});
   }
 

@@ -72,8 +72,8 @@ TEST(Signature, ElementsCountIfTheTensorIsFlat) {
   // A size that only the number of elements tells.
   const TensorArg sums = tensor({2, 5}), rows = tensor({5}), labels = tensor({5}, DType::I64), scalar = tensor({});
   EXPECT_EQ(mistakeIn(KernelId::CrossEntropyFinish, {sums, rows, labels}, {scalar, scalar, rows}), "");
-  EXPECT_TRUE(isMentioned(
-      mistakeIn(KernelId::CrossEntropyFinish, {tensor({9}), rows, labels}, {scalar, scalar, rows}), "operand 1"));
+  EXPECT_TRUE(isMentioned(mistakeIn(KernelId::CrossEntropyFinish, {tensor({9}), rows, labels}, {scalar, scalar, rows}),
+                          "operand 1"));
 }
 
 TEST(Signature, DimensionsInTheMiddle) {
