@@ -2,7 +2,7 @@
 _autotp() {
   local word=${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
-  [[ $word == -* ]] || return
+  [[ $word == -* ]] || return 0
   local flags
   flags=$("$1" --help 2>/dev/null | grep -oE '^ +(--[a-z][a-z0-9-]*|-[a-z])\b' | tr -d ' ')
   mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")

@@ -73,10 +73,10 @@ llvm::Error explain(const FailedStep &failed, const std::vector<float> &all, con
     const plan::Instruction &instruction = sectionOf(failed.programOf(rank), kMicroStep)->instructions(index);
     return problem(where,
                    llvm::formatv("{0}; the first value that is not finite is '{1}' of node '{2}', on rank {3} in "
-                                 "micro-instruction {4}",
+                                 "micro-step {4}",
                                  what, escaped(instruction.name()), escaped(instruction.origin()), rank, microStep + 1)
                        .str(),
-                   "look at the data of this instruction, or lower --lr; nothing was updated in it");
+                   "look at the data of this step, or lower --lr; nothing was updated in it");
   }
   return problem(where, what + "; every gradient is finite: their squares or sums are not",
                  "lower --lr, or scale the loss down");

@@ -54,14 +54,14 @@ TEST(Communicators, NoneServesAndAllReasonsAreSaid) {
       choice({"", "plan", &plan, startedBy("torchrun")}),
       "error: --comm: no communicator serves: nccl: the plan is for the host; mpi: torchrun starts no MPI; local: "
       "torchrun started this process as one of 4 ranks\n"
-      "  do:  start with a launcher that one of them serves, or without one\n");
+      "  do:  start with a launcher that one of them serves, or without one");
 }
 
 TEST(Communicators, OneThatIsNamedMustServe) {
   const Manifest plan = planFor("cpu", 4);
   EXPECT_EQ(choice({"nccl", "plan", &plan}), "error: --comm: no communicator serves: nccl: the plan is for the host\n"
-                                             "  do:  leave --comm out, or name another of nccl, mpi, local\n");
-  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, mpi, local\n");
+                                             "  do:  leave --comm out, or name another of nccl, mpi, local");
+  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, mpi, local");
   const Manifest gpus = planFor("cuda", 4);
   EXPECT_NE(choice({"mpi", "plan", &gpus}).find("the plan is for GPUs"), std::string::npos);
   if (!hasNccl()) EXPECT_NE(choice({"nccl", "plan", &gpus}).find("no NCCL"), std::string::npos);
