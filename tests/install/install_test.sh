@@ -29,8 +29,10 @@ _autotp autotp-compile
 command -v dpkg-shlibdeps > /dev/null || { echo "no dpkg-dev: packages are not made here"; exit 0; }
 (cd "$work" && cpack --config "$build/CPackConfig.cmake" -B "$work/packages" > "$work/log") || { cat "$work/log"; exit 1; }
 deb=$(echo "$work"/packages/*.deb)
-dpkg-deb --contents "$deb" | grep -q './usr/bin/autotp-compile$' || fail "the package lacks autotp-compile"
-tar -tzf "$work"/packages/*.tar.gz | grep -q 'bin/autotp-run$' || fail "the archive lacks autotp-run"
+dpkg-deb --contents "$deb" > "$work/contents"
+grep -q './usr/bin/autotp-compile$' "$work/contents" || fail "the package lacks autotp-compile"
+tar -tzf "$work"/packages/*.tar.gz > "$work/contents"
+grep -q 'bin/autotp-run$' "$work/contents" || fail "the archive lacks autotp-run"
 dpkg-deb --field "$deb" Depends > "$work/depends"
 for library in libprotobuf32 libdnnl2 libgomp1 libstdc++6 zlib1g; do
   grep -qF "$library" "$work/depends" || fail "the package does not depend on $library: $(cat "$work/depends")"
