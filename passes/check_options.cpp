@@ -1,6 +1,7 @@
 #include "passes/check_options.h"
 
 #include "compiler/ir/loss.h"
+#include "compiler/onnx/import.h"
 #include "passes/options/option_row.h"
 #include "runtime/base/error.h"
 

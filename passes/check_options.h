@@ -1,9 +1,14 @@
 /// \file Whether the options fit the model.
 #pragma once
 
-#include "passes/pipeline.h"
+#include "llvm/Support/Error.h"
 
 namespace autotp {
+
+struct CompileOptions;
+class Graph;
+struct ImportedModel;
+struct LossOptions;
 
 /// What a model's own training graph says, no flag may say in another way.
 llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options);

@@ -1,7 +1,7 @@
 /// \file What the user asks of a compile. passes/options has a row for each option, which says how it is asked for.
 #pragma once
 
-#include "compiler/onnx/import.h"
+#include "compiler/onnx/import_options.h"
 #include "passes/emit/plan_memory.h"
 #include "passes/import/bind_loss.h"
 #include "passes/import/classify_parameters.h"
@@ -9,12 +9,16 @@
 #include "passes/train/build_steps.h"
 #include "passes/train/recompute.h"
 #include "runtime/base/output_folder.h"
+#include "runtime/plan/dtype.h"
 
 #include "llvm/Support/raw_ostream.h"
 
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <variant>
+#include <vector>
 
 namespace autotp {
 

@@ -7,7 +7,7 @@
 #include "passes/emit/plan_memory.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
-#include "passes/partition/bind_batch.h"
+#include "passes/partition/global_loss.h"
 #include "passes/shard/choose_axes.h"
 #include "passes/train/objective.h"
 #include "runtime/plan/plan.pb.h"

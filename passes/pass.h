@@ -1,15 +1,20 @@
 /// \file A row of the list of passes: what runs, on what, and which form it needs and leaves.
 #pragma once
 
-#include "passes/compile_options.h"
-#include "passes/compiled_model.h"
+#include "compiler/onnx/import.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 
 #include <map>
 #include <variant>
 
 namespace autotp {
+
+struct CompiledModel;
+struct CompileOptions;
 
 /// What holds of a model between two passes. verify_form.h checks it after each pass.
 enum class Form : uint8_t {

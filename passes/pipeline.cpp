@@ -1,6 +1,8 @@
 #include "passes/pipeline.h"
 
 #include "compiler/sharding/find_axes.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/emit/emit_program.h"
 #include "passes/emit/order_queues.h"
 #include "passes/import/canonicalise.h"
@@ -13,6 +15,7 @@
 #include "passes/import/restore_tables.h"
 #include "passes/import/separate_merged.h"
 #include "passes/partition/fuse_epilogues.h"
+#include "passes/pass.h"
 #include "passes/recognise/cancel_transposes.h"
 #include "passes/recognise/expand_split_norms.h"
 #include "passes/recognise/recognise_attention.h"

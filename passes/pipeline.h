@@ -1,9 +1,19 @@
 /// \file The compiler, from a model file to the proven programs of every tp rank. pipeline.cpp has the list of passes.
 #pragma once
 
-#include "passes/pass.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
 
 namespace autotp {
+
+struct CertifyOptions;
+struct CompiledModel;
+struct CompileOptions;
+struct Pass;
+struct StepOptions;
 
 /// Runs the passes in order, up to LookInto::stopAfter. A batch of one sample has no axis, so sums over it can only be
 /// guessed by the outermost dimension. If the loss has several micro-batches of one sample, the model is therefore

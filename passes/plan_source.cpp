@@ -1,7 +1,11 @@
 #include "passes/plan_source.h"
 
+#include "passes/compiled_model.h"
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
+#include "passes/pass.h"
+#include "passes/pipeline.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

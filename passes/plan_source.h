@@ -1,10 +1,17 @@
 /// \file What a plan was made from. It is written into the manifest, and read back to make the plan's graph again.
 #pragma once
 
-#include "passes/pipeline.h"
 #include "runtime/plan/manifest.h"
+#include "runtime/plan/plan.pb.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 
 namespace autotp {
+
+struct Certificate;
+struct CompileOptions;
 
 /// The model and every option that the global graph and the update depend on: the rows that have a key.
 llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha256);

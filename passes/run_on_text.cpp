@@ -2,6 +2,9 @@
 
 #include "compiler/ir/parse.h"
 #include "compiler/ops/verify.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "passes/pipeline.h"
 #include "passes/run_passes.h"
 #include "passes/stage_text.h"

@@ -1,9 +1,15 @@
 /// \file Runs passes on a graph that is given as text (docs/ir.md), for autotp-opt and for tests.
 #pragma once
 
-#include "passes/pass.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
 
 namespace autotp {
+
+struct CompileOptions;
 
 /// Every parameter of the text is trained. The first pass must work on the global graph, or read nothing of a tp rank
 /// but its graph; then the text is the graph of each rank. Each pass of `passes` must need the form that the one before

@@ -1,5 +1,8 @@
 #include "passes/run_passes.h"
 
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "passes/stage_text.h"
 #include "passes/verify_form.h"
 #include "runtime/base/error.h"

@@ -1,6 +1,9 @@
 #include "passes/stage_text.h"
 
 #include "compiler/ir/print.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/program_text.h"
 

@@ -1,9 +1,13 @@
 /// \file What a pass left, as text for --print-after, --dump-dir and autotp-opt.
 #pragma once
 
-#include "passes/pass.h"
+#include <string>
+#include <vector>
 
 namespace autotp {
+
+struct Pass;
+struct PassState;
 
 struct StageText {
   std::string part; ///< such as "tp rank 1" or "tp rank 1, micro_step"; empty for the whole model

@@ -2,9 +2,12 @@
 /// header of the function that it calls.
 #pragma once
 
-#include "passes/pass.h"
+#include "llvm/Support/Error.h"
 
 namespace autotp {
+
+class Graph;
+struct PassState;
 
 /// File -> Imported. Takes a batch of two samples if PassState::mayTakeTwo allows it and the loss needs it (compile()).
 llvm::Error importStage(PassState &state);

@@ -2,6 +2,9 @@
 
 #include "compiler/ir/gradient_outputs.h"
 #include "compiler/ops/verify.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "passes/shard/check_reductions.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"

@@ -9,9 +9,14 @@
 ///   Emitted              each kernel has data of types in which some device computes it
 #pragma once
 
-#include "passes/pass.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
 
 namespace autotp {
+
+enum class Form : uint8_t;
+struct PassState;
 
 /// Errors name the node, value or step.
 llvm::Error verifyForm(Form form, const PassState &state);

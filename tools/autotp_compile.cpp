@@ -1,4 +1,6 @@
 // autotp-compile: from an ONNX model to a plan for tp * dp ranks. Its options are the rows of passes/options.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/emit/write_plan.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/read_options.h"

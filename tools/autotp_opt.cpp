@@ -1,4 +1,5 @@
 // autotp-opt: runs passes of the compiler on a graph's text.
+#include "passes/compile_options.h"
 #include "passes/run_on_text.h"
 #include "tools/command_line.h"
 

@@ -1,4 +1,5 @@
 // autotp-plan: looks into plans.
+#include "compiler/certify/certify.h"
 #include "passes/plan_source.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"

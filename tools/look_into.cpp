@@ -1,5 +1,7 @@
 #include "tools/look_into.h"
 
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 
 #include <numeric>

@@ -1,9 +1,18 @@
 /// \file What --dump-dir and --timings show of a compile.
 #pragma once
 
-#include "passes/pipeline.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
 
 namespace autotp {
+
+struct CompileOptions;
+class OutputFolder;
+struct StageTime;
 
 /// Opens the folder of --dump-dir and lets the compile write into it; null: none is asked for.
 llvm::Expected<std::unique_ptr<OutputFolder>> openDump(CompileOptions &options);

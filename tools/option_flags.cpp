@@ -1,5 +1,6 @@
 #include "tools/option_flags.h"
 
+#include "passes/options/option_row.h"
 #include "passes/options/option_values.h"
 #include "passes/options/options_page.h"
 

@@ -6,9 +6,13 @@
 #include "llvm/Support/CommandLine.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace autotp {
+
+struct OptionRow;
+struct OptionSection;
 
 /// Registers a flag for each row that has one, and shows each section under its title; one object a program. A flag takes
 /// any text: what is wrong with values is said by readFlags(), of all flags at once.

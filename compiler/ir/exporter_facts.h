@@ -3,9 +3,12 @@
 /// initializers are parameters, and which are tied.
 #pragma once
 
-#include "compiler/ir/graph.h"
+#include "compiler/ir/ids.h"
 
 #include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace autotp {
 

@@ -2,6 +2,7 @@
 /// compiler/ops.
 #pragma once
 
+#include "compiler/ir/ids.h"
 #include "compiler/ir/tensor.h"
 
 #include "llvm/ADT/ArrayRef.h"
@@ -17,10 +18,6 @@
 #include <vector>
 
 namespace autotp {
-
-using ValueId = uint32_t;
-using NodeId = uint32_t;
-constexpr uint32_t kNone = ~0u;
 
 /// A state outlives a run of the program, as accumulators and optimizer states do.
 enum class ValueKind : uint8_t { Input, Parameter, Constant, State, Result };

@@ -2,6 +2,7 @@
 
 #include "compiler/ir/gradient_outputs.h"
 #include "compiler/onnx/checkpoint.h"
+#include "compiler/onnx/import_options.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/indexed.h"
 

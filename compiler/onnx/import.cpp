@@ -1,6 +1,7 @@
 #include "compiler/onnx/importer.h"
 
 #include "compiler/onnx/artifacts.h"
+#include "compiler/onnx/import_options.h"
 #include "compiler/onnx/training_info.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"

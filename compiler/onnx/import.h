@@ -10,10 +10,7 @@
 
 namespace autotp {
 
-struct ImportOptions {
-  llvm::StringMap<int64_t> shapes; ///< --shape: sizes of dynamic dimensions, by their name or place ("ids:1")
-  int64_t microBatch = 0;          ///< the size of a dynamic batch dimension; 0 means 1
-};
+struct ImportOptions; // compiler/onnx/import_options.h
 
 struct ImportedModel {
   /// Its outputs are those of the model; float initializers are parameters until classify_parameters decides.

@@ -1,4 +1,5 @@
 // The inputs of a model, and the sizes of their dynamic dimensions.
+#include "compiler/onnx/import_options.h"
 #include "compiler/onnx/importer.h"
 #include "runtime/base/error.h"
 

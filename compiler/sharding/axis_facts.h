@@ -11,6 +11,9 @@
 
 namespace autotp {
 
+class Graph;
+struct Node;
+
 /// All axes are leaves, given as roots of the arena.
 class AxisFacts {
 public:

@@ -1,5 +1,6 @@
 #include "compiler/sharding/batch_axis.h"
 
+#include "compiler/ir/graph.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/MapVector.h"

@@ -9,6 +9,8 @@
 
 namespace autotp {
 
+class Graph;
+
 struct Batch {
   AxisId axis = kNoAxis; ///< kNoAxis if there is only one sample, or no input has a batch
   int64_t size = 1;

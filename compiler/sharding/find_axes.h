@@ -10,6 +10,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// If one dimension of an operand cannot be unified: Operands cuts all its dimensions, as placements need it;
 /// Dimensions cuts only that one, which relates more dimensions and so finds the batch in more values.
 enum class Cuts : uint8_t { Operands, Dimensions };

@@ -4,11 +4,15 @@
 #include "compiler/axes/axis_arena.h"
 #include "compiler/axes/cover.h"
 #include "compiler/axes/index_text.h"
-#include "compiler/ir/graph.h"
+#include "compiler/ir/ids.h"
+#include "compiler/ir/tensor.h"
 
 #include "llvm/ADT/DenseMap.h"
 
 namespace autotp {
+
+class Graph;
+struct Node;
 
 using Terms = llvm::SmallVector<AxisId, 6>;
 

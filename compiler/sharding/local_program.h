@@ -1,6 +1,7 @@
 /// \file The program of one tp rank, and what decides it. Placement hands these types to partition.
 #pragma once
 
+#include "compiler/ir/graph.h"
 #include "compiler/sharding/graph_axes.h"
 
 namespace autotp {

@@ -1,6 +1,8 @@
 #include "passes/emit/emit_program.h"
 
 #include "compiler/ops/op_def.h"
+#include "compiler/sharding/rank_program.h"
+#include "passes/emit/plan_memory.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/manifest.h"
 

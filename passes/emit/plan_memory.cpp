@@ -1,6 +1,7 @@
 #include "passes/emit/plan_memory.h"
 
 #include "compiler/ops/op_def.h"
+#include "compiler/sharding/rank_program.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/MapVector.h"

@@ -6,10 +6,16 @@
 /// the same time, so their activations share one memory region.
 #pragma once
 
-#include "compiler/sharding/rank_program.h"
 #include "runtime/plan/kernels/workspace.h"
 
+#include "llvm/ADT/SmallVector.h"
+
+#include <string>
+#include <vector>
+
 namespace autotp {
+
+struct RankProgram;
 
 /// The arena byte `offset` + dp_rank * `dpStride`.
 struct Address {

@@ -4,11 +4,14 @@
 ///          "loss" = cross-entropy of logits[:, :-1] against labels[:, 1:], mean over labels that are not -100
 #pragma once
 
-#include "compiler/ir/graph.h"
-
 #include "llvm/Support/Error.h"
 
+#include <cstdint>
+#include <string>
+
 namespace autotp {
+
+class Graph;
 
 enum class LossMade : uint8_t {
   None,         ///< the model has its own loss

@@ -1,5 +1,6 @@
 #include "passes/import/check_losses.h"
 
+#include "compiler/ir/graph.h"
 #include "runtime/base/error.h"
 
 #include <set>

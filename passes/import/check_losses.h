@@ -12,6 +12,8 @@
 
 namespace autotp {
 
+class Graph;
+
 llvm::Error checkLosses(const Graph &graph, const ExporterFacts &facts);
 
 } // namespace autotp

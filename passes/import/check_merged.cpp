@@ -1,5 +1,6 @@
 #include "passes/import/check_merged.h"
 
+#include "compiler/ir/graph.h"
 #include "passes/import/program_sources.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"

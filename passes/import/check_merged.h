@@ -16,6 +16,8 @@
 
 namespace autotp {
 
+class Graph;
+
 llvm::Error checkMerged(const Graph &graph, const ExporterFacts &facts);
 
 } // namespace autotp

@@ -8,12 +8,17 @@
 /// which no evidence decides, or whose parameters the file no longer holds, with the flags that settle it.
 #pragma once
 
+#include "compiler/ir/exporter_facts.h"
 #include "passes/import/exporter_verdicts.h"
 #include "passes/import/find_ties.h"
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 
 namespace autotp {
+
+class Graph;
 
 enum class EvidenceKind : uint8_t { Flag, List, TrainingGraph, Exporter, Role };
 llvm::StringRef nameOf(EvidenceKind kind);

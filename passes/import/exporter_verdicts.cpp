@@ -1,5 +1,6 @@
 #include "passes/import/exporter_verdicts.h"
 
+#include "compiler/ir/graph.h"
 #include "passes/import/program_sources.h"
 
 #include "llvm/ADT/StringExtras.h"

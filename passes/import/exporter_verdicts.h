@@ -7,9 +7,13 @@
 /// Must run before order-nodes, since the exporter's facts are by node.
 #pragma once
 
-#include "compiler/ir/exporter_facts.h"
+#include <map>
+#include <string>
 
 namespace autotp {
+
+struct ExporterFacts;
+class Graph;
 
 struct ExporterVerdict {
   enum class Kind : uint8_t {

@@ -1,5 +1,6 @@
 #include "passes/import/find_ties.h"
 
+#include "compiler/ir/graph.h"
 #include "passes/import/program_sources.h"
 
 #include <algorithm>

@@ -6,11 +6,15 @@
 /// retie_weights.h ties what is found. Must run before order-nodes, since the exporter's facts are by node.
 #pragma once
 
-#include "compiler/ir/exporter_facts.h"
-
 #include "llvm/ADT/StringMap.h"
 
+#include <string>
+#include <vector>
+
 namespace autotp {
+
+struct ExporterFacts;
+class Graph;
 
 /// The names of two initializers that are one parameter.
 struct Tie {

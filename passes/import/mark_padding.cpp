@@ -1,5 +1,7 @@
 #include "passes/import/mark_padding.h"
 
+#include "compiler/ir/graph.h"
+
 namespace autotp {
 namespace {
 

@@ -10,6 +10,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// `perhaps` gets entries such as "row 1 of e.weight" for tables of which no call says so, but in which this row alone
 /// is zeros, as the row of padding is in a new table.
 llvm::Error markPadding(Graph &graph, const ExporterFacts &facts, std::vector<std::string> &perhaps);

@@ -1,5 +1,6 @@
 #include "passes/import/named_uses.h"
 
+#include "compiler/ir/graph.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "compiler/ir/exporter_facts.h"
+#include "compiler/ir/graph.h"
 
 #include "llvm/ADT/MapVector.h"
 

@@ -1,5 +1,6 @@
 #include "passes/import/parameter_names.h"
 
+#include "compiler/ir/graph.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

@@ -7,6 +7,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Whether a listed name is that of the initializer, or of its parameter if the exporter renamed it. One name may be a
 /// suffix of the other, since a wrapper adds its module in front of the names of an export.
 bool isNameOf(llvm::StringRef listed, llvm::StringRef initializer, const llvm::StringMap<std::string> &moduleNames);

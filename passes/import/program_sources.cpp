@@ -1,5 +1,7 @@
 #include "passes/import/program_sources.h"
 
+#include "compiler/ir/graph.h"
+
 namespace autotp {
 
 SourceNames::SourceNames(const ExporterFacts &facts) {

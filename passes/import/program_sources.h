@@ -9,6 +9,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Finds the names of the tensors that placeholders stand for: "p_h_0_ln_2_weight" is h.0.ln_2.weight. Initializers and
 /// the program's signature say them. In a file without a signature, dots and capitals are lost; they are taken from the
 /// names in folded initializers, from the modules around the call, or from names with the same prefix.

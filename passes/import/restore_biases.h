@@ -11,6 +11,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Adds what it restores to `facts`, and the names to `restored`.
 llvm::Error restoreBiases(Graph &graph, ExporterFacts &facts, std::vector<std::string> &restored);
 

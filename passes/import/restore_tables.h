@@ -12,6 +12,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Adds what it restores to `facts`, and the names to `restored`.
 llvm::Error restoreTables(Graph &graph, ExporterFacts &facts, std::vector<std::string> &restored);
 

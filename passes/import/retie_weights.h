@@ -12,6 +12,8 @@
 
 namespace autotp {
 
+class Graph;
+
 struct RetieOptions {
   std::vector<Tie> said;
   bool byContents = false;  ///< whether to tie by equal bytes, since nothing is stated

@@ -1,5 +1,6 @@
 #include "passes/import/separate_merged.h"
 
+#include "compiler/ir/graph.h"
 #include "passes/import/known_tables.h"
 #include "passes/import/program_sources.h"
 

@@ -15,6 +15,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Adds what it separates to `facts`, and the names of new initializers, such as "h.0.ln_2.weight", to `separated`.
 llvm::Error separateMerged(Graph &graph, ExporterFacts &facts, std::vector<std::string> &separated);
 

@@ -1,7 +1,9 @@
 #include "passes/options/deepspeed_config.h"
 
+#include "compiler/ir/tensor.h"
 #include "passes/options/deepspeed_keys.h"
 #include "passes/options/option_files.h"
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
 #include "runtime/base/error.h"

@@ -1,11 +1,12 @@
 /// \file DeepSpeed's JSON configuration, as a mapping from its keys onto the rows of options.
 #pragma once
 
-#include "passes/compile_options.h"
-
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 namespace autotp {
+
+struct CompileOptions;
 
 /// Sets what `path` says and leaves everything else; what it sets is listed in `options.said`. A row names its key
 /// (OptionRow::deepSpeed). Beside these: train_batch_size, which makes micro-batch or grad-accum follow from the others,

@@ -1,5 +1,7 @@
 #include "passes/options/option_rows.h"
 
+#include "passes/options/option_row.h"
+
 namespace autotp {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "passes/options/option_files.h"
 
+#include "passes/import/classify_parameters.h"
+#include "passes/shard/partition_rules.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/safetensors.h"
 

@@ -1,9 +1,14 @@
 /// \file Reads the files that options name into the options that the files say.
 #pragma once
 
-#include "passes/compile_options.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
 
 namespace autotp {
+
+struct ParameterOverrides;
+struct PartitionRules;
 
 /// --parameters: a safetensors file, the index of a sharded one, or a list of names. Errors: a file that cannot be read,
 /// or lists nothing.

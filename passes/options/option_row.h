@@ -3,7 +3,6 @@
 /// documents are loops over these rows (option_rows.h).
 #pragma once
 
-#include "passes/compile_options.h"
 #include "passes/options/option_member.h"
 #include "runtime/plan/manifest.h"
 

@@ -2,9 +2,15 @@
 /// sections, and its member in CompileOptions.
 #pragma once
 
-#include "passes/options/option_row.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <string>
 
 namespace autotp {
+
+struct OptionRow;
+struct OptionSection;
 
 OptionSection fileOptions();      // file_rows.cpp: what is read and written
 OptionSection modelOptions();     // model_rows.cpp: what the model's file leaves open

@@ -1,5 +1,7 @@
 #include "passes/options/option_values.h"
 
+#include "compiler/ir/tensor.h"
+#include "passes/options/option_row.h"
 #include "runtime/base/error.h"
 
 #include "llvm/ADT/StringExtras.h"

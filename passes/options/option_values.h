@@ -1,12 +1,15 @@
 /// \file The values of an option: out of the command line's text, in range or not, and in a manifest.
 #pragma once
 
-#include "passes/options/option_row.h"
+#include "passes/compile_options.h"
 
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
 
 namespace autotp {
+
+struct Manifest;
+struct OptionRow;
 
 /// A value, or what is wrong with it as the end of a sentence: "is not from 1 to 4096".
 struct ReadValue {

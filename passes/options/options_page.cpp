@@ -1,5 +1,6 @@
 #include "passes/options/options_page.h"
 
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
 

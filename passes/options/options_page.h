@@ -1,9 +1,11 @@
 /// \file The options as people read them: the end of a line of --help, and the tables of the documents.
 #pragma once
 
-#include "passes/options/option_row.h"
+#include <string>
 
 namespace autotp {
+
+struct OptionRow;
 
 /// What --help says of an option: its help and its default.
 std::string helpOf(const OptionRow &row);

@@ -2,6 +2,7 @@
 
 #include "passes/options/deepspeed_config.h"
 #include "passes/options/option_files.h"
+#include "passes/options/option_row.h"
 #include "passes/options/option_values.h"
 #include "runtime/base/error.h"
 

@@ -2,9 +2,16 @@
 /// the optimizer that both agree on.
 #pragma once
 
-#include "passes/options/option_row.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
 
 namespace autotp {
+
+struct CompileOptions;
+struct OptionRow;
 
 /// A flag that was given, and what follows it; of a switch "true" or "false". One for each time it was given.
 struct GivenFlag {

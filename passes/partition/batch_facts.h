@@ -7,6 +7,8 @@
 
 namespace autotp {
 
+class Graph;
+
 enum class BatchPart : uint8_t {
   None,    ///< does not depend on what is fed with the batch
   Samples, ///< has the axis of the batch

@@ -14,6 +14,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// `microBatch`: in samples; 0 keeps the size that the inputs have. `microBatches`: the number of micro-batches in a
 /// step, over dp and gradient accumulation. `withoutBatch`: the inputs that have no batch (ImportedModel).
 llvm::Expected<LossTerms> bindBatch(Graph &graph, int64_t microBatch, int64_t microBatches,

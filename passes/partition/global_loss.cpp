@@ -2,6 +2,7 @@
 
 #include "compiler/ir/loss.h"
 #include "compiler/ops/op_def.h"
+#include "passes/partition/batch_facts.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 

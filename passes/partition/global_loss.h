@@ -14,11 +14,18 @@
 /// global batch.
 #pragma once
 
-#include "passes/partition/batch_facts.h"
+#include "compiler/axes/axis_arena.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
+#include <string>
+#include <vector>
+
 namespace autotp {
+
+class Graph;
+struct GraphAxes;
 
 struct LossTerms {
   unsigned statistics = 0;

@@ -1,5 +1,6 @@
 #include "passes/report/axis_roles.h"
 
+#include "passes/compiled_model.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/DenseSet.h"

@@ -1,5 +1,6 @@
 #include "passes/report/parameters.h"
 
+#include "passes/compiled_model.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 

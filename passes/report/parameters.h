@@ -1,9 +1,12 @@
 /// \file Reports which initializers are trained, which are not, and by which evidence.
 #pragma once
 
-#include "passes/pipeline.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
+
+struct CompiledModel;
 
 /// Prints how many parameters each kind of evidence gives, and those that the exporter had merged or dropped.
 void printTrained(const CompiledModel &compiled, llvm::raw_ostream &os);

@@ -1,6 +1,8 @@
 #include "passes/report/summary.h"
 
 #include "compiler/ops/op_def.h"
+#include "passes/compiled_model.h"
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
 #include "passes/plan_source.h"

@@ -1,11 +1,14 @@
 /// \file What a compile reports: one screen on the terminal, and the same in the manifest.
 #pragma once
 
-#include "passes/pipeline.h"
 #include "runtime/plan/manifest.h"
-#include "runtime/plan/plan.pb.h"
+
+#include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
+
+struct CompiledModel;
+struct CompileOptions;
 
 /// The whole manifest except files and ranks, which writePlan() adds.
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options);

@@ -1,6 +1,7 @@
 #include "passes/report/why.h"
 
 #include "compiler/ir/gradient_outputs.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 

@@ -1,11 +1,13 @@
 /// \file Why a value lies where it lies: for `autotp-compile --why VALUE`.
 #pragma once
 
-#include "passes/compiled_model.h"
-
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
+
+struct CompiledModel;
 
 /// Prints the placement of the value `name`, and for each of its dimensions the axes that it runs over, whether they are
 /// sharded and why, and through which nodes the value shares the axis with a parameter. `name` is the name of a value of

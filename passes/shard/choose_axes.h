@@ -8,12 +8,16 @@
 /// user's rules are obeyed first.
 #pragma once
 
-#include "compiler/sharding/graph_axes.h"
+#include "compiler/axes/cover.h"
+#include "compiler/ir/ids.h"
 #include "passes/shard/partition_rules.h"
 
 #include <string>
 
 namespace autotp {
+
+class Graph;
+struct GraphAxes;
 
 /// What a byte and a FLOP cost. The defaults describe ranks of one host that share memory; only their ratios matter.
 struct MachineModel {

@@ -1,5 +1,7 @@
 #include "passes/shard/partition_rules.h"
 
+#include "compiler/ir/graph.h"
+#include "compiler/sharding/graph_axes.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 

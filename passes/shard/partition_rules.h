@@ -9,7 +9,7 @@
 /// found from the graph. If several rules match a parameter, the first one holds.
 #pragma once
 
-#include "compiler/sharding/graph_axes.h"
+#include "compiler/axes/axis_arena.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
@@ -19,6 +19,9 @@
 #include <vector>
 
 namespace autotp {
+
+class Graph;
+struct GraphAxes;
 
 enum class PartitionType : uint8_t { Column, Row, Skip };
 

@@ -1,6 +1,7 @@
 #include "passes/train/bind_gradients.h"
 
 #include "compiler/ir/gradient_outputs.h"
+#include "compiler/ir/loss.h"
 #include "compiler/ops/op_def.h"
 
 namespace autotp {

@@ -10,6 +10,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// Errors: a parameter without a gradient has no contents; no parameter has a gradient.
 llvm::Expected<Objective> bindGradients(Graph &graph);
 

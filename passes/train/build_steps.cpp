@@ -1,10 +1,12 @@
 #include "passes/train/build_steps.h"
 
+#include "compiler/ir/updates.h"
 #include "compiler/ops/op_def.h"
 #include "passes/train/batch_statistics.h"
 #include "passes/train/fill_buckets.h"
 #include "passes/train/gather_buckets.h"
 #include "passes/train/inline_schedule.h"
+#include "passes/train/objective.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/Twine.h"

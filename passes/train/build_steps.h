@@ -13,11 +13,15 @@
 /// are flat f32; their padding counts neither in the norm nor in the weight decay.
 #pragma once
 
-#include "compiler/sharding/rank_program.h"
-#include "passes/train/differentiate.h"
 #include "passes/train/optimizer_options.h"
 
 namespace autotp {
+
+class Graph;
+struct LocalProgram;
+struct Objective;
+struct RankProgram;
+struct Updates;
 
 /// The loss scale for f16, as in torch's GradScaler: doubled after `window` good steps, halved by each step that
 /// overflows.

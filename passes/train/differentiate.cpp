@@ -1,5 +1,6 @@
 #include "passes/train/differentiate.h"
 
+#include "compiler/ir/loss.h"
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 

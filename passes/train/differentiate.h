@@ -12,6 +12,8 @@
 
 namespace autotp {
 
+class Graph;
+
 /// `isScaled`: the gradients are those of the loss times a loss scale, which is a new state, for f16.
 llvm::Expected<Objective> differentiate(Graph &graph, bool isScaled = false);
 

@@ -1,5 +1,6 @@
 #include "passes/train/fill_buckets.h"
 
+#include "compiler/ir/updates.h"
 #include "passes/train/build_steps.h"
 #include "runtime/base/indexed.h"
 

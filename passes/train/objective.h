@@ -2,11 +2,18 @@
 /// parameter.
 #pragma once
 
-#include "compiler/ir/loss.h"
+#include "compiler/ir/ids.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <string>
+#include <vector>
+
 namespace autotp {
+
+class Graph;
 
 enum class LossKind : uint8_t { CrossEntropySum, Mean };
 

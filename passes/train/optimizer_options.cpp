@@ -1,5 +1,6 @@
 #include "passes/train/optimizer_options.h"
 
+#include "compiler/ir/updates.h"
 #include "compiler/ops/op_def.h"
 #include "runtime/base/error.h"
 

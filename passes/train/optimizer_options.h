@@ -2,13 +2,16 @@
 /// (optimizer_options.cpp); its numbers are rows of passes/options/optimizer_rows.cpp.
 #pragma once
 
-#include "compiler/ir/updates.h"
-
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <optional>
 
 namespace autotp {
+
+class Graph;
+struct Updates;
 
 enum class OptimizerKind : uint8_t { AdamW, Adam, Sgd, Momentum, Adagrad };
 

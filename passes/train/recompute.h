@@ -1,9 +1,11 @@
 /// \file Trades compute for memory: the backward computes values of the forward again instead of keeping them.
 #pragma once
 
-#include "compiler/ir/graph.h"
+#include <cstdint>
 
 namespace autotp {
+
+class Graph;
 
 /// Which values the backward computes again.
 enum class Recompute : uint8_t {

@@ -1,4 +1,6 @@
 // A step allocates nothing: counted on real models, over four ranks, from the second step on.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/device.h"
 #include "tests/equivalence/run_fixture.h"

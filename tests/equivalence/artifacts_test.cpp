@@ -1,4 +1,6 @@
 // onnxruntime-training's artifacts, forward and backward as they are, train to the recorded numbers on every mesh.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/options/option_rows.h"
 #include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"

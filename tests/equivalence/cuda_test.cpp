@@ -1,4 +1,6 @@
 // Whole steps of training on an emulated GPU give the host's numbers, enqueued one by one and replayed as graphs.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"

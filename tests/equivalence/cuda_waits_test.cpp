@@ -1,4 +1,6 @@
 // A plan from which one wait or one collective is taken is refused, or gives wrong numbers.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_program.h"

@@ -1,4 +1,6 @@
 #include "tests/equivalence/fixture.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "tests/equivalence/run_fixture.h"
 
 #include "passes/emit/emit_program.h"

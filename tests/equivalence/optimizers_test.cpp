@@ -1,5 +1,7 @@
 // Every optimizer trains to the numbers of its own formula, in double and by plain loops; models that bring their own
 // training graph train to what is recorded for them.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"
 

@@ -1,5 +1,7 @@
 // A dimension of which a part is sharded and a part is whole: every tp rank holds the whole part, and it counts
 // once.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/device/cpu/device.h"
 #include "tests/compiler/onnx/model_file.h"
 #include "tests/equivalence/run_fixture.h"

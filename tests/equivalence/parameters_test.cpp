@@ -1,4 +1,6 @@
 // Models of whose parameters an export says little: merged, dropped and written twice, beside masks and buffers.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "tests/equivalence/fixture.h"
 
 #include "passes/pipeline.h"

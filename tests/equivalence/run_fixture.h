@@ -1,6 +1,7 @@
 /// \file How tests compile a fixture, and what one step of training is to an executor.
 #pragma once
 
+#include "passes/compile_options.h"
 #include "passes/pipeline.h"
 #include "runtime/execute/executor.h"
 

@@ -1,5 +1,7 @@
 // Losses of many kinds keep the vocabulary sharded: logits stay [tokens, vocab / tp], and a few values a token travel.
 // Each trains to the numbers of one rank, and the collectives of a step are recorded in tests/golden/vocabulary.txt.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "tests/compiler/onnx/model_file.h"
 #include "tests/equivalence/fixture.h"
 #include "tests/equivalence/run_fixture.h"

@@ -1,5 +1,7 @@
 // What the compiler decides on the fixtures, as text that a reviewer reads. UPDATE_GOLDEN=1 rewrites the files.
 #include "compiler/ir/print.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/report/summary.h"
 #include "passes/report/why.h"
 #include "runtime/base/error.h"

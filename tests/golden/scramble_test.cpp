@@ -1,5 +1,7 @@
 // A model whose names are random strings, whose nodes stand in another order and whose constants are nodes gives the
 // same plan but for names.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
 

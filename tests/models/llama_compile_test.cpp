@@ -1,4 +1,6 @@
 // The compiler knows the idioms of an exported Llama, and shards its heads, features and vocabulary.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "tests/models/scratch_folder.h"

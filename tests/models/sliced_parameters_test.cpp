@@ -1,5 +1,7 @@
 // What ZeRO leaves of a model's parameters and states in memory, by the plan, on a model of many layers.
 #include "compiler/ops/op_def.h"
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"

@@ -1,4 +1,6 @@
 // Plans of the fixtures are proven on every mesh, and what a fault is said to be names its place.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "passes/plan_source.h"
 #include "passes/report/summary.h"

@@ -1,4 +1,6 @@
 // Every model of the repository at tp 1 to 4: a right plan is proven, and what cannot be at some tp says why.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/fixture.h"

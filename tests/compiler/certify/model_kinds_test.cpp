@@ -1,4 +1,6 @@
 // Plans of models that once were refused though right: each kind is proven on every mesh.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "tests/compiler/onnx/model_file.h"

@@ -1,4 +1,6 @@
 // Single faults in plans: the certificate refuses each, or running it shows that it does no harm.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"

@@ -1,4 +1,6 @@
 // Plans of small models whose values can be mistaken for each other, or lie in several pieces, are proven too.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "tests/compiler/onnx/model_file.h"

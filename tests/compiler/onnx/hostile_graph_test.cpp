@@ -1,4 +1,5 @@
 /// \file Well-formed files whose graphs are wrong: the message names the node or value, and nothing large is allocated.
+#include "compiler/onnx/import_options.h"
 #include "tests/compiler/onnx/model_file.h"
 
 namespace autotp {

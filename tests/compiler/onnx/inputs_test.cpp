@@ -1,4 +1,5 @@
 /// \file Sizes of dynamic dimensions, and which inputs have a batch.
+#include "compiler/onnx/import_options.h"
 #include "tests/compiler/onnx/model_file.h"
 
 namespace autotp::test {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/onnx/import.h"
+#include "compiler/onnx/import_options.h"
 #include "compiler/ops/evaluate.h"
 #include "runtime/base/error.h"
 #include "tests/runtime/temporary_file.h"

@@ -1,5 +1,7 @@
 // All intermediate values of whole training graphs, forward and backward, sharded in lock-step against the whole graph,
 // in f64: with the chosen axes, and with random legal axes in random tilings.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/shard/choose_axes.h"
 #include "tests/compiler/sharding/sharded_run.h"
 #include "tests/equivalence/run_fixture.h"

@@ -1,5 +1,6 @@
 // Each fixture's parameters are those that its expected.json lists.
 #include "compiler/onnx/import.h"
+#include "compiler/onnx/import_options.h"
 #include "passes/import/canonicalise.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/retie_weights.h"

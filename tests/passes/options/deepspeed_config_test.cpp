@@ -1,5 +1,6 @@
 // DeepSpeed's configuration, key by key, and flags that overrule it.
 #include "passes/options/deepspeed_config.h"
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/read_options.h"
 #include "runtime/base/error.h"

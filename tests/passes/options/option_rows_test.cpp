@@ -1,4 +1,5 @@
 // The table of options: what the rows must be, and what a manifest keeps of their values.
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
 #include "passes/plan_source.h"

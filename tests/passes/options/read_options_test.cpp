@@ -1,4 +1,5 @@
 // What flags say: values, ranges, contradictions, and who said what.
+#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/option_values.h"
 #include "passes/options/read_options.h"

@@ -1,4 +1,6 @@
 /// \file Which biases and gelus become part of a product, and which do not.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/partition/fuse_epilogues.h"
 
 #include "compiler/ir/print.h"

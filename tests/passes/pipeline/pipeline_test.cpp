@@ -1,4 +1,7 @@
 // The list of passes: where it ends, what may be left out, what is shown.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "passes/pipeline.h"
 #include "passes/plan_source.h"
 #include "runtime/base/error.h"

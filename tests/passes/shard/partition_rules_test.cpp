@@ -1,4 +1,6 @@
 // DeepSpeed's documented examples of partition_config, on real exports.
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/run_fixture.h"
 

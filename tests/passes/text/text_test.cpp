@@ -5,6 +5,7 @@
 //   graph { ... }
 //   -- after                        or -- error: the whole text that follows
 // UPDATE_GOLDEN=1 writes what comes out into the files.
+#include "passes/compile_options.h"
 #include "passes/pipeline.h"
 #include "passes/run_on_text.h"
 #include "runtime/base/error.h"

@@ -1,4 +1,5 @@
 // Which bucket a parameter lies in, and that the slices of all ranks are each bucket once.
+#include "compiler/ir/updates.h"
 #include "passes/train/build_steps.h"
 #include "passes/train/fill_buckets.h"
 
