@@ -17,10 +17,11 @@ function(autotp_test_objects name)
   target_compile_options(${name} PRIVATE -Wno-dangling-else) # an assertion of GoogleTest is an if with an else
 endfunction()
 
-# autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...]): one GoogleTest program, one ctest entry, built by
-# the targets tests_<label> too. A test suite called FullMatrix is left to a named command.
+# autotp_test(name SOURCES a.cpp ... LIBS targets ... [LABELS l ...] [UNWATCHED filter]): one GoogleTest program, one ctest
+# entry, built by the targets tests_<label> too. A test suite called FullMatrix is left to a named command; so are, under
+# sanitizers, tests that the filter matches, since they run what others run already.
 function(autotp_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "UNWATCHED" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
@@ -28,7 +29,11 @@ function(autotp_test name)
   foreach(label ${ARG_LABELS})
     autotp_built_for(${label} ${name})
   endforeach()
-  add_test(NAME ${name} COMMAND ${name} --gtest_filter=-*FullMatrix*)
+  set(left_out *FullMatrix*)
+  if(AUTOTP_SANITIZE AND ARG_UNWATCHED)
+    string(APPEND left_out :${ARG_UNWATCHED})
+  endif()
+  add_test(NAME ${name} COMMAND ${name} --gtest_filter=-${left_out})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()
 
