@@ -3,7 +3,7 @@
 #include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cpu/device.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

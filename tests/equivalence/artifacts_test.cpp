@@ -3,7 +3,7 @@
 #include "passes/compiled_model.h"
 #include "passes/options/option_rows.h"
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "runtime/base/error.h"
 

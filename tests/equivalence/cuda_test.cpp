@@ -6,7 +6,7 @@
 #include "runtime/device/cuda/device.h"
 #include "tests/equivalence/gpus.h"
 #include "tests/equivalence/on_gpus.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

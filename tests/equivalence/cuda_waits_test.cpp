@@ -5,7 +5,7 @@
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/check_world.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Dropout is the same whatever the mesh, the micro-batch and the accumulation: masks are functions of where elements lie.
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "runtime/base/error.h"
 

@@ -1,7 +1,7 @@
 #include "tests/equivalence/fixture.h"
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "passes/emit/emit_program.h"
 #include "passes/emit/write_plan.h"

@@ -1,6 +1,6 @@
 // Every fixture on every mesh trains to PyTorch's numbers: losses, gradients and final weights.
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "runtime/base/error.h"
 

@@ -1,6 +1,6 @@
 // Losses of several denominators are those of the global batch, however it is divided; what is no number ends a run.
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "runtime/base/error.h"
 

@@ -1,6 +1,6 @@
 // Training on one GPU, that several ranks share: on an emulated one, and by scripts/cuda_check.sh on a real one.
 #include "tests/equivalence/on_gpus.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "runtime/base/error.h"
 #include "runtime/data/npz.h"

@@ -4,7 +4,7 @@
 #include "passes/compiled_model.h"
 #include "tests/compiler/onnx/model_file.h"
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 #include "tests/golden/expect_golden.h"
 
 #include "passes/report/summary.h"

@@ -5,7 +5,7 @@
 #include "passes/report/summary.h"
 #include "passes/report/why.h"
 #include "runtime/base/error.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 #include "tests/golden/expect_golden.h"
 
 #include "llvm/Support/FileSystem.h"

@@ -5,7 +5,7 @@
 #include "passes/plan_source.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

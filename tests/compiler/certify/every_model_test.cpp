@@ -4,7 +4,7 @@
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "tests/equivalence/fixture.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "llvm/Support/FileSystem.h"
 

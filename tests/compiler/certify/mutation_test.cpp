@@ -6,7 +6,7 @@
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/check_world.h"
 #include "tests/compiler/certify/trained_plan.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <cstring>
 #include <gtest/gtest.h>

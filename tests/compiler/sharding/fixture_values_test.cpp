@@ -4,7 +4,7 @@
 #include "passes/compiled_model.h"
 #include "passes/shard/choose_axes.h"
 #include "tests/compiler/sharding/sharded_run.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include "compiler/ops/verify.h"
 #include "runtime/base/error.h"
 #include "tests/compiler/ir/parsed_graph.h"
-#include "tests/equivalence/run_fixture.h"
+#include "tests/fixtures/run_fixture.h"
 
 #include "gtest/gtest.h"
 
