@@ -275,6 +275,27 @@ IndexTerms fullAxes(AxisArena &arena, const OpCall &call) {
 
 double noFlops(const OpCall &) { return 0; }
 
+/// Whether dimensions before `axis` are all of size 1, so that what an index of it has lies side by side.
+bool isOutermost(llvm::ArrayRef<int64_t> shape, int64_t axis) {
+  return elementsOf(shape.take_front(size_t(axis))) == 1;
+}
+
+std::optional<uint64_t> sliceAt(const OpCall &call, unsigned) {
+  const Type &from = call.operands[0];
+  const int64_t axis = call.attributes.integer("axis");
+  if (call.attributes.integer("step", 1) != 1 || !isOutermost(from.shape, axis)) return std::nullopt;
+  const int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(size_t(axis) + 1));
+  return uint64_t(call.attributes.integer("start") * inner) * sizeOf(from.dtype);
+}
+
+std::optional<uint64_t> concatAt(const OpCall &call, unsigned operand) {
+  if (!isOutermost(call.results[0].shape, call.attributes.integer("axis"))) return std::nullopt;
+  uint64_t at = 0;
+  for (const Type &before : call.operands.take_front(operand))
+    at += before.bytes();
+  return at;
+}
+
 const OpDef kOps[] = {
     {.name = "concat",
      .axisRule = concatAxes,
@@ -284,7 +305,9 @@ const OpDef kOps[] = {
      .evaluate = evaluateConcat,
      .gradient = concatGradient,
      .flops = noFlops,
-     .kernel = KernelId::Concat},
+     .kernel = KernelId::Concat,
+     .sharing = Sharing::OperandsInResult,
+     .sharedAt = concatAt},
     {.name = "expand",
      .axisRule = expandAxes,
      .linearIn = kEveryOperand,
@@ -307,7 +330,7 @@ const OpDef kOps[] = {
      .gradient = reshapeGradient,
      .flops = noFlops,
      .operands = {1, 1},
-     .isView = true},
+     .sharing = Sharing::ResultInOperand},
     {.name = "slice",
      .axisRule = sliceAxes,
      .linearIn = kEveryOperand,
@@ -315,7 +338,9 @@ const OpDef kOps[] = {
      .evaluate = evaluateSlice,
      .gradient = sliceGradient,
      .flops = noFlops,
-     .kernel = KernelId::Slice},
+     .kernel = KernelId::Slice,
+     .sharing = Sharing::ResultInOperand,
+     .sharedAt = sliceAt},
     {.name = "transpose",
      .axisRule = transposeAxes,
      .linearIn = kEveryOperand,

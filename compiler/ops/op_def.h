@@ -7,6 +7,7 @@
 #include "llvm/Support/Error.h"
 
 #include <array>
+#include <optional>
 
 namespace autotp {
 
@@ -50,6 +51,14 @@ using EvaluateFn = void (*)(const OpCall &call, llvm::ArrayRef<const Array *> op
                             llvm::MutableArrayRef<Array> results);
 /// Makes the indices of all dimensions, if they depend on attributes or shapes and no text can state them.
 using AxisRuleFn = IndexTerms (*)(AxisArena &arena, const OpCall &call);
+/// Which bytes result 0 of an operator can share with its operands, so that nothing has to be copied.
+enum class Sharing : uint8_t {
+  None,
+  ResultInOperand,  ///< the result is some bytes of operand 0 (reshape, a slice of the outermost dimension)
+  OperandsInResult, ///< each operand is some bytes of the result (a concat along the outermost dimension)
+};
+/// Where the bytes begin, in those of the other; no value if they do not lie side by side, so that they are copied.
+using SharedAtFn = std::optional<uint64_t> (*)(const OpCall &call, unsigned operand);
 /// Floating-point operations of one execution. A null function counts as 0.
 using CostFn = double (*)(const OpCall &call);
 
@@ -86,9 +95,11 @@ struct OpDef {
   /// Fewest and most (INT8_MAX: any number); -1: as its kernel's signature says.
   std::array<int8_t, 2> operands = {-1, -1};
   Precision precision = Precision::Follows;
-  uint8_t fullOperands = 0;  ///< bits of operands that are f32 even if the operator runs in small floats
-  uint8_t savedResults = 0;  ///< bits of results that serve the gradient alone; nothing differentiates through them
-  bool isView = false;       ///< the result is the bytes of operand 0 in another shape (reshape, an outer slice)
+  uint8_t fullOperands = 0; ///< bits of operands that are f32 even if the operator runs in small floats
+  uint8_t savedResults = 0; ///< bits of results that serve the gradient alone; nothing differentiates through them
+  Sharing sharing = Sharing::None;
+  SharedAtFn sharedAt = nullptr; ///< null: the bytes begin where those of the other do
+  bool isView() const { return sharing == Sharing::ResultInOperand && kernel == KernelId::None; } ///< never copied
   bool isCollective = false; ///< a collective: all members of its group run it, or none
   bool mayReuse = false;     ///< result 0 may take the memory of operand 0 if nothing else needs that operand
   /// Result i always has the memory of this operand; -1: memory of its own.

@@ -27,7 +27,7 @@ public:
       to.set_bytes(region.bytes);
     }
     for (auto [i, section] : indexed(program_.sections()))
-      emitSection(*section, memory_.values[i]);
+      emitSection(*section, memory_.values[i], memory_.isInPlace[i]);
     emitParameters();
     for (auto [i, state] : indexed(program_.states))
       if (!state.initial.empty()) {
@@ -62,7 +62,7 @@ private:
     }
   }
 
-  void emitSection(const Section &section, const std::vector<Address> &addresses) {
+  void emitSection(const Section &section, const std::vector<Address> &addresses, const std::vector<bool> &isInPlace) {
     const Graph &g = section.graph;
     auto ref = [&](ValueId v) { return tensor(g.type(v), addresses[v]); };
     for (ValueId v : g.sources(ValueKind::Input)) {
@@ -103,13 +103,11 @@ private:
     plan::Section &to = *out_.add_sections();
     to.set_name(section.name);
     for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
-      emitNode(g, g.node(id), addresses, to);
+      if (!isInPlace[id]) emitNode(g, g.node(id), addresses, to);
   }
 
-  /// Emits no step for a view, nor for a concat whose operands were all computed at their places in the result.
   void emitNode(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Section &section) {
     const OpDef &row = opOf(node);
-    if (row.isView || isInPlace(g, node, addresses)) return;
     plan::Instruction &instruction = *section.add_instructions();
     instruction.set_origin(node.origin);
     instruction.set_name(g.value(node.results[0]).name);
@@ -127,33 +125,6 @@ private:
       addAttribute(call, name, value);
     call.set_workspace_offset(memory_.workspaceOffset);
     call.set_workspace_bytes(memory_.workspaceBytes);
-  }
-
-  static bool isInPlace(const Graph &g, const Node &node, const std::vector<Address> &addresses) {
-    Address to = addresses[node.results[0]];
-    if (node.is("slice")) // a slice along the outermost dimension is a view if it was placed as one
-      return to.offset == addresses[node.operands[0]].offset +
-                              uint64_t(node.attributes.integer("start")) * innerBytes(g, node) &&
-             to.dpStride == addresses[node.operands[0]].dpStride && isOuterSlice(g, node);
-    if (!node.is("concat")) return false;
-    uint64_t at = to.offset;
-    int64_t axis = node.attributes.integer("axis");
-    if (elementsOf(llvm::ArrayRef<int64_t>(g.type(node.results[0]).shape).take_front(axis)) != 1) return false;
-    for (ValueId v : node.operands) {
-      if (addresses[v].offset != at || addresses[v].dpStride != to.dpStride) return false;
-      at += g.type(v).bytes();
-    }
-    return true;
-  }
-  static uint64_t innerBytes(const Graph &g, const Node &node) {
-    const Type &from = g.type(node.operands[0]);
-    return uint64_t(elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(node.attributes.integer("axis") + 1))) *
-           sizeOf(from.dtype);
-  }
-  static bool isOuterSlice(const Graph &g, const Node &node) {
-    const Shape &from = g.type(node.operands[0]).shape;
-    return node.attributes.integer("step", 1) == 1 &&
-           elementsOf(llvm::ArrayRef<int64_t>(from).take_front(node.attributes.integer("axis"))) == 1;
   }
 
   static void addAttribute(plan::KernelCall &call, const std::string &name, const Attributes::Value &value) {

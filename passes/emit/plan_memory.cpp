@@ -5,10 +5,24 @@
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace autotp {
 namespace {
+
+/// Where the bytes that result 0 shares with an operand begin, by the operator's row.
+std::optional<uint64_t> sharedAt(const Graph &graph, NodeId id, unsigned operand) {
+  const Node &node = graph.node(id);
+  const OpDef &row = opOf(node);
+  if (!row.sharedAt) return 0;
+  llvm::SmallVector<Type, 6> operands, results;
+  for (ValueId v : node.operands)
+    operands.push_back(graph.type(v));
+  for (ValueId v : node.results)
+    results.push_back(graph.type(v));
+  return row.sharedAt(OpCall{operands, node.attributes, results}, operand);
+}
 
 constexpr uint64_t kAlignment = 256;
 uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -41,7 +55,7 @@ public:
       placeResults(id);
     findChanged();
     for (NodeId id : order_)
-      if (graph_.node(id).is("concat")) elide(id);
+      if (opOf(graph_.node(id)).sharing == Sharing::OperandsInResult) elide(id);
     findLifetimes();
     if (overlaps) holdWhatIsReduced();
     reuseOperands();
@@ -93,15 +107,10 @@ private:
     return unsigned(buffers_.size() - 1);
   }
 
-  /// The distance in bytes between a view and its operand; empty if the result must be a copy.
-  std::optional<uint64_t> viewOffset(const Node &node) const {
-    if (opOf(node).isView) return 0;
-    if (!node.is("slice") || node.attributes.integer("step", 1) != 1) return std::nullopt;
-    const Type &from = graph_.type(node.operands[0]);
-    int64_t axis = node.attributes.integer("axis");
-    if (elementsOf(llvm::ArrayRef<int64_t>(from.shape).take_front(axis)) != 1) return std::nullopt;
-    int64_t inner = elementsOf(llvm::ArrayRef<int64_t>(from.shape).drop_front(axis + 1));
-    return uint64_t(node.attributes.integer("start") * inner) * sizeOf(from.dtype);
+  /// Where the result begins in operand 0; no value if it must be a copy.
+  std::optional<uint64_t> viewOffset(NodeId id) const {
+    if (opOf(graph_.node(id)).sharing != Sharing::ResultInOperand) return std::nullopt;
+    return sharedAt(graph_, id, 0);
   }
 
   void placeResults(NodeId id) {
@@ -112,7 +121,7 @@ private:
         places_[result] = {newBuffer(result, true), 0};
       } else if (j < 3 && row.inPlace[j] >= 0) {
         places_[result] = places_[node.operands[row.inPlace[j]]];
-      } else if (auto offset = viewOffset(node); offset && j == 0) {
+      } else if (auto offset = viewOffset(id); offset && j == 0) {
         Place from = places_[node.operands[0]];
         places_[result] = {from.buffer, from.offset + *offset};
       } else {
@@ -125,20 +134,17 @@ private:
   /// copied.
   void elide(NodeId id) {
     const Node &node = graph_.node(id);
-    const Type &type = graph_.type(node.results[0]);
-    int64_t axis = node.attributes.integer("axis");
-    if (elementsOf(llvm::ArrayRef<int64_t>(type.shape).take_front(axis)) != 1) return;
-    uint64_t at = 0;
-    for (ValueId operand : node.operands) {
+    for (auto [k, operand] : indexed(node.operands)) {
+      const std::optional<uint64_t> at = sharedAt(graph_, id, unsigned(k));
+      if (!at) return;
       Place from = placeOf(operand), to = placeOf(node.results[0]);
       Buffer &buffer = buffers_[from.buffer];
       bool isOwn = !buffer.isFixed && from.offset == 0 && buffer.bytes == graph_.type(operand).bytes() &&
                    from.buffer != to.buffer;
       if (isOwn && !buffer.isChanged) {
         buffer.movedTo = to.buffer;
-        buffer.movedBy = to.offset + at;
+        buffer.movedBy = to.offset + *at;
       }
-      at += graph_.type(operand).bytes();
     }
   }
 
@@ -238,6 +244,8 @@ public:
     placeWorkspace();
     for (auto [section, memory] : llvm::zip(sections, memories))
       resolve(*section, memory, plan_.values.emplace_back());
+    for (auto [section, values] : llvm::zip(sections, plan_.values))
+      plan_.isInPlace.push_back(inPlaceOf(section->graph, values));
     return std::move(plan_);
   }
 
@@ -309,6 +317,24 @@ private:
       values[v] = {plan_.states[slice->second.state].offset + uint64_t(slice->second.element) * size + place.offset,
                    uint64_t(slice->second.dpStride) * size};
     }
+  }
+
+  static std::vector<bool> inPlaceOf(const Graph &graph, llvm::ArrayRef<Address> values) {
+    std::vector<bool> all(graph.numNodes(), false);
+    for (NodeId id : graph.order()) {
+      const Node &node = graph.node(id);
+      const OpDef &row = opOf(node);
+      auto lies = [&](ValueId inner, ValueId outer, unsigned k) {
+        const std::optional<uint64_t> at = sharedAt(graph, id, k);
+        return at && values[inner] == Address{values[outer].offset + *at, values[outer].dpStride};
+      };
+      if (row.sharing == Sharing::ResultInOperand)
+        all[id] = row.isView() || lies(node.results[0], node.operands[0], 0);
+      else if (row.sharing == Sharing::OperandsInResult)
+        all[id] = llvm::all_of(llvm::seq<unsigned>(0, unsigned(node.operands.size())),
+                               [&](unsigned k) { return lies(node.operands[k], node.results[0], k); });
+    }
+    return all;
   }
 
   const RankProgram &program_;

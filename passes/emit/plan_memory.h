@@ -20,6 +20,7 @@ struct RankProgram;
 /// The arena byte `offset` + dp_rank * `dpStride`.
 struct Address {
   uint64_t offset = 0, dpStride = 0;
+  bool operator==(const Address &) const = default;
 };
 
 struct MemoryRegion {
@@ -30,6 +31,8 @@ struct MemoryRegion {
 struct MemoryPlan {
   std::vector<Address> states;
   llvm::SmallVector<std::vector<Address>, 3> values; ///< by ValueId, for each of RankProgram::sections()
+  /// By NodeId, for each section: whether the results lie where the operands are, so that nothing is executed.
+  llvm::SmallVector<std::vector<bool>, 3> isInPlace;
   uint64_t workspaceOffset = 0, workspaceBytes = 0, arenaBytes = 0;
   std::vector<MemoryRegion> regions;
 };

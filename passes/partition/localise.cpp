@@ -190,7 +190,7 @@ private:
   /// node itself makes the sum Partial, each point of its iteration space must.
   void visit(NodeId id) {
     const Node &node = graph_.node(id);
-    if (node.is("full")) return;
+    if (hasTermsPerUse(graph_, node.results[0])) return;
     builder_.origin = node.origin;
     builder_.backward = node.backward;
     bool passes = llvm::any_of(node.operands, [&](ValueId v) { return staysPartial(v); });

@@ -48,7 +48,7 @@ std::pair<int64_t, int64_t> gatheredBytes(const Graph &g) {
     for (ValueId operand : node.operands)
       if (auto of = viewOf.find(operand); of != viewOf.end()) {
         lives[of->second].second = at;
-        if (node.is("slice") || opOf(node).isView) viewOf[node.results[0]] = of->second;
+        if (node.is("slice") || opOf(node).isView()) viewOf[node.results[0]] = of->second;
       }
     if (!isGather) continue;
     lives[node.results[0]] = {at, at};

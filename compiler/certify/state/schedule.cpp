@@ -23,7 +23,7 @@ const Tensor &Schedule::initial(ValueId state) const {
 }
 
 ValueId Schedule::root(ValueId value) const {
-  for (const Node *node = graph_.producer(value); node && opOf(*node).isView; node = graph_.producer(value))
+  for (const Node *node = graph_.producer(value); node && opOf(*node).isView(); node = graph_.producer(value))
     value = node->operands[0];
   return value;
 }

@@ -9,6 +9,15 @@
 namespace autotp {
 namespace {
 
+/// Tells the core that it spins.
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 /// A barrier that spins for a moment and then sleeps, since there may be more ranks than cores.
 class Barrier {
 public:
@@ -25,7 +34,7 @@ public:
     constexpr int kSpins = 2000;
     for (int i = 0; maySpin && i < kSpins; ++i) {
       if (generation_.load(std::memory_order_acquire) != generation) return !failed.load(std::memory_order_acquire);
-      __builtin_ia32_pause();
+      pause();
     }
     while (generation_.load(std::memory_order_acquire) == generation) {
       if (failed.load(std::memory_order_acquire)) return false;

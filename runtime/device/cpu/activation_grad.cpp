@@ -79,7 +79,7 @@ Prepared prepare(Call call) {
   if (first.dtype == DType::F32) return prepareFor<float>(call);
   if (first.dtype == DType::F64) return prepareFor<double>(call);
   if (first.dtype == DType::BF16) return prepareFor<Bf16>(call);
-  if (first.dtype == DType::F16) return prepareFor<_Float16>(call);
+  if (first.dtype == DType::F16) return prepareFor<Half>(call);
   return unsupported(call, first.dtype);
 }
 

@@ -104,7 +104,7 @@ Prepared prepareBinary(Call call) {
   case DType::BF16:
     return arithmetic<Bf16>(call);
   case DType::F16:
-    return arithmetic<_Float16>(call);
+    return arithmetic<Half>(call);
   case DType::I64:
     return arithmetic<int64_t>(call);
   case DType::I32:

@@ -28,7 +28,7 @@ template <typename T> Prepared castFrom(const Call &call) {
   case DType::BF16:
     return castOf<T, Bf16>(call);
   case DType::F16:
-    return castOf<T, _Float16>(call);
+    return castOf<T, Half>(call);
   case DType::I64:
     return castOf<T, int64_t>(call);
   case DType::I32:
@@ -51,7 +51,7 @@ Prepared prepareCast(Call call) {
   case DType::BF16:
     return castFrom<Bf16>(call);
   case DType::F16:
-    return castFrom<_Float16>(call);
+    return castFrom<Half>(call);
   case DType::I64:
     return castFrom<int64_t>(call);
   case DType::I32:

@@ -47,7 +47,7 @@ void combine(const Combination &c) {
   case DType::BF16:
     return combineHere<Bf16>(c);
   case DType::F16:
-    return combineHere<_Float16>(c);
+    return combineHere<Half>(c);
   case DType::F32:
     return combineHere<float>(c);
   case DType::Bool:

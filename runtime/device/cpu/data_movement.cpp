@@ -128,7 +128,7 @@ Prepared prepareFull(Call call) {
   case DType::U8:
     return fillWith<uint8_t>(call, static_cast<uint8_t>(integer));
   case DType::F16:
-    return fillWith<_Float16>(call, static_cast<_Float16>(real));
+    return fillWith<Half>(call, static_cast<Half>(real));
   case DType::BF16:
     return fillWith<Bf16>(call, Narrowed<Bf16>::from(real));
   }

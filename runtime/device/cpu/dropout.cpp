@@ -65,7 +65,7 @@ Prepared prepareDropout(Call call) {
   case DType::BF16:
     return dropoutOf<Bf16>(call);
   case DType::F16:
-    return dropoutOf<_Float16>(call);
+    return dropoutOf<Half>(call);
   default:
     return unsupported(call, call.args.operands[0].dtype);
   }

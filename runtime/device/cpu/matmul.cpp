@@ -180,7 +180,7 @@ Prepared prepareMatMul(Call call) {
     t.bias = call.args.operands[2];
     t.bias.shape = {t.bias.elements()};
   }
-  if (dtype == DType::F16) return buildWidened<_Float16>(call, t, transA, transB);
+  if (dtype == DType::F16) return buildWidened<Half>(call, t, transA, transB);
   if (dtype == DType::BF16 && !multipliesBf16()) return buildWidened<Bf16>(call, t, transA, transB);
   return build(call, t, transA, transB);
 }

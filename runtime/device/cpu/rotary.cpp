@@ -42,7 +42,7 @@ Prepared prepareRotary(Call call) {
   case DType::BF16:
     return rotaryOf<Bf16>(call);
   case DType::F16:
-    return rotaryOf<_Float16>(call);
+    return rotaryOf<Half>(call);
   default:
     return unsupported(call, dtype);
   }

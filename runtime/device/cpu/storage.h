@@ -6,6 +6,12 @@
 
 namespace autotp::cpu {
 
+#ifdef __aarch64__
+using Half = __fp16; ///< f16; g++ 12 has no _Float16 there
+#else
+using Half = _Float16; ///< f16
+#endif
+
 struct Bf16 {
   uint16_t bits;
 };
@@ -15,7 +21,7 @@ struct Truth {
 
 template <typename T> inline T widened(T x) { return x; }
 inline float widened(Bf16 x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
-inline float widened(_Float16 x) { return static_cast<float>(x); }
+inline float widened(Half x) { return static_cast<float>(x); }
 inline uint8_t widened(Truth x) { return x.value != 0; }
 
 template <typename R> struct Narrowed {

@@ -105,7 +105,7 @@ Prepared prepareUnary(Call call) {
   case DType::BF16:
     return mapFloat<Bf16>(call);
   case DType::F16:
-    return mapFloat<_Float16>(call);
+    return mapFloat<Half>(call);
   case DType::I64:
     return mapInteger<int64_t>(call);
   case DType::I32:
