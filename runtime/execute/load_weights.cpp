@@ -59,17 +59,51 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRe
   return llvm::Error::success();
 }
 
+namespace {
+
+/// Draws a parameter's elements, many at a time, on all threads of the rank. Which thread draws an element makes no
+/// difference, since its number depends on its place in the whole parameter alone.
+class Drawing {
+public:
+  Drawing(const plan::Parameter &parameter, uint64_t seed, uint64_t stream)
+      : parameter_(parameter), seed_(seed), stream_(stream), values_(size_t(elementsOf(parameter.tensor()))) {}
+
+  std::vector<float> run() {
+    constexpr size_t kAtATime = size_t(1) << 16;
+    forEachHeld(parameter_, [&](int64_t local, int64_t global, std::span<const int64_t>) {
+      places_.push_back({local, global});
+      if (places_.size() == kAtATime) draw();
+    });
+    draw();
+    return std::move(values_);
+  }
+
+private:
+  struct Place {
+    int64_t local, global; ///< index among the rank's elements, and among all
+  };
+
+  void draw() {
+    const double mean = parameter_.init_value(), deviation = parameter_.init_stddev();
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < places_.size(); ++i)
+      values_[size_t(places_[i].local)] =
+          float(mean + deviation * philoxNormal(seed_, stream_, uint64_t(places_[i].global)));
+    places_.clear();
+  }
+
+  const plan::Parameter &parameter_;
+  uint64_t seed_, stream_;
+  std::vector<float> values_;
+  std::vector<Place> places_;
+};
+
+} // namespace
+
 void initialiseWeights(Executor &executor, int64_t seed) {
   uint64_t stream = 0;
-  for (const plan::Parameter &parameter : executor.program().parameters()) {
-    std::vector<float> to(size_t(elementsOf(parameter.tensor())));
-    forEachHeld(parameter, [&](int64_t local, int64_t global, std::span<const int64_t>) {
-      to[size_t(local)] = float(parameter.init_value() +
-                                parameter.init_stddev() * philoxNormal(uint64_t(seed), stream, uint64_t(global)));
-    });
-    setParameter(executor, parameter, to);
-    ++stream;
-  }
+  for (const plan::Parameter &parameter : executor.program().parameters())
+    setParameter(executor, parameter, Drawing(parameter, uint64_t(seed), stream++).run());
 }
 
 } // namespace autotp
