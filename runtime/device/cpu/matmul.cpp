@@ -136,7 +136,13 @@ template <typename S> Prepared buildWidened(const Call &call, Tensors t, bool tr
 }
 
 /// oneDNN 2 multiplies bf16 on processors with AVX-512, and f16 on none.
-bool multipliesBf16() { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"); }
+bool multipliesBf16() {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#else
+  return false; // its tensors are widened, which is right everywhere
+#endif
+}
 
 /// The calls of two kernels, one after the other.
 Prepared inOrder(Prepared first, Prepared second) {
