@@ -1,6 +1,7 @@
 #include "passes/report/parameters.h"
 
 #include "passes/compiled_model.h"
+#include "passes/report/module_names.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 
@@ -63,10 +64,9 @@ llvm::json::Array initializersJson(const CompiledModel &compiled) {
 
 void explainParameters(const CompiledModel &compiled, llvm::raw_ostream &os) {
   for (const ClassifiedInitializer &initializer : compiled.evidence.initializers) {
-    auto module = compiled.source.moduleNames.find(initializer.name);
+    const llvm::StringRef module = moduleNameOf(compiled, initializer.name);
     os << (initializer.isTrained ? "trained     " : "constant    ") << escaped(initializer.name);
-    if (module != compiled.source.moduleNames.end() && module->second != initializer.name)
-      os << " (" << escaped(module->second) << ")";
+    if (module != initializer.name) os << " (" << escaped(module) << ")";
     os << " " << initializer.type << ": " << nameOf(initializer.evidence) << ", " << escaped(initializer.why) << "\n";
   }
 }

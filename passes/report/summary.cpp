@@ -7,6 +7,7 @@
 #include "passes/options/option_values.h"
 #include "passes/plan_source.h"
 #include "passes/report/axis_roles.h"
+#include "passes/report/module_names.h"
 #include "passes/report/parameters.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -70,14 +71,12 @@ llvm::json::Array parametersJson(const CompiledModel &compiled) {
       if (terms[d] != kNoAxis &&
           isSharded(compiled.placement.axes.arena, terms[d], compiled.placement.chosen.assignment))
         sharded.push_back(int64_t(d));
-    auto module = compiled.source.moduleNames.find(value.name);
-    all.push_back(
-        llvm::json::Object{{"name", value.name},
-                           {"module_name", module == compiled.source.moduleNames.end() ? value.name : module->second},
-                           {"shape", integers(value.type.shape)},
-                           {"dtype", nameOf(value.type.dtype).str()},
-                           {"tp_dimensions", std::move(sharded)},
-                           {"aliases", std::move(aliases)}});
+    all.push_back(llvm::json::Object{{"name", value.name},
+                                     {"module_name", moduleNameOf(compiled, value.name)},
+                                     {"shape", integers(value.type.shape)},
+                                     {"dtype", nameOf(value.type.dtype).str()},
+                                     {"tp_dimensions", std::move(sharded)},
+                                     {"aliases", std::move(aliases)}});
   }
   return all;
 }
@@ -117,17 +116,6 @@ llvm::json::Array axesJson(const CompiledModel &compiled) {
                                      {"parameters", std::move(parameters)}});
   }
   return all;
-}
-
-/// The text with the module's own name in place of an initializer's name, since a name such as "val_110" says nothing.
-std::string withModuleNames(const CompiledModel &compiled, llvm::StringRef text) {
-  llvm::StringRef before;
-  for (llvm::StringRef lead : {"", "it multiplies with "})
-    if (text.startswith(lead)) before = lead;
-  llvm::StringRef rest = text.drop_front(before.size());
-  auto at = compiled.source.moduleNames.find(rest.split(' ').first);
-  if (at == compiled.source.moduleNames.end()) return text.str();
-  return (before + at->second + rest.drop_front(at->first().size())).str();
 }
 
 /// Text such as ", parts 2 1" if tp ranks hold different numbers of an axis; empty if all hold the same.

@@ -2,6 +2,7 @@
 
 #include "compiler/ir/gradient_outputs.h"
 #include "passes/compiled_model.h"
+#include "passes/report/module_names.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -78,7 +79,7 @@ private:
     const auto decision =
         llvm::find_if(chosen_.decisions, [&](const AxisDecision &d) { return axes_.arena.find(d.leaf) == leaf; });
     const bool isOfParameter = decision != chosen_.decisions.end();
-    os_ << "  axis " << (isOfParameter ? withModuleName(decision->name) : "of no parameter") << ", size "
+    os_ << "  axis " << (isOfParameter ? withModuleNames(compiled_, decision->name) : "of no parameter") << ", size "
         << axes_.arena.size(leaf) << ": ";
     if (!isOfParameter) {
       os_ << (isSplit(leaf) ? "sharded" : "whole, since tp divides the work of parameters") << "\n";
@@ -88,7 +89,7 @@ private:
       os_ << llvm::formatv("sharded over tp, which is estimated to save {0:f3} ms of work and to send for {1:f3} ms\n",
                            decision->savedSeconds * 1e3, decision->sentSeconds * 1e3);
     else
-      os_ << "whole, since " << withModuleName(decision->reason) << "\n";
+      os_ << "whole, since " << withModuleNames(compiled_, decision->reason) << "\n";
     printPath(value, leaf);
   }
 
@@ -141,18 +142,8 @@ private:
 
   /// A parameter's module name if there is one, else the value's own.
   std::string nameOf(ValueId value) const {
-    const std::string &own = graph_.value(value).name, module = compiled_.source.moduleNames.lookup(own);
-    return module.empty() ? "%" + own : module;
-  }
-
-  /// Names of initializers become those of their modules.
-  std::string withModuleName(llvm::StringRef text) const {
-    llvm::SmallVector<std::string, 8> words;
-    for (llvm::StringRef word : llvm::split(text, " ")) {
-      const std::string module = compiled_.source.moduleNames.lookup(word);
-      words.push_back(module.empty() ? word.str() : module);
-    }
-    return llvm::join(words, " ");
+    const std::string &own = graph_.value(value).name;
+    return compiled_.source.moduleNames.count(own) ? moduleNameOf(compiled_, own).str() : "%" + own;
   }
 
   std::string textOf(NodeId id) const {
@@ -175,7 +166,7 @@ ValueId valueNamed(const CompiledModel &compiled, llvm::StringRef name) {
   for (const auto &[parameter, gradient] : gradientOutputs(graph))
     if (isGradient && graph.value(parameter).name == name) return gradient;
   for (ValueId id = 0; id < graph.numValues() && !isGradient; ++id)
-    if (graph.value(id).name == name || compiled.source.moduleNames.lookup(graph.value(id).name) == name) return id;
+    if (graph.value(id).name == name || moduleNameOf(compiled, graph.value(id).name) == name) return id;
   return kNone;
 }
 
@@ -183,8 +174,8 @@ llvm::Error unknown(const CompiledModel &compiled, llvm::StringRef name) {
   constexpr size_t kMost = 8;
   llvm::SmallVector<std::string, kMost> like;
   for (ValueId id = 0; id < compiled.graph.numValues() && like.size() < kMost; ++id) {
-    const std::string &own = compiled.graph.value(id).name, module = compiled.source.moduleNames.lookup(own);
-    for (llvm::StringRef known : {llvm::StringRef(module), llvm::StringRef(own)})
+    const llvm::StringRef own = compiled.graph.value(id).name;
+    for (llvm::StringRef known : {moduleNameOf(compiled, own), own})
       if (known.contains_insensitive(name)) {
         like.push_back(escaped(known));
         break;
