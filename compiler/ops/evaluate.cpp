@@ -121,15 +121,10 @@ private:
 
 llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId id, llvm::ArrayRef<const Array *> operands) {
   const Node &node = graph.node(id);
-  llvm::SmallVector<Type, 4> operandTypes, resultTypes;
-  for (ValueId operand : node.operands)
-    operandTypes.push_back(graph.type(operand));
   llvm::SmallVector<Array, 2> results;
-  for (ValueId result : node.results) {
-    resultTypes.push_back(graph.type(result));
+  for (ValueId result : node.results)
     results.emplace_back(graph.type(result));
-  }
-  opOf(node).evaluate(OpCall{operandTypes, node.attributes, resultTypes}, operands, results);
+  opOf(node).evaluate(NodeCall(graph, node).call(), operands, results);
   for (Array &result : results)
     roundToType(result);
   return results;

@@ -24,6 +24,19 @@ struct OpCall {
       results; ///< empty while types are inferred, unless the caller states a type (reshape, expand, cast, full)
 };
 
+/// A node as the call of its operator, with copies of the types of its operands and results.
+class NodeCall {
+public:
+  NodeCall(const Graph &graph, const Node &node);
+  /// Refers to this object and to the node's attributes.
+  OpCall call() const { return {operands_, attributes_, results_}; }
+
+private:
+  llvm::SmallVector<Type, 6> operands_;
+  llvm::SmallVector<Type, 3> results_;
+  const Attributes &attributes_;
+};
+
 /// A set of operands: bit k for operand k.
 using OperandSet = uint16_t;
 constexpr OperandSet kEveryOperand = 0xffff;

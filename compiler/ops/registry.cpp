@@ -60,15 +60,16 @@ llvm::Error checkOperandCount(const OpDef &row, size_t operands) {
                                      : " to " + std::to_string(most)));
 }
 
+NodeCall::NodeCall(const Graph &graph, const Node &node) : attributes_(node.attributes) {
+  for (ValueId operand : node.operands)
+    operands_.push_back(graph.type(operand));
+  for (ValueId result : node.results)
+    results_.push_back(graph.type(result));
+}
+
 double flopsOf(const Graph &graph, const Node &node) {
   const OpDef &row = opOf(node);
-  if (!row.flops) return 0;
-  llvm::SmallVector<Type, 7> operands, results;
-  for (ValueId operand : node.operands)
-    operands.push_back(graph.type(operand));
-  for (ValueId result : node.results)
-    results.push_back(graph.type(result));
-  return row.flops(OpCall{operands, node.attributes, results});
+  return row.flops ? row.flops(NodeCall(graph, node).call()) : 0;
 }
 
 bool isLinearIn(const OpDef &row, unsigned operand, DType from, DType to) {

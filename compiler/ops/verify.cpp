@@ -16,20 +16,18 @@ llvm::Error verifyNode(const Graph &graph, NodeId id, llvm::ArrayRef<bool> isDef
   const Node &node = graph.node(id);
   const OpDef *row = findOp(node.op);
   if (!row) return problem(nodeName(graph, node), "its operator is not in the table");
-  llvm::SmallVector<Type, 4> operandTypes, resultTypes;
   for (const auto &[k, operand] : indexed(node.operands)) {
     if (!isDefined[operand])
       return problem(nodeName(graph, node),
                      "operand '" + graph.value(operand).name + "' is defined after it, or nowhere");
     if (!llvm::is_contained(graph.value(operand).uses, Use{id, unsigned(k)}))
       return problem(nodeName(graph, node), "it is missing in its operand's uses");
-    operandTypes.push_back(graph.type(operand));
   }
-  for (ValueId result : node.results)
-    resultTypes.push_back(graph.type(result));
   if (llvm::Error error = checkOperandCount(*row, node.operands.size()))
     return placed(nodeName(graph, node), std::move(error));
-  llvm::Expected<Types> inferred = row->infer(OpCall{operandTypes, node.attributes, resultTypes});
+  const NodeCall own(graph, node);
+  const llvm::ArrayRef<Type> resultTypes = own.call().results;
+  llvm::Expected<Types> inferred = row->infer(own.call());
   if (!inferred) return placed(nodeName(graph, node), inferred.takeError());
   if (inferred->size() != resultTypes.size()) return problem(nodeName(graph, node), "it has a wrong number of results");
   for (size_t r = 0; r < resultTypes.size(); ++r)

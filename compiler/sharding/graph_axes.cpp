@@ -11,14 +11,10 @@ bool hasTermsPerUse(const Graph &graph, ValueId value) {
 }
 
 IndexTerms axesOf(AxisArena &arena, const Graph &graph, const Node &node) {
-  llvm::SmallVector<Type, 4> operands, results;
-  for (ValueId operand : node.operands)
-    operands.push_back(graph.type(operand));
-  for (ValueId result : node.results)
-    results.push_back(graph.type(result));
+  const NodeCall own(graph, node);
   const OpDef &row = opOf(node);
-  if (row.axisRule) return row.axisRule(arena, OpCall{operands, node.attributes, results});
-  return instantiateText(row.axes, arena, operands, results);
+  if (row.axisRule) return row.axisRule(arena, own.call());
+  return instantiateText(row.axes, arena, own.call().operands, own.call().results);
 }
 
 Shape localShape(const AxisArena &arena, llvm::ArrayRef<AxisId> terms, llvm::ArrayRef<int64_t> shape,

@@ -11,18 +11,17 @@
 namespace autotp {
 namespace {
 
-/// Where the bytes that result 0 shares with an operand begin, by the operator's row.
-std::optional<uint64_t> sharedAt(const Graph &graph, NodeId id, unsigned operand) {
-  const Node &node = graph.node(id);
-  const OpDef &row = opOf(node);
-  if (!row.sharedAt) return 0;
-  llvm::SmallVector<Type, 6> operands, results;
-  for (ValueId v : node.operands)
-    operands.push_back(graph.type(v));
-  for (ValueId v : node.results)
-    results.push_back(graph.type(v));
-  return row.sharedAt(OpCall{operands, node.attributes, results}, operand);
-}
+/// A node that may share bytes between its result 0 and its operands, as its row says.
+class SharingNode {
+public:
+  SharingNode(const Graph &graph, NodeId id) : row_(opOf(graph.node(id))), own_(graph, graph.node(id)) {}
+  /// Where the shared bytes begin; no value if they are copied.
+  std::optional<uint64_t> at(unsigned operand) const { return row_.sharedAt ? row_.sharedAt(own_.call(), operand) : 0; }
+
+private:
+  const OpDef &row_;
+  const NodeCall own_;
+};
 
 constexpr uint64_t kAlignment = 256;
 uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -110,7 +109,7 @@ private:
   /// Where the result begins in operand 0; no value if it must be a copy.
   std::optional<uint64_t> viewOffset(NodeId id) const {
     if (opOf(graph_.node(id)).sharing != Sharing::ResultInOperand) return std::nullopt;
-    return sharedAt(graph_, id, 0);
+    return SharingNode(graph_, id).at(0);
   }
 
   void placeResults(NodeId id) {
@@ -134,8 +133,9 @@ private:
   /// copied.
   void elide(NodeId id) {
     const Node &node = graph_.node(id);
+    const SharingNode shares(graph_, id);
     for (auto [k, operand] : indexed(node.operands)) {
-      const std::optional<uint64_t> at = sharedAt(graph_, id, unsigned(k));
+      const std::optional<uint64_t> at = shares.at(unsigned(k));
       if (!at) return;
       Place from = placeOf(operand), to = placeOf(node.results[0]);
       Buffer &buffer = buffers_[from.buffer];
@@ -321,20 +321,22 @@ private:
 
   static std::vector<bool> inPlaceOf(const Graph &graph, llvm::ArrayRef<Address> values) {
     std::vector<bool> all(graph.numNodes(), false);
-    for (NodeId id : graph.order()) {
-      const Node &node = graph.node(id);
-      const OpDef &row = opOf(node);
-      auto lies = [&](ValueId inner, ValueId outer, unsigned k) {
-        const std::optional<uint64_t> at = sharedAt(graph, id, k);
-        return at && values[inner] == Address{values[outer].offset + *at, values[outer].dpStride};
-      };
-      if (row.sharing == Sharing::ResultInOperand)
-        all[id] = row.isView() || lies(node.results[0], node.operands[0], 0);
-      else if (row.sharing == Sharing::OperandsInResult)
-        all[id] = llvm::all_of(llvm::seq<unsigned>(0, unsigned(node.operands.size())),
-                               [&](unsigned k) { return lies(node.operands[k], node.results[0], k); });
-    }
+    for (NodeId id : graph.order())
+      all[id] = opOf(graph.node(id)).sharing != Sharing::None && isInPlace(graph, id, values);
     return all;
+  }
+
+  static bool isInPlace(const Graph &graph, NodeId id, llvm::ArrayRef<Address> values) {
+    const Node &node = graph.node(id);
+    if (opOf(node).isView()) return true;
+    const SharingNode shares(graph, id);
+    auto lies = [&](ValueId inner, ValueId outer, unsigned k) {
+      const std::optional<uint64_t> at = shares.at(k);
+      return at && values[inner] == Address{values[outer].offset + *at, values[outer].dpStride};
+    };
+    if (opOf(node).sharing == Sharing::ResultInOperand) return lies(node.results[0], node.operands[0], 0);
+    return llvm::all_of(llvm::seq<unsigned>(0, unsigned(node.operands.size())),
+                        [&](unsigned k) { return lies(node.operands[k], node.results[0], k); });
   }
 
   const RankProgram &program_;

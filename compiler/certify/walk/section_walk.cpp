@@ -79,7 +79,7 @@ private:
   Proof &proof_;
   const TpRanks &ranks_;
   int section_;
-  std::vector<int> next_; ///< by tp rank: its next step
+  std::vector<int> next_; ///< by tp rank: its next instruction
 };
 
 } // namespace
