@@ -59,7 +59,7 @@ static cl::opt<bool> quiet("quiet", cl::desc("print no line a step"), cl::cat(ca
 static Error checkFlags() {
   if (steps < 1 || threads < 0) return problem("command line", "--steps and --threads take a positive number");
   if (seed < 0) return problem("--seed", "it takes a number from 0 on");
-  if (!comm.empty() && comm != "auto" && !is_contained(split(autotp::communicatorNames(), ", "), StringRef(comm)))
+  if (!comm.empty() && comm != "auto" && !autotp::communicatorNamed(comm))
     return problem("--comm",
                    "'" + autotp::escaped(comm) + "' is neither auto nor one of " + autotp::communicatorNames());
   if (!std::isfinite(lr) || lr < 0) return problem("--lr", formatv("{0} is negative, infinite or no number", lr).str());

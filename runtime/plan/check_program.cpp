@@ -5,7 +5,7 @@
 #include "runtime/plan/collective.h"
 #include "runtime/plan/dtype.h"
 #include "runtime/plan/kernel_args.h"
-#include "runtime/plan/kernels/kernel_def.h"
+#include "runtime/plan/kernels/check_call.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/step_order.h"
 
@@ -159,7 +159,7 @@ private:
                        "compile the plan again with this autotp-compile");
       for (const auto *list : {&call.operands(), &call.results()})
         for (const plan::TensorRef &tensor : *list)
-          if (llvm::Error error = checkTensor(tensor, "step " + instruction.name())) return error;
+          if (llvm::Error error = checkTensor(tensor, "instruction " + instruction.name())) return error;
       if (call.workspace_offset() > program_.arena_bytes() ||
           call.workspace_bytes() > program_.arena_bytes() - call.workspace_offset())
         return problem("instruction '" + escaped(instruction.name()) + "'", "its workspace lies outside the arena");
@@ -170,8 +170,8 @@ private:
     const plan::Collective &collective = instruction.collective();
     if (collective.group() >= uint32_t(program_.groups_size()))
       return problem("instruction '" + escaped(instruction.name()) + "'", "its group does not exist");
-    if (llvm::Error error = checkTensor(collective.operand(), "step " + instruction.name())) return error;
-    if (llvm::Error error = checkTensor(collective.result(), "step " + instruction.name())) return error;
+    if (llvm::Error error = checkTensor(collective.operand(), "instruction " + instruction.name())) return error;
+    if (llvm::Error error = checkTensor(collective.result(), "instruction " + instruction.name())) return error;
     return checkCounts(instruction, collective);
   }
 
@@ -241,10 +241,10 @@ static std::string placeOf(const plan::Instruction &instruction) {
 
 llvm::Error checkDTypes(const plan::Program &program) {
   return forEachCall(program, [](const plan::Instruction &instruction, const KernelCall &call) -> llvm::Error {
-    const KernelDef *row = findKernel(call.kernel);
-    const std::optional<DType> data = row ? dataDType(signatureOf(call.kernel), call) : std::nullopt;
-    if (!data || llvm::is_contained(row->dtypes, *data)) return llvm::Error::success();
-    return problem(placeOf(instruction), "no device computes " + std::string(row->name) + " in " + nameOf(*data).str(),
+    const std::optional<DType> dtype = unsupportedDType(call);
+    if (!dtype) return llvm::Error::success();
+    return problem(placeOf(instruction),
+                   "no device computes " + nameOf(call.kernel).str() + " in " + nameOf(*dtype).str(),
                    "let the model compute it in another type");
   });
 }

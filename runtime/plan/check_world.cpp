@@ -75,7 +75,7 @@ private:
 
   llvm::ArrayRef<const plan::Program *> byTp_;
   int section_;
-  std::vector<int> next_; ///< by tp rank: its next step
+  std::vector<int> next_; ///< by tp rank: its next instruction
 };
 
 } // namespace

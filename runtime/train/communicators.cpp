@@ -73,17 +73,24 @@ std::string communicatorNames() {
   return names;
 }
 
+const CommunicatorRow *communicatorNamed(llvm::StringRef name) {
+  const CommunicatorRow *row = llvm::find_if(kRows, [&](const CommunicatorRow &row) { return name == row.name; });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
 llvm::Expected<const CommunicatorRow *> chooseCommunicator(const CommunicatorRequest &request) {
+  llvm::ArrayRef<CommunicatorRow> candidates = kRows;
+  if (!request.named.empty()) {
+    const CommunicatorRow *named = communicatorNamed(request.named);
+    if (!named) return problem("--comm", "'" + escaped(request.named) + "' is not one of " + communicatorNames());
+    candidates = *named;
+  }
   std::string reasons;
-  bool isKnown = request.named.empty();
-  for (const CommunicatorRow &row : kRows) {
-    if (!request.named.empty() && request.named != row.name) continue;
-    isKnown = true;
+  for (const CommunicatorRow &row : candidates) {
     const std::string why = row.whyNot(request);
     if (why.empty()) return &row;
     (reasons += reasons.empty() ? "" : "; ") += row.name + (": " + why);
   }
-  if (!isKnown) return problem("--comm", "'" + escaped(request.named) + "' is not one of " + communicatorNames());
   return problem("--comm", "no communicator serves: " + reasons,
                  request.named.empty() ? "start with a launcher that one of them serves, or without one"
                                        : "leave --comm out, or name another of " + communicatorNames());

@@ -31,6 +31,8 @@ struct CommunicatorRow {
 
 /// The preferred one first.
 llvm::ArrayRef<CommunicatorRow> communicators();
+/// Null if there is none of this name.
+const CommunicatorRow *communicatorNamed(llvm::StringRef name);
 /// "nccl, mpi, local".
 std::string communicatorNames();
 

@@ -5,8 +5,8 @@
 namespace autotp {
 
 llvm::Expected<std::unique_ptr<Communicator>> joinProcesses(const TrainOptions &options, Variable variable) {
-  for (const CommunicatorRow &row : communicators())
-    if (options.comm == row.name && !row.join) return nullptr; // then the launcher does not matter
+  if (const CommunicatorRow *named = communicatorNamed(options.comm); named && !named->join)
+    return nullptr; // then the launcher does not matter
   CommunicatorRequest request{options.comm, options.plan, nullptr, {}, variable};
   llvm::Expected<std::optional<Launch>> launch = readLaunch(variable);
   if (!launch) return launch.takeError();

@@ -8,13 +8,17 @@ namespace autotp {
 
 llvm::Error checkSignature(const KernelCall &call) { return matchSignature(signatureOf(call.kernel), call); }
 
+std::optional<DType> unsupportedDType(const KernelCall &call) {
+  const KernelDef *row = findKernel(call.kernel);
+  const std::optional<DType> data = row ? dataDType(signatureOf(call.kernel), call) : std::nullopt;
+  return data && !llvm::is_contained(row->dtypes, *data) ? data : std::nullopt;
+}
+
 llvm::Error checkCall(const KernelCall &call) {
   const KernelDef *row = findKernel(call.kernel);
   if (!row) return problem("kernel " + std::to_string(int(call.kernel)), "there is none of this number");
-  const Signature &signature = signatureOf(call.kernel);
-  if (llvm::Error error = checkCounts(signature, call)) return error;
-  if (std::optional<DType> data = dataDType(signature, call); data && !llvm::is_contained(row->dtypes, *data))
-    return unsupported(call, *data);
+  if (llvm::Error error = checkCounts(signatureOf(call.kernel), call)) return error;
+  if (const std::optional<DType> dtype = unsupportedDType(call)) return unsupported(call, *dtype);
   return row->check(call);
 }
 

@@ -6,8 +6,12 @@
 #include "runtime/plan/kernels/checks.h"
 
 #include <array>
+#include <optional>
 
 namespace autotp {
+
+/// The dtype of the call's data if no device computes the kernel in it.
+std::optional<DType> unsupportedDType(const KernelCall &call);
 
 /// Errors: a number that is no kernel; tensors of a wrong number; dtypes, shapes or attributes that do not go together, or that
 /// no device has. Not checked here: that operands broadcast (broadcastRows), and the size of the workspace, which devices
