@@ -1,5 +1,6 @@
 #include "compiler/ops/evaluate.h"
 
+#include "compiler/ops/collectives.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/lock_step.h"
 
@@ -83,7 +84,7 @@ private:
 
   llvm::Error meet(llvm::ArrayRef<size_t> members) override {
     const Node &collective = ranks_[members[0]].waiting();
-    if (!(collective.is("all_reduce") || collective.is("all_gather")) || collective.attributes.text("axis") != "tp")
+    if (!(collective.is("all_reduce") || collective.is("all_gather")) || meshAxisOf(collective) != plan::TP)
       return problem("operator '" + collective.op.str() + "'", "it is not over the tp ranks");
     const std::vector<double> combined = combine(members, collective);
     for (size_t member : members)
@@ -99,11 +100,12 @@ private:
 
   /// The parts of all members side by side, their sum, or their maximum.
   std::vector<double> combine(llvm::ArrayRef<size_t> members, const Node &collective) const {
-    const bool isMax = collective.attributes.text("reduce") == "max";
+    const plan::CollectiveKind kind = kindOf(collective);
+    const bool isMax = kind == plan::ALL_REDUCE_MAX;
     std::vector<double> combined;
     for (size_t member : members) {
       const std::vector<double> &part = ranks_[member].operand().data;
-      if (collective.is("all_gather")) {
+      if (kind == plan::ALL_GATHER) {
         combined.insert(combined.end(), part.begin(), part.end());
         continue;
       }

@@ -18,15 +18,14 @@ llvm::Expected<std::vector<TypedOp>> typedOps(llvm::ArrayRef<FusedOp> ops, llvm:
   for (auto [i, op] : indexed(ops)) {
     TypedOp next{findOp(op.op), {}, {}, {}, attributesOf(op, OpCall{operands, attributes, results})};
     const bool isStated = i + results.size() >= ops.size();
-    for (int8_t operand : op.operands) {
-      if (operand == FusedOp::kNoOperand) continue;
-      if (operand < FusedOp::kResultOf) {
-        next.operands.push_back(unsigned(operand));
-        next.operandTypes.push_back(operands[size_t(operand)]);
+    for (uint8_t operand : op.operands) {
+      if (operand < kFirstResult) {
+        next.operands.push_back(operand);
+        next.operandTypes.push_back(operands[operand]);
         continue;
       }
-      const size_t earlier = size_t(operand - FusedOp::kResultOf);
-      Type type = typed[earlier].result;
+      const size_t earlier = size_t(operand - kFirstResult);
+      Type type = typed[earlier].results[0];
       // A stated result shape says in which shape earlier results are read.
       if (isStated) {
         const Shape &shape = results[i + results.size() - ops.size()].shape;
@@ -39,7 +38,7 @@ llvm::Expected<std::vector<TypedOp>> typedOps(llvm::ArrayRef<FusedOp> ops, llvm:
     }
     llvm::Expected<Types> made = next.row->infer(OpCall{next.operandTypes, next.attributes, {}});
     if (!made) return made.takeError();
-    next.result = (*made)[0];
+    next.results = std::move(*made);
     typed.push_back(std::move(next));
   }
   return typed;
@@ -50,7 +49,7 @@ llvm::Expected<Types> inferFused(llvm::ArrayRef<FusedOp> ops, size_t results, co
   if (!typed) return typed.takeError();
   Types types;
   for (const TypedOp &op : llvm::ArrayRef<TypedOp>(*typed).take_back(results))
-    types.push_back(op.result);
+    types.push_back(op.results[0]);
   return types;
 }
 
@@ -59,12 +58,12 @@ void evaluateFused(llvm::ArrayRef<FusedOp> ops, const OpCall &call, llvm::ArrayR
   const std::vector<TypedOp> typed = llvm::cantFail(typedOps(ops, call.operands, call.attributes, call.results));
   std::vector<Array> made;
   for (const TypedOp &op : typed)
-    made.emplace_back(op.result);
+    made.emplace_back(op.results[0]);
   for (auto [i, op] : indexed(typed)) {
     llvm::SmallVector<const Array *, 2> operands;
     for (unsigned operand : op.operands)
       operands.push_back(operand < in.size() ? in[operand] : &made[operand - in.size()]);
-    op.row->evaluate(OpCall{op.operandTypes, op.attributes, op.result}, operands,
+    op.row->evaluate(OpCall{op.operandTypes, op.attributes, op.results}, operands,
                      llvm::MutableArrayRef<Array>(made[i]));
   }
   for (auto [j, result] : indexed(out))

@@ -9,13 +9,12 @@ namespace autotp {
 /// The attributes of one of the operators that `whole` stands for.
 Attributes attributesOf(const FusedOp &op, const OpCall &whole);
 
-/// One of the operators that a fused operator stands for: its row, and the types of its operands and result.
+/// One of the operators that a fused operator stands for: its row, and the types of its operands and results.
 struct TypedOp {
   const OpDef *row;
   /// First the operands of the fused operator are counted, then the results of the steps.
   llvm::SmallVector<unsigned, 2> operands;
-  Types operandTypes;
-  Type result;
+  Types operandTypes, results;
   Attributes attributes;
 };
 /// `operands` and `results` are those of the fused operator; the results, which may be left out, are those of the last

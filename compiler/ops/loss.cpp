@@ -116,6 +116,27 @@ IndexTerms crossEntropyGradAxes(AxisArena &arena, const OpCall &call) {
   return terms;
 }
 
+/// A part of the classes knows where it begins and how many classes all parts have, once localise has said so.
+Attributes ofPart(const OpCall &whole) {
+  Attributes own = whole.attributes;
+  own.set("ignore_index", own.integer("ignore_index", -100));
+  return own;
+}
+Attributes ofLabels(const OpCall &whole) { return {{"ignore_index", whole.attributes.integer("ignore_index", -100)}}; }
+
+/// A maximum is reduced first, then the sum and the logit of the target together, so that 3 values for each row are sent
+/// (Shoeybi et al. 2019, section 3).
+constexpr FusedOp kShardedFormula[] = {
+    {.op = "reduce_max",
+     .operands = {0},
+     .own = [](const OpCall &) -> Attributes {
+       return {{"axes", llvm::SmallVector<int64_t, 6>{1}}, {"keepdims", int64_t(0)}};
+     },
+     .reduce = Reduction::Max},
+    {.op = "cross_entropy_local", .operands = {0, 1, resultOf(0)}, .own = ofPart, .reduce = Reduction::Sum},
+    {.op = "cross_entropy_finish", .operands = {resultOf(1), resultOf(0), 1}, .own = ofLabels},
+};
+
 const OpDef kOps[] = {
     {.name = "cross_entropy",
      .axisRule = crossEntropyAxes,
@@ -125,7 +146,8 @@ const OpDef kOps[] = {
      .flops = perLogit,
      .kernel = KernelId::CrossEntropy,
      .precision = Precision::Full,
-     .savedResults = 0b100},
+     .savedResults = 0b100,
+     .formula = kShardedFormula},
     {.name = "cross_entropy_finish",
      .infer = inferFinish,
      .evaluate = evaluateFinish,

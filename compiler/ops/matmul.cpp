@@ -110,13 +110,13 @@ IndexTerms geluGradAxes(AxisArena &arena, const OpCall &call) {
 // after differentiation, so they have no gradient, and after reductions, so none is Partial because of a bias.
 constexpr FusedOp kBiasOps[] = {
     {.op = "matmul", .operands = {0, 1}, .passed = {"trans_a", "trans_b"}},
-    {.op = "add", .operands = {FusedOp::kResultOf, 2}, .commutes = true},
+    {.op = "add", .operands = {resultOf(0), 2}, .commutes = true},
 };
 constexpr FusedOp kBiasGeluOps[] = {
     kBiasOps[0],
     kBiasOps[1],
     {.op = "gelu",
-     .operands = {FusedOp::kResultOf + 1, FusedOp::kNoOperand},
+     .operands = {resultOf(1)},
      .own =
          [](const OpCall &) {
            return Attributes{{"tanh", int64_t(1)}};
@@ -125,7 +125,7 @@ constexpr FusedOp kBiasGeluOps[] = {
 
 constexpr FusedOp kGeluGradOps[] = {
     kBiasOps[0],
-    {.op = "gelu_grad", .operands = {2, FusedOp::kResultOf}, .own = kBiasGeluOps[2].own},
+    {.op = "gelu_grad", .operands = {2, resultOf(0)}, .own = kBiasGeluOps[2].own},
 };
 
 llvm::Error checkBias(const OpCall &call, const Type &product) {

@@ -280,6 +280,13 @@ bool isOutermost(llvm::ArrayRef<int64_t> shape, int64_t axis) {
   return elementsOf(shape.take_front(size_t(axis))) == 1;
 }
 
+/// What comes before the slice of the whole is shorter on a part.
+void sliceOfPart(Attributes &attributes, HeldBefore heldBefore, const Type &result) {
+  const auto axis = size_t(attributes.integer("axis"));
+  if (attributes.integer("step", 1) == 1) attributes.set("start", heldBefore(axis, attributes.integer("start")));
+  attributes.set("length", result.shape[axis]);
+}
+
 std::optional<uint64_t> sliceAt(const OpCall &call, unsigned) {
   const Type &from = call.operands[0];
   const int64_t axis = call.attributes.integer("axis");
@@ -340,6 +347,7 @@ const OpDef kOps[] = {
      .flops = noFlops,
      .kernel = KernelId::Slice,
      .sharing = Sharing::ResultInOperand,
+     .onPart = sliceOfPart,
      .sharedAt = sliceAt},
     {.name = "transpose",
      .axisRule = transposeAxes,

@@ -206,36 +206,33 @@ Attributes overRows(const OpCall &whole) {
   return {{"axes", axes}, {"keepdims", int64_t(1)}};
 }
 
-constexpr int8_t resultOf(int8_t i) { return int8_t(FusedOp::kResultOf + i); }
-constexpr int8_t kNoOperand = FusedOp::kNoOperand;
-
 constexpr FusedOp kSoftmaxFormula[] = {
-    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "reduce_max", .operands = {0}, .own = overRows, .reduce = Reduction::Max},
     {.op = "sub", .operands = {0, resultOf(0)}},
-    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "exp", .operands = {resultOf(1)}},
+    {.op = "reduce_sum", .operands = {resultOf(2)}, .own = overRows, .reduce = Reduction::Sum},
     {.op = "div", .operands = {resultOf(2), resultOf(3)}},
 };
 constexpr FusedOp kSoftmaxGradFormula[] = {
     {.op = "mul", .operands = {0, 1}},
-    {.op = "reduce_sum", .operands = {resultOf(0), kNoOperand}, .own = overRows, .reduce = "sum"},
+    {.op = "reduce_sum", .operands = {resultOf(0)}, .own = overRows, .reduce = Reduction::Sum},
     {.op = "sub", .operands = {1, resultOf(1)}},
     {.op = "mul", .operands = {0, resultOf(2)}},
 };
 constexpr FusedOp kLogSoftmaxFormula[] = {
-    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "reduce_max", .operands = {0}, .own = overRows, .reduce = Reduction::Max},
     {.op = "sub", .operands = {0, resultOf(0)}},
-    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "log", .operands = {resultOf(3), kNoOperand}},
+    {.op = "exp", .operands = {resultOf(1)}},
+    {.op = "reduce_sum", .operands = {resultOf(2)}, .own = overRows, .reduce = Reduction::Sum},
+    {.op = "log", .operands = {resultOf(3)}},
     {.op = "sub", .operands = {resultOf(1), resultOf(4)}},
 };
 constexpr FusedOp kLogSumExpFormula[] = {
-    {.op = "reduce_max", .operands = {0, kNoOperand}, .own = overRows, .reduce = "max"},
+    {.op = "reduce_max", .operands = {0}, .own = overRows, .reduce = Reduction::Max},
     {.op = "sub", .operands = {0, resultOf(0)}},
-    {.op = "exp", .operands = {resultOf(1), kNoOperand}},
-    {.op = "reduce_sum", .operands = {resultOf(2), kNoOperand}, .own = overRows, .reduce = "sum"},
-    {.op = "log", .operands = {resultOf(3), kNoOperand}},
+    {.op = "exp", .operands = {resultOf(1)}},
+    {.op = "reduce_sum", .operands = {resultOf(2)}, .own = overRows, .reduce = Reduction::Sum},
+    {.op = "log", .operands = {resultOf(3)}},
     {.op = "add", .operands = {resultOf(0), resultOf(4)}},
 };
 

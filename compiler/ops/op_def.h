@@ -72,22 +72,44 @@ enum class Sharing : uint8_t {
 };
 /// Where the bytes begin, in those of the other; no value if they do not lie side by side, so that they are copied.
 using SharedAtFn = std::optional<uint64_t> (*)(const OpCall &call, unsigned operand);
+/// How many elements of dimension `dim` of operand 0, before index `index` of the whole, a tp rank holds.
+using HeldBefore = llvm::function_ref<int64_t(size_t dim, int64_t index)>;
+/// Changes the attributes of an operator to those that it has on a tp rank's part of its operand 0. `result` is the type
+/// of the rank's result.
+using OnPartFn = void (*)(Attributes &attributes, HeldBefore heldBefore, const Type &result);
 /// Floating-point operations of one execution. A null function counts as 0.
 using CostFn = double (*)(const OpCall &call);
+
+enum class Reduction : uint8_t { None, Sum, Max };
+
+/// Up to three operands of a FusedOp: operand k of the fused operator, or resultOf(i).
+class FusedOperands {
+public:
+  constexpr FusedOperands(std::initializer_list<uint8_t> all) {
+    for (uint8_t one : all)
+      operands_[count_++] = one;
+  }
+  constexpr const uint8_t *begin() const { return operands_.data(); }
+  constexpr const uint8_t *end() const { return operands_.data() + count_; }
+
+private:
+  std::array<uint8_t, 3> operands_ = {};
+  uint8_t count_ = 0;
+};
+constexpr uint8_t kFirstResult = 64;
+/// Result 0 of the i-th operator that a fused operator stands for.
+constexpr uint8_t resultOf(uint8_t i) { return uint8_t(kFirstResult + i); }
 
 /// One of the operators that a fused operator stands for, in order. The result of an earlier step may be read in
 /// another shape: that of the step's own result, if the fused operator states one.
 struct FusedOp {
   const char *op;
-  /// Operand of the fused operator, or kResultOf + i for result 0 of the i-th operator; kNoOperand: none.
-  std::array<int8_t, 2> operands;
+  FusedOperands operands;
   bool commutes = false;                            ///< whether its operands may be exchanged
   std::array<const char *, 2> passed = {};          ///< attributes of the fused operator that it has as well
   Attributes (*own)(const OpCall &whole) = nullptr; ///< its other attributes
-  /// In a formula: "sum" or "max" if ranks with parts of `within` all-reduce its result; null otherwise.
-  const char *reduce = nullptr;
-
-  static constexpr int8_t kNoOperand = -1, kResultOf = 64;
+  /// In a formula: how ranks with parts of the sharded index all-reduce its result.
+  Reduction reduce = Reduction::None;
 };
 
 struct OpDef {
@@ -111,6 +133,7 @@ struct OpDef {
   uint8_t fullOperands = 0; ///< bits of operands that are f32 even if the operator runs in small floats
   uint8_t savedResults = 0; ///< bits of results that serve the gradient alone; nothing differentiates through them
   Sharing sharing = Sharing::None;
+  OnPartFn onPart = nullptr;     ///< null: its attributes are the same on a part
   SharedAtFn sharedAt = nullptr; ///< null: the bytes begin where those of the other do
   bool isView() const { return sharing == Sharing::ResultInOperand && kernel == KernelId::None; } ///< never copied
   bool isCollective = false; ///< a collective: all members of its group run it, or none
@@ -119,7 +142,8 @@ struct OpDef {
   std::array<int8_t, 3> inPlace = {-1, -1, -1};
   /// The operators that a fused operator stands for; its results are those of the last steps.
   llvm::ArrayRef<FusedOp> fused = {};
-  /// How an operator is computed if an index that it needs within (IndexTerms::within) is sharded.
+  /// How an operator is computed if an index that it needs within (IndexTerms::within), or its classes, are sharded.
+  /// The results of the last step are the operator's.
   llvm::ArrayRef<FusedOp> formula = {};
 };
 

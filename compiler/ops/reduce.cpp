@@ -103,9 +103,9 @@ IndexTerms reduceMaxAxes(AxisArena &arena, const OpCall &call) {
 
 constexpr FusedOp kMaxFormula[] = {
     {.op = "reduce_max",
-     .operands = {0, FusedOp::kNoOperand},
+     .operands = {0},
      .own = [](const OpCall &whole) { return whole.attributes; },
-     .reduce = "max"},
+     .reduce = Reduction::Max},
 };
 
 void evaluateCumsum(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {

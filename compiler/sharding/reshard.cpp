@@ -1,5 +1,7 @@
 #include "compiler/sharding/reshard.h"
 
+#include "compiler/ops/collectives.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -197,13 +199,13 @@ struct Parts {
   }
 };
 
-/// The number of elements that each tp rank holds, and the group of all tp ranks, as attributes of a collective.
+/// The number of elements that each tp rank holds, and the group of all tp ranks.
 struct Shares {
-  llvm::SmallVector<int64_t, 6> counts, ranks;
+  RankGroup group;
+  llvm::SmallVector<int64_t, 6> counts;
   int64_t total = 0;
-  explicit Shares(llvm::ArrayRef<Covers> held) {
+  explicit Shares(llvm::ArrayRef<Covers> held) : group(everyRank(plan::TP, int(held.size()))) {
     for (const Covers &covers : held) {
-      ranks.push_back(int64_t(counts.size()));
       counts.push_back(elementsOf(shapeOf(covers)));
       total += counts.back();
     }
@@ -215,8 +217,7 @@ struct Shares {
 ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape) {
   const Shares shares(held);
   ValueId flat = b.reshape(value, {b.graph.type(value).elements()});
-  ValueId all = b.makeTyped("all_gather", {flat}, typeOf(b, value, {shares.total}),
-                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
+  ValueId all = allGather(b, flat, shares.group, shares.total, shares.counts);
   Parts parts{b, held, {}};
   int64_t offset = 0;
   for (size_t c = 0; c < held.size(); ++c) {
@@ -230,20 +231,16 @@ ValueId gatherWhole(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm
 }
 
 ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::ArrayRef<int64_t> shape, int tpRank) {
-  llvm::SmallVector<int64_t, 6> sharers, all;
+  RankGroup sharers{plan::TP, {}};
   bool areParts = false; // some parts overlap without being equal
   for (size_t c = 0; c < held.size(); ++c) {
-    all.push_back(int64_t(c));
-    if (held[c] == held[tpRank]) sharers.push_back(int64_t(c));
+    if (held[c] == held[tpRank]) sharers.ranks.push_back(int64_t(c));
     for (size_t other = 0; other < c; ++other)
       areParts |= overlap(held[c], held[other]) && held[c] != held[other];
   }
-  auto reduce = [&](ValueId x, const llvm::SmallVector<int64_t, 6> &group) {
-    return b.make("all_reduce", {x}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", std::string("sum")}});
-  };
-  if (areParts)
-    return takePart(b, reduce(padToWhole(b, value, held[tpRank], shape), all), wholeCovers(shape), held[tpRank]);
-  return sharers.size() > 1 ? reduce(value, sharers) : value;
+  if (!areParts) return sharers.ranks.size() > 1 ? allReduce(b, value, sharers) : value;
+  ValueId whole = padToWhole(b, value, held[tpRank], shape);
+  return takePart(b, allReduce(b, whole, everyRank(plan::TP, int(held.size()))), wholeCovers(shape), held[tpRank]);
 }
 
 ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::ArrayRef<Covers> parts, int tpRank) {
@@ -265,8 +262,7 @@ ValueId reduceScatter(Builder &b, ValueId value, const Covers &from, llvm::Array
   else
     for (size_t c = 0; c < parts.size(); ++c)
       flat.push_back(b.reshape(takePart(b, value, from, parts[c]), {shares.counts[c]}));
-  ValueId own = b.makeTyped("reduce_scatter", {concat(b, flat, 0)}, typeOf(b, value, {shares.counts[size_t(tpRank)]}),
-                            {{"axis", std::string("tp")}, {"counts", shares.counts}, {"group", shares.ranks}});
+  ValueId own = reduceScatter(b, concat(b, flat, 0), shares.group, shares.counts[size_t(tpRank)], shares.counts);
   return b.reshape(own, shapeOf(parts[size_t(tpRank)]));
 }
 

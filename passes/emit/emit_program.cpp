@@ -1,6 +1,6 @@
 #include "passes/emit/emit_program.h"
 
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 #include "compiler/sharding/rank_program.h"
 #include "passes/emit/plan_memory.h"
 #include "runtime/base/indexed.h"
@@ -141,12 +141,8 @@ private:
 
   void emitCollective(const Graph &g, const Node &node, const std::vector<Address> &addresses, plan::Collective &to) {
     const Attributes &a = node.attributes;
-    if (node.is("all_reduce"))
-      to.set_kind(a.text("reduce") == "max" ? plan::ALL_REDUCE_MAX : plan::ALL_REDUCE_SUM);
-    else
-      to.set_kind(node.is("reduce_scatter") ? plan::REDUCE_SCATTER_SUM : plan::ALL_GATHER);
-    std::string axis = a.text("axis");
-    to.set_group(group(axis == "tp" ? plan::TP : axis == "dp" ? plan::DP : plan::WORLD, a.integers("group")));
+    to.set_kind(kindOf(node));
+    to.set_group(group(meshAxisOf(node), a.integers("group")));
     *to.mutable_operand() = tensor(g.type(node.operands[0]), addresses[node.operands[0]]);
     *to.mutable_result() = tensor(g.type(node.results[0]), addresses[node.results[0]]);
     for (int64_t count : a.integers("counts"))

@@ -1,6 +1,6 @@
 #include "passes/emit/plan_memory.h"
 
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 #include "compiler/sharding/rank_program.h"
 #include "runtime/base/indexed.h"
 
@@ -181,7 +181,7 @@ private:
     ValueId held = kNone;
     for (const auto &[at, id] : indexed(order_)) {
       const Node &node = graph_.node(id);
-      if (!opOf(node).isCollective || node.attributes.text("axis") == "tp") continue;
+      if (!opOf(node).isCollective || meshAxisOf(node) == plan::TP) continue;
       if (buffers_[placeOf(node.operands[0]).buffer].isFixed) continue; // states live anyway
       if (held != kNone) touch(held, unsigned(at));
       held = node.operands[0];

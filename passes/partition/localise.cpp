@@ -13,7 +13,7 @@
 namespace autotp {
 namespace {
 
-int64_t heldBelow(const Cover &cover, int64_t bound) {
+int64_t heldBefore(const Cover &cover, int64_t bound) {
   int64_t n = 0;
   for (const Interval &i : cover)
     if (i.begin < bound) n += std::min(i.end, bound) - i.begin;
@@ -106,8 +106,8 @@ private:
     const Node *producer = graph_.producer(id);
     if (value.type.elements() == 0)
       return builder_.full(Type{value.type.dtype, shapeOf(own)}, 0); // no rank holds a part
-    if (producer && producer->is("full"))
-      return builder_.full(Type{value.type.dtype, shapeOf(own)}, producer->attributes.real("value"));
+    if (hasTermsPerUse(graph_, id)) // without operands, so that each rank makes its part
+      return builder_.makeTyped(producer->op, {}, Type{value.type.dtype, shapeOf(own)}, producer->attributes);
     if ((value.kind == ValueKind::Input && !placed_.shardsInputs) || value.kind == ValueKind::State)
       return takePart(builder_, local_[id], wholeCovers(value.type.shape), own);
     bool isHeld = true, isWhole = true;
@@ -273,15 +273,16 @@ private:
     const Node &node = graph_.node(id);
     const IndexTerms &terms = placed_.axes.nodes[id].terms;
     Attributes attributes = node.attributes;
-    if (node.is("slice")) localiseSlice(id, types[0], attributes);
+    if (const OnPartFn onPart = opOf(node).onPart)
+      onPart(
+          attributes, [&](size_t d, int64_t i) { return heldBefore(wantedBy(id, 0, tpRank_)[d], i); }, types[0]);
     if (terms.lookup != kNoAxis) setOffset(attributes, terms.lookup, terms.ins[0], wantedBy(id, 0, tpRank_));
     if (terms.scatter != kNoAxis)
       setOffset(attributes, terms.scatter, terms.outs[0], computedBy(id, node.results[0], tpRank_));
-    if (terms.classes != kNoAxis && isSharded(arena_, terms.classes, placed_.assignment)) {
-      attributes.set("class_offset", beginOf(wantedBy(id, 0, tpRank_)[1]));
-      if (node.is("cross_entropy")) return shardedCrossEntropy(id, operands, attributes);
-    }
-    if (isSharded(arena_, terms.within, placed_.ofNode(id))) return reducedWithin(id, operands);
+    const bool hasPartOfClasses = terms.classes != kNoAxis && isSharded(arena_, terms.classes, placed_.assignment);
+    if (hasPartOfClasses) attributes.set("class_offset", beginOf(wantedBy(id, 0, tpRank_)[1]));
+    if (isSharded(arena_, terms.within, placed_.ofNode(id)) || (hasPartOfClasses && !opOf(node).formula.empty()))
+      return reducedWithin(id, operands, std::move(attributes));
     auto made = builder_.tryMake(node.op, operands, attributes, types);
     if (!made) {
       errors_ = llvm::joinErrors(
@@ -295,13 +296,6 @@ private:
     return {made->begin(), made->end()};
   }
 
-  void localiseSlice(NodeId id, const Type &type, Attributes &attributes) {
-    int64_t axis = attributes.integer("axis"), step = attributes.integer("step", 1),
-            start = attributes.integer("start");
-    if (step == 1) attributes.set("start", heldBelow(wantedBy(id, 0, tpRank_)[axis], start));
-    attributes.set("length", type.shape[axis]);
-  }
-
   /// States which interval of `axis`, which is looked up, is held by a value with these terms and covers.
   void setOffset(Attributes &attributes, AxisId axis, llvm::ArrayRef<AxisId> terms, const Covers &held) const {
     const auto d = size_t(llvm::find(terms, axis) - terms.begin());
@@ -310,26 +304,27 @@ private:
   }
 
   /// The tp ranks that hold the same rows as this one.
-  llvm::SmallVector<int64_t, 6> holdersOf(CoversOf rows) const {
-    llvm::SmallVector<int64_t, 6> group;
+  RankGroup holdersOf(CoversOf rows) const {
+    RankGroup group{plan::TP, {}};
     for (int c = 0; c < placed_.tp; ++c)
-      if (rows(c) == rows(tpRank_)) group.push_back(c);
+      if (rows(c) == rows(tpRank_)) group.ranks.push_back(c);
     return group;
   }
 
   /// Writes an operator that needs the whole of a sharded index, with collectives among the tp ranks that hold the same
   /// rows.
-  llvm::SmallVector<ValueId, 3> reducedWithin(NodeId id, llvm::ArrayRef<ValueId> operands) {
+  llvm::SmallVector<ValueId, 3> reducedWithin(NodeId id, llvm::ArrayRef<ValueId> operands, Attributes attributes) {
     const IndexTerms &terms = placed_.axes.nodes[id].terms;
+    if (terms.classes != kNoAxis) attributes.set("classes", arena_.size(terms.classes));
     auto rows = [&](int c) {
       Covers kept = wantedBy(id, 0, c);
       for (auto [d, term] : indexed(terms.ins[0]))
-        if (llvm::is_contained(terms.within, term)) kept[d].clear();
+        if (llvm::is_contained(terms.within, term) || term == terms.classes) kept[d].clear();
       return kept;
     };
     const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
-    return {writeFormula(builder_, graph_.node(id), operands, holdersOf(rows),
-                         [&](ValueId v) { return countedOnce(v, first); })};
+    return writeFormula(builder_, opOf(graph_.node(id)), operands, attributes, holdersOf(rows),
+                        [&](ValueId v) { return countedOnce(v, first); });
   }
 
   /// `local` with 0 for elements that an earlier tp rank holds too.
@@ -337,15 +332,6 @@ private:
     if (first.points == FirstHeld::Points::All) return local;
     if (first.points == FirstHeld::Points::None) return builder_.full(program_.graph.type(local), 0);
     return masked(local, first, llvm::SmallVector<size_t, 2>(first.deciding.begin(), first.deciding.end()));
-  }
-
-  llvm::SmallVector<ValueId, 3> shardedCrossEntropy(NodeId id, llvm::ArrayRef<ValueId> operands,
-                                                    const Attributes &attributes) {
-    const FirstHeld first = firstHere([&](int c) { return wantedBy(id, 0, c); });
-    return writeCrossEntropy(builder_, operands, attributes, graph_.type(graph_.node(id).operands[0]).shape[1],
-                             holdersOf([&](int c) { return wantedBy(id, 1, c); }), [&](ValueId v) {
-                               return first.points == FirstHeld::Points::None ? countedOnce(v, first) : v;
-                             });
   }
 
   void finish() {

@@ -5,43 +5,29 @@
 
 namespace autotp {
 
-static ValueId allReduce(Builder &b, ValueId value, const Group &group, llvm::StringRef how) {
-  return b.make("all_reduce", {value}, {{"axis", std::string("tp")}, {"group", group}, {"reduce", how.str()}});
-}
-
-ValueId writeFormula(Builder &b, const Node &node, llvm::ArrayRef<ValueId> operands, const Group &group,
-                     CountedOnce countedOnce) {
+llvm::SmallVector<ValueId, 3> writeFormula(Builder &b, const OpDef &row, llvm::ArrayRef<ValueId> operands,
+                                           const Attributes &attributes, const RankGroup &group,
+                                           CountedOnce countedOnce) {
   Types types;
   for (ValueId operand : operands)
     types.push_back(b.graph.type(operand));
   llvm::SmallVector<ValueId, 8> known(operands.begin(), operands.end());
-  const llvm::ArrayRef<FusedOp> formula = opOf(node).formula;
-  for (auto [i, step] : indexed(llvm::cantFail(typedOps(formula, types, node.attributes, {})))) {
-    llvm::SmallVector<ValueId, 2> own;
+  llvm::SmallVector<ValueId, 3> results;
+  for (auto [i, step] : indexed(llvm::cantFail(typedOps(row.formula, types, attributes, {})))) {
+    llvm::SmallVector<ValueId, 3> own;
     for (unsigned operand : step.operands)
       own.push_back(known[operand]);
-    const llvm::StringRef reduce = formula[i].reduce ? formula[i].reduce : "";
-    if (reduce == "sum") own[0] = countedOnce(own[0]);
-    const ValueId made = b.make(step.row->name, own, step.attributes);
-    known.push_back(reduce.empty() ? made : allReduce(b, made, group, reduce));
+    const Reduction how = row.formula[i].reduce;
+    // What must be added once is 0 on other ranks: the operand of a sum, or the sums themselves.
+    const bool isLinear = step.row->hasLinear(0);
+    if (how == Reduction::Sum && isLinear) own[0] = countedOnce(own[0]);
+    auto made = b.makeMany(step.row->name, own, step.attributes);
+    results.assign(made.begin(), made.end());
+    if (how == Reduction::Sum && !isLinear) results[0] = countedOnce(results[0]);
+    if (how != Reduction::None) results[0] = allReduce(b, results[0], group, how);
+    known.push_back(results[0]);
   }
-  return known.back();
-}
-
-llvm::SmallVector<ValueId, 3> writeCrossEntropy(Builder &b, llvm::ArrayRef<ValueId> operands,
-                                                const Attributes &attributes, int64_t classes, const Group &group,
-                                                CountedOnce countedOnce) {
-  const ValueId logits = operands[0], labels = operands[1];
-  const llvm::SmallVector<int64_t, 6> rows = {1};
-  const ValueId own = b.make("reduce_max", {logits}, {{"axes", rows}, {"keepdims", int64_t(0)}});
-  const ValueId largest = allReduce(b, own, group, "max");
-  Attributes local = attributes;
-  local.set("classes", classes);
-  const ValueId sums =
-      allReduce(b, countedOnce(b.make("cross_entropy_local", {logits, labels, largest}, local)), group, "sum");
-  auto all = b.makeMany("cross_entropy_finish", {sums, largest, labels},
-                        {{"ignore_index", attributes.integer("ignore_index", -100)}});
-  return {all.begin(), all.end()};
+  return results;
 }
 
 } // namespace autotp

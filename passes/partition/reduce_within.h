@@ -4,23 +4,16 @@
 /// After:   %m = all_reduce(reduce_max(%x)) max;  %e = exp(%x - %m);  %p = %e / all_reduce(reduce_sum(%e)) sum
 #pragma once
 
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 
 namespace autotp {
 
-using Group = llvm::SmallVector<int64_t, 6>;              ///< tp ranks
 using CountedOnce = llvm::function_ref<ValueId(ValueId)>; ///< sets elements to 0 that an earlier rank holds too
 
-/// Writes `node` on local operands by the formula of its operator row. The ranks of `group` hold the same rows, and
-/// together all elements of each row.
-ValueId writeFormula(Builder &b, const Node &node, llvm::ArrayRef<ValueId> operands, const Group &group,
-                     CountedOnce countedOnce);
-
-/// Writes the cross_entropy of logits [rows, this rank's part of `classes`] and labels [rows]. A maximum is reduced
-/// first, then the sum and the logit of the target together, so 3 values for each row are sent (Shoeybi et al. 2019,
-/// section 3). `attributes` are those of the node, and its class_offset. Returns the node's results.
-llvm::SmallVector<ValueId, 3> writeCrossEntropy(Builder &b, llvm::ArrayRef<ValueId> operands,
-                                                const Attributes &attributes, int64_t classes, const Group &group,
-                                                CountedOnce countedOnce);
+/// Writes a node of the operator `row` on local operands by the row's formula; returns the node's results. The ranks of
+/// `group` hold the same rows, and together all elements of each row.
+llvm::SmallVector<ValueId, 3> writeFormula(Builder &b, const OpDef &row, llvm::ArrayRef<ValueId> operands,
+                                           const Attributes &attributes, const RankGroup &group,
+                                           CountedOnce countedOnce);
 
 } // namespace autotp

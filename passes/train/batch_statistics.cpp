@@ -1,7 +1,7 @@
 #include "passes/train/batch_statistics.h"
 
 #include "compiler/ir/loss.h"
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -76,11 +76,7 @@ unsigned addState(RankProgram &program, const std::string &name, const Type &typ
 }
 
 ValueId sumOverDp(Builder &b, ValueId value, int dp) {
-  llvm::SmallVector<int64_t, 6> all;
-  for (int rank = 0; rank < dp; ++rank)
-    all.push_back(rank);
-  if (dp == 1) return value;
-  return b.make("all_reduce", {value}, {{"axis", std::string("dp")}, {"group", all}, {"reduce", std::string("sum")}});
+  return dp == 1 ? value : allReduce(b, value, everyRank(plan::DP, dp));
 }
 
 } // namespace

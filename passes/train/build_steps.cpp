@@ -1,7 +1,7 @@
 #include "passes/train/build_steps.h"
 
 #include "compiler/ir/updates.h"
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 #include "passes/train/batch_statistics.h"
 #include "passes/train/fill_buckets.h"
 #include "passes/train/gather_buckets.h"
@@ -16,11 +16,9 @@ namespace {
 
 using Integers = llvm::SmallVector<int64_t, 6>;
 
-Integers everyRank(int n) {
-  Integers all;
-  for (int c = 0; c < n; ++c)
-    all.push_back(c);
-  return all;
+/// A sum over a mesh axis of `n` ranks, which are all ranks of it.
+ValueId summed(Builder &b, ValueId value, plan::MeshAxis axis, int n) {
+  return n == 1 ? value : allReduce(b, value, everyRank(axis, n));
 }
 
 std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values) {
@@ -199,23 +197,17 @@ private:
   /// updates. If `isInState`, the sum overwrites its operand, which is the bucket's state.
   ValueId reduced(Section &s, Builder &b, ValueId bucketOfRank, const BucketLayout &bucket, bool isInState) {
     const int n = bucket.kind.isPartial ? options_.tp * options_.dp : options_.dp;
-    const std::string axis = bucket.kind.isPartial ? "world" : "dp";
+    const plan::MeshAxis axis = bucket.kind.isPartial ? plan::WORLD : plan::DP;
     ValueId sum = bucketOfRank;
     BucketSlice held = bucket.whole();
     if (bucket.own == held) {
-      sum = allReduce(b, sum, axis, n);
+      sum = summed(b, sum, axis, n);
     } else if (n > 1) {
       held = bucket.kind.isPartial ? bucket.own : sliceOverDp(bucket, options_.dp);
-      sum = b.makeTyped("reduce_scatter", {sum}, Type{DType::F32, {held.elements}},
-                        {{"axis", axis}, {"group", everyRank(n)}});
+      sum = reduceScatter(b, sum, everyRank(axis, n), held.elements);
     }
     if (isInState && sum != bucketOfRank) store(s, sum, sliceIn(bucket.gradients, bucket.accumulated, held));
     return held == bucket.own ? sum : b.slice(sum, 0, bucket.own.begin - held.begin, bucket.own.elements);
-  }
-
-  ValueId allReduce(Builder &b, ValueId value, const std::string &axis, int n) {
-    if (n == 1) return value;
-    return b.make("all_reduce", {value}, {{"axis", axis}, {"group", everyRank(n)}, {"reduce", std::string("sum")}});
   }
 
   void buildOptimizerStep() {
@@ -232,8 +224,8 @@ private:
                            segments(i, [&](const PlacedParameter &p) { return countedOf(p); }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
-    squares = options_.zero >= 1 ? allReduce(b, squares, "world", options_.tp * options_.dp)
-                                 : allReduce(b, squares, "tp", options_.tp);
+    squares = options_.zero >= 1 ? summed(b, squares, plan::WORLD, options_.tp * options_.dp)
+                                 : summed(b, squares, plan::TP, options_.tp);
     ValueId divisor = lossAndDivisor(s, b);
     auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
@@ -297,7 +289,7 @@ private:
     ValueId sums[2] = {source(s, lossState_), source(s, countState_)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
-    both = allReduce(b, both, "dp", options_.dp);
+    both = summed(b, both, plan::DP, options_.dp);
     for (int64_t i : {0, 1})
       sums[i] = b.reshape(b.slice(both, 0, i, 1), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
@@ -348,10 +340,11 @@ private:
   void gatherUpdated(Section &s, Builder &b, ValueId own, const BucketLayout &bucket) {
     if (bucket.own == bucket.kept) return;
     const bool isWhole = bucket.kept == bucket.whole(), isShared = bucket.kind.isReplicated;
-    const int n = !isShared ? options_.dp : isWhole ? options_.tp * options_.dp : options_.tp;
+    const RankGroup group = !isShared ? everyRank(plan::DP, options_.dp)
+                            : isWhole ? everyRank(plan::WORLD, options_.tp * options_.dp)
+                                      : everyRank(plan::TP, options_.tp);
     ValueId kept = source(s, bucket.parameters);
-    Attributes group = {{"axis", std::string(!isShared ? "dp" : isWhole ? "world" : "tp")}, {"group", everyRank(n)}};
-    store(s, b.makeTyped("all_gather_into", {own, kept}, s.graph.type(kept), group), {bucket.parameters});
+    store(s, allGatherInto(b, own, kept, group), {bucket.parameters});
   }
 
   using Intervals = llvm::SmallVector<Interval, 2>;

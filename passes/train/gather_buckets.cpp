@@ -1,6 +1,6 @@
 #include "passes/train/gather_buckets.h"
 
-#include "compiler/ops/op_def.h"
+#include "compiler/ops/collectives.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/Twine.h"
@@ -69,11 +69,7 @@ private:
     b.origin = ("parameter bucket " + llvm::Twine(bucket)).str();
     b.backward = graph_.node(user).backward;
     const Type &slice = graph_.type(slices_[bucket]);
-    llvm::SmallVector<int64_t, 6> group;
-    for (int rank = 0; rank < dp_; ++rank)
-      group.push_back(rank);
-    ValueId whole = b.makeTyped("all_gather", {slices_[bucket]}, Type{slice.dtype, {slice.elements() * dp_}},
-                                {{"axis", std::string("dp")}, {"group", group}});
+    ValueId whole = allGather(b, slices_[bucket], everyRank(plan::DP, dp_), slice.elements() * dp_);
     *free = Place();
     free->bucket = bucket;
     free->whole = whole;

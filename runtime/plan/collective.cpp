@@ -37,6 +37,12 @@ llvm::StringRef nameOf(plan::MeshAxis axis) {
   return "";
 }
 
+std::optional<plan::MeshAxis> meshAxisNamed(llvm::StringRef name) {
+  for (const AxisRow &row : kAxes)
+    if (row.name == name) return row.axis;
+  return std::nullopt;
+}
+
 bool combines(plan::CollectiveKind kind) {
   for (const KindRow &row : kKinds)
     if (row.kind == kind) return row.combines;

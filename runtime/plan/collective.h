@@ -6,12 +6,17 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <optional>
+
 namespace autotp {
 
 /// "reduce_scatter"; empty for a number that is no kind.
 llvm::StringRef nameOf(plan::CollectiveKind kind);
 /// "tp", "dp" or "world"; empty for a number that is no mesh axis.
 llvm::StringRef nameOf(plan::MeshAxis axis);
+
+/// The mesh axis of this name, if there is one.
+std::optional<plan::MeshAxis> meshAxisNamed(llvm::StringRef name);
 
 /// Whether it adds or compares elements, and does not only move them.
 bool combines(plan::CollectiveKind kind);

@@ -1,5 +1,6 @@
 // Losses of many kinds keep the vocabulary sharded: logits stay [tokens, vocab / tp], and a few values a token travel.
 // Each trains to the numbers of one rank, and the collectives of a step are recorded in tests/golden/vocabulary.txt.
+#include "compiler/ops/collectives.h"
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
 #include "tests/compiler/onnx/model_file.h"
@@ -334,7 +335,7 @@ TEST(Vocabulary, Collectives) {
     const Graph &graph = compiled->ranks.programs[0].microStep.graph;
     for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next) {
       const Node &node = graph.node(id);
-      if (!opOf(node).isCollective || node.attributes.text("axis") != "tp") continue;
+      if (!opOf(node).isCollective || meshAxisOf(node) != plan::TP) continue;
       ++counts[llvm::formatv("{0} of {1}", node.is("all_reduce") ? node.attributes.text("reduce") : node.op,
                              graph.type(node.operands[0]).elements())
                    .str()];

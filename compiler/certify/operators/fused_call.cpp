@@ -37,7 +37,7 @@ plan::KernelCall callOf(const TypedOp &op) {
   call.set_kernel(uint32_t(op.row->kernel));
   for (const Type &type : op.operandTypes)
     *call.add_operands() = refOf(type);
-  *call.add_results() = refOf(op.result);
+  *call.add_results() = refOf(op.results[0]);
   for (const auto &[name, value] : op.attributes.all()) {
     plan::Attribute &attribute = *call.add_attributes();
     attribute.set_name(name);
@@ -92,7 +92,8 @@ llvm::Expected<Results> proveFused(const OpDef &row, const plan::KernelCall &cal
     }
     auto made = proveOp(op, row.fused[i].commutes, std::move(own), compute);
     if (!made) return made.takeError();
-    known.push_back({(*made)[0], Sizes(op.result.shape.begin(), op.result.shape.end()), op.result.dtype});
+    const Type &result = op.results[0];
+    known.push_back({(*made)[0], Sizes(result.shape.begin(), result.shape.end()), result.dtype});
   }
   Results held;
   for (const OperandRead &read : Reads(known).take_back(size_t(call.results_size())))

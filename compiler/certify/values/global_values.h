@@ -103,7 +103,6 @@ private:
   /// Adds a node, unless one computes the same already, and returns the one that is there.
   GlobalNode &number(GlobalNode node, llvm::StringRef name);
   void addFormula(GlobalNode &whole);
-  void addShardedLoss(const GlobalNode &loss);
   const OperatorIndices *indicesOf(const GlobalNode &node);
   ByteKey keyOf(const GlobalNode &node, bool hasOperands) const;
 

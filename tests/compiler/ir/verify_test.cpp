@@ -21,6 +21,19 @@ TEST(Verify, UnknownOperator) {
   expectRefused(graph, "node negate %negate (from Neg_7): its operator is not in the table");
 }
 
+TEST(Verify, CollectivesOfUnknownAxesAndReductions) {
+  for (auto [axis, reduce, message] : {std::tuple{"tpp", "sum", "'tpp' is no mesh axis"},
+                                       std::tuple{"tp", "product", "'product' is no reduction: it is sum or max"}}) {
+    Graph graph;
+    graph.addNode("all_reduce", {graph.addInput("x", vector())}, {vector()},
+                  {{"axis", std::string(axis)},
+                   {"group", llvm::SmallVector<int64_t, 6>{0, 1}},
+                   {"reduce", std::string(reduce)}},
+                  "");
+    expectRefused(graph, message);
+  }
+}
+
 TEST(Verify, OperandDefinedLater) {
   Graph graph;
   ValueId x = graph.addInput("x", vector());
