@@ -1,9 +1,11 @@
-"""Trains a Llama of a Hugging Face config.json with PyTorch, fused AdamW; prints the ms of every step as JSON.
+"""Trains a Llama of a Hugging Face config.json with PyTorch, fused AdamW; prints the ms of every step and the peak
+resident MiB as JSON. By a process alone (eager, compile) or by several under torch.distributed.run (ddp, autotp).
 
-Called by compare_torch.py and cuda_torch.py. bf16 means: torch.autocast over fp32 weights.
+Called by compare.py and cuda_torch.py. bf16 means: torch.autocast over fp32 weights, or DeepSpeed's bf16.
 """
 import argparse
 import json
+import resource
 import time
 
 import torch
@@ -58,13 +60,14 @@ class Llama(nn.Module):
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
 
 
-def train(config, batch, seq, steps, device="cpu", precision="fp32", compiles=False):
-    """The ms of each step."""
+def train(config, batch, seq, steps, device="cpu", precision="fp32", compiles=False, wrap=None):
+    """The ms of each step. `wrap` makes another module of the model, for example one that averages gradients."""
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     with torch.device(device):
         model = Llama(config, seq)
         ids = torch.randint(config["vocab_size"], (batch, seq))
+    model = wrap(model) if wrap else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     forward = torch.compile(model) if compiles else model
     times = []
@@ -80,15 +83,56 @@ def train(config, batch, seq, steps, device="cpu", precision="fp32", compiles=Fa
     return times
 
 
+def train_autotp(config, batch, seq, steps, precision):
+    """The same by DeepSpeed's AutoTP, which takes models of transformers, over all ranks."""
+    import deepspeed
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    model = LlamaForCausalLM(LlamaConfig(**config, attn_implementation="sdpa")).to(dtype)
+    size = torch.distributed.get_world_size()
+    model = deepspeed.tp_model_init(model, tp_size=size, dtype=dtype)
+    settings = {"train_micro_batch_size_per_gpu": batch, "tensor_parallel": {"autotp_size": size},
+                "optimizer": {"type": "AdamW", "params": {"lr": 1e-3, "betas": [0.9, 0.95], "weight_decay": 0.1,
+                                                          "torch_adam": True}},
+                "zero_optimization": {"stage": 0}, "bf16": {"enabled": precision == "bf16"}}
+    engine, *_ = deepspeed.initialize(model=model, config=settings)
+    ids = torch.randint(config["vocab_size"], (batch, seq))
+    times = []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        loss = engine(input_ids=ids, labels=ids).loss
+        engine.backward(loss)
+        engine.step()
+        loss.item()
+        times.append(1e3 * (time.perf_counter() - begin))
+    return times
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config")
     for number in ("batch", "seq", "steps", "threads"):
         parser.add_argument(number, type=int)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--how", choices=("eager", "compile", "ddp", "autotp"), default="eager")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with open(args.config, encoding="utf-8") as file:
-        print(json.dumps(train(json.load(file), args.batch, args.seq, args.steps)))
+        config = json.load(file)
+    sizes = (config, args.batch, args.seq, args.steps)
+    rank = 0
+    if args.how in ("ddp", "autotp"):  # under torch.distributed.run
+        torch.distributed.init_process_group("gloo")
+        rank = torch.distributed.get_rank()
+    if args.how == "autotp":
+        times = train_autotp(*sizes, args.precision)
+    else:
+        wrap = nn.parallel.DistributedDataParallel if args.how == "ddp" else None
+        times = train(*sizes, precision=args.precision, compiles=args.how == "compile", wrap=wrap)
+    if rank == 0:
+        print(json.dumps({"ms": times, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,19 @@ dnnl::memory::data_type libraryType(DType dtype) {
   return dtype == DType::BF16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
+/// oneDNN takes no newer instructions than the kernels beside it, so that equal instruction sets give equal bits. The limit
+/// is the process's, from its first product on.
+void limitLibrary() {
+#if defined(__x86_64__) && !defined(__AVX512F__)
+#ifdef __AVX2__
+  constexpr dnnl::cpu_isa kNewest = dnnl::cpu_isa::avx2;
+#else
+  constexpr dnnl::cpu_isa kNewest = dnnl::cpu_isa::sse41;
+#endif
+  [[maybe_unused]] static const dnnl::status limited = dnnl::set_max_cpu_isa(kNewest);
+#endif
+}
+
 /// Operands and result of one library call. Without a bias: its data is null.
 struct Tensors {
   TensorArg a, b, bias, c;
@@ -78,6 +91,7 @@ Prepared build(const Call &call, const Tensors &t, bool transA, bool transB) {
   const TensorArg *tensors[] = {&t.a, &t.b, &t.c, &t.bias};
   const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
   const size_t count = t.bias.data ? 4 : 3;
+  limitLibrary();
   try {
     dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     memory::desc d[4];
@@ -135,12 +149,12 @@ template <typename S> Prepared buildWidened(const Call &call, Tensors t, bool tr
   });
 }
 
-/// oneDNN 2 multiplies bf16 on processors with AVX-512, and f16 on none.
-bool multipliesBf16() {
-#ifdef __x86_64__
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+/// oneDNN 2 multiplies bf16 on processors with AVX-512, and f16 on none. Elsewhere its tensors are widened.
+constexpr bool multipliesBf16() {
+#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+  return true;
 #else
-  return false; // its tensors are widened, which is right everywhere
+  return false;
 #endif
 }
 
