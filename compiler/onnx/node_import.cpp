@@ -129,17 +129,17 @@ bool NodeImport::foldNumbers(ValueId &value) const {
            (known.kind == ValueKind::Parameter && known.contents && known.type.elements() <= kMostNumbers);
   };
   llvm::SmallVector<NodeId, 8> nodes; // the nodes that compute it
-  llvm::SmallVector<ValueId, 8> pending = {value};
+  llvm::SmallVector<ValueId, 8> worklist = {value};
   llvm::DenseSet<NodeId> seen;
-  while (!pending.empty()) {
-    const ValueId next = pending.pop_back_val();
+  while (!worklist.empty()) {
+    const ValueId next = worklist.pop_back_val();
     if (isKnown(next)) continue;
     const NodeId producer = graph_.value(next).producer;
     const bool isSmall = countElements(graph_.type(next).shape, kMostFolded).has_value();
     if (producer == kNone || !isSmall || nodes.size() == kMostFoldedNodes) return false;
     if (!seen.insert(producer).second) continue;
     nodes.push_back(producer);
-    llvm::append_range(pending, graph_.node(producer).operands);
+    llvm::append_range(worklist, graph_.node(producer).operands);
   }
   llvm::sort(nodes); // by id, so in the order in which they were made
   llvm::DenseMap<ValueId, Array> known;

@@ -32,21 +32,21 @@ private:
 
   /// Visits operands first, from the left. It has a stack of its own instead of recursion, since graphs are deep.
   void walk(ValueId root) {
-    llvm::SmallVector<ValueId, 64> pending = {root};
-    while (!pending.empty()) {
-      ValueId id = pending.back();
+    llvm::SmallVector<ValueId, 64> worklist = {root};
+    while (!worklist.empty()) {
+      ValueId id = worklist.back();
       const Node *node = from_.producer(id);
       if (values_[id] != kNone || !node) {
         if (values_[id] == kNone) addSource(id);
-        pending.pop_back();
+        worklist.pop_back();
         continue;
       }
-      size_t before = pending.size();
+      size_t before = worklist.size();
       for (ValueId operand : llvm::reverse(node->operands))
-        if (values_[operand] == kNone) pending.push_back(operand);
-      if (pending.size() > before) continue;
+        if (values_[operand] == kNone) worklist.push_back(operand);
+      if (worklist.size() > before) continue;
       copy(from_.value(id).producer);
-      pending.pop_back();
+      worklist.pop_back();
     }
   }
 

@@ -16,13 +16,13 @@ namespace {
 constexpr double kHides = -1e4, kAbsorbs = kReplacingMask;
 
 bool dependsOnParameter(const Graph &graph, ValueId value) {
-  llvm::SmallVector<ValueId, 16> pending = {value};
+  llvm::SmallVector<ValueId, 16> worklist = {value};
   llvm::DenseSet<ValueId> seen;
-  while (!pending.empty()) {
-    ValueId at = pending.pop_back_val();
+  while (!worklist.empty()) {
+    ValueId at = worklist.pop_back_val();
     if (!seen.insert(at).second || !isFloat(graph.type(at).dtype)) continue;
     if (graph.value(at).kind == ValueKind::Parameter) return true;
-    if (const Node *node = graph.producer(at)) llvm::append_range(pending, node->operands);
+    if (const Node *node = graph.producer(at)) llvm::append_range(worklist, node->operands);
   }
   return false;
 }

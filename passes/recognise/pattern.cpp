@@ -173,18 +173,18 @@ std::optional<Normalised> matchNormalised(const Graph &graph, ValueId value) {
 }
 
 bool isClosed(const Graph &graph, llvm::ArrayRef<NodeId> inside, ValueId root) {
-  llvm::SmallVector<ValueId, 16> pending;
+  llvm::SmallVector<ValueId, 16> worklist;
   for (NodeId id : inside)
-    llvm::append_range(pending, graph.node(id).results);
-  while (!pending.empty()) {
-    ValueId value = pending.pop_back_val();
+    llvm::append_range(worklist, graph.node(id).results);
+  while (!worklist.empty()) {
+    ValueId value = worklist.pop_back_val();
     if (value == root) continue;
     if (graph.isOutput(value)) return false;
     for (Use use : graph.value(value).uses) {
       if (llvm::is_contained(inside, use.node)) continue;
       ValueId result = graph.node(use.node).results[0];
       if (throughCasts(graph, result) != throughCasts(graph, value)) return false;
-      pending.push_back(result);
+      worklist.push_back(result);
     }
   }
   return true;

@@ -152,16 +152,16 @@ private:
   void countSent(const IndexTerms &terms, size_t result, ValueId value) {
     value = endOfSum(value);
     if (graph_.isOutput(value)) return;
-    llvm::SmallSetVector<AxisId, 4> pending;
+    llvm::SmallSetVector<AxisId, 4> leaves;
     auto add = [&](AxisId term) {
       if (term == kNoAxis) return;
       for (AxisId leaf : axes_.arena.leaves(term))
-        pending.insert(axes_.arena.find(leaf));
+        leaves.insert(axes_.arena.find(leaf));
     };
     for (AxisId term : terms.contracted[result])
       add(term);
     add(terms.lookup);
-    for (AxisId leaf : pending)
+    for (AxisId leaf : leaves)
       if (auto at = candidates_.find(leaf); at != candidates_.end()) at->second.reduced.insert(value);
   }
 

@@ -38,7 +38,7 @@ TEST_P(Artifacts, AllMeshesEqualWhatIsRecorded) {
 }
 
 /// Per layer two reductions forward and two backward, one of the embedding and one before the head's gradient leaves;
-/// and one of the loss, beside its maximum. Nothing is pending of the norms' scales.
+/// and one of the loss, beside its maximum. Nothing is Partial of the norms' scales.
 TEST(Artifacts, LlamasReductionsAreMegatrons) {
   CompileOptions options = fixtureOptions("ort-artifacts-llama");
   options.step.tp = 2;

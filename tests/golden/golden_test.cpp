@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, Golden, testing::Values("mlp", "llama", "llam
                          test::fixtureTestName);
 
 /// Collectives over tp of one micro-step with sequence parallelism, by kind; those of a few elements apart, and those of
-/// whole buckets: over all ranks, where gradients are pending over tp.
+/// whole buckets: over all ranks, where gradients are Partial over tp.
 std::string sequenceCounts(const std::string &model) {
   CompileOptions options = optionsFor("llama", 2, 1);
   options.model = std::string(AUTOTP_SOURCE_DIR) + "/" + model + "/model.onnx";

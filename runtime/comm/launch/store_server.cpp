@@ -39,7 +39,7 @@ struct Reader {
 
 struct Client {
   Socket socket;
-  std::string pending;
+  std::string unread;
   bool isRank = false, hasLeft = false;
 };
 
@@ -86,12 +86,12 @@ private:
     char bytes[4096];
     ssize_t got = ::recv(client.socket.descriptor(), bytes, sizeof bytes, MSG_DONTWAIT);
     if (got <= 0) return false;
-    client.pending.append(bytes, size_t(got));
-    while (!client.pending.empty()) {
-      Reader reader{client.pending};
+    client.unread.append(bytes, size_t(got));
+    while (!client.unread.empty()) {
+      Reader reader{client.unread};
       if (!answer(client, reader) || !reader.isSane) return false;
       if (!reader.isWhole) return true;
-      client.pending.erase(0, client.pending.size() - reader.rest.size());
+      client.unread.erase(0, client.unread.size() - reader.rest.size());
     }
     return true;
   }
