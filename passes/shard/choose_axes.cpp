@@ -101,7 +101,8 @@ private:
           }))
         ofParameters_.insert(node.results.begin(), node.results.end());
       const IndexTerms &terms = axes_.nodes[id].terms;
-      double rows = 4, times = double(llvm::count_if(opOf(node).formula, [](auto &step) { return step.reduce; }));
+      auto isReduced = [](const FusedOp &step) { return step.reduce != Reduction::None; };
+      double rows = 4, times = double(llvm::count_if(opOf(node).formula, isReduced));
       for (AxisId term : terms.within)
         rows /= double(axes_.arena.size(term));
       for (AxisId term : terms.within)
@@ -219,7 +220,8 @@ private:
     reduced_.insert(c.reduced.begin(), c.reduced.end());
   }
 
-  /// Takes the candidate of the highest worth until none may be taken, then records the others with their reasons.
+  /// Takes the candidate of the highest worth until none may be taken, then records the others with their reasons, and
+  /// those that were sharded as partners.
   void takeWorthwhile(ShardMode mode, ChosenAxes &chosen) {
     std::vector<Candidate *> open;
     for (auto &entry : candidates_)
@@ -238,7 +240,7 @@ private:
     }
     llvm::stable_sort(open, [&](Candidate *a, Candidate *b) { return worth(*a) > worth(*b); });
     for (Candidate *c : open)
-      record(*c, reason(*c), chosen);
+      record(*c, chosen.assignment.has(c->leaf) ? "" : reason(*c), chosen);
   }
 
   void record(const Candidate &c, std::string reason, ChosenAxes &chosen) const {

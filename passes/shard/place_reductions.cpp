@@ -119,8 +119,8 @@ private:
     cut_.addEdge(in(value), out(value), costOf(value));
   }
 
-  /// Bytes that reducing `value` sends, with the latency expressed in bytes. The gradient of a parameter is reduced
-  /// with its bucket, and therefore cheaper.
+  /// Bytes that reducing tp rank 0's part of `value` sends, which is the largest, with the latency expressed in bytes.
+  /// The gradient of a parameter is reduced with its bucket, and therefore cheaper.
   int64_t costOf(ValueId value) const {
     constexpr int64_t kLatencyBytes = 4096;
     const Type &type = graph_.type(value);
