@@ -180,7 +180,8 @@ def main():
     report("autotp", ours, ours)
     for title, results in others.items():
         report(title, results, ours)
-    limit_ms(args.bin, args.model, args.isa)
+    if (args.bin / "cpu_kernels").exists():
+        limit_ms(args.bin, args.model, args.isa)
 
 
 main()

@@ -142,8 +142,8 @@ SequencePlacement placeSequence(const Graph &graph, const GraphAxes &axes, const
                                 const Assignment &sequence) {
   Grower grower(graph, axes, chosen, sequence);
   SequencePlacement placement{{}, placeReductions(graph, axes, chosen)};
-  // Each round moves reductions to before the region, which may let the region grow. After the last one the region could
-  // perhaps be larger, but reductions are placed for it as it is.
+  // Each round moves reductions to before the region, which may let the region grow. After the last one the region
+  // could perhaps be larger, but reductions are placed for it as it is.
   constexpr int kMostRounds = 8;
   for (int round = 0; round < kMostRounds; ++round) {
     SequenceRegion region = grower.grow(placement.reductions);
