@@ -47,6 +47,20 @@ Prepared prepareAccumulate(Call call) {
   });
 }
 
+/// In f32 over stretches so short that their sums lose nothing that counts, then in double.
+double sumOfSquares(const float *x, int64_t n) {
+  constexpr int64_t kStretch = 512;
+  double sum = 0;
+  for (int64_t at = 0; at < n; at += kStretch) {
+    float squares = 0;
+#pragma omp simd reduction(+ : squares)
+    for (int64_t i = at; i < std::min(at + kStretch, n); ++i)
+      squares += x[i] * x[i];
+    sum += double(squares);
+  }
+  return sum;
+}
+
 /// In blocks of a fixed size, so that the sum does not depend on the number of threads.
 Prepared prepareSumSquares(Call call) {
   const TensorArg &x = call.args.operands[0];
@@ -59,11 +73,8 @@ Prepared prepareSumSquares(Call call) {
                 to = call.args.results[0].as<float>(), threads = call.threads]() mutable {
     parallelFor(threads, int64_t(blocks.size()), kBlock, [&](int64_t begin, int64_t end, int) {
       for (int64_t b = begin; b < end; ++b) {
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = blocks[size_t(b)].begin; i < blocks[size_t(b)].end; ++i)
-          sum += double(from[i]) * double(from[i]);
-        sums[size_t(b)] = sum;
+        const Range &block = blocks[size_t(b)];
+        sums[size_t(b)] = sumOfSquares(from + block.begin, block.end - block.begin);
       }
     });
     double total = 0;
