@@ -84,6 +84,42 @@ void overRows(int threads, int64_t rows, int64_t n, int vectors, float *workspac
     }
 }
 
+// One row of each gradient: functions of their own, since loops over what a closure holds are not made vectors.
+
+/// Adds the row's share of dscale and dbias to `partial` [2, n].
+void layerNormGradRow(const float *a, const float *g, const float *scale, float mean, float rstd, int64_t n, float *b,
+                      float *partial) {
+  float sum = 0, dot = 0, *dscale = partial, *dbias = partial + n;
+#pragma omp simd reduction(+ : sum, dot)
+  for (int64_t i = 0; i < n; ++i) {
+    const float normal = (a[i] - mean) * rstd, scaled = g[i] * scale[i];
+    sum += scaled;
+    dot += scaled * normal;
+    dscale[i] += g[i] * normal;
+    dbias[i] += g[i];
+  }
+  sum /= float(n);
+  dot /= float(n);
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    b[i] = rstd * (g[i] * scale[i] - sum - (a[i] - mean) * rstd * dot);
+}
+
+/// Adds the row's share of dscale to `partial` [n].
+void rmsNormGradRow(const float *a, const float *g, const float *scale, float rstd, int64_t n, float *b,
+                    float *partial) {
+  float dot = 0;
+#pragma omp simd reduction(+ : dot)
+  for (int64_t i = 0; i < n; ++i) {
+    dot += g[i] * scale[i] * a[i];
+    partial[i] += g[i] * a[i] * rstd;
+  }
+  dot *= rstd * rstd / float(n);
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    b[i] = rstd * (g[i] * scale[i] - a[i] * dot);
+}
+
 Prepared prepareLayerNormGrad(Call call) {
   const RowSizes r = rowsOf(call.args.operands[0]);
   if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r.width) * sizeof(float)))
@@ -96,22 +132,7 @@ Prepared prepareLayerNormGrad(Call call) {
                 work = reinterpret_cast<float *>(call.args.workspace.data())] {
     float *results[2] = {dscale, dbias};
     overRows(threads, rows, n, 2, work, results, [&](int64_t row, float *partial) {
-      const float *a = x + row * n, *g = dy + row * n;
-      const float m = mean[row], s = rstd[row];
-      float *b = dx + row * n, sum = 0, dot = 0;
-#pragma omp simd reduction(+ : sum, dot)
-      for (int64_t i = 0; i < n; ++i) {
-        const float normal = (a[i] - m) * s, scaled = g[i] * scale[i];
-        sum += scaled;
-        dot += scaled * normal;
-        partial[i] += g[i] * normal;
-        partial[n + i] += g[i];
-      }
-      sum /= float(n);
-      dot /= float(n);
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i)
-        b[i] = s * (g[i] * scale[i] - sum - (a[i] - m) * s * dot);
+      layerNormGradRow(x + row * n, dy + row * n, scale, mean[row], rstd[row], n, dx + row * n, partial);
     });
     return Status::Ok;
   });
@@ -127,18 +148,7 @@ Prepared prepareRmsNormGrad(Call call) {
                 dx = out[0].as<float>(), dscale = out[1].as<float>(), n = r.width, rows = r.count,
                 threads = call.threads, work = reinterpret_cast<float *>(call.args.workspace.data())] {
     overRows(threads, rows, n, 1, work, &dscale, [&](int64_t row, float *partial) {
-      const float *a = x + row * n, *g = dy + row * n;
-      const float s = rstd[row];
-      float *b = dx + row * n, dot = 0;
-#pragma omp simd reduction(+ : dot)
-      for (int64_t i = 0; i < n; ++i) {
-        dot += g[i] * scale[i] * a[i];
-        partial[i] += g[i] * a[i] * s;
-      }
-      dot *= s * s / float(n);
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i)
-        b[i] = s * (g[i] * scale[i] - a[i] * dot);
+      rmsNormGradRow(x + row * n, dy + row * n, scale, rstd[row], n, dx + row * n, partial);
     });
     return Status::Ok;
   });
