@@ -27,8 +27,11 @@ struct Problem {
   const float *maskRow(int64_t b, int64_t h, int64_t i) const {
     return mask ? mask + b * maskStrides[0] + h * maskStrides[1] + i * maskStrides[2] : nullptr;
   }
-  /// Keys that some row of a block ending at row `end` may see.
+  /// Keys that some row of a block ending at row `end` may see; of a block of one row, the keys that it sees.
   int64_t keysFor(int64_t end) const { return isCausal ? std::clamp<int64_t>(end + z.t - z.s, 0, z.t) : z.t; }
+  int64_t keysSeenBy(int64_t i) const { return keysFor(i + 1); }
+  /// Whether the head before has other keys and values.
+  bool isFirstOfGroup(int64_t head) const { return head % (z.h / z.kv) == 0; }
 };
 
 Problem problemOf(const Call &call) {
@@ -49,31 +52,31 @@ Problem problemOf(const Call &call) {
   return p;
 }
 
-/// to[c, t] = from[t, c], `from` with rows `stride` apart.
-void packTransposed(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t ld) {
+/// to[c, t] = scale * from[t, c], `from` with rows `stride` apart.
+void packTransposed(const float *from, int64_t stride, int64_t rows, int64_t columns, float scale, float *to,
+                    int64_t ld) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c)
-      to[c * ld + r] = from[r * stride + c];
+      to[c * ld + r] = scale * from[r * stride + c];
 }
 
-/// Scaled, masked scores of rows [i0, i1) against the first `keys` keys; hidden ones are -inf.
+/// Rows of keys are walked over in whole vectors of so many floats, since a rest would take as long as all the others:
+/// what lies past the last key is computed, too, and replaced.
+constexpr int kLanes = 16;
+int64_t wholeVectors(int64_t keys) { return (keys + kLanes - 1) / kLanes * kLanes; }
+
+/// Masked scores of rows [i0, i1) against the keys that each sees, and anything for those of the other `keys`. The scale
+/// is in `keysTransposed`.
 void scoresOf(const Problem &p, int64_t b, int64_t h, int64_t i0, int64_t i1, int64_t keys, const float *keysTransposed,
               float *scores) {
   const int64_t ld = p.z.keyStride();
-  tileProduct({p.qAt(b, i0, h), p.z.h * p.z.d, 1}, keysTransposed, ld, scores, ld, i1 - i0, keys, p.z.d, false);
-  for (int64_t i = i0; i < i1; ++i) {
+  tileProduct({p.qAt(b, i0, h), p.z.h * p.z.d, 1}, keysTransposed, ld, scores, ld, i1 - i0, wholeVectors(keys), p.z.d,
+              false);
+  for (int64_t i = i0; i < i1 && p.mask; ++i) {
+    const float *mask = p.maskRow(b, h, i);
     float *row = scores + (i - i0) * ld;
-#pragma omp simd
-    for (int64_t j = 0; j < keys; ++j)
-      row[j] *= p.scale;
-    if (p.mask) {
-      const float *mask = p.maskRow(b, h, i);
-      for (int64_t j = 0; j < keys; ++j)
-        row[j] += mask[j * p.maskStrides[3]];
-    }
-    if (p.isCausal)
-      for (int64_t j = std::max<int64_t>(i + 1 + p.z.t - p.z.s, 0); j < keys; ++j)
-        row[j] = -kInfinity;
+    for (int64_t j = 0, seen = p.keysSeenBy(i); j < seen; ++j)
+      row[j] += mask[j * p.maskStrides[3]];
   }
 }
 
@@ -84,30 +87,50 @@ void clearReplaced(const Problem &p, int64_t b, int64_t h, int64_t i, int64_t ke
     if (mask[j * p.maskStrides[3]] <= float(kReplacingMask)) slopes[j] = 0;
 }
 
-void forwardHead(const Problem &p, int64_t b, int64_t h, float *work, float *out, float *statistics) {
-  const int64_t ld = p.z.keyStride();
-  float *keysTransposed = work, *scores = work + p.z.d * ld;
-  packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
+/// Makes the scores of a row, of which it sees `seen`, exponentials of their distances to the largest, and 0 for the
+/// other keys. Returns the inverse of their sum, or 0 if it sees no key: expOf() of -inf is not 0 but tiny.
+float exponentials(float *row, int64_t seen, int64_t keys, float *statistics) {
+  const int64_t end = wholeVectors(seen);
+  std::fill(row + seen, row + end, -kInfinity);
+  const float most = maximumOf(row, end);
+  const bool seesNothing = most == -kInfinity;
+  const float shift = seesNothing ? 0.0f : most;
+  float sums[kLanes] = {};
+  for (int64_t j = 0; j < end; j += kLanes) {
+    const auto own = int(std::min<int64_t>(seen - j, kLanes));
+#pragma omp simd
+    for (int l = 0; l < kLanes; ++l) {
+      const float any = expOf(row[j + l] - shift), x = l < own ? any : 0.0f;
+      row[j + l] = x;
+      sums[l] += x;
+    }
+  }
+  float total = 0;
+  for (float sum : sums)
+    total += sum;
+  std::fill(row + end, row + std::max(keys, end), 0.0f);
+  statistics[0] = most;
+  statistics[1] = seesNothing ? 0.0f : std::log(total);
+  return seesNothing ? 0.0f : 1.0f / total;
+}
+
+/// `packs`: the keys of this head are not those that `work` holds.
+void forwardHead(const Problem &p, int64_t b, int64_t h, bool packs, float *work, float *out, float *statistics) {
+  const int64_t ld = p.z.keyStride(), outStride = p.z.h * p.z.e;
+  float *keysTransposed = work, *scores = work + p.z.d * ld, inverse[kAttentionRows];
+  if (packs) packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, p.scale, keysTransposed, ld);
   for (int64_t i0 = 0; i0 < p.z.s; i0 += kAttentionRows) {
     const int64_t i1 = std::min(i0 + kAttentionRows, p.z.s), keys = p.keysFor(i1);
     scoresOf(p, b, h, i0, i1, keys, keysTransposed, scores);
-    for (int64_t i = i0; i < i1; ++i) {
-      float *row = scores + (i - i0) * ld, total = 0;
-      const float most = maximumOf(row, keys), shift = most == -kInfinity ? 0.0f : most;
-#pragma omp simd reduction(+ : total)
-      for (int64_t j = 0; j < keys; ++j)
-        total += row[j] = expOf(row[j] - shift);
-      // expOf() of -inf is not 0 but tiny: a row that sees no key gives 0 all the same.
-      const float inverse = most == -kInfinity ? 0.0f : 1.0f / total;
+    for (int64_t i = i0; i < i1; ++i)
+      inverse[i - i0] =
+          exponentials(scores + (i - i0) * ld, p.keysSeenBy(i), keys, statistics + ((b * p.z.h + h) * p.z.s + i) * 2);
+    float *to = out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e;
+    tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, to, outStride, i1 - i0, p.z.e, keys, false);
+    for (int64_t i = 0; i < i1 - i0; ++i)
 #pragma omp simd
-      for (int64_t j = 0; j < keys; ++j)
-        row[j] *= inverse;
-      float *own = statistics + ((b * p.z.h + h) * p.z.s + i) * 2;
-      own[0] = most;
-      own[1] = most == -kInfinity ? 0.0f : std::log(total);
-    }
-    tileProduct({scores, ld, 1}, p.vAt(b, h), p.z.kv * p.z.e, out + ((b * p.z.s + i0) * p.z.h + h) * p.z.e,
-                p.z.h * p.z.e, i1 - i0, p.z.e, keys, false);
+      for (int64_t e = 0; e < p.z.e; ++e)
+        to[i * outStride + e] *= inverse[i];
   }
 }
 
@@ -119,7 +142,7 @@ Prepared prepareAttention(Call call) {
     parallelFor(p.threads, p.z.b * p.z.h, p.z.s * p.z.t * p.z.d, [&](int64_t begin, int64_t end, int thread) {
       float *own = work + int64_t(thread) * p.z.forwardFloats();
       for (int64_t at = begin; at < end; ++at)
-        forwardHead(p, at / p.z.h, at % p.z.h, own, out, statistics);
+        forwardHead(p, at / p.z.h, at % p.z.h, at == begin || p.isFirstOfGroup(at % p.z.h), own, out, statistics);
     });
     return Status::Ok;
   });
@@ -130,35 +153,55 @@ struct Backward {
   float *dq;
 };
 
-/// Adds this head's dK [t, d] and dV [t, e] into buffers of its own, and writes its dQ.
-void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, float *work, float *dk, float *dv) {
+/// From the scores of a row and the gradients of its probabilities: the probabilities, and the gradients of the unscaled
+/// scores. Both are 0 for keys that the row does not see. `dot`: of the row of the output with its gradient.
+void scoreGradients(const Problem &p, const float *statistics, int64_t seen, int64_t keys, float dot, float *prob,
+                    float *ds) {
+  const float most = statistics[0], logarithm = statistics[1], scale = p.scale;
+  const bool seesNothing = most == -kInfinity;
+  const int64_t end = wholeVectors(seen);
+  for (int64_t j = 0; j < end; j += kLanes) {
+    const auto own = seesNothing ? 0 : int(std::min<int64_t>(seen - j, kLanes));
+#pragma omp simd
+    for (int l = 0; l < kLanes; ++l) {
+      // Computed for all, then chosen: conditions around loads and functions become jumps.
+      const bool isSeen = (l < own) & (prob[j + l] != -kInfinity);
+      const float any = expOf(prob[j + l] - most - logarithm), slope = any * (ds[j + l] - dot) * scale;
+      prob[j + l] = isSeen ? any : 0.0f;
+      ds[j + l] = isSeen ? slope : 0.0f;
+    }
+  }
+  std::fill(prob + end, prob + std::max(keys, end), 0.0f);
+  std::fill(ds + end, ds + std::max(keys, end), 0.0f);
+}
+
+/// Adds this head's dK [t, d] and dV [t, e] into buffers of its own, and writes its dQ. `packs` as for forwardHead().
+void backwardHead(const Problem &p, const Backward &g, int64_t b, int64_t h, bool packs, float *work, float *dk,
+                  float *dv) {
   const int64_t ld = p.z.keyStride();
   float *keysTransposed = work, *valuesTransposed = keysTransposed + p.z.d * ld,
         *probabilities = valuesTransposed + p.z.e * ld, *dScores = probabilities + kAttentionRows * ld;
-  packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, keysTransposed, ld);
-  packTransposed(p.vAt(b, h), p.z.kv * p.z.e, p.z.t, p.z.e, valuesTransposed, ld);
+  if (packs) {
+    packTransposed(p.kAt(b, h), p.z.kv * p.z.d, p.z.t, p.z.d, p.scale, keysTransposed, ld);
+    packTransposed(p.vAt(b, h), p.z.kv * p.z.e, p.z.t, p.z.e, 1, valuesTransposed, ld);
+  }
   std::fill_n(dk, p.z.t * p.z.d, 0.0f);
   std::fill_n(dv, p.z.t * p.z.e, 0.0f);
   for (int64_t i0 = 0; i0 < p.z.s; i0 += kAttentionRows) {
     const int64_t i1 = std::min(i0 + kAttentionRows, p.z.s), keys = p.keysFor(i1), rows = i1 - i0;
     const int64_t rowAt = ((b * p.z.s + i0) * p.z.h + h) * p.z.e, rowStride = p.z.h * p.z.e;
     scoresOf(p, b, h, i0, i1, keys, keysTransposed, probabilities);
-    tileProduct({g.dOut + rowAt, rowStride, 1}, valuesTransposed, ld, dScores, ld, rows, keys, p.z.e, false);
+    tileProduct({g.dOut + rowAt, rowStride, 1}, valuesTransposed, ld, dScores, ld, rows, wholeVectors(keys), p.z.e,
+                false);
     for (int64_t i = 0; i < rows; ++i) {
       const float *o = g.out + rowAt + i * rowStride, *d = g.dOut + rowAt + i * rowStride;
-      float *prob = probabilities + i * ld, *ds = dScores + i * ld, dot = 0;
-      const float *own = g.statistics + ((b * p.z.h + h) * p.z.s + i0 + i) * 2, most = own[0], logarithm = own[1];
-      const bool seesNothing = most == -kInfinity;
+      float *ds = dScores + i * ld, dot = 0;
 #pragma omp simd reduction(+ : dot)
       for (int64_t e = 0; e < p.z.e; ++e)
         dot += o[e] * d[e];
-#pragma omp simd
-      for (int64_t j = 0; j < keys; ++j) {
-        const float x = seesNothing || prob[j] == -kInfinity ? 0.0f : expOf(prob[j] - most - logarithm);
-        prob[j] = x;
-        ds[j] = x * (ds[j] - dot) * p.scale;
-      }
-      if (p.replaces) clearReplaced(p, b, h, i0 + i, keys, ds);
+      scoreGradients(p, g.statistics + ((b * p.z.h + h) * p.z.s + i0 + i) * 2, p.keysSeenBy(i0 + i), keys, dot,
+                     probabilities + i * ld, ds);
+      if (p.replaces) clearReplaced(p, b, h, i0 + i, p.keysSeenBy(i0 + i), ds);
     }
     tileProduct({dScores, ld, 1}, p.kAt(b, h), p.z.kv * p.z.d, g.dq + ((b * p.z.s + i0) * p.z.h + h) * p.z.d,
                 p.z.h * p.z.d, rows, p.z.d, keys, false);
@@ -193,8 +236,8 @@ Prepared prepareAttentionGrad(Call call) {
     float *perHeadK = work + p.threads * z.backwardFloats(), *perHeadV = perHeadK + z.b * z.h * z.t * z.d;
     parallelFor(p.threads, z.b * z.h, z.s * z.t * z.d, [&](int64_t begin, int64_t end, int thread) {
       for (int64_t at = begin; at < end; ++at)
-        backwardHead(p, g, at / z.h, at % z.h, work + int64_t(thread) * z.backwardFloats(), perHeadK + at * z.t * z.d,
-                     perHeadV + at * z.t * z.e);
+        backwardHead(p, g, at / z.h, at % z.h, at == begin || p.isFirstOfGroup(at % z.h),
+                     work + int64_t(thread) * z.backwardFloats(), perHeadK + at * z.t * z.d, perHeadV + at * z.t * z.e);
     });
     parallelFor(p.threads, z.b * z.kv, z.t * z.d, [&](int64_t begin, int64_t end, int) {
       for (int64_t at = begin; at < end; ++at) {

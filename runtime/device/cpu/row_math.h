@@ -10,18 +10,19 @@ namespace autotp::cpu {
 /// -infinity for an empty row; ignores NaN.
 inline float maximumOf(const float *x, int64_t n) {
   constexpr int kLanes = 64; // several vectors in flight
-  float most = -std::numeric_limits<float>::infinity(), lanes[kLanes];
+  float lanes[kLanes];
   for (float &lane : lanes)
-    lane = most;
+    lane = -std::numeric_limits<float>::infinity();
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
     for (int l = 0; l < kLanes; ++l)
       lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
-  for (; i < n; ++i)
-    most = x[i] > most ? x[i] : most;
-  for (float lane : lanes)
-    most = lane > most ? lane : most;
-  return most;
+  for (int64_t l = 0; l < n - i; ++l)
+    lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+  for (int width = kLanes / 2; width > 0; width /= 2) // one after the other, each maximum would wait for the last
+    for (int l = 0; l < width; ++l)
+      lanes[l] = lanes[l + width] > lanes[l] ? lanes[l + width] : lanes[l];
+  return lanes[0];
 }
 
 /// sum of exp(x - shift).

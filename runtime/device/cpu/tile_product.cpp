@@ -64,13 +64,21 @@ void edge(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t
   }
 }
 
-/// Rows from `i` on in tiles of kM, the rest in smaller ones.
+/// A tile of m rows, of which there are 1 to kM.
 template <int kM, int kV>
-void rowTiles(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t i, int64_t m, int64_t k,
-              bool accumulates) {
-  for (; i + kM <= m; i += kM)
-    tile<kM, kV>({a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc, k, accumulates);
-  if constexpr (kM > 1) rowTiles<kM / 2, kV>(a, b, ldb, c, ldc, i, m, k, accumulates);
+void tileOf(int64_t m, Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t k, bool accumulates) {
+  if (m == kM) return tile<kM, kV>(a, b, ldb, c, ldc, k, accumulates);
+  if constexpr (kM > 1) tileOf<kM - 1, kV>(m, a, b, ldb, c, ldc, k, accumulates);
+}
+
+/// As few tiles as the rows need, of nearly equal height: a last tile of a row or two would wait for its own sums.
+template <int kM, int kV>
+void rowTiles(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t k, bool accumulates) {
+  const int64_t tiles = (m + kM - 1) / kM;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t i = m * t / tiles, end = m * (t + 1) / tiles;
+    tileOf<kM, kV>(end - i, {a.data + i * a.row, a.row, a.column}, b, ldb, c + i * ldc, ldc, k, accumulates);
+  }
 }
 
 /// As many blocks of kV vectors of columns as fit, from `j` on, then smaller ones. Returns where it ended.
@@ -78,7 +86,7 @@ template <int kV>
 int64_t columnBlocks(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t j, int64_t m, int64_t n,
                      int64_t k, bool accumulates) {
   for (; j + kV * kLanes <= n; j += kV * kLanes)
-    rowTiles<kRowsOf<kV>, kV>(a, b + j, ldb, c + j, ldc, 0, m, k, accumulates);
+    rowTiles<kRowsOf<kV>, kV>(a, b + j, ldb, c + j, ldc, m, k, accumulates);
   if constexpr (kV > 1) return columnBlocks<kV / 2>(a, b, ldb, c, ldc, j, m, n, k, accumulates);
   return j;
 }
