@@ -2,7 +2,7 @@
 
 #include "compiler/ir/loss.h"
 #include "compiler/onnx/import.h"
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 #include "runtime/base/error.h"
 
 namespace autotp {

@@ -9,15 +9,14 @@
 #include "passes/train/build_steps.h"
 #include "passes/train/recompute.h"
 #include "runtime/base/output_folder.h"
+#include "runtime/options/option_member.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/Support/raw_ostream.h"
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace autotp {
@@ -46,24 +45,19 @@ struct WeightsOptions {
   int64_t seed = 0; ///< of the random ones
 };
 
-struct OptionRow; // passes/options/option_row.h
-
-using NamedSizes = std::map<std::string, int64_t>;
-using NamedTexts = std::map<std::string, std::string>;
-/// A value on its way from the command line, DeepSpeed's configuration or a manifest to CompileOptions, and back.
-using OptionValue = std::variant<bool, int64_t, double, std::string, NamedSizes, NamedTexts, std::vector<std::string>>;
+struct CompileRow; // passes/options/compile_row.h
 
 enum class SaidBy : uint8_t { DeepSpeedConfig, CommandLine };
 
 /// That an option was given, and by whom. An option that nobody gave has its default.
 struct SaidOption {
-  const OptionRow *option;
+  const CompileRow *option;
   SaidBy by;
   std::string where; ///< as messages call it: "--lr", or "'optimizer' of --ds-config"
   OptionValue value;
 };
 
-struct CompileOptions {
+struct CompileOptions : ProgramOptions {
   std::string model;
   ImportOptions import;
   ParameterOverrides parameters;

@@ -1,9 +1,9 @@
 #include "passes/plan_source.h"
 
 #include "passes/compiled_model.h"
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 #include "passes/options/option_rows.h"
-#include "passes/options/option_values.h"
+#include "passes/options/recorded_values.h"
 #include "passes/pass.h"
 #include "passes/pipeline.h"
 #include "runtime/base/error.h"
@@ -15,7 +15,7 @@ llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha25
   for (const Pass &pass : allPasses()) // a plan holds what the others made of the graph
     if (!pass.isOnGraph()) ofGraph.skipped.erase(pass.name.str());
   llvm::json::Object source{{"sha256", sha256.str()}};
-  for (const OptionRow *row : optionRows())
+  for (const CompileRow *row : optionRows())
     if (std::optional<llvm::json::Value> value = recordedValue(*row, ofGraph)) source[row->key] = std::move(*value);
   return source;
 }
@@ -23,7 +23,7 @@ llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha25
 llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringRef model) {
   CompileOptions options;
   llvm::Error errors = llvm::Error::success();
-  for (const OptionRow *row : optionRows()) {
+  for (const CompileRow *row : optionRows()) {
     if (const llvm::json::Value *value = row->key.empty() ? nullptr : manifest.source.get(row->key))
       errors = llvm::joinErrors(std::move(errors), restoreValue(*row, *value, options));
     errors = llvm::joinErrors(std::move(errors), readField(*row, manifest, options));

@@ -16,7 +16,8 @@ EXTENSIONS = {".h", ".cpp", ".cu", ".cuh", ".def", ".proto"}
 CONTROL = re.compile(r"^\s*(if|for|while|switch|else|do|try|catch|namespace|struct|class|enum|union|extern|return)\b")
 # What stands for each kind of addition: a word that only it has, and in how many files of the source it may stand.
 PLACES = [("operator", "top_k", r'"top_k"', 4), ("kernel", "CumSum", r"KernelId::CumSum\b|, CumSum,", 4), ("pass", "restore-biases", r"restoreBiases\b|restore-biases", 3),
-          ("option", "--bucket-mb", r"bucket-mb|bucketMb", 3), ("communicator", "nccl", r'"nccl"', 1), ("launcher", "torchrun", r'"torchrun"', 1)]
+          ("option", "--bucket-mb", r"bucket-mb|bucketMb", 3), ("option of a run", "--save-weights", r"save-weights|saveWeights", 3),
+          ("communicator", "nccl", r'"nccl"', 1), ("launcher", "torchrun", r'"torchrun"', 1)]
 
 
 def files(folders):

@@ -1,8 +1,6 @@
 #include "tools/option_flags.h"
 
-#include "passes/options/option_row.h"
-#include "passes/options/option_values.h"
-#include "passes/options/options_page.h"
+#include "runtime/options/option_tables.h"
 
 namespace autotp {
 namespace {
@@ -63,8 +61,8 @@ OptionFlags::OptionFlags(llvm::ArrayRef<OptionSection> sections) {
   for (const OptionSection &section : sections) {
     owned_.push_back(std::make_unique<cl::OptionCategory>(section.title));
     categories_.push_back(owned_.back().get());
-    for (const OptionRow &row : section.rows)
-      if (!row.flag.empty() || row.is(kPositional)) add(row, *owned_.back());
+    for (const OptionRow *row : section.rows)
+      if (!usageOf(*row).empty()) add(*row, *owned_.back());
   }
 }
 
@@ -80,22 +78,23 @@ void OptionFlags::add(const OptionRow &row, cl::OptionCategory &category) {
   const cl::desc help(flag.help);
   const cl::value_desc placeholder(flag.placeholder);
   const cl::cat ofCategory(category);
-  if (row.is(kPositional))
+  if (row.isPositional())
     return keep(std::make_unique<Text>(cl::Positional, cl::desc(flag.placeholder), cl::Required, ofCategory));
-  switch (row.kind()) {
-  case OptionKind::Switch:
-    return keep(std::make_unique<Switch>(row.flag, help, ofCategory));
-  case OptionKind::Word: {
+  if (!row.words.empty()) {
     auto word = std::make_unique<Word>(row.flag, help, ofCategory);
     word->getParser().show(row);
     return keep(std::move(word));
   }
+  switch (row.kind()) {
+  case OptionKind::Switch:
+    return keep(std::make_unique<Switch>(row.flag, help, ofCategory));
   case OptionKind::Sizes:
   case OptionKind::Meanings:
   case OptionKind::Names:
     return keep(std::make_unique<List>(row.flag, help, placeholder, ofCategory));
   case OptionKind::Integer:
   case OptionKind::Real:
+  case OptionKind::Word:
   case OptionKind::Text:
     return keep(std::make_unique<Text>(row.flag, help, placeholder, ofCategory));
   }

@@ -1,7 +1,7 @@
 /// \file Flags of LLVM's command line, made from the rows of options.
 #pragma once
 
-#include "passes/options/read_options.h"
+#include "runtime/options/option_values.h"
 
 #include "llvm/Support/CommandLine.h"
 
@@ -11,11 +11,8 @@
 
 namespace autotp {
 
-struct OptionRow;
-struct OptionSection;
-
 /// Registers a flag for each row that has one, and shows each section under its title; one object a program. A flag takes
-/// any text: what is wrong with values is said by readFlags(), of all flags at once.
+/// any text: what is wrong with values is said by setFlags(), of all flags at once.
 class OptionFlags {
 public:
   explicit OptionFlags(llvm::ArrayRef<OptionSection> sections);

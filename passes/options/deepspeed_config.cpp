@@ -1,12 +1,12 @@
 #include "passes/options/deepspeed_config.h"
 
 #include "compiler/ir/tensor.h"
+#include "passes/options/compile_row.h"
 #include "passes/options/deepspeed_keys.h"
 #include "passes/options/option_files.h"
-#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
-#include "passes/options/option_values.h"
 #include "runtime/base/error.h"
+#include "runtime/options/option_values.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -36,7 +36,7 @@ public:
 
   llvm::Error run() {
     readOptimizer();
-    for (const OptionRow *row : optionRows())
+    for (const CompileRow *row : optionRows())
       if (isPlain(*row)) take(*row, row->deepSpeed);
     readBetas();
     readBucket();
@@ -52,7 +52,7 @@ public:
 
 private:
   /// Whether its key says the row's own value.
-  bool isPlain(const OptionRow &row) const {
+  bool isPlain(const CompileRow &row) const {
     return !row.deepSpeed.empty() && !row.is(kConverted) && (!row.is(kOfOptimizer) || hasParameter(row.flag));
   }
 
@@ -62,18 +62,18 @@ private:
   }
 
   /// That the configuration has set the option.
-  void note(const OptionRow &row, llvm::StringRef key) {
+  void note(const CompileRow &row, llvm::StringRef key) {
     const llvm::StringRef section = key.split('.').first; // which is what a user looks for
     o_.said.push_back({&row, SaidBy::DeepSpeedConfig, ("'" + section + "' of --ds-config").str(), row.member.get(o_)});
   }
 
-  void say(const OptionRow &row, llvm::StringRef key, const OptionValue &value) {
+  void say(const CompileRow &row, llvm::StringRef key, const OptionValue &value) {
     row.member.set(o_, value);
     note(row, key);
   }
 
   /// What the key says, if it is there and the row may have it.
-  std::optional<OptionValue> valueOf(const OptionRow &row, llvm::StringRef key) {
+  std::optional<OptionValue> valueOf(const CompileRow &row, llvm::StringRef key) {
     const Value *json = keys_.take(key);
     if (!json) return std::nullopt;
     const ReadValue read = valueOfJson(row, *json);
@@ -83,7 +83,7 @@ private:
     return std::nullopt;
   }
 
-  void take(const OptionRow &row, llvm::StringRef key) {
+  void take(const CompileRow &row, llvm::StringRef key) {
     if (std::optional<OptionValue> value = valueOf(row, key)) say(row, key, *value);
   }
 
@@ -139,7 +139,7 @@ private:
     const llvm::json::Array *two = betas->getAsArray();
     if (!two || two->size() != 2 || !(*two)[0].getAsNumber() || !(*two)[1].getAsNumber())
       return keys_.wrong(kKey, "is no pair of numbers");
-    const OptionRow &first = optionNamed("beta1"), &second = optionNamed("beta2");
+    const CompileRow &first = optionNamed("beta1"), &second = optionNamed("beta2");
     const ReadValue beta1 = valueOfJson(first, (*two)[0]), beta2 = valueOfJson(second, (*two)[1]);
     if (!beta1.fault.empty() || !beta2.fault.empty()) return keys_.wrong(kKey, "are not in [0, 1)");
     say(first, kKey, beta1.value);
@@ -157,7 +157,7 @@ private:
   /// The dtype that is switched on, and how the loss scale of fp16 begins. How it moves is fixed here.
   void readPrecision() {
     const bool isBF16 = flag("bf16.enabled", false), isF16 = flag("fp16.enabled", false);
-    const OptionRow &dtype = optionNamed("dtype");
+    const CompileRow &dtype = optionNamed("dtype");
     if (isBF16) say(dtype, "bf16", int64_t(DType::BF16));
     if (isF16 && isBF16)
       keys_.wrong("fp16.enabled", "is true, and bf16 is switched on as well");

@@ -1,6 +1,11 @@
 #include "passes/options/option_rows.h"
 
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
+#include "runtime/options/option_values.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <deque>
 
 namespace autotp {
 namespace {
@@ -37,102 +42,96 @@ constexpr uint8_t kSome = kOfTrainingGraph | kOfOptimizer | kDefaultOfOptimizer;
 
 using Options = OptimizerOptions;
 
-constexpr OptionRow kRows[] = {
-    {.flag = "optimizer",
-     .member = {OptionKind::Word, kindNumber, setKind},
-     .key = "optimizer",
-     .deepSpeed = "optimizer.type",
-     .traits = kEvery | kConverted,
-     .help = "with torch's rules",
-     .detail = "A model that brings its own training graph is updated as that says, and flags of the optimizer "
-               "are errors then"},
-    {.flag = "lr",
-     .member = of<&Options::lr>(),
-     .field = &Manifest::lr,
-     .deepSpeed = "optimizer.params.lr",
-     .traits = kEvery | kDefaultOfOptimizer,
-     .help = "learning rate"},
-    {.flag = "weight-decay",
-     .member = of<&Options::weightDecay>(),
-     .key = "weight_decay",
-     .deepSpeed = "optimizer.params.weight_decay",
-     .traits = kEvery | kDefaultOfOptimizer,
-     .help = "weight decay; decoupled with adamw, else added to the gradient"},
-    {.flag = "decay",
-     .member = wordAt<&CompileOptions::step, &StepOptions::optimizer, &Options::decaysAll>(),
-     .words = kDecayed,
-     .key = "decays_all",
-     .recorded = of<&Options::decaysAll>(),
-     .traits = kEvery,
-     .help = "what decays"},
-    {.flag = "clip-grad-norm",
-     .member = of<&Options::clipGradNorm>(),
-     .key = "clip_grad_norm",
-     .deepSpeed = "gradient_clipping",
-     .traits = kEvery,
-     .help = "clip the global gradient norm",
-     .defaultText = "no clipping"},
-    {.flag = "beta1",
-     .member = of<&Options::beta1>(),
-     .range = kBelowOne,
-     .key = "beta1",
-     .deepSpeed = "optimizer.params.betas",
-     .traits = kSome | kConverted,
-     .help = "decay of the mean of gradients"},
-    {.flag = "beta2",
-     .member = of<&Options::beta2>(),
-     .range = kBelowOne,
-     .key = "beta2",
-     .deepSpeed = "optimizer.params.betas",
-     .traits = kSome | kConverted,
-     .help = "decay of the mean of their squares"},
-    {.flag = "eps",
-     .member = of<&Options::epsilon>(),
-     .key = "eps",
-     .deepSpeed = "optimizer.params.eps",
-     .traits = kSome,
-     .help = "added to the root that an update is divided by"},
-    {.flag = "momentum",
-     .member = of<&Options::momentum>(),
-     .key = "momentum",
-     .deepSpeed = "optimizer.params.momentum",
-     .traits = kSome,
-     .help = "share of the last update in the next"},
-    {.flag = "dampening",
-     .member = of<&Options::dampening>(),
-     .key = "dampening",
-     .deepSpeed = "optimizer.params.dampening",
-     .traits = kSome,
-     .help = "share of a gradient that the momentum leaves out"},
-    {.flag = "nesterov",
-     .member = of<&Options::isNesterov>(),
-     .key = "nesterov",
-     .deepSpeed = "optimizer.params.nesterov",
-     .traits = kSome,
-     .help = "a gradient is moved on by the new momentum, as Nesterov's rule has it"},
-    {.flag = "lr-decay",
-     .member = of<&Options::lrDecay>(),
-     .key = "lr_decay",
-     .deepSpeed = "optimizer.params.lr_decay",
-     .traits = kSome,
-     .help = "decay of the learning rate"},
-    {.flag = "initial-accumulator",
-     .member = of<&Options::initialAccumulator>(),
-     .key = "initial_accumulator",
-     .deepSpeed = "optimizer.params.initial_accumulator_value",
-     .traits = kSome,
-     .help = "what the sum of squares begins with"},
+constexpr CompileRow kRows[] = {
+    {{.flag = "optimizer",
+      .member = accessedBy<kindNumber, setKind>(OptionKind::Word),
+      .help = "with torch's rules",
+      .detail = "A model that brings its own training graph is updated as that says, and flags of the optimizer "
+                "are errors then"},
+     {.key = "optimizer", .deepSpeed = "optimizer.type", .traits = kEvery | kConverted}},
+    {{.flag = "lr", .member = of<&Options::lr>(), .help = "learning rate"},
+     {.field = &Manifest::lr, .deepSpeed = "optimizer.params.lr", .traits = kEvery | kDefaultOfOptimizer}},
+    {{.flag = "weight-decay",
+      .member = of<&Options::weightDecay>(),
+      .help = "weight decay; decoupled with adamw, else added to the gradient"},
+     {.key = "weight_decay", .deepSpeed = "optimizer.params.weight_decay", .traits = kEvery | kDefaultOfOptimizer}},
+    {{.flag = "decay",
+      .member = wordAt<&CompileOptions::step, &StepOptions::optimizer, &Options::decaysAll>(),
+      .words = kDecayed,
+      .help = "what decays"},
+     {.key = "decays_all", .recorded = of<&Options::decaysAll>(), .traits = kEvery}},
+    {{.flag = "clip-grad-norm",
+      .member = of<&Options::clipGradNorm>(),
+      .help = "clip the global gradient norm",
+      .defaultText = "no clipping"},
+     {.key = "clip_grad_norm", .deepSpeed = "gradient_clipping", .traits = kEvery}},
+    {{.flag = "beta1", .member = of<&Options::beta1>(), .range = kBelowOne, .help = "decay of the mean of gradients"},
+     {.key = "beta1", .deepSpeed = "optimizer.params.betas", .traits = kSome | kConverted}},
+    {{.flag = "beta2",
+      .member = of<&Options::beta2>(),
+      .range = kBelowOne,
+      .help = "decay of the mean of their squares"},
+     {.key = "beta2", .deepSpeed = "optimizer.params.betas", .traits = kSome | kConverted}},
+    {{.flag = "eps", .member = of<&Options::epsilon>(), .help = "added to the root that an update is divided by"},
+     {.key = "eps", .deepSpeed = "optimizer.params.eps", .traits = kSome}},
+    {{.flag = "momentum", .member = of<&Options::momentum>(), .help = "share of the last update in the next"},
+     {.key = "momentum", .deepSpeed = "optimizer.params.momentum", .traits = kSome}},
+    {{.flag = "dampening",
+      .member = of<&Options::dampening>(),
+      .help = "share of a gradient that the momentum leaves out"},
+     {.key = "dampening", .deepSpeed = "optimizer.params.dampening", .traits = kSome}},
+    {{.flag = "nesterov",
+      .member = of<&Options::isNesterov>(),
+      .help = "a gradient is moved on by the new momentum, as Nesterov's rule has it"},
+     {.key = "nesterov", .deepSpeed = "optimizer.params.nesterov", .traits = kSome}},
+    {{.flag = "lr-decay", .member = of<&Options::lrDecay>(), .help = "decay of the learning rate"},
+     {.key = "lr_decay", .deepSpeed = "optimizer.params.lr_decay", .traits = kSome}},
+    {{.flag = "initial-accumulator",
+      .member = of<&Options::initialAccumulator>(),
+      .help = "what the sum of squares begins with"},
+     {.key = "initial_accumulator", .deepSpeed = "optimizer.params.initial_accumulator_value", .traits = kSome}},
 };
 
-/// The rows with what they all share, and the names of optimizers as the words of the first.
-std::vector<OptionRow> completed(llvm::ArrayRef<OptionWord> optimizers) {
-  std::vector<OptionRow> rows(std::begin(kRows), std::end(kRows));
+/// Texts of rows that are made when the program starts. A deque leaves them where they are.
+using Texts = std::deque<std::string>;
+
+/// "adamw, adam": the optimizers that have the option.
+std::string optimizersOf(const CompileRow &row) {
+  std::vector<std::string> names;
+  for (OptimizerKind kind : allOptimizers())
+    if (hasOption(kind, row.flag)) names.push_back(nameOf(kind).str());
+  return llvm::join(names, ", ");
+}
+
+/// "adamw, adam 1e-8; adagrad 1e-10": optimizers of one default stand together, in the order of their rows.
+std::string defaultOfOptimizers(const CompileRow &row) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> defaults;
+  for (OptimizerKind kind : allOptimizers()) {
+    if (row.is(kOfOptimizer) && !hasOption(kind, row.flag)) continue;
+    CompileOptions options;
+    options.step.optimizer = defaultsOf(kind);
+    const std::string text = numberText(std::get<double>(row.member.get(options)));
+    auto at = llvm::find_if(defaults, [&](const auto &entry) { return entry.first == text; });
+    if (at == defaults.end()) at = defaults.insert(at, {text, {}});
+    at->second.push_back(nameOf(kind).str());
+  }
+  std::vector<std::string> texts;
+  for (const auto &[text, optimizers] : defaults)
+    texts.push_back(llvm::join(optimizers, ", ") + " " + text);
+  return llvm::join(texts, "; ");
+}
+
+/// The rows with what they all share, what optimizers say of them, and the names of optimizers as the words of the first.
+std::vector<CompileRow> completed(llvm::ArrayRef<OptionWord> optimizers, Texts &texts) {
+  std::vector<CompileRow> rows(std::begin(kRows), std::end(kRows));
   rows[0].words = optimizers;
-  for (OptionRow &row : rows) {
+  for (CompileRow &row : rows) {
     row.changes = Changes::Graph;
+    if (row.is(kOfOptimizer)) row.only = texts.emplace_back(optimizersOf(row));
     if (row.kind() != OptionKind::Real) continue;
     row.placeholder = "X";
     row.range = row.range.isMostExcluded ? row.range : kNotNegative;
+    if (row.is(kDefaultOfOptimizer)) row.defaultText = texts.emplace_back(defaultOfOptimizers(row));
   }
   return rows;
 }
@@ -141,7 +140,8 @@ std::vector<OptionRow> completed(llvm::ArrayRef<OptionWord> optimizers) {
 
 OptionSection optimizerOptions() {
   static const std::vector<OptionWord> words = optimizerWords();
-  static const std::vector<OptionRow> rows = completed(words);
+  static Texts texts;
+  static const std::vector<CompileRow> rows = completed(words, texts);
   return {"The optimizer", rows};
 }
 

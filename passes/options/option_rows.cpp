@@ -1,6 +1,6 @@
 #include "passes/options/option_rows.h"
 
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -8,33 +8,13 @@
 namespace autotp {
 namespace {
 
-bool isNumber(OptionKind kind) {
-  return kind == OptionKind::Integer || kind == OptionKind::Real || kind == OptionKind::Sizes;
-}
-
-bool isWhole(const OptionMember &member) { return member.get && member.set; }
-
 /// What is wrong with a row by itself.
-std::vector<std::string> faultsOfRow(const OptionRow &row) {
-  std::vector<std::string> faults;
-  auto require = [&](bool holds, const char *fault) {
-    if (!holds) faults.push_back(fault);
-  };
-  require(!row.name().empty(), "it has neither a flag nor a key");
-  require(isWhole(row.member), "it has no member");
-  require(!row.help.empty(), "it has no help");
-  if (!faults.empty()) return faults;
-  require(isNumber(row.kind()) || row.range.least < -1e300, "it has a range, and is no number");
-  require(row.range.least <= row.range.most, "its range is empty");
-  require((row.member.kind == OptionKind::Word) == !row.words.empty(),
-          "it has words that it does not take, or lacks some");
-  require(!row.recorded.get == !row.recorded.set, "what is recorded cannot be read back");
-  require((row.changes == Changes::Graph) == (!row.key.empty() || row.field) || row.changes == Changes::Plan,
-          "it changes the graph and is not recorded, or is recorded for nothing");
-  require(!row.is(kNegated) || (row.flag.startswith("no-") && row.kind() == OptionKind::Switch), "it negates nothing");
-  require(row.kind() == OptionKind::Switch || row.kind() == OptionKind::Word || row.flag.empty() ||
-              !row.placeholder.empty(),
-          "its value has no placeholder");
+std::vector<std::string> faultsOfRow(const CompileRow &row) {
+  if (row.name().empty()) return {"it has neither a flag nor a key"};
+  std::vector<std::string> faults = faultsOf(static_cast<const OptionRow &>(row));
+  if (!row.recorded.get != !row.recorded.set) faults.push_back("what is recorded cannot be read back");
+  if ((row.changes == Changes::Graph) != (!row.key.empty() || row.field) && row.changes != Changes::Plan)
+    faults.push_back("it changes the graph and is not recorded, or is recorded for nothing");
   return faults;
 }
 
@@ -46,27 +26,27 @@ llvm::ArrayRef<OptionSection> optionSections() {
   return sections;
 }
 
-llvm::ArrayRef<const OptionRow *> optionRows() {
-  static const std::vector<const OptionRow *> rows = [] {
-    std::vector<const OptionRow *> all;
+llvm::ArrayRef<const CompileRow *> optionRows() {
+  static const std::vector<const CompileRow *> rows = [] {
+    std::vector<const CompileRow *> all;
     for (const OptionSection &section : optionSections())
-      for (const OptionRow &row : section.rows)
-        all.push_back(&row);
+      for (const OptionRow *row : section.rows)
+        all.push_back(&compileRow(*row));
     return all;
   }();
   return rows;
 }
 
-const OptionRow &optionNamed(llvm::StringRef name) {
-  auto at = llvm::find_if(optionRows(), [&](const OptionRow *row) { return row->name() == name; });
+const CompileRow &optionNamed(llvm::StringRef name) {
+  auto at = llvm::find_if(optionRows(), [&](const CompileRow *row) { return row->name() == name; });
   assert(at != optionRows().end());
   return **at;
 }
 
-std::string faultsOf(llvm::ArrayRef<const OptionRow *> rows) {
+std::string faultsOf(llvm::ArrayRef<const CompileRow *> rows) {
   std::string text;
   llvm::StringSet<> names, keys;
-  for (const OptionRow *row : rows) {
+  for (const CompileRow *row : rows) {
     std::vector<std::string> faults = faultsOfRow(*row);
     if (!names.insert(row->name()).second) faults.push_back("another row has its name");
     const llvm::StringRef key = row->field ? keyOf(*row->field) : row->key;

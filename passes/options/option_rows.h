@@ -9,7 +9,7 @@
 
 namespace autotp {
 
-struct OptionRow;
+struct CompileRow;
 struct OptionSection;
 
 OptionSection fileOptions();      // file_rows.cpp: what is read and written
@@ -22,13 +22,13 @@ OptionSection lookOptions();      // look_rows.cpp: what the compiler shows of i
 llvm::ArrayRef<OptionSection> optionSections();
 
 /// Every row, one section after the other.
-llvm::ArrayRef<const OptionRow *> optionRows();
+llvm::ArrayRef<const CompileRow *> optionRows();
 
-/// The row of this name, see OptionRow::name(). There must be one.
-const OptionRow &optionNamed(llvm::StringRef name);
+/// The row of this name, see CompileRow::name(). There must be one.
+const CompileRow &optionNamed(llvm::StringRef name);
 
 /// What is wrong with a table, one line for each fault: a name or key twice, a range of what is no number, words
 /// that contradict their member, or a change of the graph that the manifest does not record. Empty: nothing.
-std::string faultsOf(llvm::ArrayRef<const OptionRow *> rows);
+std::string faultsOf(llvm::ArrayRef<const CompileRow *> rows);
 
 } // namespace autotp

@@ -1,10 +1,10 @@
 #include "passes/options/read_options.h"
 
+#include "passes/options/compile_row.h"
 #include "passes/options/deepspeed_config.h"
 #include "passes/options/option_files.h"
-#include "passes/options/option_row.h"
-#include "passes/options/option_values.h"
 #include "runtime/base/error.h"
+#include "runtime/options/option_values.h"
 
 namespace autotp {
 namespace {
@@ -25,34 +25,25 @@ const SaidOption *findSaid(const CompileOptions &options, llvm::StringRef flag, 
   return nullptr;
 }
 
-/// A text of no letters is as good as no flag, unless the option's values have a form.
-bool saysNothing(const GivenFlag &given) {
-  const OptionRow &row = *given.option;
-  auto isNothing = [](const OptionWord &word) { return word.name.empty(); };
-  const bool takesAny = row.kind() == OptionKind::Text && !row.isOfItsForm;
-  return given.text.empty() && (takesAny || llvm::any_of(row.words, isNothing));
-}
-
 llvm::Error checkPassName(const GivenFlag &given, const KnownPasses &passes) {
-  const PassNames which = given.option->passes;
+  const PassNames which = compileRow(*given.option).passes;
   if (which == PassNames::None || (which == PassNames::EveryOrAll && given.text == "all"))
     return llvm::Error::success();
   const bool isOptional = which == PassNames::Optional;
   const std::vector<std::string> &known = isOptional ? passes.optional : passes.every;
   if (llvm::is_contained(known, given.text)) return llvm::Error::success();
-  return problem("--" + given.option->flag.str(),
+  return problem(flagText(*given.option),
                  std::string("there is no pass ") + (isOptional ? "that may be left out, " : "") + "'" +
                      escaped(given.text) + "'",
                  "there are: " + llvm::join(known, ", "));
 }
 
 llvm::Error readFlag(const GivenFlag &given, const KnownPasses &passes, CompileOptions &options) {
-  const OptionRow &row = *given.option;
-  const std::string where = row.is(kPositional) ? "" : "--" + row.flag.str();
-  ReadValue read = valueOfText(row, given.text);
-  options.said.push_back({&row, SaidBy::CommandLine, where, read.value});
-  if (!read.fault.empty()) return problem(where, "'" + escaped(given.text) + "' " + read.fault);
-  row.member.set(options, read.value);
+  const CompileRow &row = compileRow(*given.option);
+  llvm::Expected<OptionValue> value = valueOf(given);
+  options.said.push_back({&row, SaidBy::CommandLine, flagText(row), value ? *value : OptionValue()});
+  if (!value) return value.takeError();
+  row.member.set(options, *value);
   return checkPassName(given, passes);
 }
 
@@ -85,7 +76,7 @@ void setFlagsAgain(CompileOptions &options) {
 llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes, CompileOptions &options) {
   Problems problems;
   for (const GivenFlag &given : flags)
-    if (!saysNothing(given)) problems.add(readFlag(given, passes, options));
+    if (!given.saysNothing()) problems.add(readFlag(given, passes, options));
   problems.add(checkFlags(options));
   return problems.take();
 }

@@ -11,13 +11,7 @@
 namespace autotp {
 
 struct CompileOptions;
-struct OptionRow;
-
-/// A flag that was given, and what follows it; of a switch "true" or "false". One for each time it was given.
-struct GivenFlag {
-  const OptionRow *option;
-  std::string text;
-};
+struct GivenFlag;
 
 /// The names of passes that flags may take.
 struct KnownPasses {

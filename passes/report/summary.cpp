@@ -2,9 +2,9 @@
 
 #include "compiler/ops/op_def.h"
 #include "passes/compiled_model.h"
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 #include "passes/options/option_rows.h"
-#include "passes/options/option_values.h"
+#include "passes/options/recorded_values.h"
 #include "passes/plan_source.h"
 #include "passes/report/axis_roles.h"
 #include "passes/report/module_names.h"
@@ -251,7 +251,7 @@ void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
 
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {
   Manifest m;
-  for (const OptionRow *row : optionRows())
+  for (const CompileRow *row : optionRows())
     writeField(*row, options, m);
   m.weightsKind = options.weights.areCopied ? "copy" : "none";
   m.weightsSeed = options.weights.seed;

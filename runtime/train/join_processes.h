@@ -1,8 +1,9 @@
 /// \file This process's place among the processes that a launcher started, one for each rank.
 #pragma once
 
+#include "runtime/comm/communicator.h"
 #include "runtime/comm/launch/launch.h"
-#include "runtime/train/train.h"
+#include "runtime/train/train_options.h"
 
 namespace autotp {
 

@@ -23,13 +23,15 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"compiler/onnx", {"compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
     {"passes/*", {"compiler/axes", "compiler/ir", "compiler/ops", "compiler/sharding", "runtime/base", "runtime/plan"}},
     {"runtime/base", {}},
+    {"runtime/options", {"runtime/base"}},
     {"runtime/plan", {"runtime/base"}},
     {"runtime/device", {"runtime/base", "runtime/plan"}},
     {"runtime/comm", {"runtime/base", "runtime/plan", "runtime/device"}},
     {"runtime/data", {"runtime/base", "runtime/plan"}},
     {"runtime/execute", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm"}},
     {"runtime/train",
-     {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data", "runtime/execute"}},
+     {"runtime/base", "runtime/options", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data",
+      "runtime/execute"}},
 };
 
 /// The list of passes, which lies in passes/ itself, what reports on all of them, and the options of all of them know
@@ -63,7 +65,8 @@ bool isAllowed(const std::string &file, const std::string &included) {
   if (from == to || llvm::StringRef(file).startswith("tools") || llvm::StringRef(file).startswith("models"))
     return true;
   if (knowsAllPasses(file))
-    return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" || to == "runtime/plan";
+    return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" ||
+           to == "runtime/options" || to == "runtime/plan";
   auto row = kArrows.find(llvm::StringRef(from).startswith("passes/") ? "passes/*" : from);
   return row != kArrows.end() && row->second.count(to);
 }

@@ -1,9 +1,10 @@
 // DeepSpeed's configuration, key by key, and flags that overrule it.
+#include "passes/options/compile_row.h"
 #include "passes/options/deepspeed_config.h"
-#include "passes/options/option_row.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/read_options.h"
 #include "runtime/base/error.h"
+#include "runtime/options/option_values.h"
 #include "tests/runtime/temporary_file.h"
 
 #include <gtest/gtest.h>
@@ -212,7 +213,7 @@ std::string configWith(llvm::StringRef key, llvm::StringRef optimizer) {
 
 /// Each key that a row names is honoured, with one of the optimizers.
 TEST(DeepSpeedConfig, HonoursTheKeysOfAllRows) {
-  for (const OptionRow *row : optionRows()) {
+  for (const CompileRow *row : optionRows()) {
     llvm::SmallVector<llvm::StringRef, 2> keys;
     row->deepSpeed.split(keys, ", ", -1, /*KeepEmpty=*/false);
     for (llvm::StringRef key : keys) {

@@ -1,9 +1,10 @@
 // The table of options: what the rows must be, and what a manifest keeps of their values.
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 #include "passes/options/option_rows.h"
-#include "passes/options/option_values.h"
+#include "passes/options/recorded_values.h"
 #include "passes/plan_source.h"
 #include "runtime/base/error.h"
+#include "runtime/options/option_values.h"
 
 #include <gtest/gtest.h>
 
@@ -14,22 +15,22 @@ TEST(OptionRows, AreWithoutFault) { EXPECT_EQ(faultsOf(optionRows()), ""); }
 
 TEST(OptionRows, FaultsAreFound) {
   const OptionMember tp = at<&CompileOptions::step, &StepOptions::tp>();
-  const OptionRow good = {
-      .flag = "a", .placeholder = "N", .member = tp, .key = "a", .changes = Changes::Graph, .help = "a"};
+  const CompileRow good = {{.flag = "a", .placeholder = "N", .member = tp, .help = "a"},
+                           {.key = "a", .changes = Changes::Graph}};
   EXPECT_EQ(faultsOf({&good}), "");
-  OptionRow sameKey = good, sameFlag = good;
+  CompileRow sameKey = good, sameFlag = good;
   sameKey.flag = "b";
   sameFlag.key = "b";
   EXPECT_EQ(faultsOf({&good, &sameKey}), "b: another row has its key\n");
   EXPECT_EQ(faultsOf({&good, &sameFlag}), "a: another row has its name\n");
-  OptionRow field = good, sameField = good;
+  CompileRow field = good, sameField = good;
   field.flag = "c";
   field.key = {};
   sameField = field;
   sameField.flag = "d";
   field.field = sameField.field = &Manifest::tp;
   EXPECT_EQ(faultsOf({&field, &sameField}), "d: another row has its key\n");
-  OptionRow silent = good, unrecorded = good, empty = good, words = good;
+  CompileRow silent = good, unrecorded = good, empty = good, words = good;
   silent.help = {};
   unrecorded.key = {};
   empty.range = {2, 1};
@@ -41,8 +42,8 @@ TEST(OptionRows, FaultsAreFound) {
 }
 
 /// A value that a row may have and that is not its default.
-OptionValue anotherValue(const OptionRow &row) {
-  const OptionValue initial = row.member.get(CompileOptions());
+OptionValue anotherValue(const CompileRow &row) {
+  const OptionValue initial = row.member.initial();
   switch (row.kind()) {
   case OptionKind::Switch:
     return !std::get<bool>(initial);
@@ -67,15 +68,15 @@ OptionValue anotherValue(const OptionRow &row) {
 /// What changes the graph is read back from the manifest as it was.
 TEST(OptionRows, WhatChangesTheGraphIsReadBack) {
   CompileOptions options;
-  for (const OptionRow *row : optionRows())
+  for (const CompileRow *row : optionRows())
     row->member.set(options, anotherValue(*row));
   addListed("lm_head = wte", options.parameters);
   Manifest manifest;
-  for (const OptionRow *row : optionRows())
+  for (const CompileRow *row : optionRows())
     writeField(*row, options, manifest);
   manifest.source = sourceOf(options, "digest");
   const CompileOptions again = llvm::cantFail(optionsOf(manifest, ""));
-  for (const OptionRow *row : optionRows()) {
+  for (const CompileRow *row : optionRows()) {
     if (row->changes != Changes::Graph) continue;
     const OptionMember &member = row->recorded.get ? row->recorded : row->member;
     if (row->flag == "parameters" || row->flag == "skip-pass") continue; // what is left of these lists is below
@@ -106,14 +107,14 @@ TEST(OptionRows, AManifestMayHoldWhatNoOptionCanBe) {
 
 /// One optimizer's own numbers are rows.
 TEST(OptionRows, EachOptionOfAnOptimizerIsARow) {
-  for (const OptionRow *row : optionRows()) {
+  for (const CompileRow *row : optionRows()) {
     auto hasIt = [&](OptimizerKind kind) { return hasOption(kind, row->flag); };
     EXPECT_EQ(row->is(kOfOptimizer), llvm::any_of(allOptimizers(), hasIt)) << row->flag.str();
   }
   for (OptimizerKind kind : allOptimizers()) {
     CompileOptions options;
     options.step.optimizer = defaultsOf(kind);
-    for (const OptionRow *row : optionRows()) {
+    for (const CompileRow *row : optionRows()) {
       if (!row->is(kDefaultOfOptimizer) || row->kind() != OptionKind::Real) continue;
       EXPECT_EQ(valueOfJson(*row, std::get<double>(row->member.get(options))).fault, "") << nameOf(kind).str();
     }

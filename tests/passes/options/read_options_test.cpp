@@ -1,9 +1,9 @@
 // What flags say: values, ranges, contradictions, and who said what.
-#include "passes/options/option_row.h"
+#include "passes/options/compile_row.h"
 #include "passes/options/option_rows.h"
-#include "passes/options/option_values.h"
 #include "passes/options/read_options.h"
 #include "runtime/base/error.h"
+#include "runtime/options/option_values.h"
 
 #include <gtest/gtest.h>
 
@@ -80,7 +80,7 @@ TEST(ReadFlags, WhoSaidIt) {
 
 /// Each end of each range, by the rows: what lies beyond is refused, and the ends are not.
 TEST(ReadFlags, EveryRange) {
-  for (const OptionRow *row : optionRows()) {
+  for (const CompileRow *row : optionRows()) {
     if (row->flag.empty() || (row->kind() != OptionKind::Integer && row->kind() != OptionKind::Real)) continue;
     const OptionRange range = row->range;
     EXPECT_TRUE(std::isfinite(range.least)) << row->flag.str();
@@ -132,7 +132,7 @@ TEST(ReadFlags, WordsAreListed) {
 /// By the rows of both tables: an optimizer has an option, or refuses its flag.
 TEST(ReadFlags, EveryOptimizerWithEveryOption) {
   for (OptimizerKind kind : allOptimizers())
-    for (const OptionRow *row : optionRows()) {
+    for (const CompileRow *row : optionRows()) {
       if (!row->is(kOfOptimizer)) continue;
       const char *text = row->kind() == OptionKind::Switch ? "true" : "0.5";
       const std::string said = read({{"optimizer", nameOf(kind).data()}, {row->flag.data(), text}}),

@@ -1,0 +1,24 @@
+/// \file What the user asks of a run. train_rows.h has a row for each option, which says how it is asked for.
+#pragma once
+
+#include "runtime/options/option_member.h"
+
+namespace autotp {
+
+struct TrainOptions : ProgramOptions {
+  std::string plan;
+  int64_t steps = 10;
+  std::string data = "synthetic:0", feed; ///< if both are given, the feed is used
+  int threads = 0;                        ///< threads of each rank; 0 divides the cores among ranks
+  std::string instructionSet;             ///< that of the cpu device's kernels; empty: the best that the host has
+  std::string log;                        ///< JSONL
+  std::string dumpGradients, saveWeights; ///< safetensors with whole tensors, under their ONNX names
+  std::optional<double> lr;
+  std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
+  bool isQuiet = false;
+  std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
+  std::string comm;        ///< a name of communicators.h; empty: the first that serves
+  bool allowsTf32 = false; ///< on a GPU, products may round their operands to TF32
+};
+
+} // namespace autotp

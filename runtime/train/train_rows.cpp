@@ -1,0 +1,130 @@
+#include "runtime/train/train_rows.h"
+
+#include "runtime/train/communicators.h"
+#include "runtime/train/train_options.h"
+
+namespace autotp {
+namespace {
+
+using Options = TrainOptions;
+
+constexpr OptionRow kStepRows[] = {
+    {.placeholder = "PLAN", .member = at<&Options::plan>(), .help = "the folder that autotp-compile wrote"},
+    {.flag = "steps",
+     .placeholder = "N",
+     .member = at<&Options::steps>(),
+     .range = {1},
+     .help = "optimizer steps to run"},
+    {.flag = "lr",
+     .placeholder = "X",
+     .member = at<&Options::lr>(),
+     .range = kNotNegative,
+     .help = "learning rate",
+     .defaultText = "the plan's"},
+    {.flag = "seed",
+     .placeholder = "N",
+     .member = at<&Options::seed>(),
+     .range = kNotNegative,
+     .help = "seed of dropout, and of initial weights for a plan without",
+     .defaultText = "the plan's"},
+};
+
+constexpr OptionRow kDataRows[] = {
+    {.flag = "data",
+     .placeholder = "synthetic[:seed]|FILE.txt|FILE.bin",
+     .member = at<&Options::data>(),
+     .isOfItsForm = [](llvm::StringRef text) { return !text.empty(); },
+     .help = "random tokens, a text file (bytes are tokens), or a .bin of uint16 tokens"},
+    {.flag = "feed",
+     .placeholder = "FILE.npz",
+     .member = at<&Options::feed>(),
+     .help = "arrays by graph input name, samples first; instead of --data",
+     .detail =
+         "It holds one for each input that the graph reads; one that all samples share (`position_ids [1, seq]`) as "
+         "it is, or once for each step"},
+};
+
+constexpr OptionWord kDevices[] = {{.name = "cpu", .help = "the host"},
+                                   {.name = "cuda", .help = "NVIDIA GPUs, one or more ranks on each"}};
+
+constexpr llvm::StringLiteral kFirst = "auto"; // how --comm spells what the empty name is
+
+OptionValue commText(const Options &o) { return o.comm.empty() ? kFirst.str() : o.comm; }
+
+void setComm(Options &o, const OptionValue &value) {
+  const std::string &text = std::get<std::string>(value);
+  o.comm = text == kFirst ? "" : text;
+}
+
+constexpr OptionRow kRankRows[] = {
+    {.flag = "comm",
+     .member = accessedBy<commText, setComm>(OptionKind::Text),
+     .help = "how ranks communicate"}, // its words are the communicators
+    {.flag = "device",
+     .member = at<&Options::device>(),
+     .words = kDevices,
+     .help = "what ranks run on; must be what the plan is for",
+     .defaultText = "the plan's"},
+    {.flag = "tf32",
+     .member = at<&Options::allowsTf32>(),
+     .help = "on a GPU, products may round their operands to tf32: faster, less exact"},
+    {.flag = "threads",
+     .placeholder = "N",
+     .member = at<&Options::threads>(),
+     .range = {0, 4096},
+     .help = "threads of each rank",
+     .defaultText = "0, the cores shared out"},
+    {.flag = "instruction-set",
+     .placeholder = "NAME",
+     .member = at<&Options::instructionSet>(),
+     .help = "of the cpu device's kernels, as --version lists them",
+     .detail =
+         "They are compiled for x86-64-v2, v3 (AVX2) and v4 (AVX-512). Runs on equal instruction sets give equal bits",
+     .defaultText = "the best that the host has"},
+};
+
+constexpr OptionRow kOutputRows[] = {
+    {.flag = "log",
+     .placeholder = "FILE.jsonl",
+     .member = at<&Options::log>(),
+     .help = "one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N"},
+    {.flag = "dump-gradients",
+     .placeholder = "FILE.safetensors",
+     .member = at<&Options::dumpGradients>(),
+     .help =
+         "write the first step's whole gradients, of the mean loss, before clipping; a file of that name is replaced"},
+    {.flag = "save-weights",
+     .placeholder = "FILE.safetensors",
+     .member = at<&Options::saveWeights>(),
+     .help = "write the whole weights after the last step; a file of that name is replaced"},
+    {.flag = "quiet", .member = at<&Options::isQuiet>(), .help = "print no line a step"},
+};
+
+llvm::ArrayRef<OptionWord> communicatorWords() {
+  static const std::vector<OptionWord> words = [] {
+    std::vector<OptionWord> all = {{.name = kFirst, .help = "the first of these that serves"}};
+    for (const CommunicatorRow &row : communicators())
+      all.push_back({.name = row.name, .help = row.help});
+    return all;
+  }();
+  return words;
+}
+
+std::vector<OptionRow> rankRows() {
+  std::vector<OptionRow> rows(std::begin(kRankRows), std::end(kRankRows));
+  rows[0].words = communicatorWords();
+  return rows;
+}
+
+} // namespace
+
+llvm::ArrayRef<OptionSection> trainSections() {
+  static const std::vector<OptionRow> ranks = rankRows();
+  static const OptionSection sections[] = {{"Steps", kStepRows},
+                                           {"Data", kDataRows},
+                                           {"Ranks and where they run", ranks},
+                                           {"What is printed and written", kOutputRows}};
+  return sections;
+}
+
+} // namespace autotp
