@@ -37,10 +37,15 @@ llvm::ArrayRef<const CompileRow *> optionRows() {
   return rows;
 }
 
-const CompileRow &optionNamed(llvm::StringRef name) {
+const CompileRow *findOption(llvm::StringRef name) {
   auto at = llvm::find_if(optionRows(), [&](const CompileRow *row) { return row->name() == name; });
-  assert(at != optionRows().end());
-  return **at;
+  return at == optionRows().end() ? nullptr : *at;
+}
+
+const CompileRow &optionNamed(llvm::StringRef name) {
+  const CompileRow *row = findOption(name);
+  assert(row);
+  return *row;
 }
 
 std::string faultsOf(llvm::ArrayRef<const CompileRow *> rows) {

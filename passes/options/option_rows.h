@@ -24,7 +24,9 @@ llvm::ArrayRef<OptionSection> optionSections();
 /// Every row, one section after the other.
 llvm::ArrayRef<const CompileRow *> optionRows();
 
-/// The row of this name, see CompileRow::name(). There must be one.
+/// The row of this name, see CompileRow::name(); null: there is none.
+const CompileRow *findOption(llvm::StringRef name);
+/// The same, where there must be one.
 const CompileRow &optionNamed(llvm::StringRef name);
 
 /// What is wrong with a table, one line for each fault: a name or key twice, a range of what is no number, words

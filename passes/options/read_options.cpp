@@ -3,6 +3,7 @@
 #include "passes/options/compile_row.h"
 #include "passes/options/deepspeed_config.h"
 #include "passes/options/option_files.h"
+#include "passes/options/option_rows.h"
 #include "runtime/base/error.h"
 #include "runtime/options/option_values.h"
 
@@ -78,6 +79,22 @@ llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes
   for (const GivenFlag &given : flags)
     if (!given.saysNothing()) problems.add(readFlag(given, passes, options));
   problems.add(checkFlags(options));
+  return problems.take();
+}
+
+llvm::Error readWords(llvm::StringRef text, CompileOptions &options) {
+  Problems problems;
+  llvm::SmallVector<llvm::StringRef, 4> words;
+  text.split(words, ' ', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef word : words) {
+    auto [name, value] = word.split('=');
+    const CompileRow *row = findOption(name);
+    const bool isSwitchedOn = row && row->kind() == OptionKind::Switch && value.empty();
+    if (!row || row->flag.empty())
+      problems.add(problem("options", "none is called '" + escaped(name) + "'", "see autotp-compile --help"));
+    else
+      problems.add(setFlags(GivenFlag{row, isSwitchedOn ? "true" : value.str()}, options));
+  }
   return problems.take();
 }
 

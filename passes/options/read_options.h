@@ -23,6 +23,10 @@ struct KnownPasses {
 /// other, a missing one.
 llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes, CompileOptions &options);
 
+/// Sets what words as "tp=2 shard=all sequence-parallel" say, which name the flags of rows. Errors, all at once: a name that
+/// is none, and values that are none of an option's.
+llvm::Error readWords(llvm::StringRef words, CompileOptions &options);
+
 /// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns. Errors: see
 /// deepspeed_config.h and option_files.h.
 llvm::Error readOptionFiles(CompileOptions &options);

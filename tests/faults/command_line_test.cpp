@@ -51,6 +51,7 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(2, "autotp-compile -o {}/plan", "positional");
   fails(2, "autotp-compile @/mlp/model.onnx", "-o");
   fails(2, "autotp-opt", "positional");
+  fails(2, "autotp-opt @/golden.ir --pass nothing --shard some", "--shard");
   fails(1, "autotp-opt @/golden.ir --pass nothing", "golden.ir");
   fails(2, "autotp-run", "positional");
   fails(2, "autotp-run plan --steps x", "--steps");

@@ -78,6 +78,24 @@ TEST(ReadFlags, WhoSaidIt) {
   EXPECT_NE(read({{"tp", ""}}), "");
 }
 
+TEST(ReadFlags, WordsOfATextSayTheSame) {
+  CompileOptions options;
+  auto said = [&](llvm::StringRef words) {
+    llvm::Error error = readWords(words, options);
+    return error ? describe(std::move(error)) : "";
+  };
+  EXPECT_EQ(said("tp=2 shard=all dtype=bf16 sequence-parallel no-retie shape=seq=8"), "");
+  EXPECT_EQ(options.step.tp, 2);
+  EXPECT_EQ(options.shard, ShardMode::All);
+  EXPECT_EQ(options.dtype, DType::BF16);
+  EXPECT_TRUE(options.sequenceParallel);
+  EXPECT_FALSE(options.retie);
+  EXPECT_EQ(options.import.shapes.lookup("seq"), 8);
+  EXPECT_EQ(said("dp=0 tpp=2"), "error: --dp: '0' is not from 1 to 4096\n"
+                                "error: options: none is called 'tpp'\n"
+                                "  do:  see autotp-compile --help");
+}
+
 /// Each end of each range, by the rows: what lies beyond is refused, and the ends are not.
 TEST(ReadFlags, EveryRange) {
   for (const CompileRow *row : optionRows()) {
