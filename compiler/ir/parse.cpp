@@ -173,10 +173,25 @@ private:
       return std::nullopt;
     }
     if (line.tryTake("hex\"")) return readBytes(line, type);
+    return readNumbers(line, type);
+  }
+
+  /// {1, 2, 3}; {1, 2, ...} repeats what stands before the dots until the tensor is full.
+  std::optional<Tensor> readNumbers(Line &line, const Type &type) {
+    constexpr int64_t kMostRepeated = 1 << 24;
     std::vector<double> values;
     line.take("{");
     while (!line.failed() && !line.tryTake("}")) {
       if (!values.empty()) line.take(",");
+      if (!values.empty() && line.tryTake("...")) {
+        if (type.elements() > kMostRepeated)
+          line.fail("'...' makes at most " + llvm::Twine(kMostRepeated) + " elements");
+        if (line.failed()) break;
+        for (size_t given = values.size(); int64_t(values.size()) < type.elements();)
+          values.push_back(values[values.size() - given]);
+        line.take("}");
+        break;
+      }
       values.push_back(line.real(line.until(" ,}")));
     }
     if (int64_t(values.size()) != type.elements())
@@ -200,7 +215,9 @@ private:
     std::string name = readName(line);
     line.take(":");
     Type type = readType(line);
-    std::optional<Tensor> contents = kind == ValueKind::Constant ? readContents(line, type) : std::nullopt;
+    const bool mayHaveContents = kind == ValueKind::Parameter && !line.atEnd();
+    std::optional<Tensor> contents;
+    if (kind == ValueKind::Constant || mayHaveContents) contents = readContents(line, type);
     if (line.failed()) return;
     ValueId value = graph_.addInput(name, type);
     graph_.setKind(value, kind);

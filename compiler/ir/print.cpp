@@ -94,7 +94,8 @@ void print(const Graph &graph, llvm::raw_ostream &os, const Annotate &annotate, 
       const Value &value = graph.value(id);
       if (kind == ValueKind::Constant && value.uses.empty() && !graph.isOutput(id)) continue;
       os << "  " << word << " %" << nameText(value.name) << " : " << value.type.text() << annotate(id);
-      if (kind == ValueKind::Constant) os << " = " << contentsText(value.contents, contents);
+      const bool isKnownParameter = kind == ValueKind::Parameter && value.contents && contents == Contents::Whole;
+      if (kind == ValueKind::Constant || isKnownParameter) os << " = " << contentsText(value.contents, contents);
       os << "\n";
     }
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)

@@ -12,10 +12,10 @@ namespace autotp {
 /// Returns the text that is printed behind the type of a value, such as its placement; empty for none.
 using Annotate = std::function<std::string(ValueId)>;
 
-/// How constants of more than 8 elements are printed.
+/// What is printed of contents.
 enum class Contents : uint8_t {
-  Digest, ///< a short digest of their bytes, for people and golden files
-  Whole,  ///< all bytes in hexadecimal, for parse.h
+  Digest, ///< of constants, with a digest where they have more than 8 elements; for people and golden files
+  Whole,  ///< of constants and parameters, with all bytes in hexadecimal; for parse.h
 };
 
 /// Prints graph { ... return loss=%l }: sources first, then one node a line. A name with characters other than letters,

@@ -79,6 +79,18 @@ TEST(Parse, AnyNameAndAllContents) {
   EXPECT_EQ(again.node(again.first()).attributes.text("note"), "a \"quoted\" \\ text");
 }
 
+TEST(Parse, ContentsOfParametersAndPatterns) {
+  const std::string text = "graph {\n  parameter %w : f32[4] = {1, 2, 1, 2}\n  parameter %free : f32[2]\n"
+                           "  parameter %big : f32[9] = hex\"" +
+                           std::string(72, '0') + "\"\n  return w=%w\n}\n";
+  Graph graph = parsed(text);
+  EXPECT_EQ(printed(graph, Contents::Whole), text);
+  EXPECT_EQ(printed(graph).find('='), printed(graph).find("=%w")) << "people do not want weights";
+  Graph shorter = parsed("graph {\n  parameter %w : f32[4] = {1, 2, ...}\n  parameter %free : f32[2]\n"
+                         "  parameter %big : f32[9] = {0, ...}\n  return w=%w\n}\n");
+  EXPECT_EQ(printed(shorter, Contents::Whole), text);
+}
+
 TEST(Parse, DigestsHaveNoContents) {
   Graph graph = parsed("graph {\n  constant %t : f32[64] = #0123456789abcdef\n  return t=%t\n}\n");
   EXPECT_EQ(graph.value(graph.output("t")).kind, ValueKind::Constant);
@@ -99,6 +111,10 @@ TEST(Parse, MistakesNameTheirLine) {
       {"graph {\n  input %x : f32[]\n  %y = neg(%x) {a=1x} : f32[]\n}\n", "line 3: '1x' is no number"},
       {"graph {\n  input %x : f32[]\n  %y, %z = neg(%x) : f32[]\n}\n", "line 3: it names 2 results and types 1"},
       {"graph {\n  constant %c : f32[3] = {1, 2}\n}\n", "line 2: it has 2 elements for f32[3]"},
+      {"graph {\n  constant %c : f32[3] = {1, 2, 3, 4, ...}\n}\n", "line 2: it has 4 elements for f32[3]"},
+      {"graph {\n  constant %c : f32[4611686018427387903] = {1, ...}\n}\n", "line 2: '...' makes at most"},
+      {"graph {\n  constant %c : f32[3] = {...}\n}\n", "line 2: '...' is no number"},
+      {"graph {\n  constant %c : f32[3] = {1, ..., 2}\n}\n", "line 2: expected '}'"},
       {"graph {\n  input %\"x : f32[]\n}\n", "line 2: a quote is not closed"},
       {"graph {\n  input %\"x\\0g\" : f32[]\n}\n", "line 2: '\\' must stand before"},
       {"graph {\n  constant %c : f32[9] = hex\"00\"\n}\n", "line 2: its bytes are not those of f32[9]"},
