@@ -22,7 +22,8 @@ public:
 
   bool failed() const { return !mistake_.empty(); }
   bool atEnd() const { return rest_.empty(); }
-  llvm::Error error() const { return problem("line " + std::to_string(number_), mistake_); }
+  /// Without a place, so that the caller can say which file it is.
+  llvm::Error error() const { return problem("", "line " + std::to_string(number_) + ": " + mistake_); }
   void fail(const llvm::Twine &what) {
     if (!failed()) mistake_ = what.str();
     rest_ = "";
@@ -113,7 +114,7 @@ public:
       if (!line.failed() && !line.atEnd()) line.fail("unexpected text at its end");
       if (line.failed()) return line.error();
     }
-    if (!isClosed) return problem("line " + std::to_string(lines.size()), "the graph is not closed by '}'");
+    if (!isClosed) return problem("", "line " + std::to_string(lines.size()) + ": the graph is not closed by '}'");
     return std::move(graph_);
   }
 

@@ -53,6 +53,7 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(2, "autotp-opt", "positional");
   fails(2, "autotp-opt @/golden.ir --pass nothing --shard some", "--shard");
   fails(1, "autotp-opt @/golden.ir --pass nothing", "golden.ir");
+  fails(1, "autotp-opt @/mlp/expected.json --pass canonicalise", "mlp/expected.json: line 1: expected 'graph'");
   fails(2, "autotp-run", "positional");
   fails(2, "autotp-run plan --steps x", "--steps");
   fails(2, "autotp-run plan --steps 0", "--steps");
