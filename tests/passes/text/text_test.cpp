@@ -1,35 +1,36 @@
-// Passes as text: each file beside this one holds cases of a graph before, and what passes leave of it or say of it.
-//   passes: fuse-epilogues          which run, by name, with commas between; also of one case alone, below its title
+// Passes as text: each file beside this one holds cases (tests/compiler/ir/case_file.h) of a graph before, and what
+// passes leave of it or say of it. What heads say:
+//   passes: fuse-epilogues          which run, by name, with commas between; of all cases, or of one alone
 //   flags: tp=2 shard=all           see flagsOf()
-//   == a bias on either side        the title of a case
-//   graph { ... }
-//   -- after                        or -- error: the whole text that follows
+//   values: stay                    the outputs are also computed, before and after, see expectSameValues()
+// Then "-- after" and the graph, "-- error" and the message, or "-- same": the graph is left as it was.
 // UPDATE_GOLDEN=1 writes what comes out into the files.
+#include "compiler/ir/print.h"
+#include "compiler/ops/evaluate.h"
 #include "passes/compile_options.h"
+#include "passes/compiled_model.h"
+#include "passes/pass.h"
 #include "passes/pipeline.h"
 #include "passes/run_on_text.h"
 #include "runtime/base/error.h"
-
-#include "llvm/Support/MemoryBuffer.h"
+#include "tests/compiler/ir/case_file.h"
+#include "tests/compiler/ir/parsed_graph.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <random>
+#include <set>
 
 namespace autotp {
 namespace {
 
-struct Case {
-  std::string title;
-  std::string head; ///< the lines between the title and the graph, as they are
-  std::string passes, flags, before, kind, expected;
-};
-
-struct File {
-  std::string path, head; ///< `head`: the lines before the first case, as they are
-  std::vector<Case> cases;
+struct Settings {
+  std::vector<std::string> passes;
+  CompileOptions options;
+  bool keepsValues;
 };
 
 CompileOptions flagsOf(llvm::StringRef text) {
@@ -46,6 +47,10 @@ CompileOptions flagsOf(llvm::StringRef text) {
       options.import.microBatch = std::stoi(value.str());
     else if (name == "shard" && value == "all")
       options.shard = ShardMode::All;
+    else if (name == "assume" && value == "roles")
+      options.parameters.assumesRoles = true;
+    else if (name == "input")
+      options.inputRoles[value.split('=').first] = value.split('=').second.str();
     else if (name == "dtype")
       options.dtype = dtypeNamed(value);
     else if (name == "recompute" && value == "layer")
@@ -56,71 +61,101 @@ CompileOptions flagsOf(llvm::StringRef text) {
   return options;
 }
 
-/// Takes "passes: ..." and "flags: ..." lines.
-void readHead(llvm::StringRef line, std::string &passes, std::string &flags) {
-  if (line.consume_front("passes: ")) passes = line.str();
-  if (line.consume_front("flags: ")) flags = line.str();
-}
-
-File read(const std::string &path) {
-  File file{path, "", {}};
-  std::string passes, flags;
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  if (!buffer) return file;
-  llvm::SmallVector<llvm::StringRef, 0> lines;
-  (*buffer)->getBuffer().split(lines, '\n');
-  if (!lines.empty() && lines.back().empty()) lines.pop_back();
-  std::string *part = &file.head;
-  for (llvm::StringRef line : lines) {
-    if (line.startswith("== ")) {
-      file.cases.push_back({line.drop_front(3).str(), "", passes, flags, "", "", ""});
-      part = &file.cases.back().head;
-    } else if (!file.cases.empty() && (line == "-- after" || line == "-- error")) {
-      file.cases.back().kind = line.drop_front(3).str();
-      part = &file.cases.back().expected;
-    } else {
-      if (!file.cases.empty() && part == &file.cases.back().head && line.startswith("graph"))
-        part = &file.cases.back().before;
-      *part += line.str() + "\n";
-      if (part == &file.head) readHead(line, passes, flags);
-      if (!file.cases.empty() && part == &file.cases.back().head)
-        readHead(line, file.cases.back().passes, file.cases.back().flags);
-    }
-  }
-  return file;
+/// What the heads of the case and of its file say.
+Settings settingsOf(const CaseFile &file, const TextCase &c) {
+  auto either = [&](llvm::StringRef name) { return said(c.head, name, said(file.head, name)); };
+  Settings settings{{}, flagsOf(either("flags")), either("values") == "stay"};
+  const std::string passes = either("passes");
+  llvm::SmallVector<llvm::StringRef, 4> names;
+  llvm::StringRef(passes).split(names, ',');
+  for (llvm::StringRef name : names)
+    settings.passes.push_back(name.trim().str());
+  return settings;
 }
 
 /// The kind of what comes out, and its text.
-std::pair<std::string, std::string> outcome(const Case &given) {
-  std::vector<std::string> names;
-  llvm::SmallVector<llvm::StringRef, 4> parts;
-  llvm::StringRef(given.passes).split(parts, ',');
-  for (llvm::StringRef part : parts)
-    names.push_back(part.trim().str());
-  llvm::Expected<std::string> left = runOnText(given.before, names, flagsOf(given.flags));
+std::pair<std::string, std::string> outcome(const Settings &settings, const std::string &graph) {
+  llvm::Expected<std::string> left = runOnText(graph, settings.passes, settings.options);
   if (!left) return {"error", describe(left.takeError()) + "\n"};
+  if (*left == printed(graphOf(graph))) return {"same", ""};
   return {"after", *left};
 }
 
-class TextCase : public testing::Test {
+/// Row `part` of the global graph's inputs, for a graph with smaller ones; parameters are whole.
+Sources sourcesOf(const Graph &global, const Graph &graph, int64_t part) {
+  Sources sources;
+  std::mt19937 random(7);
+  for (ValueKind kind : {ValueKind::Input, ValueKind::Parameter})
+    for (auto [of, id] : llvm::zip(global.sources(kind), graph.sources(kind))) {
+      Array all(global.type(of)), mine(graph.type(id));
+      for (double &v : all.data)
+        v = double(random() % 2001) / 1000.0 - 1;
+      if (!isFloat(all.type.dtype))
+        for (double &v : all.data)
+          v = v > -0.5;
+      const size_t size = mine.data.size(), begin = size < all.data.size() ? size_t(part) * size : 0;
+      std::copy_n(all.data.begin() + int64_t(begin), size, mine.data.begin());
+      sources[id] = mine;
+    }
+  return sources;
+}
+
+/// The outputs of the graph that passes on the global graph leave are those of the one before; if its batch is smaller,
+/// their mean over all micro-batches is.
+void expectSameValues(const Settings &settings, const std::string &text, int64_t microBatch) {
+  const Graph global = graphOf(text);
+  Graph graph = parsed(text);
+  CompiledModel compiled;
+  PassState state{settings.options, compiled};
+  state.microBatch = microBatch;
+  for (const std::string &name : settings.passes) {
+    const Pass &pass = *llvm::find_if(allPasses(), [&](const Pass &row) { return row.name == name; });
+    llvm::cantFail(std::get<GraphPass>(pass.run)(graph, state));
+  }
+  const int64_t parts =
+      microBatch ? global.type(global.sources(ValueKind::Input)[0]).shape[0] / microBatch : int64_t(1);
+  const std::vector<Array> before = llvm::cantFail(evaluateGraph(global, sourcesOf(global, global, 0)));
+  std::vector<std::vector<Array>> after;
+  for (int64_t part = 0; part < parts; ++part)
+    after.push_back(llvm::cantFail(evaluateGraph(graph, sourcesOf(global, graph, part))));
+  ASSERT_EQ(global.outputs.size(), graph.outputs.size());
+  for (auto [was, is] : llvm::zip(global.outputs, graph.outputs)) {
+    ASSERT_EQ(global.type(was.value), graph.type(is.value)) << was.name;
+    for (size_t i = 0; i < before[was.value].data.size(); ++i) {
+      double mean = 0;
+      for (const std::vector<Array> &values : after)
+        mean += values[is.value].data[i] / double(parts);
+      ASSERT_NEAR(before[was.value].data[i], mean, 1e-12) << text << printed(graph);
+    }
+  }
+}
+
+class TextTest : public testing::Test {
 public:
-  explicit TextCase(Case given) : given_(std::move(given)) {}
+  TextTest(Settings settings, TextCase given) : settings_(std::move(settings)), given_(std::move(given)) {}
   void TestBody() override {
-    auto [kind, text] = outcome(given_);
-    EXPECT_EQ(kind, given_.kind) << text;
-    EXPECT_EQ(text, given_.expected);
+    for (const std::string &graph : spellings(given_.graph)) {
+      auto [kind, text] = outcome(settings_, graph);
+      EXPECT_EQ(kind, given_.kind) << graph << text;
+      EXPECT_EQ(text, given_.expected) << graph;
+      if (!settings_.keepsValues || kind == "error" || HasFailure()) continue;
+      const int64_t given = settings_.options.import.microBatch;
+      for (int64_t microBatch : std::set<int64_t>{given, std::min<int64_t>(given, 1)})
+        expectSameValues(settings_, graph, microBatch);
+    }
   }
 
 private:
-  Case given_;
+  Settings settings_;
+  TextCase given_;
 };
 
-void update(File file) {
+void update(const CaseFile &file) {
   std::ofstream os(file.path);
   os << file.head;
-  for (const Case &c : file.cases) {
-    auto [kind, text] = outcome(c);
-    os << "== " << c.title << "\n" << c.head << c.before << "-- " << kind << "\n" << text;
+  for (const TextCase &c : file.cases) {
+    auto [kind, text] = outcome(settingsOf(file, c), spellings(c.graph)[0]);
+    os << "== " << c.title << "\n" << c.head << c.graph << "-- " << kind << "\n" << text;
   }
 }
 
@@ -147,11 +182,11 @@ int main(int argc, char **argv) {
   using namespace autotp;
   testing::InitGoogleTest(&argc, argv);
   for (const std::string &path : textFiles()) {
-    File file = read(path);
-    if (std::getenv("UPDATE_GOLDEN")) update(file);
-    for (const Case &c : read(path).cases)
+    if (std::getenv("UPDATE_GOLDEN")) update(readCases(path));
+    const CaseFile file = readCases(path);
+    for (const TextCase &c : file.cases)
       testing::RegisterTest(std::filesystem::path(path).stem().c_str(), testName(c.title).c_str(), nullptr, nullptr,
-                            path.c_str(), 0, [c]() -> testing::Test * { return new TextCase(c); });
+                            path.c_str(), 0, [=]() -> testing::Test * { return new TextTest(settingsOf(file, c), c); });
   }
   return RUN_ALL_TESTS();
 }
