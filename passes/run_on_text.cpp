@@ -56,6 +56,8 @@ void place(Graph graph, Form form, PassState &state) {
     RankProgram program;
     program.microStep.name = "micro_step";
     program.microStep.graph = graph;
+    for (const Output &output : graph.outputs)
+      if (llvm::StringRef(output.name).startswith("state:")) program.microStep.stateSlices[output.value] = {};
     program.optimizerStep.name = "optimizer_step";
     ranks.locals.push_back(std::move(local));
     if (form >= Form::Scheduled) ranks.programs.push_back(std::move(program));
