@@ -77,8 +77,9 @@ llvm::Expected<std::string> runOnText(llvm::StringRef text, llvm::ArrayRef<std::
     return row ? llvm::StringRef(row->name) : llvm::StringRef();
   });
   if (!graph) return graph.takeError();
-  for (ValueId id : graph->sources(ValueKind::Parameter))
-    graph->parameters.push_back({id, {}});
+  if (!llvm::is_contained(names, "classify-parameters"))
+    for (ValueId id : graph->sources(ValueKind::Parameter))
+      graph->parameters.push_back({id, {}});
   if (llvm::Error error = verify(*graph)) return error;
   if (llvm::Error error = checkContents(*graph)) return error;
   CompiledModel compiled;

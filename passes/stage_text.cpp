@@ -24,6 +24,14 @@ std::string axesText(const CompiledModel &compiled) {
   return graphText(compiled.graph, [&](ValueId value) { return names.text(value); });
 }
 
+/// One line for each of the findings.
+template <typename T> std::string linePerFinding(const std::vector<T> &findings) {
+  std::string text;
+  for (const T &finding : findings)
+    text += textOf(finding) + "\n";
+  return text;
+}
+
 /// One line for each axis of a parameter, in the order of the decisions.
 std::string choiceText(const CompiledModel &compiled) {
   std::string text;
@@ -81,6 +89,7 @@ std::vector<StageText> rankTexts(Form form, const TpRanks &ranks, unsigned r) {
 
 std::vector<StageText> stageTexts(const Pass &pass, const PassState &state) {
   const CompiledModel &c = state.compiled;
+  if (pass.name == "classify-parameters") return {{"", linePerFinding(c.evidence.initializers)}};
   if (pass.name == "find-axes") return {{"", axesText(c)}};
   if (pass.name == "choose-axes") return {{"", choiceText(c)}};
   if (pass.leaves <= Form::Training) return {{"", printed(c.graph)}};

@@ -49,6 +49,8 @@ struct Decision {
 };
 using Kind = Decision::Kind;
 
+constexpr const char *kUnsaid = "nothing says whether it is a parameter";
+
 /// Weighs the evidence for each initializer.
 class Court {
 public:
@@ -94,8 +96,7 @@ private:
       return {Kind::Constant, EvidenceKind::Role, "no parameter of the operator that reads it"};
     if (std::optional<Decision> decision = byExporter(name, role)) return *decision;
     if (evidence_.overrides.assumesRoles) return byRole(role);
-    if (role.kind == ParameterRole::Kind::Unknown)
-      return {Kind::Doubt, EvidenceKind::Role, "nothing says whether it is a parameter"};
+    if (role.kind == ParameterRole::Kind::Unknown) return {Kind::Doubt, EvidenceKind::Role, kUnsaid};
     if (role.isNumber && evidence_.exporter == Exporter::TorchScript)
       return {Kind::Doubt, EvidenceKind::Role, "a number that is a member of a module, a parameter or a buffer"};
     if (role.kind == ParameterRole::Kind::Trained && evidence_.decaysVectors && isComputed(id))
@@ -133,7 +134,7 @@ private:
 
   static Decision byRole(const ParameterRole &role) {
     return {role.kind == ParameterRole::Kind::Trained ? Kind::Trained : Kind::Constant, EvidenceKind::Role,
-            role.why.str()};
+            role.kind == ParameterRole::Kind::Unknown ? kUnsaid : role.why.str()};
   }
 
   std::optional<Decision> byFlags(const std::string &name) const {
@@ -226,6 +227,12 @@ std::string namesOf(const std::string &name, const llvm::StringMap<std::string> 
 llvm::StringRef nameOf(EvidenceKind kind) {
   constexpr llvm::StringLiteral kNames[] = {"flag", "list", "training graph", "exporter", "role"};
   return kNames[size_t(kind)];
+}
+
+std::string textOf(const ClassifiedInitializer &initializer, llvm::StringRef moduleName) {
+  std::string text = (initializer.isTrained ? "trained     " : "constant    ") + escaped(initializer.name);
+  if (!moduleName.empty() && moduleName != initializer.name) text += " (" + escaped(moduleName) + ")";
+  return text + " " + initializer.type + ": " + nameOf(initializer.evidence).str() + ", " + escaped(initializer.why);
 }
 
 void addListed(llvm::StringRef line, ParameterOverrides &overrides) {

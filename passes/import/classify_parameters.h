@@ -43,6 +43,9 @@ struct ClassifiedInitializer {
   std::string why;
 };
 
+/// A line for people. `moduleName`: the module's own name of it, if that is another one.
+std::string textOf(const ClassifiedInitializer &initializer, llvm::StringRef moduleName = "");
+
 /// What is known beside the graph.
 struct ParameterEvidence {
   const ParameterOverrides &overrides;

@@ -63,12 +63,8 @@ llvm::json::Array initializersJson(const CompiledModel &compiled) {
 }
 
 void explainParameters(const CompiledModel &compiled, llvm::raw_ostream &os) {
-  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers) {
-    const llvm::StringRef module = moduleNameOf(compiled, initializer.name);
-    os << (initializer.isTrained ? "trained     " : "constant    ") << escaped(initializer.name);
-    if (module != initializer.name) os << " (" << escaped(module) << ")";
-    os << " " << initializer.type << ": " << nameOf(initializer.evidence) << ", " << escaped(initializer.why) << "\n";
-  }
+  for (const ClassifiedInitializer &initializer : compiled.evidence.initializers)
+    os << textOf(initializer, moduleNameOf(compiled, initializer.name)) << "\n";
 }
 
 } // namespace autotp

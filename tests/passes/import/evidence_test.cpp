@@ -25,6 +25,7 @@ struct Trial {
   std::map<std::string, ExporterVerdict> verdicts = {};
   Exporter exporter = Exporter::Unknown;
   std::vector<ClassifiedInitializer> classified = {};
+  std::vector<std::string> untrained = {};
   bool decaysVectors = false;
 
   Trial() {
@@ -41,8 +42,9 @@ struct Trial {
   /// The names of what is trained, or the error.
   std::string trained(const ParameterOverrides &overrides) {
     const std::vector<ValueId> initializers = graph.sources(ValueKind::Parameter);
-    if (llvm::Error error = classifyParameters(
-            graph, initializers, {overrides, moduleNames, verdicts, exporter, {}, {}, decaysVectors}, classified))
+    if (llvm::Error error =
+            classifyParameters(graph, initializers,
+                               {overrides, moduleNames, verdicts, exporter, untrained, {}, decaysVectors}, classified))
       return describe(std::move(error));
     std::string names;
     for (const ParameterInfo &parameter : graph.parameters)
@@ -85,6 +87,15 @@ TEST(Evidence, AListHoldsAllOfTheParameters) {
   EXPECT_EQ(ties[0].copy + " = " + ties[0].of, "q.lora_B = val_9");
   EXPECT_EQ(namesOfNone(trial.graph, {"q.lora_A", "pooler.weight"}, trial.moduleNames),
             std::vector<std::string>{"pooler.weight"});
+}
+
+/// Running statistics of a batch norm, unless the user says so.
+TEST(Evidence, WhatItsOperatorDoesNotTrainIsConstant) {
+  for (const char *train : {"", "val_9"}) {
+    Trial trial;
+    trial.untrained = {"val_9"};
+    EXPECT_EQ(trial.trained(flags(train, "")), *train ? "q.base q.lora_A q.lora_B val_9" : "q.base q.lora_A q.lora_B");
+  }
 }
 
 TEST(Evidence, TheExporterStandsAboveTheRole) {
