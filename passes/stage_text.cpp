@@ -90,6 +90,7 @@ std::vector<StageText> rankTexts(Form form, const TpRanks &ranks, unsigned r) {
 std::vector<StageText> stageTexts(const Pass &pass, const PassState &state) {
   const CompiledModel &c = state.compiled;
   if (pass.name == "classify-parameters") return {{"", linePerFinding(c.evidence.initializers)}};
+  if (pass.name == "input-roles") return {{"", linePerFinding(c.training.inputs)}};
   if (pass.name == "find-axes") return {{"", axesText(c)}};
   if (pass.name == "choose-axes") return {{"", choiceText(c)}};
   if (pass.leaves <= Form::Training) return {{"", printed(c.graph)}};

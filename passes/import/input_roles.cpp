@@ -171,6 +171,16 @@ void tellLookupsApart(const Graph &graph, llvm::ArrayRef<ValueId> inputs, llvm::
 
 } // namespace
 
+std::string textOf(const InputRole &input) {
+  std::string text = "input       " + escaped(input.name) + ": " + input.role;
+  if (input.bounds.empty() && input.limit) text += ", below " + std::to_string(input.limit);
+  for (const InputBound &bound : input.bounds)
+    text += ", below " + std::to_string(bound.limit) + " for " + escaped(bound.of);
+  for (int64_t label : input.ignored)
+    text += ", or " + std::to_string(label) + ", which counts nothing";
+  return text + (input.isBatched || input.role == "unused" ? "" : ", the same for all samples of a step");
+}
+
 llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm::StringMap<std::string> &given) {
   std::vector<InputRole> roles;
   llvm::Error errors = llvm::Error::success();

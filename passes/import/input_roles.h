@@ -21,6 +21,9 @@ struct InputRole {
   std::vector<int64_t> ignored = {};   ///< labels at or above the limit that the loss leaves out, such as 255
 };
 
+/// A line for people.
+std::string textOf(const InputRole &input);
+
 /// tokens: indices of a lookup, in the largest table if there are several. labels, next-labels: the labels of a
 /// cross-entropy, or indices that pick one element of each row, by a lookup or a comparison; the graph shifts labels,
 /// and the feed must shift next-labels. positions: indices of a smaller table with a row for each place of the

@@ -318,17 +318,6 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
        << "' mixes samples with parameters: it is computed within each micro-batch\n";
 }
 
-static void printInput(const InputRole &input, llvm::raw_ostream &os) {
-  os << "input       " << escaped(input.name) << ": " << input.role;
-  if (input.bounds.empty() && input.limit) os << ", below " << input.limit;
-  for (const InputBound &bound : input.bounds)
-    os << ", below " << bound.limit << " for " << escaped(bound.of);
-  for (int64_t label : input.ignored)
-    os << ", or " << label << ", which counts nothing";
-  if (!input.isBatched && input.role != "unused") os << ", the same for all samples of a step";
-  os << "\n";
-}
-
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
@@ -345,7 +334,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
     os << "constant    " << name << ": the loss does not depend on it\n";
   printConstants(compiled, os);
   for (const InputRole &input : compiled.training.inputs)
-    printInput(input, os);
+    os << textOf(input) << "\n";
   printLoss(compiled, s, os);
   if (compiled.training.dtype != DType::F32)
     os << "dtype       " << nameOf(compiled.training.dtype)
