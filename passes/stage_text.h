@@ -14,8 +14,9 @@ struct StageText {
   std::string text;
 };
 
-/// The global graph, with the axes of each dimension after find-axes, and with placements after place-reductions; lines
-/// of what was found or decided, after passes that decide; or for each tp rank its graphs, with addresses after plan-memory, or the steps of its program.
+/// The global graph, with the axes of each dimension after find-axes, and with placements after place-reductions; or
+/// lines of what was found, after classify-parameters, input-roles and choose-axes; or for each tp rank its graphs, with
+/// addresses after plan-memory, or the steps of its program.
 std::vector<StageText> stageTexts(const Pass &pass, const PassState &state);
 
 } // namespace autotp
