@@ -53,8 +53,8 @@ CompileOptions flagsOf(llvm::StringRef text) {
       options.inputRoles[value.split('=').first] = value.split('=').second.str();
     else if (name == "dtype")
       options.dtype = dtypeNamed(value);
-    else if (name == "recompute" && value == "layer")
-      options.recompute = Recompute::Layer;
+    else if (name == "recompute")
+      options.recompute = value == "layer" ? Recompute::Layer : Recompute::Attention;
     else
       ADD_FAILURE() << "no such flag: " << word.str();
   }
