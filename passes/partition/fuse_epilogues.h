@@ -15,7 +15,6 @@
 ///
 /// The gradient of a bias is not fused (cuBLASLt's BGRADA and BGRADB), since the library writes it in the product's
 /// dtype. It stays a sum in f32, which buckets expect.
-/// a sum in f32, where buckets want it.
 #pragma once
 
 #include "compiler/sharding/rank_program.h"

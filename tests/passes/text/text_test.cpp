@@ -1,7 +1,7 @@
 // Passes as text: each file beside this one holds cases (tests/compiler/ir/case_file.h) of a graph before, and what
 // passes leave of it or say of it. What heads say:
 //   passes: fuse-epilogues          which run, by name, with commas between; of all cases, or of one alone
-//   flags: tp=2 shard=all           see flagsOf()
+//   flags: tp=2 shard=all           flags of autotp-compile
 //   values: stay                    the outputs are also computed, before and after, see expectSameValues()
 // Then "-- after" and the graph, "-- error" and the message, or "-- same": the graph is left as it was.
 // UPDATE_GOLDEN=1 writes what comes out into the files.
@@ -9,6 +9,7 @@
 #include "compiler/ops/evaluate.h"
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
+#include "passes/options/read_options.h"
 #include "passes/pass.h"
 #include "passes/pipeline.h"
 #include "passes/run_on_text.h"
@@ -33,31 +34,9 @@ struct Settings {
   bool keepsValues;
 };
 
-CompileOptions flagsOf(llvm::StringRef text) {
+CompileOptions flagsOf(llvm::StringRef words) {
   CompileOptions options;
-  llvm::SmallVector<llvm::StringRef, 4> words;
-  text.split(words, ' ', -1, /*KeepEmpty=*/false);
-  for (llvm::StringRef word : words) {
-    auto [name, value] = word.split('=');
-    if (name == "tp")
-      options.step.tp = std::stoi(value.str());
-    else if (name == "dp")
-      options.step.dp = std::stoi(value.str());
-    else if (name == "micro-batch")
-      options.import.microBatch = std::stoi(value.str());
-    else if (name == "shard" && value == "all")
-      options.shard = ShardMode::All;
-    else if (name == "assume" && value == "roles")
-      options.parameters.assumesRoles = true;
-    else if (name == "input")
-      options.inputRoles[value.split('=').first] = value.split('=').second.str();
-    else if (name == "dtype")
-      options.dtype = dtypeNamed(value);
-    else if (name == "recompute")
-      options.recompute = value == "layer" ? Recompute::Layer : Recompute::Attention;
-    else
-      ADD_FAILURE() << "no such flag: " << word.str();
-  }
+  if (llvm::Error error = readWords(words, options)) ADD_FAILURE() << describe(std::move(error));
   return options;
 }
 
