@@ -110,10 +110,10 @@ std::vector<InferCase> structuredCases() {
       {"momentum", {f32({4}), f32({4}), f32({4}), f32({}), f32({}), f32({})}, "f32[4] f32[4]"},
       {"sgd", {f32({4}), f32({4}), f32({}), f32({}), f32({})}, "f32[4]"},
       {"copy", {f32({4})}, "f32[4]"},
-      {"all_reduce", {f32({4})}, "f32[4]"},
-      {"all_gather", {f32({4})}, "f32[8]", {}, f32({8})},
-      {"all_gather_into", {f32({4}), f32({8})}, "f32[8]", {}, f32({8})},
-      {"reduce_scatter", {f32({8})}, "f32[4]", {}, f32({4})},
+      {"all_reduce", {f32({4})}, "f32[4]", {{"axis", std::string("tp")}, {"reduce", std::string("max")}}},
+      {"all_gather", {f32({4})}, "f32[8]", {{"axis", std::string("dp")}}, f32({8})},
+      {"all_gather_into", {f32({4}), f32({8})}, "f32[8]", {{"axis", std::string("world")}}, f32({8})},
+      {"reduce_scatter", {f32({8})}, "f32[4]", {{"axis", std::string("dp")}}, f32({4})},
   };
 }
 
