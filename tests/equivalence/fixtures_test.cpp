@@ -20,12 +20,16 @@ std::vector<Mesh> allMeshes(const Expected &expected) {
   return meshes;
 }
 
-/// What must be sharded wherever tp > 1: two layers of heads (by KV group) and ffn, the vocabulary of the embedding and
-/// of the head, which are one where they are tied; every second product of the mlp.
+/// What must be sharded wherever tp > 1: two layers of heads (by KV group, and by the query heads of a group if there are
+/// more ranks than groups) and ffn, the vocabulary of the embedding and of the head, which are one where they are tied;
+/// every second product of the mlp.
 std::vector<int64_t> expectedAxes(llvm::StringRef fixture, int tp) {
   if (fixture == "mlp") return {10, 128};
-  if (fixture == "llama-tied-logits" || fixture == "qwen3") return {4, 4, 176, 176, 256};
-  if (fixture.startswith("llama")) return {4, 4, 176, 176, 256, 256};
+  std::vector<int64_t> grouped = {4, 4, 176, 176, 256};
+  if (tp > 4) grouped.insert(grouped.begin(), {2, 2});
+  if (fixture == "llama-tied-logits" || fixture == "qwen3") return grouped;
+  grouped.push_back(256);
+  if (fixture.startswith("llama")) return grouped;
   if (tp > 4) return {256, 256, 256}; // four heads without groups stay whole on more ranks
   if (fixture == "bert-mlm" && tp == 2) return {2, 4, 4, 256, 256, 256}; // with the table of token types
   return {4, 4, 256, 256, 256};
