@@ -49,6 +49,9 @@ class Llama(nn.Module):
             self.head.weight = self.embed.weight
         dim = c["hidden_size"] // c["num_attention_heads"]
         angles = torch.arange(seq)[:, None] * c["rope_theta"] ** (-torch.arange(0, dim, 2) / dim)[None]
+        for weight in self.parameters():  # as transformers does: PyTorch's own embedding makes logits whose exponentials are
+            if weight.dim() == 2:         # denormal numbers, which some processors compute a hundred times slower
+                nn.init.normal_(weight, std=0.02)
         self.register_buffer("cos", torch.cat((angles, angles), -1).cos())
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin())
 
