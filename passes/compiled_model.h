@@ -18,7 +18,7 @@ namespace autotp {
 
 /// What the model file says beside its graph.
 struct ModelSource {
-  std::string sha256;
+  std::string digest;
   llvm::StringMap<std::string> moduleNames; ///< see ImportedModel
   std::vector<std::string> notes;           ///< see ImportedModel
   bool hasOwnOptimizer = false;             ///< whether the updates are those of the model, not those of options

@@ -10,11 +10,11 @@
 
 namespace autotp {
 
-llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha256) {
+llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef digest) {
   CompileOptions ofGraph = options;
   for (const Pass &pass : allPasses()) // a plan holds what the others made of the graph
     if (!pass.isOnGraph()) ofGraph.skipped.erase(pass.name.str());
-  llvm::json::Object source{{"sha256", sha256.str()}};
+  llvm::json::Object source{{"digest", digest.str()}};
   for (const CompileRow *row : optionRows())
     if (std::optional<llvm::json::Value> value = recordedValue(*row, ofGraph)) source[row->key] = std::move(*value);
   return source;
@@ -42,7 +42,7 @@ llvm::Expected<Certificate> certifyPlan(const Manifest &manifest, llvm::ArrayRef
   if (!options) return options.takeError();
   llvm::Expected<CompiledModel> compiled = compile(*options);
   if (!compiled) return compiled.takeError();
-  if (manifest.source.getString("sha256") != llvm::StringRef(compiled->source.sha256))
+  if (manifest.source.getString("digest") != llvm::StringRef(compiled->source.digest))
     return problem(options->model, "it is not the model that the plan was made from", "name that one with --model");
   std::vector<const plan::Program *> byTp;
   for (int64_t c = 0; c < manifest.tp; ++c)

@@ -14,7 +14,7 @@ struct Certificate;
 struct CompileOptions;
 
 /// The model and every option that the global graph and the update depend on: the rows that have a key.
-llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef sha256);
+llvm::json::Object sourceOf(const CompileOptions &options, llvm::StringRef digest);
 
 /// The options that a plan was compiled with, as far as its manifest keeps them, to make its graph again: they end after
 /// the last pass on the global graph. `model`: another place of the model; empty: where it was.

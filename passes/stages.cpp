@@ -47,7 +47,7 @@ llvm::Error importStage(PassState &s) {
     if (llvm::Error error = checkNothingIsSaidTwice(*imported, s.options)) return error;
   s.imported = std::move(*imported);
   s.compiled.graph = std::move(s.imported.graph);
-  s.compiled.source = {s.imported.sha256,           std::move(s.imported.moduleNames),
+  s.compiled.source = {s.imported.digest,           std::move(s.imported.moduleNames),
                        std::move(s.imported.notes), s.imported.updates.has_value(),
                        s.imported.hasGradients,     false};
   return llvm::Error::success();

@@ -7,7 +7,7 @@ command -v aarch64-linux-gnu-g++ > /dev/null || { echo "install g++-aarch64-linu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Headers of libraries that are the same for every processor; all of /usr/include would bring x86-64's own.
-for headers in /usr/include/dnnl* /usr/include/oneapi /usr/include/google; do
+for headers in /usr/include/dnnl* /usr/include/oneapi /usr/include/google /usr/include/xxhash.h; do
   [ ! -e "$headers" ] || cp -r "$headers" "$work"
 done
 status=0

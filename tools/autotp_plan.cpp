@@ -36,7 +36,7 @@ static Expected<LoadedPlan> load(const std::string &folder) {
   LoadedPlan loaded{std::move(*manifest), {}};
   for (const Manifest::File &file : loaded.manifest.programs) {
     Expected<plan::Program> program =
-        readProgram(folder + "/" + file.path, file.sha256, loaded.manifest.tp, loaded.manifest.dp);
+        readProgram(folder + "/" + file.path, file.digest, loaded.manifest.tp, loaded.manifest.dp);
     if (!program) return program.takeError();
     loaded.programs.push_back(std::move(*program));
   }

@@ -1,10 +1,10 @@
 #include "compiler/ir/print.h"
 
+#include "runtime/base/digest.h"
+
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/SHA1.h"
 
 namespace autotp {
 namespace {
@@ -38,9 +38,7 @@ std::string contentsText(const std::optional<Tensor> &tensor, Contents contents)
   } else if (contents == Contents::Whole) {
     os << "hex\"" << llvm::toHex(tensor->bytes) << "\"";
   } else {
-    llvm::SHA1 hash;
-    hash.update(tensor->bytes);
-    os << "#" << llvm::utohexstr(llvm::support::endian::read64be(hash.final().data()), /*LowerCase=*/true);
+    os << "#" << digestOf(llvm::toStringRef(tensor->bytes)).substr(0, 16);
   }
   return os.str();
 }

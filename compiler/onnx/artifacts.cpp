@@ -19,7 +19,7 @@ llvm::Error readModel(const std::string &path, onnx::ModelProto &proto, std::str
   if (!file)
     return problem(path, "it cannot be read: " + file.getError().message(),
                    "the folder must be one that onnxruntime-training's generate_artifacts wrote");
-  digests += sha256Of((*file)->getBuffer());
+  digests += digestOf((*file)->getBuffer());
   return parseModel(path, (*file)->getBuffer(), proto);
 }
 
@@ -190,7 +190,7 @@ llvm::Expected<ImportedModel> importArtifacts(llvm::StringRef folder, const Impo
   llvm::Expected<std::vector<CheckpointTensor>> checkpoint = readCheckpoint(base + "checkpoint");
   if (!checkpoint) return checkpoint.takeError();
   for (const CheckpointTensor &tensor : *checkpoint)
-    digests += sha256Of(llvm::toStringRef(tensor.tensor.bytes));
+    digests += digestOf(llvm::toStringRef(tensor.tensor.bytes));
   llvm::Expected<Updates> updates = updatesOf(optimizer, base + "optimizer_model.onnx");
   if (!updates) return updates.takeError();
   for (const CheckpointTensor &tensor : *checkpoint)
@@ -198,7 +198,7 @@ llvm::Expected<ImportedModel> importArtifacts(llvm::StringRef folder, const Impo
   llvm::Expected<ImportedModel> model = TrainingModel(training, path, options).run(std::move(*checkpoint));
   if (!model) return model.takeError();
   model->updates = std::move(*updates);
-  model->sha256 = sha256Of(digests);
+  model->digest = digestOf(digests);
   return model;
 }
 

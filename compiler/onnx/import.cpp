@@ -313,7 +313,7 @@ static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const Impor
   if (llvm::Error error = parseModel(path, (*file)->getBuffer(), proto)) return error;
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
   if (!model) return model.takeError();
-  model->sha256 = sha256Of((*file)->getBuffer());
+  model->digest = digestOf((*file)->getBuffer());
   return model;
 }
 

@@ -15,7 +15,7 @@ struct ImportOptions; // compiler/onnx/import_options.h
 struct ImportedModel {
   /// Its outputs are those of the model; float initializers are parameters until classify_parameters decides.
   Graph graph;
-  std::string sha256;
+  std::string digest;
   /// By initializer: the module's own name of a weight that the exporter renamed (val_110:
   /// model.layers.0.mlp.up.weight), read from the scope of the product, lookup or convolution that uses it. Only looked
   /// up.

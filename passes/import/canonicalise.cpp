@@ -159,7 +159,7 @@ private:
     llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     constexpr size_t kShort = 32;
     return known->second =
-               constants_.try_emplace({graph_.type(v).text(), text.size() <= kShort ? text.str() : sha256Of(text)}, v)
+               constants_.try_emplace({graph_.type(v).text(), text.size() <= kShort ? text.str() : digestOf(text)}, v)
                    .first->second;
   }
 

@@ -277,8 +277,8 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     memory.push_back(
         llvm::json::Object{{"arena_bytes", int64_t(program.arena_bytes())}, {"regions", std::move(regions)}});
   }
-  m.source = sourceOf(options, compiled.source.sha256);
-  m.report = llvm::json::Object{{"model_sha256", compiled.source.sha256},
+  m.source = sourceOf(options, compiled.source.digest);
+  m.report = llvm::json::Object{{"model_digest", compiled.source.digest},
                                 {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},

@@ -1,12 +1,27 @@
 #include "runtime/base/digest.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/SHA256.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace autotp {
 
-std::string sha256Of(llvm::StringRef bytes) {
-  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
+static std::string textOf(XXH128_hash_t hash) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, hash);
+  return llvm::toHex(bytes.digest, /*LowerCase=*/true);
 }
+
+std::string digestOf(llvm::StringRef bytes) { return textOf(XXH3_128bits(bytes.data(), bytes.size())); }
+
+struct Digest::State {
+  XXH3_state_t xxh;
+};
+
+Digest::Digest() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh); }
+Digest::~Digest() = default;
+void Digest::add(llvm::StringRef bytes) { XXH3_128bits_update(&state_->xxh, bytes.data(), bytes.size()); }
+std::string Digest::text() const { return textOf(XXH3_128bits_digest(&state_->xxh)); }
 
 } // namespace autotp

@@ -3,11 +3,29 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <memory>
 #include <string>
 
 namespace autotp {
 
-/// SHA-256, as 64 lower-case hexadecimal digits.
-std::string sha256Of(llvm::StringRef bytes);
+constexpr size_t kDigestDigits = 32;
+
+/// XXH3 of 128 bits (https://github.com/Cyan4973/xxHash) in lower-case hexadecimal digits, as xxh128sum prints it. It is
+/// faster than memory is read, and finds what was cut or edited; against somebody who seeks two files of one digest it
+/// is no protection.
+std::string digestOf(llvm::StringRef bytes);
+
+/// The same of bytes that come one piece after the other.
+class Digest {
+public:
+  Digest();
+  ~Digest();
+  void add(llvm::StringRef bytes);
+  std::string text() const;
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 } // namespace autotp

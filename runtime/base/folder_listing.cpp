@@ -21,10 +21,9 @@ namespace {
 namespace fs = llvm::sys::fs;
 
 constexpr llvm::StringLiteral kFirstLine = "# written by autotp: this folder holds these files and no others\n",
-                              kLastLine = "# sha256 of the lines above: ";
-constexpr size_t kDigestLength = 64;
+                              kLastLine = "# digest of the lines above: ";
 
-bool isDigest(llvm::StringRef text) { return text.size() == kDigestLength && llvm::all_of(text, llvm::isHexDigit); }
+bool isDigest(llvm::StringRef text) { return text.size() == kDigestDigits && llvm::all_of(text, llvm::isHexDigit); }
 
 /// Whether a path such as "programs/0000.plan" lies within the folder, without detours.
 bool isPathWithin(llvm::StringRef path) {
@@ -37,7 +36,7 @@ bool isPathWithin(llvm::StringRef path) {
 std::map<std::string, std::string> parseListing(llvm::StringRef text) {
   const size_t end = text.rfind(kLastLine);
   if (end == llvm::StringRef::npos || !text.startswith(kFirstLine)) return {};
-  if (text.drop_front(end + kLastLine.size()).rtrim('\n') != sha256Of(text.take_front(end))) return {};
+  if (text.drop_front(end + kLastLine.size()).rtrim('\n') != digestOf(text.take_front(end))) return {};
   llvm::SmallVector<llvm::StringRef> lines;
   text.take_front(end).drop_front(kFirstLine.size()).split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   std::map<std::string, std::string> digests;
@@ -76,7 +75,7 @@ public:
     if (!text) return;
     digests_ = parseListing(text->getBuffer());
     if (digests_.empty()) return;
-    digests_[kListingName] = sha256Of(text->getBuffer());
+    digests_[kListingName] = digestOf(text->getBuffer());
     for (const auto &[listed, digest] : digests_)
       for (llvm::StringRef at = llvm::sys::path::parent_path(listed); !at.empty();
            at = llvm::sys::path::parent_path(at))
@@ -114,7 +113,7 @@ private:
       return llvm::Error::success();
     }
     const auto bytes = contentsOf(whole);
-    if (bytes && sha256Of(bytes->getBuffer()) == listed->second)
+    if (bytes && digestOf(bytes->getBuffer()) == listed->second)
       contents.files.push_back({path, status});
     else
       contents.foreign.push_back("'" + escaped(path) + "' (changed since)");
@@ -147,7 +146,7 @@ std::string listingText(const std::map<std::string, std::string> &digests) {
   std::string text = kFirstLine.str();
   for (const auto &[path, digest] : digests)
     text += digest + "  " + path + "\n";
-  return text + kLastLine.str() + sha256Of(text) + "\n";
+  return text + kLastLine.str() + digestOf(text) + "\n";
 }
 
 std::string FolderContents::foreignNames() const {

@@ -1,4 +1,4 @@
-/// \file files.sha256 lists the files of a folder that we wrote, by which it is recognised. Only a folder that holds
+/// \file files.xxh128 lists the files of a folder that we wrote, by which it is recognised. Only a folder that holds
 /// nothing but what its list says, byte for byte, is proven to be ours and may be deleted.
 #pragma once
 
@@ -11,9 +11,9 @@
 
 namespace autotp {
 
-constexpr const char *kListingName = "files.sha256";
+constexpr const char *kListingName = "files.xxh128";
 
-/// The text of the list: lines as `sha256sum -c` reads them, between a line that says whose folder it is and a digest
+/// The text of the list: lines as `xxh128sum -c` reads them, between a line that says whose folder it is and a digest
 /// of all lines before it. `digests` maps a path within the folder to its digest.
 std::string listingText(const std::map<std::string, std::string> &digests);
 

@@ -1,12 +1,11 @@
 #include "runtime/base/output_folder.h"
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/output_path.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SHA256.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -23,18 +22,18 @@ public:
   ~DigestingStream() override { flush(); }
   std::string digest() {
     flush();
-    return llvm::toHex(llvm::arrayRefFromStringRef(hash_.final()), /*LowerCase=*/true);
+    return digest_.text();
   }
 
 private:
   void write_impl(const char *data, size_t size) override {
-    hash_.update(llvm::StringRef(data, size));
+    digest_.add({data, size});
     os_.write(data, size);
   }
   uint64_t current_pos() const override { return os_.tell(); }
 
   llvm::raw_ostream &os_;
-  llvm::SHA256 hash_;
+  Digest digest_;
 };
 
 /// Whether a rename of a folder failed since something is there. It replaces only an empty folder, so it never loses

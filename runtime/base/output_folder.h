@@ -32,7 +32,7 @@ public:
   ~OutputFolder(); ///< without commit(), deletes what was written
 
   const std::string &path() const { return path_; }
-  /// Writes one file, `name` within the folder, and returns its SHA-256.
+  /// Writes one file, `name` within the folder, and returns its digest.
   llvm::Expected<std::string> write(llvm::StringRef name, llvm::function_ref<void(llvm::raw_ostream &)> contents);
   /// Gives the folder, with its list, its name. If something that is not ours lay there, returns where it lies now;
   /// returns an empty text if nothing did, or it was ours and is deleted.

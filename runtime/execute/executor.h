@@ -104,9 +104,9 @@ private:
 };
 
 /// Fills the parameters, and their master weights if they are bf16 or f16. loadWeights reads the file of this tp rank's
-/// shards, which must have the digest `sha256`. initialiseWeights draws values from a seed; they depend on the
+/// shards, which must have this digest. initialiseWeights draws values from a seed; they depend on the
 /// parameter and the global index of the element only, so they are the same on any mesh.
-llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef sha256);
+llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef digest);
 void initialiseWeights(Executor &executor, int64_t seed);
 
 } // namespace autotp

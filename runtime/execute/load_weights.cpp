@@ -40,10 +40,10 @@ void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::Ar
 
 } // namespace
 
-llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRef sha256) {
+llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRef digest) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);
   if (!file) return file.takeError();
-  if (sha256Of(file->buffer->getBuffer()) != sha256)
+  if (digestOf(file->buffer->getBuffer()) != digest)
     return problem(path, "it is not the file that the manifest describes: truncated or edited",
                    "compile the plan again");
   for (const plan::Parameter &parameter : executor.program().parameters()) {

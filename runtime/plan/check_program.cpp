@@ -261,11 +261,11 @@ llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) {
   return ProgramChecker(program, tp, dp).run();
 }
 
-llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef sha256, int64_t tp, int64_t dp) {
+llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef digest, int64_t tp, int64_t dp) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
   llvm::StringRef bytes = (*file)->getBuffer();
-  if (sha256Of(bytes) != sha256)
+  if (digestOf(bytes) != digest)
     return problem(path, "it is not the file that the manifest describes: truncated or edited",
                    "compile the plan again");
   plan::Program program;

@@ -21,6 +21,6 @@ llvm::Error checkDTypes(const plan::Program &program);
 llvm::Error checkCalls(const plan::Program &program);
 
 /// Reads and checks `path`. Errors: another digest than the manifest's, a file that is no program, and all of above.
-llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef sha256, int64_t tp, int64_t dp);
+llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef digest, int64_t tp, int64_t dp);
 
 } // namespace autotp

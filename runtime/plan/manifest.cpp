@@ -44,7 +44,7 @@ bool fromJSON(const llvm::json::Value &value, Manifest::Input &input, llvm::json
 
 bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {
   llvm::json::ObjectMapper map(value, path);
-  return map && map.map("path", file.path) && map.map("sha256", file.sha256);
+  return map && map.map("path", file.path) && map.map("digest", file.digest);
 }
 
 bool fromJSON(const llvm::json::Value &value, Manifest::Rank &rank, llvm::json::Path path) {
@@ -95,7 +95,7 @@ void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vecto
     for (const Manifest::File &file : files)
       json.object([&] {
         json.attribute("path", file.path);
-        json.attribute("sha256", file.sha256);
+        json.attribute("digest", file.digest);
       });
   });
 }

@@ -12,7 +12,7 @@
 
 namespace autotp {
 
-constexpr int64_t kPlanFormatVersion = 5;
+constexpr int64_t kPlanFormatVersion = 6;
 
 struct Manifest {
   /// What elements of an input index: the rows of a table, the classes of a loss.
@@ -41,7 +41,7 @@ struct Manifest {
     }
   };
   struct File {
-    std::string path, sha256; ///< relative to the plan's folder
+    std::string path, digest; ///< its path within the plan's folder
   };
   struct Rank {
     int64_t program = 0, tp = 0, dp = 0;

@@ -97,7 +97,7 @@ private:
     if (llvm::Error error = joinWorld()) return error;
     if (manifest_.weightsKind == "copy") {
       const Manifest::File &file = manifest_.weights[size_t(executor_->tpRank())];
-      return loadWeights(*executor_, job_.options.plan + "/" + file.path, file.sha256);
+      return loadWeights(*executor_, job_.options.plan + "/" + file.path, file.digest);
     }
     initialiseWeights(*executor_, job_.options.seed.value_or(manifest_.weightsSeed));
     return llvm::Error::success();
@@ -273,7 +273,7 @@ llvm::Error open(Job &job, const Communicator *process) {
                    "start as many, or compile for another --tp, --dp");
   for (const Manifest::File &file : job.manifest.programs) {
     llvm::Expected<plan::Program> program =
-        readProgram(o.plan + "/" + file.path, file.sha256, job.manifest.tp, job.manifest.dp);
+        readProgram(o.plan + "/" + file.path, file.digest, job.manifest.tp, job.manifest.dp);
     if (!program) return program.takeError();
     job.programs.push_back(std::move(*program));
   }

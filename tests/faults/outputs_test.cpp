@@ -73,9 +73,9 @@ TEST_F(Outputs, APlanWithAFileOfTheUsersStays) {
   succeeds(compile + "plan --force");
   succeeds(compile + "plan --tp 2 --shard all");
   succeeds(compile + "plan"); // of two ranks, by one
-  const std::string list = read("plan/files.sha256");
+  const std::string list = read("plan/files.xxh128");
   succeeds(compile + "again");
-  EXPECT_EQ(read("again/files.sha256"), list);
+  EXPECT_EQ(read("again/files.xxh128"), list);
   fs::remove_all(at("again"));
   for (const auto &entry : fs::directory_iterator(folder.path()))
     if (entry.path().filename().string().rfind("plan.old-", 0) == 0) fs::remove_all(entry.path());

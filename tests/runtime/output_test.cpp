@@ -71,7 +71,7 @@ protected:
     const std::string manifest = read(name + "/manifest.json"),
                       text = manifest.substr(std::min<size_t>(13, manifest.size()));
     const bool isWhole = read(name + "/programs/0.plan") == "programs/0.plan" + text &&
-                         read(name + "/weights/0") == "weights/0" + text && fs::exists(at(name) + "/files.sha256");
+                         read(name + "/weights/0") == "weights/0" + text && fs::exists(at(name) + "/files.xxh128");
     return isWhole ? text : "not whole";
   }
   static OutputFolder::Options forced() {
@@ -201,12 +201,12 @@ TEST_F(Output, AFolderIsReplacedWhereAllOfItIsOurs) {
   EXPECT_EQ(names(), (Names{"empty", "plan"}));
 }
 
-TEST_F(Output, TheListIsThatOfSha256sum) {
+TEST_F(Output, TheListIsThatOfXxh128sum) {
   ASSERT_EQ(writeFolder("plan", "x"), "");
   const std::string list = "# written by autotp: this folder holds these files and no others\n" +
-                           sha256Of("manifest.jsonx") + "  manifest.json\n" + sha256Of("programs/0.planx") +
-                           "  programs/0.plan\n" + sha256Of("weights/0x") + "  weights/0\n";
-  EXPECT_EQ(read("plan/files.sha256"), list + "# sha256 of the lines above: " + sha256Of(list) + "\n");
+                           digestOf("manifest.jsonx") + "  manifest.json\n" + digestOf("programs/0.planx") +
+                           "  programs/0.plan\n" + digestOf("weights/0x") + "  weights/0\n";
+  EXPECT_EQ(read("plan/files.xxh128"), list + "# digest of the lines above: " + digestOf(list) + "\n");
 }
 
 /// Each of these makes a folder one that holds something of the user's.
@@ -218,13 +218,13 @@ TEST_F(Output, AFolderWithAnythingElseIsRefusedOrMovedAside) {
       {"'manifest.json' (changed since)", [&] { folder.write("plan/manifest.json", "{\"mine\": 1}"); }},
       {"'weights/0'", [&] { fs::remove(at("plan/weights/0")), linkTo(at("plan/manifest.json"), "plan/weights/0"); }},
       {"'weights'", [&] { fs::rename(at("plan/weights"), at("w")), linkTo(at("w"), "plan/weights"); }},
-      {"'programs'", [&] { fs::remove(at("plan/files.sha256")); }},
-      {"'programs'", [&] { folder.write("plan/files.sha256", read("plan/files.sha256") + "x"); }},
+      {"'programs'", [&] { fs::remove(at("plan/files.xxh128")); }},
+      {"'programs'", [&] { folder.write("plan/files.xxh128", read("plan/files.xxh128") + "x"); }},
       {"'programs'", [&] { // a list that was extended by hand
-         std::string list = read("plan/files.sha256");
+         std::string list = read("plan/files.xxh128");
          folder.write("plan/notes", "mine");
-         list.insert(list.rfind("# sha256"), sha256Of("mine") + "  notes\n");
-         folder.write("plan/files.sha256", list);
+         list.insert(list.rfind("# digest"), digestOf("mine") + "  notes\n");
+         folder.write("plan/files.xxh128", list);
        }}};
   for (const auto &[name, edit] : kEdits) {
     ASSERT_EQ(writeFolder("plan", "old"), "");

@@ -53,7 +53,7 @@ TEST(Pipeline, APlanWithoutAnOptionalPassIsProven) {
     EXPECT_TRUE(compiled->certificate.has_value());
     Manifest manifest;
     manifest.tp = manifest.dp = manifest.gradAccum = 1;
-    manifest.source = sourceOf(options, compiled->source.sha256);
+    manifest.source = sourceOf(options, compiled->source.digest);
     llvm::Expected<CompileOptions> again = optionsOf(manifest, "");
     ASSERT_TRUE(bool(again)) << describe(again.takeError());
     std::set<std::string> ofGraph = skipped;
