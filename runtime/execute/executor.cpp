@@ -165,7 +165,7 @@ bool Executor::communicate(const Step &step) {
 }
 
 llvm::Error Executor::captureSections() {
-  if (!device_->nativeStream(Stream::Compute)) return llvm::Error::success();
+  if (isOnHost()) return llvm::Error::success();
   for (auto &[name, section] : sections_) {
     auto mayBeCaptured = [](const Step &step) { return step.kernel || step.group->isCapturable(); };
     if (section.steps.empty() || !llvm::all_of(section.steps, mayBeCaptured)) continue;
@@ -226,9 +226,8 @@ llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
   std::vector<int64_t> counts(group.size(), 0);
   counts[0] = int64_t(values.size());
   void *data = values.data();
-  const bool isHost = !device_->nativeStream(Stream::Communication);
   const size_t bytes = values.size() * sizeof(float);
-  if (!isHost) {
+  if (!isOnHost()) {
     if (staging_.size() < bytes) {
       llvm::Expected<std::span<std::byte>> memory = device_->allocate(bytes);
       if (!memory) return memory.takeError();
@@ -239,7 +238,7 @@ llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
     if (llvm::Error error = synchronise()) return error;
   }
   if (!group.reduceScatter(data, data, counts, DType::F32)) return anotherFailed("a sum over ranks");
-  if (isHost) return llvm::Error::success();
+  if (isOnHost()) return llvm::Error::success();
   if (llvm::Error error = synchronise()) return error;
   device_->download(values.data(), staging_.data(), bytes);
   return llvm::Error::success();

@@ -55,6 +55,8 @@ public:
   int64_t dpRank() const { return dpRank_; }
   MeshPlace place() const { return {tp_, dp_, tpRank_, dpRank_}; }
   Device &device() { return *device_; }
+  /// Whether the device is the host. Several threads may then upload at once.
+  bool isOnHost() const { return !device_->nativeStream(Stream::Compute); }
 
 private:
   /// A kernel, or a call of a group.
@@ -104,9 +106,10 @@ private:
 };
 
 /// Fills the parameters, and their master weights if they are bf16 or f16. loadWeights reads the file of this tp rank's
-/// shards, which must have this digest. initialiseWeights draws values from a seed; they depend on the
-/// parameter and the global index of the element only, so they are the same on any mesh.
-llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, llvm::StringRef digest);
+/// shards, which must have this digest; none says that another rank of this process checks it. initialiseWeights draws
+/// values from a seed; they depend on the parameter and the global index of the element only, so they are the same on
+/// any mesh.
+llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, std::optional<llvm::StringRef> digest);
 void initialiseWeights(Executor &executor, int64_t seed);
 
 } // namespace autotp

@@ -7,7 +7,7 @@
 #include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
 
-#include <cstring>
+#include <future>
 #include <vector>
 
 namespace autotp {
@@ -21,42 +21,56 @@ std::vector<uint16_t> narrowed(llvm::ArrayRef<float> values, DType dtype) {
 }
 
 /// Writes this rank's part of a parameter to one of the tensors of its bucket.
-template <typename T>
 void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
-                llvm::ArrayRef<T> values) {
+                llvm::ArrayRef<float> values) {
   const int64_t begin = int64_t(parameter.bucket_begin());
   const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
                                      begin + int64_t(values.size()), executor.place());
-  if (part.begin < part.end) executor.upload(part.tensor, values.data() + (part.begin - begin));
+  if (part.begin == part.end) return;
+  const llvm::ArrayRef<float> own = values.slice(size_t(part.begin - begin), size_t(part.end - part.begin));
+  const DType dtype = DType(flat.dtype());
+  if (dtype == DType::F32) return executor.upload(part.tensor, own.data());
+  executor.upload(part.tensor, narrowed(own, dtype).data());
 }
 
 void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::ArrayRef<float> values) {
   const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
-  const DType dtype = DType(bucket.parameters().dtype());
-  if (dtype == DType::F32) return uploadPart(executor, parameter, bucket.parameters(), values);
-  uploadPart<uint16_t>(executor, parameter, bucket.parameters(), narrowed(values, dtype));
-  uploadPart(executor, parameter, bucket.master(), values);
+  uploadPart(executor, parameter, bucket.parameters(), values);
+  if (DType(bucket.parameters().dtype()) != DType::F32) uploadPart(executor, parameter, bucket.master(), values);
+}
+
+/// The values of every parameter of the program, in the mapped file.
+llvm::Expected<std::vector<llvm::ArrayRef<float>>> valuesIn(const SafetensorsFile &file, llvm::StringRef path,
+                                                            const plan::Program &program) {
+  std::vector<llvm::ArrayRef<float>> values;
+  for (const plan::Parameter &parameter : program.parameters()) {
+    const NamedTensor *tensor = file.find(parameter.name());
+    const size_t elements = size_t(elementsOf(parameter.tensor()));
+    if (!tensor || tensor->dtype != DType::F32 || tensor->bytes.size() != elements * sizeof(float) ||
+        uintptr_t(tensor->bytes.data()) % alignof(float) != 0)
+      return problem((path + ": parameter '" + escaped(parameter.name()) + "'").str(),
+                     "it is missing, or of another type, size or alignment", "compile the plan again");
+    values.push_back({reinterpret_cast<const float *>(tensor->bytes.data()), elements});
+  }
+  return values;
 }
 
 } // namespace
 
-llvm::Error loadWeights(Executor &executor, llvm::StringRef path, llvm::StringRef digest) {
+llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<llvm::StringRef> digest) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);
   if (!file) return file.takeError();
-  if (digestOf(file->buffer->getBuffer()) != digest)
-    return problem(path, "it is not the file that the manifest describes: truncated or edited",
-                   "compile the plan again");
-  for (const plan::Parameter &parameter : executor.program().parameters()) {
-    const NamedTensor *tensor = file->find(parameter.name());
-    size_t elements = size_t(elementsOf(parameter.tensor()));
-    if (!tensor || tensor->dtype != DType::F32 || tensor->bytes.size() != elements * sizeof(float))
-      return problem((path + ": parameter '" + escaped(parameter.name()) + "'").str(),
-                     "it is missing, or of another type or size", "compile the plan again");
-    std::vector<float> values(elements);
-    if (elements) std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
-    setParameter(executor, parameter, values);
-  }
-  return llvm::Error::success();
+  // Beside the copies: what they wrote is of no use to anybody if the digest is another.
+  std::future<bool> isIt =
+      std::async(std::launch::async, [&] { return !digest || digestOf(file->buffer->getBuffer()) == *digest; });
+  llvm::Expected<std::vector<llvm::ArrayRef<float>>> values = valuesIn(*file, path, executor.program());
+  if (!values) return values.takeError();
+  const auto &parameters = executor.program().parameters();
+#pragma omp parallel for schedule(dynamic) if (executor.isOnHost())
+  for (int i = 0; i < parameters.size(); ++i)
+    setParameter(executor, parameters[i], (*values)[size_t(i)]);
+  if (isIt.get()) return llvm::Error::success();
+  return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
 }
 
 namespace {

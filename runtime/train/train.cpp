@@ -28,6 +28,7 @@ namespace {
 /// protects.
 struct Job {
   const TrainOptions &options;
+  bool hasAllRanks; ///< as threads of this process
   Manifest manifest;
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
@@ -97,7 +98,10 @@ private:
     if (llvm::Error error = joinWorld()) return error;
     if (manifest_.weightsKind == "copy") {
       const Manifest::File &file = manifest_.weights[size_t(executor_->tpRank())];
-      return loadWeights(*executor_, job_.options.plan + "/" + file.path, file.digest);
+      // Threads of one tp rank read one file, which the first of them checks.
+      const bool isChecked = job_.hasAllRanks && executor_->dpRank() > 0;
+      return loadWeights(*executor_, job_.options.plan + "/" + file.path,
+                         isChecked ? std::nullopt : std::optional<llvm::StringRef>(file.digest));
     }
     initialiseWeights(*executor_, job_.options.seed.value_or(manifest_.weightsSeed));
     return llvm::Error::success();
@@ -341,7 +345,7 @@ llvm::Error runAsOneOf(Job &job, Communicator &process) {
 } // namespace
 
 llvm::Error train(const TrainOptions &options, Communicator *process) {
-  Job job{options, {}, {}, {}, {}, {}, {}};
+  Job job{options, !process, {}, {}, {}, {}, {}, {}};
   if (process) {
     llvm::Error error = runAsOneOf(job, *process);
     if (!error) return error;

@@ -56,6 +56,16 @@ TEST_F(Plans, BytesFlipped) {
   }
 }
 
+/// One rank digests the file for all that read it.
+TEST_F(Plans, WeightsOfSeveralDpRanksFlipped) {
+  succeeds("autotp-compile @/mlp/model.onnx --dp 2 --micro-batch 2 -o {}/plan");
+  std::string weights = read("weights/tp_0000.safetensors");
+  succeeds(train);
+  weights.back() ^= 1;
+  write("weights/tp_0000.safetensors", weights);
+  fails(1, train, "weights/tp_0000.safetensors: it is not the file that the manifest describes");
+}
+
 TEST_F(Plans, ManifestsEditedByHand) {
   const std::string good = read("manifest.json");
   for (auto [from, to, culprit] : std::vector<std::tuple<std::string, std::string, std::string>>{
