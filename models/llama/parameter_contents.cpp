@@ -1,7 +1,7 @@
 #include "models/llama/parameter_contents.h"
 
 #include "runtime/base/error.h"
-#include "runtime/base/philox.h"
+#include "runtime/base/normal_numbers.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -43,8 +43,7 @@ std::vector<float> draw(uint64_t seed, const LlamaParameter &parameter, size_t o
   std::vector<float> values(size_t(parameter.elements()), 1.0f);
   if (parameter.isNorm) return values;
   forPieces(values.size(), [&](size_t first, size_t last) {
-    for (size_t e = first; e < last; ++e)
-      values[e] = float(kDeviation * philoxNormal(seed, ordinal, e));
+    drawNormals(std::span(values).subspan(first, last - first), seed, ordinal, first, 0, kDeviation);
   });
   return values;
 }

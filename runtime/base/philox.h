@@ -4,7 +4,6 @@
 
 #include "runtime/base/host_device.h"
 
-#include <cmath>
 #include <cstdint>
 
 namespace autotp {
@@ -26,13 +25,6 @@ AUTOTP_HOST_DEVICE inline PhiloxWords philox(uint64_t key, uint64_t counterLow, 
     k1 += 0xBB67AE85u;
   }
   return c;
-}
-
-/// A standard normal number (Box and Muller 1958) for element `index` of stream `stream`.
-inline double philoxNormal(uint64_t key, uint64_t stream, uint64_t index) {
-  const PhiloxWords bits = philox(key, index, stream);
-  double u = (double(bits[0]) + 0.5) / 4294967296.0, v = (double(bits[1]) + 0.5) / 4294967296.0;
-  return std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v);
 }
 
 /// The key of a dropout. An element is kept if its bits are at least dropoutThreshold(). `row` is the row of the global

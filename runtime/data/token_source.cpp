@@ -1,11 +1,12 @@
 #include "runtime/data/source.h"
 
 #include "runtime/base/error.h"
-#include "runtime/base/philox.h"
+#include "runtime/base/normal_numbers.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace autotp {
@@ -29,13 +30,15 @@ public:
     if (!input.isBatched) row = 0; // the same in all steps
     DType dtype = dtypeNamed(input.dtype).value_or(DType::I64);
     int64_t elements = int64_t(to.size() / sizeOf(dtype));
+    if (dtype == DType::F32) {
+      const std::span<float> values(reinterpret_cast<float *>(to.data()), size_t(elements));
+      if (input.role == "ones")
+        std::ranges::fill(values, 1.0f);
+      else
+        drawNormals(values, seed_, kDataStream + index, uint64_t(row * elements), 0, 1);
+      return llvm::Error::success();
+    }
     for (int64_t i = 0; i < elements; ++i) {
-      if (dtype == DType::F32) {
-        float value =
-            input.role == "ones" ? 1.0f : float(philoxNormal(seed_, kDataStream + index, uint64_t(row * elements + i)));
-        std::memcpy(to.data() + i * 4, &value, 4);
-        continue;
-      }
       int64_t value = integer(input, row, i, elements);
       bool isOut = input.limit > 0 && value >= input.limit && !input.ignores(double(value));
       if (isOut)

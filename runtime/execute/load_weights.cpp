@@ -2,7 +2,7 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
-#include "runtime/base/philox.h"
+#include "runtime/base/normal_numbers.h"
 #include "runtime/base/small_floats.h"
 #include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
@@ -73,51 +73,23 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<
   return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
 }
 
-namespace {
-
-/// Draws a parameter's elements, many at a time, on all threads of the rank. Which thread draws an element makes no
-/// difference, since its number depends on its place in the whole parameter alone.
-class Drawing {
-public:
-  Drawing(const plan::Parameter &parameter, uint64_t seed, uint64_t stream)
-      : parameter_(parameter), seed_(seed), stream_(stream), values_(size_t(elementsOf(parameter.tensor()))) {}
-
-  std::vector<float> run() {
-    constexpr size_t kAtATime = size_t(1) << 16;
-    forEachHeld(parameter_, [&](int64_t local, int64_t global, std::span<const int64_t>) {
-      places_.push_back({local, global});
-      if (places_.size() == kAtATime) draw();
-    });
-    draw();
-    return std::move(values_);
-  }
-
-private:
-  struct Place {
-    int64_t local, global; ///< index among the rank's elements, and among all
-  };
-
-  void draw() {
-    const double mean = parameter_.init_value(), deviation = parameter_.init_stddev();
+/// Draws on all threads of the rank. Which one draws an element makes no difference, since its number depends on its
+/// place in the whole parameter alone.
+static std::vector<float> drawn(const plan::Parameter &parameter, uint64_t seed, uint64_t stream) {
+  constexpr int64_t kAtATime = int64_t(1) << 14;
+  std::vector<float> values(size_t(elementsOf(parameter.tensor())));
+  const std::vector<HeldRun> runs = heldRuns(parameter, kAtATime);
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < places_.size(); ++i)
-      values_[size_t(places_[i].local)] =
-          float(mean + deviation * philoxNormal(seed_, stream_, uint64_t(places_[i].global)));
-    places_.clear();
-  }
-
-  const plan::Parameter &parameter_;
-  uint64_t seed_, stream_;
-  std::vector<float> values_;
-  std::vector<Place> places_;
-};
-
-} // namespace
+  for (size_t i = 0; i < runs.size(); ++i)
+    drawNormals(std::span(values).subspan(size_t(runs[i].local), size_t(runs[i].count)), seed, stream,
+                uint64_t(runs[i].global), parameter.init_value(), parameter.init_stddev());
+  return values;
+}
 
 void initialiseWeights(Executor &executor, int64_t seed) {
   uint64_t stream = 0;
   for (const plan::Parameter &parameter : executor.program().parameters())
-    setParameter(executor, parameter, Drawing(parameter, uint64_t(seed), stream++).run());
+    setParameter(executor, parameter, drawn(parameter, uint64_t(seed), stream++));
 }
 
 } // namespace autotp

@@ -34,6 +34,37 @@ template <typename F> void forEachHeld(const plan::Parameter &parameter, F f) {
   }
 }
 
+/// Elements that a rank holds and that are neighbours in the whole parameter too.
+struct HeldRun {
+  int64_t local, global, count; ///< the first, among the rank's and among all; how many
+};
+
+/// All elements that a rank holds, as runs in the order in which they lie in its memory. A run is joined to the next
+/// one until it has `enough` elements.
+inline std::vector<HeldRun> heldRuns(const plan::Parameter &parameter, int64_t enough) {
+  std::vector<HeldRun> runs = {{0, 0, 1}};
+  for (int d = 0; d < parameter.global_shape_size(); ++d) {
+    const plan::Cover &cover = parameter.covers(d);
+    std::vector<HeldRun> inner; // the same with dimension d
+    int64_t local = 0;
+    for (const HeldRun &run : runs)
+      for (int64_t outer = run.global; outer < run.global + run.count; ++outer)
+        for (int i = 0; i < cover.begins_size(); ++i) {
+          const int64_t global = outer * parameter.global_shape(d) + cover.begins(i);
+          const int64_t count = cover.ends(i) - cover.begins(i);
+          const bool isJoined =
+              !inner.empty() && inner.back().count < enough && inner.back().global + inner.back().count == global;
+          if (isJoined)
+            inner.back().count += count;
+          else
+            inner.push_back({local, global, count});
+          local += count;
+        }
+    runs = std::move(inner);
+  }
+  return runs;
+}
+
 /// A rank of a mesh.
 struct MeshPlace {
   int64_t tp, dp, tpRank, dpRank;

@@ -1,6 +1,6 @@
 // What lies in the files: nodes, shapes, and where the numbers come from.
 #include "runtime/base/error.h"
-#include "runtime/base/philox.h"
+#include "runtime/base/normal_numbers.h"
 #include "runtime/plan/safetensors.h"
 #include "tests/models/scratch_folder.h"
 

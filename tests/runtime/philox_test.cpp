@@ -1,7 +1,9 @@
 /// \file Known answers of Random123 (kat_vectors) and the moments of the normal numbers made from them.
-#include "runtime/base/philox.h"
+#include "runtime/base/normal_numbers.h"
 
 #include <gtest/gtest.h>
+
+#include <vector>
 
 namespace autotp {
 namespace {
@@ -16,15 +18,33 @@ TEST(Philox, KnownAnswers) {
 }
 
 TEST(Philox, NormalNumbers) {
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, fourths = 0;
+  double products[4] = {}; // with the numbers that follow: of one pair, of one block, of the next block
   constexpr int kCount = 100000;
   for (int i = 0; i < kCount; ++i) {
     double x = philoxNormal(7, 3, uint64_t(i));
     sum += x;
     squares += x * x;
+    fourths += x * x * x * x;
+    for (int after = 0; after < 4; ++after)
+      products[after] += x * philoxNormal(7, 3, uint64_t(i + after + 1));
   }
   EXPECT_NEAR(sum / kCount, 0, 0.02);
   EXPECT_NEAR(squares / kCount, 1, 0.02);
+  EXPECT_NEAR(fourths / kCount, 3, 0.1);
+  for (double product : products)
+    EXPECT_NEAR(product / kCount, 0, 0.02);
+}
+
+/// Wherever a run begins and ends among the blocks.
+TEST(Philox, RunsHoldTheNumbersOfTheirElements) {
+  for (uint64_t first = 0; first < 5; ++first)
+    for (size_t count = 0; count < 10; ++count) {
+      std::vector<float> values(count);
+      drawNormals(values, 7, 3, first, 2, 0.5);
+      for (size_t i = 0; i < count; ++i)
+        EXPECT_EQ(values[i], float(2 + 0.5 * philoxNormal(7, 3, first + i)));
+    }
 }
 
 } // namespace
