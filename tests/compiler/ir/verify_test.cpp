@@ -25,11 +25,10 @@ TEST(Verify, CollectivesOfUnknownAxesAndReductions) {
   for (auto [axis, reduce, message] : {std::tuple{"tpp", "sum", "'tpp' is no mesh axis"},
                                        std::tuple{"tp", "product", "'product' is no reduction: it is sum or max"}}) {
     Graph graph;
-    graph.addNode("all_reduce", {graph.addInput("x", vector())}, {vector()},
-                  {{"axis", std::string(axis)},
-                   {"group", llvm::SmallVector<int64_t, 6>{0, 1}},
-                   {"reduce", std::string(reduce)}},
-                  "");
+    graph.addNode(
+        "all_reduce", {graph.addInput("x", vector())}, {vector()},
+        {{"axis", std::string(axis)}, {"group", llvm::SmallVector<int64_t, 6>{0, 1}}, {"reduce", std::string(reduce)}},
+        "");
     expectRefused(graph, message);
   }
 }
