@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A training step of autotp beside those of PyTorch and DeepSpeed, the programs in turn, and beside what the machine could do.
 
-Usage: bench/compare.py [S|M|L] [fp32|bf16] [1|tp2|dp2] [--isa avx2|avx512] [--peers NAME,...] [--rounds N] [--steps N]
+Usage: bench/compare.py [S|M|L|hf] [fp32|bf16] [1|tp2|dp2] [--isa avx2|avx512] [--peers NAME,...] [--rounds N] [--steps N]
 
 1: one rank of 2 threads, beside PyTorch eager and compiled. tp2: 2 ranks of one thread, beside DeepSpeed's AutoTP. dp2: 2 ranks
 with a batch each and ZeRO 2, beside PyTorch's DistributedDataParallel. tp2 and dp2 also run one rank of 2 threads for comparison.
+hf is M (SmolLM2-135M's shape) as transformers and torch.onnx.export write it, beside autotp-model's M.
 --isa holds all programs to one instruction set. A round runs each program once and takes the median of its steps but the first 3;
 ratios are medians over rounds. All run on an idle machine, or the numbers mean nothing.
 
@@ -37,6 +38,7 @@ MODELS = {  # name: (config, batch, seq)
     "M": (llama(576, 30, 9, 3, 1536, 49152, True), 1, 512),
     "L": (llama(2048, 2, 32, 8, 8192, 32000, False), 1, 512),
 }
+MODELS["hf"] = MODELS["M"]
 RUNS = {"1": (1, 1), "tp2": (2, 1), "dp2": (1, 2)}  # name: (tp, dp)
 PEERS = {"1": ["eager", "compile"], "tp2": ["autotp"], "dp2": ["ddp"]}
 TITLES = {"eager": "PyTorch eager", "compile": "PyTorch compiled", "autotp": "DeepSpeed AutoTP", "ddp": "PyTorch DDP"}
@@ -85,13 +87,16 @@ class Torch:
 class Autotp:
     """One plan, and how it is run."""
 
-    def __init__(self, binaries, name, precision, how, isa):
+    def __init__(self, binaries, name, precision, how, isa, python):
         self.binaries, self.precision = binaries, precision
         config, self.batch, self.seq = MODELS[name]
         self.config, model, self.plan = (WORK / f"{name}{end}" for end in (".json", ".onnx", f"-{how}-{precision}.plan"))
         self.config.write_text(json.dumps(config))
-        run(binaries / "autotp-model", "llama", "--config", self.config, "--batch", self.batch, "--seq", self.seq, "--no-weights",
-            "-o", model)
+        if name == "hf":
+            run(python, ROOT / "bench" / "export_hf.py", self.config, self.batch, self.seq, model)
+        else:
+            run(binaries / "autotp-model", "llama", "--config", self.config, "--batch", self.batch, "--seq", self.seq,
+                "--no-weights", "-o", model)
         run("rm", "-rf", self.plan)
         tp, dp = RUNS[how]
         flags = ["--zero", "2"] if dp > 1 else []
@@ -164,15 +169,22 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     peers = PEERS[args.how] if args.peers is None else [p for p in args.peers.split(",") if p != "none"]
     packages = ["torch", "numpy"] + (["transformers", "deepspeed"] if "autotp" in peers else [])
-    torch = Torch(args.venv, packages, args.isa) if peers else None
-    plan = Autotp(args.bin, args.model, args.precision, args.how, args.isa)
-    alone = Autotp(args.bin, args.model, args.precision, "1", args.isa) if args.how != "1" else None
-    ours, others, dp = [], {}, RUNS[args.how][1]
+    if args.model == "hf":
+        packages += ["transformers", "onnx", "onnxscript"]
+    torch = Torch(args.venv, packages, args.isa) if peers or args.model == "hf" else None
+    plan = Autotp(args.bin, args.model, args.precision, args.how, args.isa, torch and torch.python)
+    alone, dp = None, RUNS[args.how][1]
+    title = f"autotp, 1 rank x 2 threads{', twice' if dp > 1 else ''}"  # per token: dp ranks train on as many batches
+    if args.how != "1":
+        alone = Autotp(args.bin, args.model, args.precision, "1", args.isa, torch and torch.python)
+    elif args.model == "hf":
+        title, alone = "autotp-model's", Autotp(args.bin, "M", args.precision, "1", args.isa, None)
+    ours, others = [], {}
     for _ in range(args.rounds):
         ours.append(plan.step(args.steps))
-        if alone:  # per token: dp ranks train on as many batches
+        if alone:
             ms, peak, start = alone.step(args.steps)
-            others.setdefault(f"autotp, 1 rank x 2 threads{', twice' if dp > 1 else ''}", []).append((dp * ms, peak, start))
+            others.setdefault(title, []).append((dp * ms, peak, start))
         for peer in peers:
             others.setdefault(TITLES[peer], []).append(
                 torch.step(peer, plan.config, plan.batch, plan.seq, args.precision, args.steps))

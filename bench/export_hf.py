@@ -1,0 +1,31 @@
+"""Writes a Llama of transformers with random weights as torch.onnx.export does: what people bring.
+
+Usage: export_hf.py CONFIG BATCH SEQ FILE.onnx      (called by compare.py)
+"""
+import json
+import sys
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+class WithLoss(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, labels):
+        logits = self.model(input_ids=input_ids, use_cache=False).logits
+        return torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+
+
+def main():
+    config, batch, seq, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    with open(config, encoding="utf-8") as file:
+        model = LlamaForCausalLM(LlamaConfig(**json.load(file), attn_implementation="sdpa"))
+    ids = torch.randint(model.config.vocab_size, (batch, seq))
+    torch.onnx.export(WithLoss(model), (ids, ids), path, dynamo=True, optimize=False, input_names=["input_ids", "labels"],
+                      external_data=True)
+
+
+main()
