@@ -69,6 +69,7 @@ RankGroup everyRank(plan::MeshAxis axis, int size) {
 }
 
 ValueId allReduce(Builder &b, ValueId value, const RankGroup &group, Reduction how) {
+  if (group.ranks.size() == 1) return value;
   Attributes attributes = attributesOf(group);
   for (const CollectiveRow &row : kRows)
     if (row.how == how && !row.reduce.empty()) attributes.set("reduce", row.reduce.str());

@@ -15,7 +15,7 @@ struct RankGroup {
 /// Ranks 0 to `size` - 1 of a mesh axis.
 RankGroup everyRank(plan::MeshAxis axis, int size);
 
-/// What all ranks of the group have, added or compared element by element.
+/// What all ranks of the group have, added or compared element by element; of one rank, the value itself.
 ValueId allReduce(Builder &b, ValueId value, const RankGroup &group, Reduction how = Reduction::Sum);
 /// The elements of all ranks, [elements], in the order of the group. `counts` are those of each rank; empty: all equal.
 ValueId allGather(Builder &b, ValueId own, const RankGroup &group, int64_t elements,

@@ -238,7 +238,7 @@ ValueId reduceSum(Builder &b, ValueId value, llvm::ArrayRef<Covers> held, llvm::
     for (size_t other = 0; other < c; ++other)
       areParts |= overlap(held[c], held[other]) && held[c] != held[other];
   }
-  if (!areParts) return sharers.ranks.size() > 1 ? allReduce(b, value, sharers) : value;
+  if (!areParts) return allReduce(b, value, sharers);
   ValueId whole = padToWhole(b, value, held[tpRank], shape);
   return takePart(b, allReduce(b, whole, everyRank(plan::TP, int(held.size()))), wholeCovers(shape), held[tpRank]);
 }

@@ -75,10 +75,6 @@ unsigned addState(RankProgram &program, const std::string &name, const Type &typ
   return state;
 }
 
-ValueId sumOverDp(Builder &b, ValueId value, int dp) {
-  return dp == 1 ? value : allReduce(b, value, everyRank(plan::DP, dp));
-}
-
 } // namespace
 
 void addBatchStatistics(RankProgram &program, int dp) {
@@ -95,7 +91,7 @@ void addBatchStatistics(RankProgram &program, int dp) {
     b.origin = producer ? producer->origin : "loss";
     const unsigned state = addState(program, statistic.name, g.type(statistic.value));
     const ValueId before = g.addState(statistic.name, g.type(statistic.value)),
-                  after = b.make("accumulate", {before, sumOverDp(b, statistic.value, dp)});
+                  after = b.make("accumulate", {before, allReduce(b, statistic.value, everyRank(plan::DP, dp))});
     section.stateSlices[before] = section.stateSlices[after] = {state};
     g.outputs.push_back({"state:" + statistic.name, after});
   }

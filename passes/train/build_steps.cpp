@@ -16,11 +16,6 @@ namespace {
 
 using Integers = llvm::SmallVector<int64_t, 6>;
 
-/// A sum over a mesh axis of `n` ranks, which are all ranks of it.
-ValueId summed(Builder &b, ValueId value, plan::MeshAxis axis, int n) {
-  return n == 1 ? value : allReduce(b, value, everyRank(axis, n));
-}
-
 std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values) {
   const auto *begin = reinterpret_cast<const uint8_t *>(values.data());
   return {begin, begin + values.size() * sizeof(float)};
@@ -201,7 +196,7 @@ private:
     ValueId sum = bucketOfRank;
     BucketSlice held = bucket.whole();
     if (bucket.own == held) {
-      sum = summed(b, sum, axis, n);
+      sum = allReduce(b, sum, everyRank(axis, n));
     } else if (n > 1) {
       held = bucket.kind.isPartial ? bucket.own : sliceOverDp(bucket, options_.dp);
       sum = reduceScatter(b, sum, everyRank(axis, n), held.elements);
@@ -224,8 +219,9 @@ private:
                            segments(i, [&](const PlacedParameter &p) { return countedOf(p); }));
       squares = squares == kNone ? own : b.make("add", {squares, own});
     }
-    squares = options_.zero >= 1 ? summed(b, squares, plan::WORLD, options_.tp * options_.dp)
-                                 : summed(b, squares, plan::TP, options_.tp);
+    squares = allReduce(b, squares,
+                        options_.zero >= 1 ? everyRank(plan::WORLD, options_.tp * options_.dp)
+                                           : everyRank(plan::TP, options_.tp));
     ValueId divisor = lossAndDivisor(s, b);
     auto scaled = b.makeMany("grad_scale", {squares, divisor}, {{"max_norm", updates_.clipGradNorm}});
     s.graph.outputs.push_back({"grad_norm", scaled[1]});
@@ -289,7 +285,7 @@ private:
     ValueId sums[2] = {source(s, lossState_), source(s, countState_)};
     b.origin = "loss";
     ValueId both = b.make("concat", {b.reshape(sums[0], {1}), b.reshape(sums[1], {1})}, {{"axis", int64_t(0)}});
-    both = summed(b, both, plan::DP, options_.dp);
+    both = allReduce(b, both, everyRank(plan::DP, options_.dp));
     for (int64_t i : {0, 1})
       sums[i] = b.reshape(b.slice(both, 0, i, 1), {});
     s.graph.outputs.push_back({"loss", b.make("div", {sums[0], sums[1]})});
