@@ -122,8 +122,8 @@ class Autotp:
         return statistics.median(times[SKIPPED:]), usage.ru_maxrss / 1024, start
 
 
-def limit_ms(binaries, name, isa):
-    """What a step takes if products run at the rate of a large one, and what must move moves at the bandwidth of AdamW: its own 7
+def print_limit(binaries, name, isa):
+    """Says what a step takes if products run at the rate of a large one, and what must move moves at the bandwidth of AdamW: its own 7
     floats a weight, and the logits read and written twice. In f32."""
     config, batch, seq = MODELS[name]
     flags = [f"--instruction-set={ISA[isa][0]}"] if isa else []
@@ -193,7 +193,7 @@ def main():
     for title, results in others.items():
         report(title, results, ours)
     if (args.bin / "cpu_kernels").exists():
-        limit_ms(args.bin, args.model, args.isa)
+        print_limit(args.bin, args.model, args.isa)
 
 
 main()

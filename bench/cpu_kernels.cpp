@@ -10,6 +10,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <benchmark/benchmark.h>
+#include <cstring>
 
 namespace autotp::bench {
 namespace {
@@ -27,48 +28,19 @@ struct Ready {
   std::unique_ptr<PreparedKernel> kernel;
 };
 
-/// A tensor of its own: ones, or indices that are below what the call takes.
-llvm::Expected<TensorArg> allocated(Device &device, const TensorShape &shape, int64_t idsBelow) {
-  TensorArg arg{nullptr, shape.dtype, {shape.shape.begin(), shape.shape.end()}};
-  const int64_t count = arg.elements();
-  llvm::Expected<std::span<std::byte>> memory = device.allocate(size_t(count) * sizeOf(shape.dtype));
-  if (!memory) return memory.takeError();
-  arg.data = memory->data();
-  device.zero(*memory);
-  if (shape.dtype == DType::F32)
-    for (int64_t i = 0; i < count; ++i)
-      arg.as<float>()[i] = 0.1f + 0.9f * float((i * 7919) % 1024) / 1024;
-  if (shape.dtype == DType::I64)
-    for (int64_t i = 0; i < count; ++i)
-      arg.as<int64_t>()[i] = idsBelow > 0 ? i * 7919 % idsBelow : 0;
-  return arg;
+llvm::Error fill(const TensorArg &operand, llvm::ArrayRef<std::byte> beginning) {
+  const size_t bytes = size_t(operand.elements()) * sizeOf(operand.dtype);
+  for (size_t done = 0; done < bytes; done += beginning.size())
+    std::memcpy(operand.as<std::byte>() + done, beginning.data(), std::min(beginning.size(), bytes - done));
+  return llvm::Error::success();
 }
 
 llvm::Expected<Ready> prepared(const KernelCall &call) {
   llvm::Expected<std::unique_ptr<Device>> device = makeCpuDevice(threads, instructionSet);
   if (!device) return device.takeError();
-  KernelArgs args;
-  args.attributes = call.attributes;
-  for (const TensorShape &shape : call.operands) {
-    llvm::Expected<TensorArg> arg = allocated(**device, shape, call.idsBelow);
-    if (!arg) return arg.takeError();
-    args.operands.push_back(std::move(*arg));
-  }
-  for (size_t i = 0; i < call.results.size(); ++i) {
-    const bool isInPlace = i < call.inPlace.size() && call.inPlace[i] >= 0;
-    if (isInPlace) {
-      args.results.push_back(args.operands[size_t(call.inPlace[i])]);
-      continue;
-    }
-    llvm::Expected<TensorArg> arg = allocated(**device, call.results[i], call.idsBelow);
-    if (!arg) return arg.takeError();
-    args.results.push_back(std::move(*arg));
-  }
-  const size_t bytes = workspaceBytes(DeviceKind::Cpu, call.kernel, {call.operands, call.results, threads});
-  llvm::Expected<std::span<std::byte>> workspace = (*device)->allocate(bytes);
-  if (!workspace) return workspace.takeError();
-  args.workspace = *workspace;
-  auto kernel = (*device)->prepare(call.kernel, std::move(args));
+  llvm::Expected<KernelArgs> args = layOut(**device, DeviceKind::Cpu, call, threads, fill);
+  if (!args) return args.takeError();
+  auto kernel = (*device)->prepare(call.kernel, std::move(*args));
   if (!kernel) return kernel.takeError();
   return Ready{std::move(*device), std::move(*kernel)};
 }
@@ -100,7 +72,7 @@ int main(int argc, char **argv) {
       calls.begin(),
       {"large product", autotp::KernelId::MatMul, {square, square}, {square}, {}, {}, 2.0 * 2048 * 2048 * 2048});
   for (const KernelCall &call : calls)
-    benchmark::RegisterBenchmark((call.name + "/").c_str(), [call](benchmark::State &state) {
+    benchmark::RegisterBenchmark(call.name.c_str(), [call](benchmark::State &state) {
       time(state, call);
     })->UseRealTime();
   benchmark::RunSpecifiedBenchmarks();

@@ -1,11 +1,9 @@
 #include "bench/cuda_timing.h"
 
 #include "runtime/base/error.h"
-#include "runtime/base/small_floats.h"
 #include "runtime/device/cuda/device.h"
 
 #include <algorithm>
-#include <random>
 
 namespace autotp::bench {
 
@@ -55,63 +53,17 @@ llvm::Expected<double> medianOf(Device &device, const TimingOptions &options, ll
   return times[times.size() / 2];
 }
 
-/// Numbers from the host for the first part, and copies of that for the rest.
-llvm::Error fill(Device &device, const TensorArg &tensor, int64_t idsBelow) {
-  const int64_t block = std::min<int64_t>(tensor.elements(), 1 << 18);
-  const size_t bytes = size_t(tensor.elements()) * sizeOf(tensor.dtype);
-  std::mt19937 random(7);
-  std::vector<float> reals;
-  std::vector<uint16_t> smalls;
-  std::vector<int64_t> ids;
-  std::vector<uint8_t> flags;
-  for (int64_t i = 0; i < block; ++i) {
-    const uint32_t bits = uint32_t(random());
-    const float real = 0.1f + 0.9f * float(bits >> 8) / float(1 << 24);
-    if (tensor.dtype == DType::F32) reals.push_back(real);
-    if (tensor.dtype == DType::BF16) smalls.push_back(floatToBf16(real));
-    if (tensor.dtype == DType::I64) ids.push_back(int64_t(bits) % std::max<int64_t>(idsBelow, 1));
-    if (tensor.dtype == DType::Bool) flags.push_back(bits >> 31);
-  }
-  const void *source = !reals.empty()    ? static_cast<const void *>(reals.data())
-                       : !smalls.empty() ? static_cast<const void *>(smalls.data())
-                       : !ids.empty()    ? static_cast<const void *>(ids.data())
-                                         : flags.data();
-  size_t done = size_t(block) * sizeOf(tensor.dtype);
-  device.upload(tensor.as<std::byte>(), source, done);
+/// The beginning from the host, and copies of it within the GPU.
+llvm::Error fill(Device &device, const TensorArg &operand, llvm::ArrayRef<std::byte> beginning) {
+  const size_t bytes = size_t(operand.elements()) * sizeOf(operand.dtype);
+  device.upload(operand.as<std::byte>(), beginning.data(), beginning.size());
   const cudaStream_t stream = static_cast<cudaStream_t>(device.nativeStream(Stream::Compute));
-  for (; done < bytes; done *= 2)
-    if (llvm::Error error = expect(cudaMemcpyAsync(tensor.as<std::byte>() + done, tensor.data,
+  for (size_t done = beginning.size(); done < bytes; done *= 2)
+    if (llvm::Error error = expect(cudaMemcpyAsync(operand.as<std::byte>() + done, operand.data,
                                                    std::min(done, bytes - done), cudaMemcpyDeviceToDevice, stream),
                                    "memory cannot be filled"))
       return error;
   return llvm::Error::success();
-}
-
-llvm::Expected<KernelArgs> layOut(Device &device, const KernelCall &call) {
-  KernelArgs args;
-  args.attributes = call.attributes;
-  auto place = [&](const TensorShape &tensor, std::vector<TensorArg> &to) -> llvm::Error {
-    TensorArg arg{nullptr, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}};
-    auto memory = device.allocate(size_t(arg.elements()) * sizeOf(arg.dtype));
-    if (!memory) return memory.takeError();
-    arg.data = memory->data();
-    to.push_back(std::move(arg));
-    return llvm::Error::success();
-  };
-  for (const TensorShape &tensor : call.operands) {
-    if (llvm::Error error = place(tensor, args.operands)) return error;
-    if (llvm::Error error = fill(device, args.operands.back(), call.idsBelow)) return error;
-  }
-  for (size_t r = 0; r < call.results.size(); ++r) {
-    if (r < call.inPlace.size())
-      args.results.push_back(args.operands[size_t(call.inPlace[r])]);
-    else if (llvm::Error error = place(call.results[r], args.results))
-      return error;
-  }
-  auto workspace = device.allocate(workspaceBytes(DeviceKind::Cuda, call.kernel, {call.operands, call.results}));
-  if (!workspace) return workspace.takeError();
-  args.workspace = *workspace;
-  return args;
 }
 
 } // namespace
@@ -119,7 +71,10 @@ llvm::Expected<KernelArgs> layOut(Device &device, const KernelCall &call) {
 llvm::Expected<double> timeCall(const KernelCall &call, const TimingOptions &options) {
   auto device = makeCudaDevice({0, options.allowsTf32});
   if (!device) return device.takeError();
-  llvm::Expected<KernelArgs> args = layOut(**device, call);
+  llvm::Expected<KernelArgs> args = layOut(**device, DeviceKind::Cuda, call, /*threads=*/1,
+                                           [&](const TensorArg &operand, llvm::ArrayRef<std::byte> beginning) {
+                                             return fill(**device, operand, beginning);
+                                           });
   if (!args) return args.takeError();
   auto kernel = (*device)->prepare(call.kernel, std::move(*args));
   if (!kernel) return kernel.takeError();

@@ -1,6 +1,9 @@
 #include "bench/kernel_calls.h"
 
+#include "runtime/base/small_floats.h"
+
 #include <cmath>
+#include <random>
 
 namespace autotp::bench {
 
@@ -224,6 +227,64 @@ double bytesOf(const std::vector<TensorShape> &tensors) {
 }
 
 } // namespace
+
+std::vector<std::byte> contentsOf(const TensorArg &operand, int64_t idsBelow) {
+  std::vector<std::byte> bytes;
+  auto append = [&](auto value) {
+    const auto *begin = reinterpret_cast<const std::byte *>(&value);
+    bytes.insert(bytes.end(), begin, begin + sizeof(value));
+  };
+  std::mt19937 random(7);
+  for (int64_t i = 0, count = std::min<int64_t>(operand.elements(), 1 << 18); i < count; ++i) {
+    const uint32_t bits = uint32_t(random());
+    const float real = 0.1f + 0.9f * float(bits >> 8) / float(1 << 24);
+    switch (operand.dtype) {
+    case DType::F32:
+      append(real);
+      break;
+    case DType::BF16:
+      append(floatToBf16(real));
+      break;
+    case DType::I64:
+      append(int64_t(bits) % std::max<int64_t>(idsBelow, 1));
+      break;
+    case DType::Bool:
+      append(uint8_t(bits >> 31));
+      break;
+    default:
+      bytes.resize(bytes.size() + sizeOf(operand.dtype)); // no call has others
+    }
+  }
+  return bytes;
+}
+
+llvm::Expected<KernelArgs> layOut(Device &device, DeviceKind kind, const KernelCall &call, int threads, FillFn fill) {
+  KernelArgs args;
+  args.attributes = call.attributes;
+  auto place = [&](const TensorShape &tensor, std::vector<TensorArg> &to) -> llvm::Error {
+    TensorArg arg{nullptr, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}};
+    auto memory = device.allocate(size_t(arg.elements()) * sizeOf(arg.dtype));
+    if (!memory) return memory.takeError();
+    arg.data = memory->data();
+    to.push_back(std::move(arg));
+    return llvm::Error::success();
+  };
+  for (const TensorShape &tensor : call.operands) {
+    if (llvm::Error error = place(tensor, args.operands)) return error;
+    const TensorArg &operand = args.operands.back();
+    if (llvm::Error error = fill(operand, contentsOf(operand, call.idsBelow))) return error;
+  }
+  for (size_t r = 0; r < call.results.size(); ++r) {
+    if (r < call.inPlace.size())
+      args.results.push_back(args.operands[size_t(call.inPlace[r])]);
+    else if (llvm::Error error = place(call.results[r], args.results))
+      return error;
+  }
+  auto workspace = device.allocate(workspaceBytes(kind, call.kernel, {call.operands, call.results, threads}));
+  if (!workspace) return workspace.takeError();
+  args.workspace = *workspace;
+  return args;
+}
 
 double KernelCall::bytesMoved() const { return bytes > 0 ? bytes : bytesOf(operands) + bytesOf(results); }
 

@@ -36,6 +36,15 @@ struct KernelCall {
   double bytesMoved() const;
 };
 
+/// What an operand holds, or the beginning of it if that is long: reals in [0.1, 1), ids below `idsBelow`, flags.
+std::vector<std::byte> contentsOf(const TensorArg &operand, int64_t idsBelow);
+
+/// Writes `beginning` into an operand, again and again until it is full.
+using FillFn = llvm::function_ref<llvm::Error(const TensorArg &operand, llvm::ArrayRef<std::byte> beginning)>;
+
+/// Allocates what a call needs, for a rank of so many threads on the cpu device, and fills its operands.
+llvm::Expected<KernelArgs> layOut(Device &device, DeviceKind kind, const KernelCall &call, int threads, FillFn fill);
+
 /// At least one call of every kernel, in the order of kernels.def.
 std::vector<KernelCall> kernelCalls(const Sizes &sizes);
 
