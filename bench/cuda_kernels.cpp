@@ -156,7 +156,8 @@ llvm::Expected<double> medianStep(llvm::StringRef file) {
 llvm::Error reportSteps(const References &best, const llvm::json::Object &torch, llvm::json::Array &rows) {
   for (llvm::StringRef step : steps) {
     auto [name, file] = step.split('=');
-    const auto *precision = llvm::find_if(best.precisions, [&](const Precision &p) { return name == p.name; });
+    const auto *precision =
+        llvm::find_if(best.precisions, [&, name = name](const Precision &p) { return name == p.name; });
     if (precision == std::end(best.precisions)) return problem("--step " + step.str(), "is not of fp32, tf32 or bf16");
     llvm::Expected<double> ms = medianStep(file);
     if (!ms) return ms.takeError();

@@ -96,8 +96,8 @@ llvm::Error importUnique(NodeImport &node) {
   Array which(Type{DType::I64, {int64_t(slices.size())}});
   for (auto [k, first] : indexed(firsts))
     places.data[k] = double(first);
-  for (auto [i, slice] : indexed(slices)) {
-    auto same = llvm::find_if(firsts, [&](size_t first) { return slices[first] == slice; });
+  for (size_t i = 0; i < slices.size(); ++i) {
+    auto same = llvm::find_if(firsts, [&](size_t first) { return slices[first] == slices[i]; });
     which.data[i] = double(same - firsts.begin());
     ++counts.data[size_t(same - firsts.begin())];
   }

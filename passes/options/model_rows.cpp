@@ -6,17 +6,17 @@ namespace autotp {
 namespace {
 
 /// How --weights spells what the plan's parameters begin with.
-constexpr llvm::StringLiteral kCopy = "copy", kNone = "none";
+constexpr llvm::StringLiteral kCopied = "copy", kFresh = "none";
 
 OptionValue weightsText(const CompileOptions &o) {
-  if (o.weights.areCopied) return kCopy.str();
-  return kNone.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
+  if (o.weights.areCopied) return kCopied.str();
+  return kFresh.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
 }
 
 /// The seed of "none" or "none:SEED"; nullopt: another text.
 std::optional<int64_t> seedOf(llvm::StringRef text) {
   int64_t seed = 0;
-  if (!text.consume_front(kNone)) return std::nullopt;
+  if (!text.consume_front(kFresh)) return std::nullopt;
   if (!text.empty() && (!text.consume_front(":") || text.getAsInteger(10, seed) || seed < 0)) return std::nullopt;
   return seed;
 }
@@ -82,7 +82,7 @@ constexpr CompileRow kRows[] = {
     {{.flag = "weights",
       .placeholder = "copy|none[:seed]",
       .member = accessedBy<weightsText, setWeights>(OptionKind::Text),
-      .isOfItsForm = [](llvm::StringRef text) { return text == kCopy || seedOf(text); },
+      .isOfItsForm = [](llvm::StringRef text) { return text == kCopied || seedOf(text); },
       .help = "copy the model's weights into the plan, or none[:seed]: random ones"},
      {.key = "ties_by_contents",
       .recorded = at<&CompileOptions::weights, &WeightsOptions::areCopied>(),

@@ -123,7 +123,7 @@ template <typename Word> Prepared whereOf(const Call &call) {
   const Word *a = call.args.operands[1].as<Word>(), *b = call.args.operands[2].as<Word>();
   Word *y = call.args.results[0].as<Word>();
   return ready([=, rows = std::move(*rows), threads = call.threads] {
-    const auto [sc, sa, sb] = rows.innerStrides;
+    const int64_t sc = rows.innerStrides[0], sa = rows.innerStrides[1], sb = rows.innerStrides[2];
     forEachRow(rows, threads, [&](const auto &at, int64_t to, int64_t n) {
       const uint8_t *c = condition + at[0];
       const Word *then = a + at[1], *otherwise = b + at[2];
