@@ -104,12 +104,13 @@ NodeId Graph::addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm
 }
 
 NodeId Graph::addCopy(const Graph &from, NodeId node, llvm::ArrayRef<ValueId> operands, NodeId before) {
-  const Node copied = from.node(node);
+  const Node &source = from.node(node); // if it is of this graph, addNode() moves it
   llvm::SmallVector<Type, 2> types;
-  for (ValueId result : copied.results)
+  for (ValueId result : source.results)
     types.push_back(from.type(result));
-  const NodeId made = addNode(copied.op, operands, types, copied.attributes, copied.origin, before);
-  nodes_[made].backward = copied.backward;
+  const bool backward = source.backward;
+  const NodeId made = addNode(source.op, operands, types, source.attributes, source.origin, before);
+  nodes_[made].backward = backward;
   return made;
 }
 

@@ -65,7 +65,7 @@ struct GroupedProduct {
 };
 
 /// The product, [n, .., (g o)].
-ValueId product(Formula &f, const GroupedProduct &p, Shape spatial) {
+ValueId product(Formula &f, const GroupedProduct &p, const Shape &spatial) {
   const int64_t points = elementsOf(spatial), inner = p.channels / p.groups * p.places;
   const Attributes plain = {{"trans_a", int64_t(0)}, {"trans_b", int64_t(0)}};
   Shape rows = spatial;

@@ -71,7 +71,7 @@ public:
   }
 
   /// Transposes a term so that its letters are in this order.
-  Term ordered(Term x, const std::string &letters) {
+  Term ordered(const Term &x, const std::string &letters) {
     llvm::SmallVector<int64_t, 6> perm;
     for (char c : letters)
       perm.push_back(int64_t(x.letters.find(c)));

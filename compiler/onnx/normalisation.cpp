@@ -24,7 +24,7 @@ llvm::Expected<ValueId> normalisedWithin(NodeImport &node, Formula &f, ValueId x
 }
 
 llvm::Error checkChannels(NodeImport &node, size_t first, size_t last) {
-  const Type x = node.type(0);
+  const Type &x = node.type(0);
   if (x.shape.size() < 2) return node.fail("its operand has no dimension of channels");
   for (size_t k = first; k <= last; ++k)
     if (node.type(k).shape != Shape{x.shape[1]})

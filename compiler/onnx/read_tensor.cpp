@@ -28,7 +28,7 @@ llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
   return llvm::Error::success();
 }
 
-llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, Type type, llvm::StringRef folder) {
+llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, const Type &type, llvm::StringRef folder) {
   std::string location;
   uint64_t offset = 0, length = type.bytes();
   for (const auto &entry : proto.external_data()) {

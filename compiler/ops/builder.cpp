@@ -31,7 +31,8 @@ ValueId Builder::make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attr
   return makeMany(op, operands, std::move(attributes))[0];
 }
 
-ValueId Builder::makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Type result, Attributes attributes) {
+ValueId Builder::makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, const Type &result,
+                           Attributes attributes) {
   auto results = tryMake(op, operands, std::move(attributes), result);
   assert(results && "a pass built an ill-typed node");
   return (*results)[0];

@@ -173,7 +173,8 @@ public:
   llvm::SmallVector<ValueId, 2> makeMany(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                          Attributes attributes = {});
   /// The same for operators whose result type is stated: reshape, expand, cast, full.
-  ValueId makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Type result, Attributes attributes = {});
+  ValueId makeTyped(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, const Type &result,
+                    Attributes attributes = {});
   /// The same, but a mistake is an error, for nodes that come from a file. `stated` may be empty.
   llvm::Expected<llvm::SmallVector<ValueId, 2>> tryMake(llvm::StringRef op, llvm::ArrayRef<ValueId> operands,
                                                         Attributes attributes, llvm::ArrayRef<Type> stated);
@@ -184,7 +185,7 @@ public:
   ValueId slice(ValueId x, int64_t axis, int64_t start, int64_t length);
   /// Sums `x` over the dimensions to which `shape` was broadcast.
   ValueId sumTo(ValueId x, llvm::ArrayRef<int64_t> shape);
-  ValueId full(Type type, double value) { return makeTyped("full", {}, std::move(type), {{"value", value}}); }
+  ValueId full(const Type &type, double value) { return makeTyped("full", {}, type, {{"value", value}}); }
 
   Graph &graph;
   NodeId before;

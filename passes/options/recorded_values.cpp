@@ -42,7 +42,7 @@ llvm::json::Value jsonOf(const CompileRow &row, OptionKind kind, const OptionVal
       value);
 }
 
-llvm::Error set(const CompileRow &row, ReadValue read, CompileOptions &options) {
+llvm::Error set(const CompileRow &row, const ReadValue &read, CompileOptions &options) {
   if (!read.fault.empty())
     return problem("manifest.json", "'" + row.name().str() + "' " + read.fault, "compile the plan again");
   recordedMember(row).set(options, read.value);

@@ -59,7 +59,7 @@ ReadValue textOfItsForm(const OptionRow &row, llvm::StringRef text) {
 
 /// NAME=N or NAME=TEXT.
 ReadValue part(const OptionRow &row, llvm::StringRef text) {
-  const ReadValue wrong{{}, "is not of the form " + row.placeholder.str()};
+  ReadValue wrong{{}, "is not of the form " + row.placeholder.str()};
   auto [name, value] = text.rsplit('=');
   if (name.empty() || value.empty()) return wrong;
   if (row.kind() == OptionKind::Meanings) return {NamedTexts{{name.str(), value.str()}}, ""};
