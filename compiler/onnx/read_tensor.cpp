@@ -57,14 +57,14 @@ llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, const Type &
 }
 
 /// Reads values that are not stored as raw bytes but each in a field of a wider type.
-template <typename Field> llvm::Expected<Tensor> fromField(Type type, const Field &field) {
+template <typename Field> llvm::Expected<Tensor> fromField(const Type &type, const Field &field) {
   if (field.size() != type.elements())
     return problem("", llvm::formatv("it has {0} values for {1}", field.size(), type.text()).str());
   if (type.dtype == DType::BF16 || type.dtype == DType::F16) { // the fields hold bit patterns
     std::vector<uint8_t> bytes(type.bytes());
     for (int i = 0; i < field.size(); ++i) {
       uint16_t bits = uint16_t(field.Get(i));
-      std::memcpy(bytes.data() + 2 * i, &bits, 2);
+      std::memcpy(bytes.data() + 2 * size_t(i), &bits, 2);
     }
     return ownedTensor(type, std::move(bytes));
   }
@@ -72,7 +72,7 @@ template <typename Field> llvm::Expected<Tensor> fromField(Type type, const Fiel
     std::vector<uint8_t> bytes(type.bytes());
     for (int i = 0; i < field.size(); ++i) {
       int64_t value = int64_t(field.Get(i));
-      std::memcpy(bytes.data() + 8 * i, &value, 8);
+      std::memcpy(bytes.data() + 8 * size_t(i), &value, 8);
     }
     return ownedTensor(type, std::move(bytes));
   }

@@ -31,8 +31,9 @@ llvm::Expected<Window> readWindow(NodeImport &node, llvm::ArrayRef<int64_t> kern
     return node.fail("auto_pad " + automatic + " is not known");
   if (window.strides.size() != window.dims || window.dilations.size() != window.dims || pads.size() != 2 * window.dims)
     return node.fail("its strides, dilations or pads do not fit its operand");
-  window.before.assign(pads.begin(), pads.begin() + window.dims);
-  window.after.assign(pads.begin() + window.dims, pads.end());
+  const auto after = pads.begin() + ptrdiff_t(window.dims);
+  window.before.assign(pads.begin(), after);
+  window.after.assign(after, pads.end());
   for (size_t d = 0; d < window.dims; ++d)
     for (int64_t value :
          {window.strides[d], window.dilations[d], window.kernel[d], window.before[d] + 1, window.after[d] + 1})

@@ -19,7 +19,7 @@ inline std::array<double, 4> philoxNormals(uint64_t key, uint64_t stream, uint64
   for (int i = 0; i < 4; i += 2) {
     const double radius = std::sqrt(-2 * std::log(uniform(i))), angle = 2 * std::numbers::pi * uniform(i + 1);
     normals[size_t(i)] = radius * std::cos(angle);
-    normals[size_t(i + 1)] = radius * std::sin(angle);
+    normals[size_t(i) + 1] = radius * std::sin(angle);
   }
   return normals;
 }

@@ -7,13 +7,16 @@ namespace {
 // Sums in flight hide the latency of one, and stay in registers: 32 with AVX-512, 16 before it, where a row of b and an
 // element of a need some of them.
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kVectors = 4;
+constexpr int64_t kLanes = 16; // of a vector
+constexpr int kVectors = 4;
 template <int kV> constexpr int kRowsOf = kV == 4 ? 4 : 8;
 #else
 #if defined(__AVX__)
-constexpr int kLanes = 8, kVectors = 2;
+constexpr int64_t kLanes = 8;
+constexpr int kVectors = 2;
 #else
-constexpr int kLanes = 4, kVectors = 2;
+constexpr int64_t kLanes = 4;
+constexpr int kVectors = 2;
 #endif
 template <int kV> constexpr int kRowsOf = kV == 2 ? 6 : 8;
 #endif

@@ -61,13 +61,13 @@ template <typename Word> Prepared copyRows(const Call &call, std::vector<Dimensi
 /// operand.
 template <typename Word>
 Prepared turnBlocks(const Call &call, const std::vector<Dimension> &dimensions, size_t turned) {
-  std::vector<Dimension> before(dimensions.begin(), dimensions.begin() + turned);
-  std::vector<Dimension> between(dimensions.begin() + turned + 1, dimensions.end() - 1);
+  const auto at = dimensions.begin() + ptrdiff_t(turned);
+  std::vector<Dimension> before(dimensions.begin(), at), between(at + 1, dimensions.end() - 1);
   const int64_t rows = dimensions[turned].size, columns = dimensions.back().size, stride = dimensions.back().from;
   const int64_t rowBlocks = (rows + kBlock - 1) / kBlock;
   return ready([=, beforeAt = offsetsOf(before), betweenAt = offsetsOf(between), x = call.args.operands[0].as<Word>(),
                 y = call.args.results[0].as<Word>(), threads = call.threads] {
-    const int64_t outer = beforeAt.size(), middle = betweenAt.size(), rowPitch = middle * columns;
+    const int64_t outer = int64_t(beforeAt.size()), middle = int64_t(betweenAt.size()), rowPitch = middle * columns;
     parallelFor(threads, outer * middle * rowBlocks, kBlock * columns, [&](int64_t begin, int64_t end, int) {
       for (int64_t item = begin; item < end; ++item) {
         const int64_t r0 = item % rowBlocks * kBlock, m = item / rowBlocks % middle, o = item / rowBlocks / middle;
@@ -94,7 +94,7 @@ template <typename Word> Prepared transposeOf(const Call &call, const std::vecto
   return turnBlocks<Word>(call, dimensions, turned);
 }
 
-Prepared prepareTranspose(Call call) {
+Prepared prepareTranspose(const Call &call) {
   const std::vector<int64_t> perm = call.args.attributes.integers("perm");
   return withWord(call.args.results[0].dtype, [&](auto word) { return transposeOf<decltype(word)>(call, perm); });
 }
