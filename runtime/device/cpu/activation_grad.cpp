@@ -74,7 +74,7 @@ template <typename S> Prepared prepareFor(const Call &call) {
   }
 }
 
-Prepared prepare(Call call) {
+Prepared prepare(const Call &call) {
   const TensorArg &first = call.args.operands[0];
   if (first.dtype == DType::F32) return prepareFor<float>(call);
   if (first.dtype == DType::F64) return prepareFor<double>(call);

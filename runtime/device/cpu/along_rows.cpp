@@ -28,7 +28,7 @@ template <typename T> Prepared cumSumOf(const Call &call) {
   });
 }
 
-Prepared prepareCumSum(Call call) {
+Prepared prepareCumSum(const Call &call) {
   switch (call.args.operands[0].dtype) {
   case DType::F32:
     return cumSumOf<float>(call);
@@ -75,7 +75,7 @@ template <typename T> Prepared topKOf(const Call &call) {
   });
 }
 
-Prepared prepareTopK(Call call) {
+Prepared prepareTopK(const Call &call) {
   switch (call.args.operands[0].dtype) {
   case DType::F32:
     return topKOf<float>(call);
@@ -144,7 +144,7 @@ template <typename T, typename Id> Prepared scatterElementsOf(const Call &call) 
   });
 }
 
-Prepared prepareGatherElements(Call call) {
+Prepared prepareGatherElements(const Call &call) {
   const bool isWide = call.args.operands[1].dtype == DType::I64;
   return withWord(call.args.operands[0].dtype, [&](auto word) {
     return isWide ? gatherElementsOf<decltype(word), int64_t>(call) : gatherElementsOf<decltype(word), int32_t>(call);
@@ -156,7 +156,7 @@ template <typename T> Prepared scatterElementsBy(const Call &call) {
                                                    : scatterElementsOf<T, int32_t>(call);
 }
 
-Prepared prepareScatterElements(Call call) {
+Prepared prepareScatterElements(const Call &call) {
   const DType dtype = call.args.results[0].dtype;
   if (dtype == DType::F32) return scatterElementsBy<float>(call);
   if (dtype == DType::F64) return scatterElementsBy<double>(call);

@@ -134,7 +134,7 @@ void forwardHead(const Problem &p, int64_t b, int64_t h, bool packs, float *work
   }
 }
 
-Prepared prepareAttention(Call call) {
+Prepared prepareAttention(const Call &call) {
   const Problem p = problemOf(call);
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(p.z, call.threads))) return error;
   return ready([p, out = call.args.results[0].as<float>(), statistics = call.args.results[1].as<float>(),
@@ -224,7 +224,7 @@ void sumGroup(const AttentionSizes &z, int64_t b, int64_t kv, const float *perHe
   }
 }
 
-Prepared prepareAttentionGrad(Call call) {
+Prepared prepareAttentionGrad(const Call &call) {
   const Problem p = problemOf(call);
   if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(p.z, call.threads))) return error;
   const auto &in = call.args.operands;

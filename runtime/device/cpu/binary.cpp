@@ -94,7 +94,7 @@ Prepared logical(const Call &call) {
   }
 }
 
-Prepared prepareBinary(Call call) {
+Prepared prepareBinary(const Call &call) {
   const TensorArg &a = call.args.operands[0];
   switch (a.dtype) {
   case DType::F32:
@@ -134,7 +134,7 @@ template <typename Word> Prepared whereOf(const Call &call) {
   });
 }
 
-Prepared prepareWhere(Call call) {
+Prepared prepareWhere(const Call &call) {
   return withWord(call.args.results[0].dtype, [&](auto word) { return whereOf<decltype(word)>(call); });
 }
 

@@ -41,7 +41,7 @@ template <typename T> Prepared castFrom(const Call &call) {
   return unsupported(call, call.args.results[0].dtype);
 }
 
-Prepared prepareCast(Call call) {
+Prepared prepareCast(const Call &call) {
   const TensorArg &x = call.args.operands[0];
   switch (x.dtype) {
   case DType::F32:

@@ -34,7 +34,7 @@ void sumRows(const float *lse, const float *targets, const int64_t *labels, int6
   *count = float(counted);
 }
 
-Prepared prepareWhole(Call call) {
+Prepared prepareWhole(const Call &call) {
   const Logits z = logitsOf(call);
   if (llvm::Error error = expectWorkspace(call, uint64_t(z.rows) * sizeof(float))) return error;
   const auto &out = call.args.results;
@@ -58,7 +58,7 @@ Prepared prepareWhole(Call call) {
   });
 }
 
-Prepared prepareLocal(Call call) {
+Prepared prepareLocal(const Call &call) {
   const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
   return ready([z, labels = call.args.operands[1].as<int64_t>(), most = call.args.operands[2].as<float>(),
@@ -78,7 +78,7 @@ Prepared prepareLocal(Call call) {
   });
 }
 
-Prepared prepareFinish(Call call) {
+Prepared prepareFinish(const Call &call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   int64_t rows = in[1].elements();
@@ -92,7 +92,7 @@ Prepared prepareFinish(Call call) {
   });
 }
 
-Prepared prepareGrad(Call call) {
+Prepared prepareGrad(const Call &call) {
   const Logits z = logitsOf(call);
   const KernelAttributes &a = call.args.attributes;
   return ready([z, labels = call.args.operands[1].as<int64_t>(), lse = call.args.operands[2].as<float>(),

@@ -17,7 +17,7 @@ int64_t product(const ArgShape &shape, size_t begin, size_t end) {
   return n;
 }
 
-Prepared prepareCopy(Call call) {
+Prepared prepareCopy(const Call &call) {
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
   const int64_t bytes = x.elements() * static_cast<int64_t>(sizeOf(x.dtype));
   return ready([from = x.as<char>(), to = y.as<char>(), bytes, threads = call.threads] {
@@ -62,15 +62,15 @@ template <typename Word> Prepared sliceOf(const Call &call) {
   });
 }
 
-Prepared prepareExpand(Call call) {
+Prepared prepareExpand(const Call &call) {
   return withWord(call.args.results[0].dtype, [&](auto word) { return expandOf<decltype(word)>(call); });
 }
 
-Prepared prepareSlice(Call call) {
+Prepared prepareSlice(const Call &call) {
   return withWord(call.args.results[0].dtype, [&](auto word) { return sliceOf<decltype(word)>(call); });
 }
 
-Prepared prepareConcat(Call call) {
+Prepared prepareConcat(const Call &call) {
   const TensorArg &y = call.args.results[0];
   const int64_t axis = call.args.attributes.integer("axis"), rank = static_cast<int64_t>(y.shape.size());
   const int64_t word = static_cast<int64_t>(sizeOf(y.dtype));
@@ -111,7 +111,7 @@ template <typename Word> Prepared fillWith(const Call &call, Word value) {
       });
 }
 
-Prepared prepareFull(Call call) {
+Prepared prepareFull(const Call &call) {
   const double real = call.args.attributes.real("value");
   const int64_t integer = call.args.attributes.integer("value");
   switch (call.args.results[0].dtype) {

@@ -47,9 +47,9 @@ public:
     omp_set_num_threads(threads_);
     const KernelRow *row = kernels_.findRow(kernel);
     if (!row) return problem(("kernel " + nameOf(kernel)).str(), "is unknown to the cpu device");
-    Call call{{kernel, std::move(args), "cpu"}, threads_};
+    const Call call{{kernel, std::move(args), "cpu"}, threads_};
     if (llvm::Error error = checkCall(call)) return error;
-    return row->prepare(std::move(call));
+    return row->prepare(call);
   }
 
   void upload(std::byte *to, const void *from, size_t bytes) override { copy(to, from, bytes); }

@@ -56,7 +56,7 @@ template <typename T> Prepared dropoutOf(const Call &call) {
   });
 }
 
-Prepared prepareDropout(Call call) {
+Prepared prepareDropout(const Call &call) {
   switch (call.args.operands[0].dtype) {
   case DType::F32:
     return dropoutOf<float>(call);

@@ -19,7 +19,7 @@ struct Call : KernelCall {
 
 struct KernelRow {
   KernelId kernel;
-  Prepared (*prepare)(Call call);
+  Prepared (*prepare)(const Call &call);
 };
 
 /// A prepared kernel whose run() is `body`, a callable that returns Status.

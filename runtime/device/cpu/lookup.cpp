@@ -93,15 +93,15 @@ template <typename Id> Prepared scatterBy(const Call &call) {
   return unsupported(call, dtype);
 }
 
-Prepared prepareGather(Call call) {
+Prepared prepareGather(const Call &call) {
   return call.args.operands[1].dtype == DType::I64 ? gatherBy<int64_t>(call) : gatherBy<int32_t>(call);
 }
 
-Prepared prepareScatterAdd(Call call) {
+Prepared prepareScatterAdd(const Call &call) {
   return call.args.operands[0].dtype == DType::I64 ? scatterBy<int64_t>(call) : scatterBy<int32_t>(call);
 }
 
-Prepared prepareWrapIndex(Call call) {
+Prepared prepareWrapIndex(const Call &call) {
   const DType dtype = call.args.operands[0].dtype;
   if (dtype == DType::I64) return wrapOf<int64_t>(call);
   if (dtype == DType::I32) return wrapOf<int32_t>(call);

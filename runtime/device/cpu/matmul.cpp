@@ -41,7 +41,7 @@ TensorArg asMatrix(const TensorArg &tensor) {
 /// Calls oneDNN by its C interface, whose arguments are made once: the C++ one makes them anew at each call.
 class Product final : public PreparedKernel {
 public:
-  Product(dnnl::engine engine, dnnl::matmul primitive, std::vector<std::pair<int, dnnl::memory>> memories)
+  Product(const dnnl::engine &engine, dnnl::matmul primitive, std::vector<std::pair<int, dnnl::memory>> memories)
       : stream_(engine), primitive_(std::move(primitive)), memories_(std::move(memories)) {
     for (const auto &[name, memory] : memories_)
       arguments_.push_back({name, memory.get()});
@@ -176,7 +176,7 @@ Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> 
   return findRow(kernel)->prepare(std::move(other));
 }
 
-Prepared prepareMatMul(Call call) {
+Prepared prepareMatMul(const Call &call) {
   Tensors t{call.args.operands[0], call.args.operands[1], {}, call.args.results[0]};
   t.c.shape = productShape(call);
   const DType dtype = t.a.dtype;
@@ -206,13 +206,13 @@ Prepared prepareMatMul(Call call) {
 }
 
 /// oneDNN would keep gelu alone; its backward reads what it was taken of.
-Prepared prepareMatMulGelu(Call call) {
+Prepared prepareMatMulGelu(const Call &call) {
   const TensorArg x = call.args.results[0], y = call.args.results[1];
   return inOrder(prepareMatMul(call), prepareOther(call, KernelId::Gelu, {x}, y));
 }
 
 /// In the product's place.
-Prepared prepareMatMulGeluGrad(Call call) {
+Prepared prepareMatMulGeluGrad(const Call &call) {
   const TensorArg x = call.args.operands[2], dx = call.args.results[0];
   return inOrder(prepareMatMul(call), prepareOther(call, KernelId::GeluGrad, {x, dx}, dx));
 }

@@ -10,7 +10,7 @@ namespace autotp::cpu {
 
 namespace {
 
-Prepared prepareLayerNorm(Call call) {
+Prepared prepareLayerNorm(const Call &call) {
   const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -41,7 +41,7 @@ Prepared prepareLayerNorm(Call call) {
   });
 }
 
-Prepared prepareRmsNorm(Call call) {
+Prepared prepareRmsNorm(const Call &call) {
   const RowSizes r = rowsOf(call.args.operands[0]);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
@@ -120,7 +120,7 @@ void rmsNormGradRow(const float *a, const float *g, const float *scale, float rs
     b[i] = rstd * (g[i] * scale[i] - a[i] * dot);
 }
 
-Prepared prepareLayerNormGrad(Call call) {
+Prepared prepareLayerNormGrad(const Call &call) {
   const RowSizes r = rowsOf(call.args.operands[0]);
   if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * 2 * uint64_t(r.width) * sizeof(float)))
     return error;
@@ -138,7 +138,7 @@ Prepared prepareLayerNormGrad(Call call) {
   });
 }
 
-Prepared prepareRmsNormGrad(Call call) {
+Prepared prepareRmsNormGrad(const Call &call) {
   const RowSizes r = rowsOf(call.args.operands[0]);
   if (llvm::Error error = expectWorkspace(call, uint64_t(call.threads) * uint64_t(r.width) * sizeof(float)))
     return error;

@@ -34,7 +34,7 @@ std::vector<Range> rangesOf(const Call &call, int64_t n) {
   return ranges;
 }
 
-Prepared prepareAccumulate(Call call) {
+Prepared prepareAccumulate(const Call &call) {
   const auto &in = call.args.operands;
   return ready([n = in[0].elements(), sum = in[0].as<float>(), x = in[1].as<float>(),
                 to = call.args.results[0].as<float>(), threads = call.threads] {
@@ -62,7 +62,7 @@ double sumOfSquares(const float *x, int64_t n) {
 }
 
 /// In blocks of a fixed size, so that the sum does not depend on the number of threads.
-Prepared prepareSumSquares(Call call) {
+Prepared prepareSumSquares(const Call &call) {
   const TensorArg &x = call.args.operands[0];
   constexpr int64_t kBlock = 65536;
   std::vector<Range> blocks;
@@ -85,7 +85,7 @@ Prepared prepareSumSquares(Call call) {
   });
 }
 
-Prepared prepareGradScale(Call call) {
+Prepared prepareGradScale(const Call &call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([squares = in[0].as<float>(), count = in[1].as<float>(), scale = out[0].as<float>(),
@@ -123,7 +123,7 @@ void updateElements(const Step step, Updated t, int64_t begin, int64_t end, floa
   }
 }
 
-template <typename Update> Prepared prepareUpdate(Call call) {
+template <typename Update> Prepared prepareUpdate(const Call &call) {
   constexpr int kStates = Update::kStates;
   const auto &in = call.args.operands;
   Updated t{in[0].as<float>(), {}, in[kStates + 1].as<float>()};
@@ -143,7 +143,7 @@ template <typename Update> Prepared prepareUpdate(Call call) {
   });
 }
 
-Prepared prepareLossScale(Call call) {
+Prepared prepareLossScale(const Call &call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
   return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),

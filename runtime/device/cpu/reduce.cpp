@@ -121,7 +121,7 @@ template <typename T> Prepared prepareFor(const Call &call) {
   return call.kernel == KernelId::ReduceSum ? reduceBy<T, Sum<T>>(call) : reduceBy<T, Maximum<T>>(call);
 }
 
-Prepared prepareReduce(Call call) {
+Prepared prepareReduce(const Call &call) {
   const TensorArg &x = call.args.operands[0];
   switch (x.dtype) {
   case DType::F32:

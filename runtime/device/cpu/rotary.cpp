@@ -34,7 +34,7 @@ template <typename S> Prepared rotaryOf(const Call &call) {
   });
 }
 
-Prepared prepareRotary(Call call) {
+Prepared prepareRotary(const Call &call) {
   const DType dtype = call.args.operands[0].dtype;
   switch (dtype) {
   case DType::F32:

@@ -51,7 +51,7 @@ float logSumExpOf(const float *x, int64_t n) {
   return most == kInfinity ? most : shift + std::log(sumOfExp(x, n, shift));
 }
 
-Prepared prepareLogSumExp(Call call) {
+Prepared prepareLogSumExp(const Call &call) {
   const TensorArg &x = call.args.operands[0], &y = call.args.results[0];
   return ready(
       [n = x.shape.back(), rows = y.elements(), from = x.as<float>(), to = y.as<float>(), threads = call.threads] {
@@ -63,7 +63,7 @@ Prepared prepareLogSumExp(Call call) {
       });
 }
 
-Prepared prepareSoftmax(Call call) {
+Prepared prepareSoftmax(const Call &call) {
   const bool gradient = call.kernel == KernelId::SoftmaxGrad, isLog = call.kernel == KernelId::LogSoftmax;
   const TensorArg &x = call.args.operands[0], &dy = call.args.operands.back(), &y = call.args.results[0];
   const int64_t n = rowsOf(x).width, rows = rowsOf(x).count;

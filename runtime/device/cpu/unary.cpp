@@ -91,7 +91,7 @@ template <typename T> Prepared mapInteger(const Call &call) {
   }
 }
 
-Prepared prepareUnary(Call call) {
+Prepared prepareUnary(const Call &call) {
   const TensorArg &x = call.args.operands[0];
   if (call.kernel == KernelId::Not) {
     if (x.dtype != DType::Bool) return unsupported(call, x.dtype);
