@@ -57,6 +57,7 @@ void evaluateFused(llvm::ArrayRef<FusedOp> ops, const OpCall &call, llvm::ArrayR
                    llvm::MutableArrayRef<Array> out) {
   const std::vector<TypedOp> typed = llvm::cantFail(typedOps(ops, call.operands, call.attributes, call.results));
   std::vector<Array> made;
+  made.reserve(typed.size());
   for (const TypedOp &op : typed)
     made.emplace_back(op.results[0]);
   for (auto [i, op] : indexed(typed)) {

@@ -186,6 +186,7 @@ llvm::Expected<std::vector<InputRole>> inputRoles(const Graph &graph, const llvm
   llvm::Error errors = llvm::Error::success();
   std::vector<ValueId> inputs = graph.sources(ValueKind::Input);
   std::vector<Found> all;
+  all.reserve(inputs.size());
   for (ValueId id : inputs)
     all.push_back(foundOf(graph, id));
   tellLookupsApart(graph, inputs, all);

@@ -116,6 +116,7 @@ std::string defaultOfOptimizers(const CompileRow &row) {
     at->second.push_back(nameOf(kind).str());
   }
   std::vector<std::string> texts;
+  texts.reserve(defaults.size());
   for (const auto &[text, optimizers] : defaults)
     texts.push_back(llvm::join(optimizers, ", ") + " " + text);
   return llvm::join(texts, "; ");

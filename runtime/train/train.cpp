@@ -317,6 +317,7 @@ void runHere(Job &job) {
   std::vector<std::unique_ptr<Communicator>> &comms = *made;
   // Ranks outlive all threads, since another rank may still be reading the memory of one that has failed.
   std::vector<std::unique_ptr<Rank>> ranks;
+  ranks.reserve(comms.size());
   for (auto &comm : comms)
     ranks.push_back(std::make_unique<Rank>(job, *comm));
   std::vector<std::thread> threads;

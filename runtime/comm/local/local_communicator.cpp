@@ -204,6 +204,7 @@ private:
 std::vector<std::unique_ptr<Communicator>> makeLocalCommunicators(int size) {
   auto world = std::make_shared<World>(size);
   std::vector<std::unique_ptr<Communicator>> all;
+  all.reserve(size_t(size));
   for (int r = 0; r < size; ++r)
     all.push_back(std::make_unique<LocalCommunicator>(world, r));
   return all;

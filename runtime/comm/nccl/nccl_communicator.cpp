@@ -153,6 +153,7 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeNcclCommunicators
   std::shared_ptr<IdExchange> exchange = makeLocalExchange();
   auto watch = std::make_shared<FailureWatch>(exchange);
   std::vector<std::unique_ptr<Communicator>> all;
+  all.reserve(size_t(size));
   for (int rank = 0; rank < size; ++rank)
     all.push_back(std::make_unique<NcclCommunicator>(exchange, watch, rank, size, rank, size));
   return all;
