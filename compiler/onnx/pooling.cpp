@@ -131,7 +131,7 @@ Array numbersOf(const Shape &x, bool isColumnMajor) {
   for (auto [i, number] : indexed(numbers.data)) {
     number = double(i);
     if (!isColumnMajor) continue;
-    number = double(int64_t(i) / within * within);
+    number = double(int64_t(i) - int64_t(i) % within);
     for (size_t d = 0; d < space.size(); ++d)
       number += double(int64_t(i) % within / strides[d] % space[d] * own[space.size() - 1 - d]);
   }

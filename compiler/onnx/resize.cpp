@@ -106,8 +106,9 @@ ValueId chosen(Formula &f, NodeImport &node, ValueId x, size_t axis, const Array
   bool isSpread = to % from == 0;
   for (int64_t i = 0; i < to; ++i) {
     auto row = llvm::makeArrayRef(matrix.data).slice(size_t(i * from), size_t(from));
-    indices[size_t(i)] = double(llvm::find(row, 1.0) - row.begin());
-    isSpread &= indices[size_t(i)] == double(i / std::max<int64_t>(to / from, 1));
+    const int64_t index = llvm::find(row, 1.0) - row.begin();
+    indices[size_t(i)] = double(index);
+    isSpread &= index == i / std::max<int64_t>(to / from, 1);
   }
   if (!isSpread) return chosenAlong(f, node, x, axis, indices);
   Shape apart = f.typeOf(x).shape, wide, merged = apart;
@@ -188,7 +189,7 @@ llvm::Expected<std::vector<Resized>> resizedOf(NodeImport &node, const std::vect
                                               : std::max_element(all.begin(), all.end(), less)->scale;
   for (Resized &r : all) {
     r.scale = scale;
-    r.to = int64_t(scale * double(r.from) + 0.5);
+    r.to = int64_t(std::floor(scale * double(r.from) + 0.5));
   }
   return all;
 }

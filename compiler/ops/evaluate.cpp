@@ -109,7 +109,7 @@ private:
         combined.insert(combined.end(), part.begin(), part.end());
         continue;
       }
-      combined.resize(part.size(), isMax ? -HUGE_VAL : 0);
+      combined.resize(part.size(), isMax ? -HUGE_VAL : 0.0);
       for (size_t i = 0; i < part.size(); ++i)
         combined[i] = isMax ? std::max(combined[i], part[i]) : combined[i] + part[i];
     }

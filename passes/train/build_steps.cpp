@@ -248,7 +248,7 @@ private:
       if (source.kind == ValueKind::Input) return source.name == "step" ? step : lr;
       const unsigned state = addState("schedule." + source.name, "optimizer states", source.type);
       program_.states[state].initial = updates_.initial[scheduleStates_.size()].bytes.vec();
-      scheduleStates_.push_back({source.name, state, this->source(s, {state})});
+      scheduleStates_.push_back({source.name, state, this->source(s, state)});
       return scheduleStates_.back().value;
     });
   }

@@ -48,7 +48,7 @@ llvm::Error Progress::writeLog(const StepReport &s) {
       json.attribute("tokens_per_s", s.tokensPerSecond);
       json.attribute("memory_bytes", int64_t(s.memoryBytes));
       json.attribute("ms", s.milliseconds);
-      if (s.lossScale) json.attribute("loss_scale", s.lossScale);
+      if (s.lossScale != 0) json.attribute("loss_scale", s.lossScale);
     });
   }
   *log_ << "\n";
@@ -64,7 +64,7 @@ llvm::Error Progress::report(const StepReport &s) {
   os << "step " << s.step << "/" << s.steps
      << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB", s.loss, s.gradNorm, s.lr,
                      s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
-  if (s.lossScale && !std::isfinite(s.gradNorm))
+  if (s.lossScale != 0 && !std::isfinite(s.gradNorm))
     os << llvm::format(" skipped: gradients overflow, loss scale is now %.0f", s.lossScale);
   os << "\n";
   if (isTerminal_ && s.step < s.steps) {

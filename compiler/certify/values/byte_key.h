@@ -13,7 +13,7 @@ class ByteKey {
 public:
   template <typename T> ByteKey &add(const T &value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    bytes_.append(reinterpret_cast<const char *>(&value), sizeof(value));
+    bytes_.append(reinterpret_cast<const char *>(&value), sizeof(T));
     return *this;
   }
   /// Adds a list with its length, so that lists that follow each other stay apart.
