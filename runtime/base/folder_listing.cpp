@@ -94,8 +94,9 @@ public:
       names.push_back(llvm::sys::path::filename(at->path()).str());
     if (code) return cannotBeRead(folder, code.message());
     llvm::sort(names);
+    const std::string prefix = within.empty() ? "" : within + "/";
     for (const std::string &name : names)
-      if (llvm::Error error = examineEntry(within.empty() ? name : within + "/" + name)) return error;
+      if (llvm::Error error = examineEntry(prefix + name)) return error;
     contents.folders.push_back({within, status});
     return llvm::Error::success();
   }
@@ -145,7 +146,7 @@ bool isUnchanged(const std::string &folder, const FolderContents::Entry &entry) 
 std::string listingText(const std::map<std::string, std::string> &digests) {
   std::string text = kFirstLine.str();
   for (const auto &[path, digest] : digests)
-    text += digest + "  " + path + "\n";
+    text.append(digest).append("  ").append(path).append("\n");
   return text + kLastLine.str() + digestOf(text) + "\n";
 }
 

@@ -92,8 +92,9 @@ std::string optionTables(llvm::ArrayRef<OptionSection> sections, llvm::ArrayRef<
     head += (" " + column.title + " |").str();
     line += "---|";
   }
+  head += "\n" + line + "\n";
   for (const OptionSection &section : sections) {
-    text += "\n### " + section.title.str() + "\n" + head + "\n" + line + "\n";
+    text += "\n### " + section.title.str() + "\n" + head;
     for (const OptionRow *row : section.rows) {
       const std::string usage = usageOf(*row);
       text += llvm::formatv("| {0} | {1} | {2} | {3} |", usage.empty() ? "(no flag)" : codeCell(usage),

@@ -57,9 +57,7 @@ bool Socket::send(llvm::StringRef bytes, milliseconds limit) {
     ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0)
       bytes = bytes.drop_front(size_t(sent));
-    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
-      return false;
-    else if (!awaitReady(descriptor_, POLLOUT, end))
+    else if ((sent < 0 && errno != EAGAIN && errno != EINTR) || !awaitReady(descriptor_, POLLOUT, end))
       return false;
   }
   return true;
