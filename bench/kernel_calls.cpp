@@ -17,9 +17,9 @@ TensorShape i64(Dims shape) { return {DType::I64, std::move(shape)}; }
 TensorShape boolean(Dims shape) { return {DType::Bool, std::move(shape)}; }
 TensorShape scalar() { return f32({}); }
 
-KernelAttributes with(std::vector<std::pair<std::string, KernelAttributes::Value>> values) {
+KernelAttributes with(const std::vector<std::pair<std::string, KernelAttributes::Value>> &values) {
   KernelAttributes all;
-  for (auto &[name, value] : values)
+  for (const auto &[name, value] : values)
     all.set(name, value);
   return all;
 }

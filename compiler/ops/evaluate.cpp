@@ -102,6 +102,7 @@ private:
   std::vector<double> combine(llvm::ArrayRef<size_t> members, const Node &collective) const {
     const plan::CollectiveKind kind = kindOf(collective);
     const bool isMax = kind == plan::ALL_REDUCE_MAX;
+    const double start = isMax ? -HUGE_VAL : 0;
     std::vector<double> combined;
     for (size_t member : members) {
       const std::vector<double> &part = ranks_[member].operand().data;
@@ -109,7 +110,7 @@ private:
         combined.insert(combined.end(), part.begin(), part.end());
         continue;
       }
-      combined.resize(part.size(), isMax ? -HUGE_VAL : 0.0);
+      combined.resize(part.size(), start);
       for (size_t i = 0; i < part.size(); ++i)
         combined[i] = isMax ? std::max(combined[i], part[i]) : combined[i] + part[i];
     }

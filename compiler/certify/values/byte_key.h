@@ -4,6 +4,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/xxhash.h"
 
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -13,14 +14,12 @@ class ByteKey {
 public:
   template <typename T> ByteKey &add(const T &value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    bytes_.append(reinterpret_cast<const char *>(&value), sizeof(T));
-    return *this;
+    return addBytes(std::as_bytes(std::span(&value, 1)));
   }
   /// Adds a list with its length, so that lists that follow each other stay apart.
   template <typename T> ByteKey &addList(llvm::ArrayRef<T> values) {
     add(values.size());
-    bytes_.append(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(T));
-    return *this;
+    return addBytes(std::as_bytes(std::span(values.data(), values.size())));
   }
   bool operator==(const ByteKey &other) const { return bytes_ == other.bytes_; }
 
@@ -29,6 +28,11 @@ public:
   };
 
 private:
+  ByteKey &addBytes(std::span<const std::byte> bytes) {
+    bytes_.append(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    return *this;
+  }
+
   std::string bytes_;
 };
 

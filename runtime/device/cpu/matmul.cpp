@@ -173,7 +173,7 @@ Prepared prepareOther(const Call &call, KernelId kernel, std::vector<TensorArg> 
   other.args.operands = std::move(operands);
   other.args.results = {std::move(result)};
   other.args.attributes.set("tanh", int64_t(1)); // gelu's form in all fused kernels
-  return findRow(kernel)->prepare(std::move(other));
+  return findRow(kernel)->prepare(other);
 }
 
 Prepared prepareMatMul(const Call &call) {
