@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# test.sh [--sanitizers] [-DNAME=VALUE...]: installs what tests need, checks the form of the source, builds, and runs every
-# test. --sanitizers also
-# builds the dev preset (AddressSanitizer and UBSan) and runs the tests labelled `sanitize` there, and the tsan preset
-# (ThreadSanitizer) for those labelled `threads`. The rest is for cmake.
+# test.sh [--sanitizers] [-DNAME=VALUE...]: installs what tests need, checks the form of the source, builds, checks the source
+# by clang-tidy, and runs every test. --sanitizers also builds the dev preset (AddressSanitizer and UBSan) and runs the tests
+# labelled `sanitize` there, and the tsan preset (ThreadSanitizer) for those labelled `threads`. The rest is for cmake.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sanitizers=false
@@ -16,6 +15,7 @@ options=("$@")
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake --preset release "${options[@]}"
 cmake --build --preset release -j "$(nproc)"
+scripts/check_tidy.sh
 ctest --test-dir build/release --output-on-failure -j "$(nproc)"
 if $sanitizers; then
   cmake --preset dev "${options[@]}"
