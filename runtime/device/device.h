@@ -56,8 +56,8 @@ struct Combination {
 class Device {
 public:
   virtual ~Device() = default;
-  /// `bytes` of 256-byte aligned memory, owned by the device, freed with it. What it holds is not said: zero() what
-  /// must start at 0. At load. Errors: memory that the device does not have.
+  /// `bytes` of 256-byte aligned memory that holds zeros, owned by the device, freed with it. On the host a page of it
+  /// is made when it is first touched, by whoever touches it. At load. Errors: memory that the device does not have.
   virtual llvm::Expected<std::span<std::byte>> allocate(size_t bytes) = 0;
   /// Errors: a kernel or dtype that this device lacks, operands of a wrong number, or a workspace that is too small.
   virtual llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) = 0;

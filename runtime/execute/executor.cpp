@@ -52,8 +52,7 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   self->device_ = std::move(device);
   llvm::Expected<std::span<std::byte>> arena = self->device_->allocate(program.arena_bytes());
   if (!arena) return arena.takeError();
-  self->arena_ = *arena;
-  self->zeroWhatOutlivesAStep();
+  self->arena_ = *arena; // zeros, as optimizer states start, and the padding of buckets, which no kernel writes
   for (const plan::Constant &constant : program.constants())
     self->device_->upload(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
   for (const plan::State &state : program.states())
@@ -81,16 +80,6 @@ void Executor::initialise(const plan::State &state) {
   for (all.reserve(to.size()); all.size() < to.size();)
     all += state.data();
   device_->upload(to.data(), all.data(), all.size());
-}
-
-/// Optimizer states must start at 0, and so must the padding of buckets, which no kernel writes. Activations and
-/// workspace are written before they are read.
-void Executor::zeroWhatOutlivesAStep() {
-  if (program_.regions().empty()) device_->zero(arena_);
-  for (const plan::Region &region : program_.regions()) {
-    if (region.name() == "activations" || region.name() == "workspace" || region.offset() > arena_.size()) continue;
-    device_->zero(arena_.subspan(region.offset(), std::min(region.bytes(), arena_.size() - region.offset())));
-  }
 }
 
 llvm::Error Executor::makeEvents() {

@@ -84,7 +84,6 @@ private:
   llvm::Error makeEvents();
   llvm::Error prepare(const plan::Instruction &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Instruction &step, Step &prepared);
-  void zeroWhatOutlivesAStep();
   void initialise(const plan::State &state);
   /// Runs the steps one by one. Returns null if all succeed, else the step that failed, with its `status`.
   const Step *enqueue(const Section &section, Status &status);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace autotp {
 
@@ -28,18 +29,19 @@ public:
 
   llvm::Expected<std::span<std::byte>> allocate(size_t bytes) override {
     omp_set_num_threads(threads_);
-    const size_t alignment = bytes < kHugePage ? kAlignment : kHugePage;
-    const size_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-    void *block = nullptr;
-    if (posix_memalign(&block, alignment, rounded) != 0)
+    size_t alignment = bytes < kHugePage ? kAlignment : kHugePage, space = bytes + alignment;
+    void *block =
+        space < bytes ? nullptr : std::calloc(1, space); // as new pages of the system, which are zeros already
+    if (!block)
       return problem("cpu device", llvm::formatv("the host has no {0} bytes of memory to give", bytes).str(),
                      "use more ranks, or a smaller batch");
     blocks_.push_back(block);
+    void *aligned = std::align(alignment, bytes, block, space);
 #ifdef MADV_HUGEPAGE
     // Spares page faults and misses of address translation. If the system has no huge pages, nothing changes.
-    if (bytes >= kHugePage) (void)madvise(block, rounded, MADV_HUGEPAGE);
+    if (bytes >= kHugePage) (void)madvise(aligned, bytes, MADV_HUGEPAGE);
 #endif
-    return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
+    return std::span<std::byte>(static_cast<std::byte *>(aligned), bytes);
   }
 
   llvm::Expected<std::unique_ptr<PreparedKernel>> prepare(KernelId kernel, KernelArgs args) override {

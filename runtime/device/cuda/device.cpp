@@ -80,6 +80,8 @@ public:
     if (llvm::Error error = expect(cudaMalloc(&block, bytes ? bytes : 1), "it does not give its free memory"))
       return error;
     blocks_.push_back(block);
+    if (llvm::Error error = expect(cudaMemsetAsync(block, 0, bytes, compute), "its memory cannot be written"))
+      return error;
     return std::span<std::byte>(static_cast<std::byte *>(block), bytes);
   }
 
