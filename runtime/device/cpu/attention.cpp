@@ -88,7 +88,7 @@ void clearReplaced(const Problem &p, int64_t b, int64_t h, int64_t i, int64_t ke
 }
 
 /// Makes the scores of a row, of which it sees `seen`, exponentials of their distances to the largest, and 0 for the
-/// other keys. Returns the inverse of their sum, or 0 if it sees no key: expOf() of -inf is not 0 but tiny.
+/// other keys. Returns the inverse of their sum, or 0 if it sees no key.
 float exponentials(float *row, int64_t seen, int64_t keys, float *statistics) {
   const int64_t end = wholeVectors(seen);
   std::fill(row + seen, row + end, -kInfinity);
@@ -97,10 +97,9 @@ float exponentials(float *row, int64_t seen, int64_t keys, float *statistics) {
   const float shift = seesNothing ? 0.0f : most;
   float sums[kLanes] = {};
   for (int64_t j = 0; j < end; j += kLanes) {
-    const auto own = int(std::min<int64_t>(seen - j, kLanes));
 #pragma omp simd
     for (int l = 0; l < kLanes; ++l) {
-      const float any = expOf(row[j + l] - shift), x = l < own ? any : 0.0f;
+      const float x = expOfDistance(row[j + l] - shift);
       row[j + l] = x;
       sums[l] += x;
     }
@@ -157,19 +156,14 @@ struct Backward {
 /// scores. Both are 0 for keys that the row does not see. `dot`: of the row of the output with its gradient.
 void scoreGradients(const Problem &p, const float *statistics, int64_t seen, int64_t keys, float dot, float *prob,
                     float *ds) {
-  const float most = statistics[0], logarithm = statistics[1], scale = p.scale;
-  const bool seesNothing = most == -kInfinity;
+  const bool seesNothing = statistics[0] == -kInfinity;
+  const float most = seesNothing ? 0.0f : statistics[0], logarithm = statistics[1], scale = p.scale;
   const int64_t end = wholeVectors(seen);
-  for (int64_t j = 0; j < end; j += kLanes) {
-    const auto own = seesNothing ? 0 : int(std::min<int64_t>(seen - j, kLanes));
+  std::fill(prob + (seesNothing ? 0 : seen), prob + end, -kInfinity);
 #pragma omp simd
-    for (int l = 0; l < kLanes; ++l) {
-      // Computed for all, then chosen: conditions around loads and functions become jumps.
-      const bool isSeen = (l < own) & (prob[j + l] != -kInfinity);
-      const float any = expOf(prob[j + l] - most - logarithm), slope = any * (ds[j + l] - dot) * scale;
-      prob[j + l] = isSeen ? any : 0.0f;
-      ds[j + l] = isSeen ? slope : 0.0f;
-    }
+  for (int64_t j = 0; j < end; ++j) {
+    prob[j] = expOfDistance(prob[j] - most - logarithm);
+    ds[j] = prob[j] * (ds[j] - dot) * scale;
   }
   std::fill(prob + end, prob + std::max(keys, end), 0.0f);
   std::fill(ds + end, ds + std::max(keys, end), 0.0f);

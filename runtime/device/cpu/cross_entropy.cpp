@@ -105,7 +105,7 @@ Prepared prepareGrad(const Call &call) {
         const float scale = labels[i] == ignored ? 0.0f : *dloss, shift = lse[i];
 #pragma omp simd
         for (int64_t c = 0; c < z.classes; ++c)
-          out[c] = scale * expOf(row[c] - shift);
+          out[c] = scale * expOfDistance(row[c] - shift);
         const int64_t label = labels[i] - offset;
         if (label >= 0 && label < z.classes) out[label] -= scale;
       }

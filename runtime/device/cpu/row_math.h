@@ -25,12 +25,12 @@ inline float maximumOf(const float *x, int64_t n) {
   return lanes[0];
 }
 
-/// sum of exp(x - shift).
+/// sum of exp(x - shift), where no x is far above the shift.
 inline float sumOfExp(const float *x, int64_t n, float shift) {
   float total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i)
-    total += expOf(x[i] - shift);
+    total += expOfDistance(x[i] - shift);
   return total;
 }
 

@@ -12,7 +12,7 @@ void softmaxRow(const float *x, float *y, int64_t n) {
   float total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i) {
-    const float e = expOf(x[i] - most);
+    const float e = expOfDistance(x[i] - most);
     y[i] = e;
     total += e;
   }

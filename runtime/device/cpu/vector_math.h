@@ -16,12 +16,13 @@ inline float fmaOf(float a, float b, float c) {
 #endif
 }
 
-/// Cody-Waite reduction to |r| <= ln(2)/2 and a polynomial of degree 6. The scale 2^n is applied in two halves, so that
-/// results that overflow or are denormal come out right. NaN stays NaN: the clamps let it pass.
-inline float expOf(float x) {
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -104.0f ? -104.0f : x;
-  const float shifted = x * 1.44269504f + 12582912.0f; // 1.5 * 2^23: rounds to an integer in the low bits
+/// e^x = 2^whole * mantissa, by Cody-Waite reduction to |r| <= ln(2)/2 and a polynomial of degree 6.
+struct ExpParts {
+  float mantissa;
+  int32_t whole;
+};
+inline ExpParts expParts(float x) {
+  const float shifted = fmaOf(x, 1.44269504f, 12582912.0f); // 1.5 * 2^23: rounds to an integer in the low bits
   const float n = shifted - 12582912.0f;
   float r = fmaOf(n, -0.693359375f, x);
   r = fmaOf(n, 2.12194440e-4f, r);
@@ -32,10 +33,26 @@ inline float expOf(float x) {
   p = fmaOf(p, r, 1.6666665459e-1f);
   p = fmaOf(p, r, 5.0000001201e-1f);
   p = fmaOf(p, r * r, r) + 1.0f;
-  const int32_t whole = std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(12582912.0f);
-  const int32_t half = whole >> 1;
-  const float low = std::bit_cast<float>((half + 127) << 23), high = std::bit_cast<float>((whole - half + 127) << 23);
-  return p * low * high;
+  return {p, std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(12582912.0f)};
+}
+
+/// The scale 2^n is applied in two halves, so that results that overflow or are denormal come out right. NaN stays NaN: the
+/// clamps let it pass.
+inline float expOf(float x) {
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  const ExpParts e = expParts(x);
+  const int32_t half = e.whole >> 1;
+  const float low = std::bit_cast<float>((half + 127) << 23), high = std::bit_cast<float>((e.whole - half + 127) << 23);
+  return e.mantissa * low * high;
+}
+
+/// Of x up to 88, such as the distance to the largest of a row; 0 below -87, where it would be nearly denormal, and so of
+/// -infinity. Two thirds of the work of expOf(). NaN stays NaN.
+inline float expOfDistance(float x) {
+  const ExpParts e = expParts(x);
+  const float scaled = e.mantissa * std::bit_cast<float>((e.whole + 127) << 23);
+  return x < -87.0f ? 0.0f : scaled;
 }
 
 /// Small arguments by the polynomial of Cephes' tanhf, the rest by 1 - 2 / (exp(2x) + 1).
