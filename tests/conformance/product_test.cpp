@@ -65,6 +65,16 @@ TEST(Products, MatMul) {
         }
 }
 
+/// Those whose right side the cpu device may copy by blocks of columns, and their neighbours.
+TEST(Products, OfFarRows) {
+  for (auto [m, k, n] :
+       {std::tuple<int64_t, int64_t, int64_t>{64, 5, 512}, {70, 33, 1024}, {63, 3, 512}, {64, 5, 528}}) {
+    const Value x = randomValue({k, m}, 1, -2, 2), y = randomValue({k, n}, 2, -2, 2);
+    expectCase({KernelId::MatMul, {x, y}, {productOf(x, y, true, false)}, attributes({{"trans_a", 1}}), 1e-5},
+               std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
+  }
+}
+
 /// Gelu in its tanh form (Hendrycks and Gimpel 2016), and its derivative.
 double gelu(double x) { return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
 double geluSlope(double x) {

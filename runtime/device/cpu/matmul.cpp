@@ -3,6 +3,7 @@
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/storage.h"
+#include "runtime/plan/kernels/product_workspace.h"
 
 #include <dnnl.hpp>
 
@@ -17,12 +18,14 @@ struct View {
   ArgShape dims, strides;
 };
 
-View viewOf(const TensorArg &tensor, size_t rank, bool isTransposed) {
+/// `rowStride`: elements from one row of a matrix to the next; 0: as many as it has columns.
+View viewOf(const TensorArg &tensor, size_t rank, bool isTransposed, int64_t rowStride = 0) {
   ArgShape dims(rank - tensor.shape.size(), 1);
   dims.insert(dims.end(), tensor.shape.begin(), tensor.shape.end());
   ArgShape strides(rank, 1);
   for (size_t d = rank - 1; d-- > 0;)
     strides[d] = strides[d + 1] * std::max<int64_t>(dims[d + 1], 1);
+  if (rowStride) strides[rank - 2] = rowStride;
   if (isTransposed) {
     std::swap(dims[rank - 1], dims[rank - 2]);
     std::swap(strides[rank - 1], strides[rank - 2]);
@@ -81,13 +84,14 @@ void limitLibrary() {
 /// Operands and result of one library call. Without a bias: its data is null.
 struct Tensors {
   TensorArg a, b, bias, c;
+  int64_t bStride = 0, cStride = 0; ///< from one row to the next; 0: as many elements as a row has
 };
 
 Prepared build(const Call &call, const Tensors &t, bool transA, bool transB) {
   using dnnl::memory;
   const size_t rank = std::max(t.a.shape.size(), t.b.shape.size());
-  const View views[] = {viewOf(t.a, rank, transA), viewOf(t.b, rank, transB), viewOf(t.c, rank, false),
-                        viewOf(t.bias, rank, false)};
+  const View views[] = {viewOf(t.a, rank, transA), viewOf(t.b, rank, transB, t.bStride),
+                        viewOf(t.c, rank, false, t.cStride), viewOf(t.bias, rank, false)};
   const TensorArg *tensors[] = {&t.a, &t.b, &t.c, &t.bias};
   const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
   const size_t count = t.bias.data ? 4 : 3;
@@ -120,6 +124,46 @@ template <typename To, typename From> void convert(To *to, const From *from, int
   });
 }
 
+/// The call with all of its workspace but the last `bytes`, where `last` then points.
+Call withoutLast(const Call &call, size_t bytes, std::byte *&last) {
+  Call rest = call;
+  last = call.args.workspace.data() + call.args.workspace.size() - bytes;
+  rest.args.workspace = call.args.workspace.first((call.args.workspace.size() - bytes) / 64 * 64);
+  return rest;
+}
+
+/// a^T b, each block of columns of b through a copy whose rows spread over the sets of a cache.
+Prepared buildByColumns(const Call &call, const Tensors &t) {
+  const int64_t k = t.b.shape[0], n = t.b.shape[1];
+  if (llvm::Error error = expectWorkspace(call, blockBytes(k))) return error;
+  std::byte *copied = nullptr;
+  const Call inner = withoutLast(call, blockBytes(k), copied);
+  std::vector<std::unique_ptr<PreparedKernel>> blocks;
+  for (int64_t j = 0; j < n; j += kBlockColumns) {
+    Tensors block = t;
+    block.b = {copied, DType::F32, {k, kBlockColumns}};
+    block.c.data = t.c.as<float>() + j;
+    block.c.shape.back() = kBlockColumns;
+    block.bStride = kBlockStride;
+    block.cStride = n;
+    Prepared product = build(inner, block, true, false);
+    if (!product) return product.takeError();
+    blocks.push_back(std::move(*product));
+  }
+  return ready([k, n, from = t.b.as<float>(), to = reinterpret_cast<float *>(copied), blocks = std::move(blocks),
+                threads = call.threads] {
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      parallelFor(threads, k, kBlockColumns, [&](int64_t begin, int64_t end, int) {
+        for (int64_t row = begin; row < end; ++row)
+          std::memcpy(to + row * kBlockStride, from + row * n + int64_t(i) * kBlockColumns,
+                      kBlockColumns * sizeof(float));
+      });
+      if (const Status status = blocks[i]->run(); status != Status::Ok) return status;
+    }
+    return Status::Ok;
+  });
+}
+
 /// A product in f32, whose operands and result are stored in S: they pass through the end of the workspace.
 template <typename S> Prepared buildWidened(const Call &call, Tensors t, bool transA, bool transB) {
   const Tensors stored = t;
@@ -129,9 +173,8 @@ template <typename S> Prepared buildWidened(const Call &call, Tensors t, bool tr
   for (size_t i = 0; i < count; ++i)
     bytes += size_t(wide[i]->elements()) * sizeof(float);
   if (llvm::Error error = expectWorkspace(call, bytes)) return error;
-  Call inF32 = call;
-  inF32.args.workspace = call.args.workspace.first((call.args.workspace.size() - bytes) / 64 * 64);
-  std::byte *at = call.args.workspace.data() + call.args.workspace.size() - bytes;
+  std::byte *at = nullptr;
+  const Call inF32 = withoutLast(call, bytes, at);
   for (size_t i = 0; i < count; ++i) {
     wide[i]->data = at;
     wide[i]->dtype = DType::F32;
@@ -155,6 +198,17 @@ constexpr bool multipliesBf16() {
   return true;
 #else
   return false;
+#endif
+}
+
+/// Before AVX-512, whose kernels were not seen to need it.
+bool isBuiltByColumns([[maybe_unused]] const Tensors &t, [[maybe_unused]] bool transA, [[maybe_unused]] bool transB) {
+#if defined(__AVX512F__)
+  return false;
+#else
+  const bool isF32 = t.a.dtype == DType::F32 && !t.bias.data;
+  return isF32 && transA && !transB && t.a.shape.size() == 2 && t.b.shape.size() == 2 &&
+         goesByColumns(t.a.shape[1], t.b.shape[1]);
 #endif
 }
 
@@ -202,6 +256,7 @@ Prepared prepareMatMul(const Call &call) {
   }
   if (dtype == DType::F16) return buildWidened<Half>(call, t, transA, transB);
   if (dtype == DType::BF16 && !multipliesBf16()) return buildWidened<Bf16>(call, t, transA, transB);
+  if (isBuiltByColumns(t, transA, transB)) return buildByColumns(call, t);
   return build(call, t, transA, transB);
 }
 

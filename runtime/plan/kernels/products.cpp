@@ -1,5 +1,6 @@
 #include "runtime/plan/kernels/cuda_workspace.h"
 #include "runtime/plan/kernels/kernel_def.h"
+#include "runtime/plan/kernels/product_workspace.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -63,11 +64,18 @@ static uint64_t widenedBytes(const WorkspaceCall &call) {
   return uint64_t(elements) * sizeof(float) + 64;
 }
 
+/// Of a^T b, by their shapes: which side is transposed is not known here.
+static uint64_t columnBlockBytes(const WorkspaceCall &call) {
+  const auto &a = call.operands[0].shape, &b = call.operands[1].shape;
+  const bool mayBe = a.size() == 2 && b.size() == 2 && a[0] == b[0] && call.results[0].dtype == DType::F32;
+  return mayBe && goesByColumns(a[1], b[1]) ? blockBytes(a[0]) : 0;
+}
+
 uint64_t cpuProductWorkspace(const WorkspaceCall &call) {
   // oneDNN 2.6's brgemm packs blocks of its operands for each thread: at most 673 KB over the shapes and transposes
   // measured (from 1x1x64 to 4096x768x50257, 1 and 2 threads), whatever the size of the operands.
   constexpr uint64_t kBytesPerThread = uint64_t{1} << 20;
-  return kBytesPerThread * uint64_t(call.threads) + widenedBytes(call);
+  return kBytesPerThread * uint64_t(call.threads) + widenedBytes(call) + columnBlockBytes(call);
 }
 
 uint64_t cudaProductWorkspace(const WorkspaceCall &call) {
