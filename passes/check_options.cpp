@@ -10,8 +10,7 @@ namespace autotp {
 llvm::Error checkNothingIsSaidTwice(const ImportedModel &model, const CompileOptions &options) {
   llvm::Error errors = llvm::Error::success();
   for (const SaidOption &said : options.said) {
-    const bool isRate = said.option->flag == "lr"; // which is the run's, unless the graph computes it
-    if (!said.option->is(kOfTrainingGraph) || (isRate && !model.updates->hasOwnRate())) continue;
+    if (!said.option->is(kOfTrainingGraph) || (said.option->is(kOfRate) && !model.updates->hasOwnRate())) continue;
     errors = llvm::joinErrors(std::move(errors),
                               problem(said.where, "the model brings its own training graph, which says this already",
                                       "leave it out, or give the forward model alone"));

@@ -25,6 +25,7 @@ enum CompileTraits : uint8_t {
   kOfTrainingGraph = 4,    ///< a model that brings its own training graph says it already
   kLeftOutIfEmpty = 8,     ///< the manifest has no key for an empty list, instead of null
   kConverted = 16,         ///< DeepSpeed's key has another unit, or says several options: deepspeed_config.cpp reads it
+  kOfRate = 32, ///< says the learning rate, which is the run's unless a model's own training graph computes it
 };
 
 struct CompileFacts {
@@ -42,7 +43,7 @@ struct CompileFacts {
 /// {{what any program's row says}, {what only this one's do}}.
 struct CompileRow : OptionRow, CompileFacts {
   /// "tp", or the manifest's key where there is no flag.
-  llvm::StringRef name() const { return flag.empty() ? key : flag; }
+  llvm::StringRef name() const { return !flag.empty() ? flag : field ? keyOf(*field) : key; }
 };
 
 /// A row of a section of option_rows.h, which are all of this type.

@@ -12,14 +12,25 @@ namespace {
 
 OptionValue kindNumber(const CompileOptions &o) { return int64_t(o.step.optimizer.kind); }
 
-/// Another optimizer brings its own defaults; the clipping is none of its.
+/// Another optimizer brings its own defaults; the clipping is none of its, nor how the learning rate moves.
 void setKind(CompileOptions &o, const OptionValue &value) {
   const auto kind = OptimizerKind(std::get<int64_t>(value));
   OptimizerOptions &optimizer = o.step.optimizer;
   if (kind == optimizer.kind) return;
-  const double clipGradNorm = optimizer.clipGradNorm;
+  const OptimizerOptions before = optimizer;
   optimizer = defaultsOf(kind);
-  optimizer.clipGradNorm = clipGradNorm;
+  optimizer.clipGradNorm = before.clipGradNorm;
+  const double peak = optimizer.lr.peak;
+  optimizer.lr = before.lr;
+  optimizer.lr.peak = peak;
+}
+
+OptionValue scheduleNumber(const CompileOptions &o) { return int64_t(o.step.optimizer.lr.kind); }
+
+/// A schedule that is named takes the place of the configuration's with all that belongs to it, but for the peak.
+void setSchedule(CompileOptions &o, const OptionValue &value) {
+  LrSchedule &lr = o.step.optimizer.lr;
+  lr = {.kind = LrKind(std::get<int64_t>(value)), .peak = lr.peak};
 }
 
 std::vector<OptionWord> optimizerWords() {
@@ -29,11 +40,18 @@ std::vector<OptionWord> optimizerWords() {
   return words;
 }
 
+constexpr auto kSchedules = wordsOfKinds(kLrKinds);
+
 constexpr OptionWord kDecayed[] = {{"matrices", 0, "parameters of rank 2 and more"}, {"all", 1, "all parameters"}};
 
 /// A number or switch of OptimizerOptions.
 template <auto kMember> constexpr OptionMember of() {
   return at<&CompileOptions::step, &StepOptions::optimizer, kMember>();
+}
+
+/// A number or switch of the schedule.
+template <auto kMember> constexpr OptionMember ofRate() {
+  return at<&CompileOptions::step, &StepOptions::optimizer, &OptimizerOptions::lr, kMember>();
 }
 
 constexpr uint8_t kEvery = kOfTrainingGraph; // every optimizer has it
@@ -49,8 +67,33 @@ constexpr CompileRow kRows[] = {
       .detail = "A model that brings its own training graph is updated as that says, and flags of the optimizer "
                 "are errors then"},
      {.key = "optimizer", .deepSpeed = "optimizer.type", .traits = kEvery | kConverted}},
-    {{.flag = "lr", .member = of<&Options::lr>(), .help = "learning rate"},
-     {.field = &Manifest::lr, .deepSpeed = "optimizer.params.lr", .traits = kEvery | kDefaultOfOptimizer}},
+    {{.flag = "lr", .member = ofRate<&LrSchedule::peak>(), .help = "learning rate, the highest of a schedule"},
+     {.field = &LrSchedule::peak,
+      .deepSpeed = "optimizer.params.lr",
+      .traits = kEvery | kOfRate | kDefaultOfOptimizer}},
+    {{.flag = "lr-schedule",
+      .member = accessedBy<scheduleNumber, setSchedule>(OptionKind::Word),
+      .words = kSchedules,
+      .help = "learning rate of each step, as transformers' schedules have it",
+      .detail = "autotp-run may say another. A step that fp16 skips is none of the schedule"},
+     {.field = &LrSchedule::kind, .traits = kEvery | kOfRate}},
+    {{.flag = "warmup-steps",
+      .placeholder = "N",
+      .member = ofRate<&LrSchedule::warmupSteps>(),
+      .range = {0, kMostSteps},
+      .help = "steps in which the learning rate rises from 0, which is the first step's; with wsd from --min-lr"},
+     {.field = &LrSchedule::warmupSteps, .traits = kEvery | kOfRate}},
+    {{.flag = "min-lr",
+      .member = ofRate<&LrSchedule::minimum>(),
+      .help = "learning rate that a schedule falls to, and keeps beyond its end"},
+     {.field = &LrSchedule::minimum, .traits = kEvery | kOfRate}},
+    {{.flag = "decay-steps",
+      .placeholder = "N",
+      .member = ofRate<&LrSchedule::decaySteps>(),
+      .range = {0, kMostSteps},
+      .help = "steps of the whole schedule, warm-up included; with wsd those of the decay, which ends with the run",
+      .defaultText = "the run's --steps; wsd needs it"},
+     {.field = &LrSchedule::decaySteps, .traits = kEvery | kOfRate}},
     {{.flag = "weight-decay",
       .member = of<&Options::weightDecay>(),
       .help = "weight decay; decoupled with adamw, else added to the gradient"},
@@ -130,7 +173,7 @@ std::vector<CompileRow> completed(llvm::ArrayRef<OptionWord> optimizers, Texts &
     row.changes = Changes::Graph;
     if (row.is(kOfOptimizer)) row.only = texts.emplace_back(optimizersOf(row));
     if (row.kind() != OptionKind::Real) continue;
-    row.placeholder = "X";
+    if (!row.flag.empty()) row.placeholder = "X";
     row.range = row.range.isMostExcluded ? row.range : kNotNegative;
     if (row.is(kDefaultOfOptimizer)) row.defaultText = texts.emplace_back(defaultOfOptimizers(row));
   }

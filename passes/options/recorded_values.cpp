@@ -65,15 +65,22 @@ llvm::Error restoreValue(const CompileRow &row, const llvm::json::Value &json, C
 void writeField(const CompileRow &row, const CompileOptions &options, Manifest &manifest) {
   if (!row.field) return;
   const OptionValue value = row.member.get(options);
-  if (auto *whole = std::get_if<int64_t Manifest::*>(&*row.field)) manifest.**whole = std::get<int64_t>(value);
-  if (auto *real = std::get_if<double Manifest::*>(&*row.field)) manifest.**real = std::get<double>(value);
-  if (auto *text = std::get_if<std::string Manifest::*>(&*row.field))
-    manifest.**text = recordedWord(row, std::get<int64_t>(value)).str();
+  auto write = [&](auto &member) {
+    using T = std::remove_reference_t<decltype(member)>;
+    if constexpr (std::is_same_v<T, std::string>)
+      member = recordedWord(row, std::get<int64_t>(value)).str();
+    else if constexpr (std::is_enum_v<T>)
+      member = T(std::get<int64_t>(value));
+    else
+      member = std::get<T>(value);
+  };
+  std::visit([&](auto field) { write(memberOf(manifest, field)); }, *row.field);
 }
 
 llvm::Error readField(const CompileRow &row, const Manifest &manifest, CompileOptions &options) {
   if (!row.field) return llvm::Error::success();
-  return std::visit([&](auto field) { return set(row, valueOfJson(row, manifest.*field), options); }, *row.field);
+  return std::visit([&](auto field) { return set(row, valueOfJson(row, memberOf(manifest, field)), options); },
+                    *row.field);
 }
 
 } // namespace autotp

@@ -343,6 +343,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
   if (compiled.source.hadDoubles) os << "note        parameters or inputs are float64: all is computed in f32\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
   os << "optimizer   " << optimizerText(compiled, options) << "\n";
+  if (!compiled.training.updates.hasOwnRate()) os << "lr          " << textOf(s.optimizer.lr) << "\n";
   if (options.recompute != Recompute::None)
     os << "recompute   " << recomputeText(options.recompute, compiled.ranks.recomputed) << "\n";
   printAxes(compiled, os);

@@ -80,7 +80,7 @@ const Row kRows[] = {
      .deepSpeed = "Adagrad",
      .help = "rates by the sum of squared gradients",
      .options = {"eps", "lr-decay", "initial-accumulator"},
-     .defaults = {.lr = 1e-2, .beta2 = 0.999, .epsilon = 1e-10, .weightDecay = 0},
+     .defaults = {.lr = {.peak = 1e-2}, .beta2 = 0.999, .epsilon = 1e-10, .weightDecay = 0},
      .rule = adagradRule},
 };
 
@@ -119,9 +119,11 @@ OptimizerOptions defaultsOf(OptimizerKind kind) {
 bool hasOption(OptimizerKind kind, llvm::StringRef option) { return llvm::is_contained(rowOf(kind).options, option); }
 
 llvm::Error checkOptions(const OptimizerOptions &o) {
+  llvm::Error errors = checkSchedule(o.lr);
   if (o.isNesterov && (o.dampening != 0 || o.momentum <= 0))
-    return problem("--nesterov", "it needs a momentum, and no dampening", "leave --dampening out");
-  return llvm::Error::success();
+    errors = llvm::joinErrors(problem("--nesterov", "it needs a momentum, and no dampening", "leave --dampening out"),
+                              std::move(errors));
+  return errors;
 }
 
 Updates updatesOf(const OptimizerOptions &options, const Graph &graph) {

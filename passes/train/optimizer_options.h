@@ -2,6 +2,8 @@
 /// (optimizer_options.cpp); its numbers are rows of passes/options/optimizer_rows.cpp.
 #pragma once
 
+#include "runtime/plan/lr_schedule.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -16,7 +18,8 @@ struct Updates;
 enum class OptimizerKind : uint8_t { AdamW, Adam, Sgd, Momentum, Adagrad };
 
 struct OptimizerOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, clipGradNorm = 0;
+  LrSchedule lr = {}; ///< a plan's manifest holds it: the rate of a step is an input of its program
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, clipGradNorm = 0;
   bool decaysAll = false; ///< else parameters of rank 2 and more
   OptimizerKind kind = OptimizerKind::AdamW;
   double momentum = 0, dampening = 0, lrDecay = 0, initialAccumulator = 0;

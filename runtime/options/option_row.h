@@ -7,6 +7,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <array>
 #include <limits>
 
 namespace autotp {
@@ -27,6 +28,15 @@ struct OptionWord {
   llvm::StringRef help = {};
   llvm::StringRef recorded = {}; ///< as JSON writes it; empty: as it is said
 };
+
+/// The words of a table whose rows say a kind, its name and its help.
+template <typename Row, size_t kCount>
+constexpr std::array<OptionWord, kCount> wordsOfKinds(const Row (&rows)[kCount]) {
+  std::array<OptionWord, kCount> words;
+  for (size_t i = 0; i < kCount; ++i)
+    words[i] = {rows[i].name, int64_t(rows[i].kind), rows[i].help};
+  return words;
+}
 
 struct OptionRow {
   llvm::StringRef flag = {};        ///< "tp" for --tp; "no-x" switches its member off; empty: no flag says it

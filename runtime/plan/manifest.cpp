@@ -13,6 +13,7 @@ namespace autotp {
 struct ManifestRow {
   llvm::StringLiteral key;
   ManifestMember member;
+  bool isOptional = false; ///< the file has no key for what is as in a new manifest
 };
 constexpr ManifestRow kRows[] = {{"tp", &Manifest::tp},
                                  {"dp", &Manifest::dp},
@@ -21,7 +22,17 @@ constexpr ManifestRow kRows[] = {{"tp", &Manifest::tp},
                                  {"grad_accum", &Manifest::gradAccum},
                                  {"device", &Manifest::device},
                                  {"loss", &Manifest::lossKind},
-                                 {"learning_rate", &Manifest::lr},
+                                 {"learning_rate", &LrSchedule::peak},
+                                 {"lr_schedule", &LrSchedule::kind, true},
+                                 {"warmup_steps", &LrSchedule::warmupSteps, true},
+                                 {"min_lr", &LrSchedule::minimum, true},
+                                 {"decay_steps", &LrSchedule::decaySteps, true},
+                                 {"warmup_from", &LrSchedule::warmupFrom, true},
+                                 {"warmup_shape", &LrSchedule::warmupShape, true},
+                                 {"is_late", &LrSchedule::isLate, true},
+                                 {"warmup_stairs", &LrSchedule::warmupStairs, true},
+                                 {"decay_stairs", &LrSchedule::decayStairs, true},
+                                 {"decay_after", &LrSchedule::decayAfter, true},
                                  {"weights_kind", &Manifest::weightsKind},
                                  {"weights_seed", &Manifest::weightsSeed}};
 
@@ -55,8 +66,11 @@ bool fromJSON(const llvm::json::Value &value, Manifest::Rank &rank, llvm::json::
 bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path) {
   llvm::json::ObjectMapper map(value, path);
   if (!map) return false;
+  auto read = [&](const ManifestRow &row, auto &member) {
+    return row.isOptional ? map.mapOptional(row.key, member) : map.map(row.key, member);
+  };
   for (const ManifestRow &row : kRows)
-    if (!std::visit([&](auto member) { return map.map(row.key, m.*member); }, row.member)) return false;
+    if (!std::visit([&](auto member) { return read(row, memberOf(m, member)); }, row.member)) return false;
   return map.map("inputs", m.inputs) && map.map("programs", m.programs) && map.map("weights", m.weights) &&
          map.map("ranks", m.ranks);
 }
@@ -100,6 +114,18 @@ void writeFiles(llvm::json::OStream &json, llvm::StringRef key, const std::vecto
   });
 }
 
+/// The rows, without what is left out.
+void writeRows(llvm::json::OStream &json, const Manifest &m) {
+  const Manifest initial;
+  for (const ManifestRow &row : kRows)
+    std::visit(
+        [&](auto member) {
+          if (!row.isOptional || memberOf(m, member) != memberOf(initial, member))
+            json.attribute(row.key, memberOf(m, member));
+        },
+        row.member);
+}
+
 llvm::Error checkBounds(const Manifest::Input &input) {
   const int64_t elements = input.elementsOfSample();
   auto isOut = [&](int64_t place) { return place < 0 || place >= elements; };
@@ -115,6 +141,7 @@ llvm::Error checkConsistent(const Manifest &m) {
   auto bad = [](const std::string &what) { return problem("manifest.json", what, "compile the plan again"); };
   if (m.tp < 1 || m.dp < 1 || m.tp > kMost || m.dp > kMost || m.microBatch < 1 || m.gradAccum < 1)
     return bad("its mesh or batch is out of range");
+  if (!isInRange(m.lr)) return bad("its learning rate, or a number of the schedule, is out of range");
   if (int64_t(m.ranks.size()) != m.tp * m.dp) return bad("it does not list tp * dp ranks");
   for (size_t r = 0; r < m.ranks.size(); ++r) {
     const Manifest::Rank &rank = m.ranks[r];
@@ -150,8 +177,7 @@ std::string manifestText(const Manifest &m) {
   llvm::json::OStream json(os, 2);
   json.object([&] {
     json.attribute("format_version", kPlanFormatVersion);
-    for (const ManifestRow &row : kRows)
-      std::visit([&](auto member) { json.attribute(row.key, m.*member); }, row.member);
+    writeRows(json, m);
     json.attributeArray("inputs", [&] {
       for (const Manifest::Input &input : m.inputs)
         writeInput(json, input);

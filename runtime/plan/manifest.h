@@ -2,6 +2,8 @@
 /// it.
 #pragma once
 
+#include "runtime/plan/lr_schedule.h"
+
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
 
@@ -50,7 +52,7 @@ struct Manifest {
   int64_t tp = 1, dp = 1, zero = 0, microBatch = 1, gradAccum = 1;
   std::string device = "cpu", lossKind, weightsKind; ///< "cross_entropy_sum" or "mean"; "copy" or "none"
   int64_t weightsSeed = 0;
-  double lr = 1e-3;
+  LrSchedule lr; ///< without its runSteps
   std::vector<Input> inputs;
   std::vector<File> programs, weights; ///< weights by tp rank
   std::vector<Rank> ranks;
@@ -58,8 +60,14 @@ struct Manifest {
   llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory
 };
 
-/// A member that is one number or text.
-using ManifestMember = std::variant<int64_t Manifest::*, double Manifest::*, std::string Manifest::*>;
+/// A member that is one number or text, of the manifest or of its schedule.
+using ManifestMember =
+    std::variant<int64_t Manifest::*, std::string Manifest::*, LrKind LrSchedule::*, WarmupShape LrSchedule::*,
+                 bool LrSchedule::*, int64_t LrSchedule::*, double LrSchedule::*>;
+template <typename T> T &memberOf(Manifest &manifest, T Manifest::*member) { return manifest.*member; }
+template <typename T> T &memberOf(Manifest &manifest, T LrSchedule::*member) { return manifest.lr.*member; }
+template <typename T> const T &memberOf(const Manifest &manifest, T Manifest::*member) { return manifest.*member; }
+template <typename T> const T &memberOf(const Manifest &manifest, T LrSchedule::*member) { return manifest.lr.*member; }
 /// Its key in the file.
 llvm::StringRef keyOf(ManifestMember member);
 

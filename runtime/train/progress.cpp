@@ -55,6 +55,12 @@ llvm::Error Progress::writeLog(const StepReport &s) {
   return flushed(*log_, logName_);
 }
 
+llvm::Error Progress::say(llvm::StringRef line) {
+  if (isQuiet_) return llvm::Error::success();
+  llvm::outs() << line << "\n";
+  return flushed(llvm::outs(), "standard output");
+}
+
 llvm::Error Progress::report(const StepReport &s) {
   if (log_)
     if (llvm::Error error = writeLog(s)) return error;

@@ -21,6 +21,8 @@ public:
   /// `log` may be empty. Errors: the log cannot be written.
   static llvm::Expected<std::unique_ptr<Progress>> open(const std::string &log, bool isQuiet);
   ~Progress();
+  /// A line before the first step, unless nothing is printed. Errors: standard output takes no more.
+  llvm::Error say(llvm::StringRef line);
   /// Errors: the log or standard output takes no more (the disk is full, the reader has gone).
   llvm::Error report(const StepReport &step);
 

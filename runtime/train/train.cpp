@@ -12,6 +12,7 @@
 #include "runtime/train/gather_parameters.h"
 #include "runtime/train/non_finite.h"
 #include "runtime/train/progress.h"
+#include "runtime/train/schedule_of_run.h"
 
 #include <chrono>
 #include <cmath>
@@ -30,6 +31,7 @@ struct Job {
   const TrainOptions &options;
   bool hasAllRanks; ///< as threads of this process
   Manifest manifest;
+  LrSchedule lr; ///< of this run
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
   std::unique_ptr<Progress> progress; ///< only if rank 0 runs in this process
@@ -153,9 +155,11 @@ private:
     return llvm::Error::success();
   }
 
-  /// With f16, a step that is not finite is skipped, and the loss scale halved.
+  /// With f16, a step that is not finite is skipped, and the loss scale halved. The schedule of the learning rate does not
+  /// count it, nor do transformers' Trainer and DeepSpeed's engine.
   llvm::Error checkFinite(int64_t step) {
     const double loss = double(executor_->scalar("loss")), norm = double(executor_->scalar("grad_norm"));
+    skipped_ += !std::isfinite(norm);
     if (hasOutput(executor_->program(), "loss_scale") || (std::isfinite(loss) && std::isfinite(norm)))
       return llvm::Error::success();
     auto feedAgain = [&](int64_t micro) { return feed(step, micro); };
@@ -173,7 +177,7 @@ private:
     if (executor_->has("batch_statistics"))
       if (llvm::Error error = runMicroBatches(step, "batch_statistics")) return error;
     if (llvm::Error error = runMicroBatches(step, "micro_step")) return error;
-    double lr = job_.options.lr.value_or(manifest_.lr);
+    double lr = learningRateAt(job_.lr, step - skipped_);
     executor_->setScalar("learning_rate", float(lr));
     executor_->setScalar("step", float(step));
     if (llvm::Error error = executor_->run("optimizer_step")) return error;
@@ -220,6 +224,7 @@ private:
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Group> world_;
   std::vector<Feed> feeds_;
+  int64_t skipped_ = 0;                            ///< steps that updated nothing, the same on all ranks
   const plan::TensorRef *randomCounter_ = nullptr; ///< null if the program has no dropout
 };
 
@@ -281,8 +286,9 @@ llvm::Error open(Job &job, const Communicator *process) {
     if (!program) return program.takeError();
     job.programs.push_back(std::move(*program));
   }
-  if (o.lr && hasOwnRate(job.programs[0]))
-    return problem("--lr", "the plan's learning rate is that of the model's own training graph", "leave it out");
+  llvm::Expected<LrSchedule> lr = scheduleOfRun(job.manifest, o, hasOwnRate(job.programs[0]));
+  if (!lr) return lr.takeError();
+  job.lr = *lr;
   std::vector<const plan::Program *> byTp; // ranks 0 to tp - 1 have dp rank 0
   for (int64_t c = 0; c < job.manifest.tp; ++c)
     byTp.push_back(&job.programs[size_t(job.manifest.ranks[size_t(c)].program)]);
@@ -297,7 +303,7 @@ llvm::Error open(Job &job, const Communicator *process) {
   auto progress = Progress::open(o.log, o.isQuiet);
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);
-  return llvm::Error::success();
+  return isOneRate(job.lr) ? llvm::Error::success() : job.progress->say("lr " + textOf(job.lr));
 }
 
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> communicatorsHere(const Job &job) {
@@ -346,7 +352,7 @@ llvm::Error runAsOneOf(Job &job, Communicator &process) {
 } // namespace
 
 llvm::Error train(const TrainOptions &options, Communicator *process) {
-  Job job{options, !process, {}, {}, {}, {}, {}, {}};
+  Job job{options, !process, {}, {}, {}, {}, {}, {}, {}};
   if (process) {
     llvm::Error error = runAsOneOf(job, *process);
     if (!error) return error;

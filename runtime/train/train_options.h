@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/options/option_member.h"
+#include "runtime/plan/lr_schedule.h"
 
 namespace autotp {
 
@@ -13,7 +14,9 @@ struct TrainOptions : ProgramOptions {
   std::string instructionSet;             ///< that of the cpu device's kernels; empty: the best that the host has
   std::string log;                        ///< JSONL
   std::string dumpGradients, saveWeights; ///< safetensors with whole tensors, under their ONNX names
-  std::optional<double> lr;
+  std::optional<LrKind> lrKind;           ///< in place of the plan's schedule; the numbers below change one of its own
+  std::optional<double> lr, minLr;
+  std::optional<int64_t> warmupSteps, decaySteps;
   std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
   bool isQuiet = false;
   std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan

@@ -8,6 +8,10 @@ namespace {
 
 using Options = TrainOptions;
 
+constexpr auto kSchedules = wordsOfKinds(kLrKinds);
+
+constexpr llvm::StringLiteral kPlans = "the plan's";
+
 constexpr OptionRow kStepRows[] = {
     {.placeholder = "PLAN", .member = at<&Options::plan>(), .help = "the folder that autotp-compile wrote"},
     {.flag = "steps",
@@ -19,14 +23,38 @@ constexpr OptionRow kStepRows[] = {
      .placeholder = "X",
      .member = at<&Options::lr>(),
      .range = kNotNegative,
-     .help = "learning rate",
-     .defaultText = "the plan's"},
+     .help = "learning rate, the highest of a schedule",
+     .defaultText = kPlans},
+    {.flag = "lr-schedule",
+     .member = at<&Options::lrKind>(),
+     .words = kSchedules,
+     .help =
+         "learning rate of each step, in place of the plan's schedule and all that belongs to it but the highest rate",
+     .defaultText = kPlans},
+    {.flag = "warmup-steps",
+     .placeholder = "N",
+     .member = at<&Options::warmupSteps>(),
+     .range = {0, kMostSteps},
+     .help = "steps in which the learning rate rises",
+     .defaultText = kPlans},
+    {.flag = "min-lr",
+     .placeholder = "X",
+     .member = at<&Options::minLr>(),
+     .range = kNotNegative,
+     .help = "learning rate that a schedule falls to, and keeps beyond its end",
+     .defaultText = kPlans},
+    {.flag = "decay-steps",
+     .placeholder = "N",
+     .member = at<&Options::decaySteps>(),
+     .range = {0, kMostSteps},
+     .help = "steps of the whole schedule, 0: --steps; with wsd those of the decay, which ends with the run",
+     .defaultText = "the plan's, or --steps if it has none"},
     {.flag = "seed",
      .placeholder = "N",
      .member = at<&Options::seed>(),
      .range = kNotNegative,
      .help = "seed of dropout, and of initial weights for a plan without",
-     .defaultText = "the plan's"},
+     .defaultText = kPlans},
 };
 
 constexpr OptionRow kDataRows[] = {

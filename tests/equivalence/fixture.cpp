@@ -104,7 +104,7 @@ struct Comparison {
       if (!bounds.hasWeights) continue;
       check(worst.weight, distance(truth.weight, weight->second),
             5e-4 * truth.weight.norm +
-                2 * double(expected.steps) * expected.optimizer.lr * std::sqrt(double(truth.undetermined)),
+                2 * double(expected.steps) * expected.optimizer.lr.peak * std::sqrt(double(truth.undetermined)),
             "weights of " + name);
     }
   }
@@ -144,7 +144,7 @@ struct Comparison {
       }
       double share = 0;
       check(worst.weight, std::sqrt(off), 5e-4 * std::sqrt(size) + 1e-12, "weights of " + name);
-      check(share, farthest, 2 * double(expected.steps) * expected.optimizer.lr, "one weight of " + name);
+      check(share, farthest, 2 * double(expected.steps) * expected.optimizer.lr.peak, "one weight of " + name);
     }
   }
 
@@ -232,9 +232,9 @@ Expected readExpected(const std::string &name, llvm::StringRef record) {
   for (const llvm::json::Value &loss : *object.getArray("losses_fp64"))
     expected.losses.push_back(*loss.getAsNumber());
   if (auto ownRate = o.getNumber("R")) // the model's own training graph says the rest
-    expected.optimizer.lr = *ownRate;
+    expected.optimizer.lr.peak = *ownRate;
   else
-    expected.optimizer = {*o.getNumber("lr"),           *o.getNumber("beta1"),
+    expected.optimizer = {{.peak = *o.getNumber("lr")}, *o.getNumber("beta1"),
                           *o.getNumber("beta2"),        *o.getNumber("eps"),
                           *o.getNumber("weight_decay"), o.getNumber("clip_global_norm").getValueOr(0)};
   expected.globalBatch = *object.getInteger("global_batch");

@@ -35,7 +35,7 @@ TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
   const RunAs overflowing{.device = DeviceKind::Cuda, .dtype = DType::F16, .lossScale = {0x1p40, 2000}};
   const Trained run = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, overflowing));
   expected.steps = 1;
-  expected.optimizer.lr = 0;
+  expected.optimizer.lr.peak = 0;
   const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
   EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
   EXPECT_EQ(run.weights, before.weights);

@@ -136,31 +136,30 @@ private:
 
 /// torch.optim's documented formula for one element, t from 1. `state`: two numbers that begin as the options say.
 void update(const OptimizerOptions &o, double &p, double g, double *state, double t, bool decays) {
-  const double decay = decays ? o.weightDecay : 0;
+  const double lr = learningRateAt(o.lr, int64_t(t)), decay = decays ? o.weightDecay : 0;
   switch (o.kind) {
   case OptimizerKind::AdamW:
   case OptimizerKind::Adam:
     if (o.kind == OptimizerKind::AdamW)
-      p -= o.lr * decay * p;
+      p -= lr * decay * p;
     else
       g += decay * p;
     state[0] = o.beta1 * state[0] + (1 - o.beta1) * g;
     state[1] = o.beta2 * state[1] + (1 - o.beta2) * g * g;
-    p -=
-        o.lr * (state[0] / (1 - std::pow(o.beta1, t))) / (std::sqrt(state[1] / (1 - std::pow(o.beta2, t))) + o.epsilon);
+    p -= lr * (state[0] / (1 - std::pow(o.beta1, t))) / (std::sqrt(state[1] / (1 - std::pow(o.beta2, t))) + o.epsilon);
     break;
   case OptimizerKind::Sgd:
-    p -= o.lr * (g + decay * p);
+    p -= lr * (g + decay * p);
     break;
   case OptimizerKind::Momentum:
     g += decay * p;
     state[0] = t > 1 ? o.momentum * state[0] + (1 - o.dampening) * g : g;
-    p -= o.lr * (o.isNesterov ? g + o.momentum * state[0] : state[0]);
+    p -= lr * (o.isNesterov ? g + o.momentum * state[0] : state[0]);
     break;
   case OptimizerKind::Adagrad:
     g += decay * p;
     state[0] = (t > 1 ? state[0] : o.initialAccumulator) + g * g;
-    p -= o.lr / (1 + (t - 1) * o.lrDecay) * g / (std::sqrt(state[0]) + o.epsilon);
+    p -= lr / (1 + (t - 1) * o.lrDecay) * g / (std::sqrt(state[0]) + o.epsilon);
     break;
   }
 }
@@ -232,6 +231,16 @@ TEST(Optimizers, AdagradTrainsToItsFormula) {
   o.initialAccumulator = 0.1;
   expectTrains("mlp", referenceOf(o));
   expectTrains("mlp", referenceOf(optionsOf(OptimizerKind::Adagrad, 0, false, 1)));
+}
+
+/// The reference takes its rates from learningRateAt(), which lr_schedule_test compares with transformers.
+TEST(Optimizers, SchedulesAreTrainedWith) {
+  OptimizerOptions o = optionsOf(OptimizerKind::AdamW, 0.1, false, 0);
+  o.lr = {.kind = LrKind::Cosine, .peak = 1e-2, .minimum = 1e-3, .warmupSteps = 2, .decaySteps = 4};
+  expectTrains("mlp", referenceOf(o));
+  o = optionsOf(OptimizerKind::Sgd, 0.1, false, 0);
+  o.lr = {.kind = LrKind::Wsd, .peak = 0.1, .warmupSteps = 1, .decaySteps = 3, .runSteps = 5};
+  expectTrains("mlp", referenceOf(o));
 }
 
 class OwnTrainingGraphs : public testing::TestWithParam<const char *> {};

@@ -46,7 +46,7 @@ Trained trained(DType dtype, const Mesh &mesh, int64_t steps, const std::string 
                 double lr = 1e-3) {
   Expected expected = readExpected(kFixture);
   expected.steps = steps;
-  expected.optimizer.lr = lr;
+  expected.optimizer.lr.peak = lr;
   llvm::Expected<Trained> run = train(kFixture, expected, mesh, {.dtype = dtype, .lossScale = scale, .data = data});
   if (run) return std::move(*run);
   ADD_FAILURE() << nameOf(dtype).str() << " " << mesh.text() << ": " << describe(run.takeError());

@@ -22,6 +22,13 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--lr -1", "--lr"},
                                {"--lr nan", "--lr"},
                                {"--lr inf", "--lr"},
+                               {"--lr-schedule step", "--lr-schedule"},
+                               {"--warmup-steps -1", "--warmup-steps"},
+                               {"--min-lr nan", "--min-lr"},
+                               {"--decay-steps 1e3", "--decay-steps"},
+                               {"--min-lr 1e-4", "--min-lr: a constant learning rate does not fall"},
+                               {"--lr-schedule cosine --min-lr 1", "--min-lr: 1 is above the learning rate, 0.001"},
+                               {"--lr-schedule wsd", "--decay-steps: the schedule wsd does not say"},
                                {"--eps inf", "--eps"},
                                {"--weight-decay nan", "--weight-decay"},
                                {"--clip-grad-norm inf", "--clip-grad-norm"},
@@ -84,14 +91,17 @@ TEST_F(Commands, AFlagOverrulesDeepSpeedsConfiguration) {
                               "optimizer": {"type": "SGD", "params": {"lr": 0.5}}})");
   const Ended ended = run("autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --zero 1 --lr 0.25");
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_NE(ended.out.find("tp 1 x dp 2, ZeRO 1, grad-accum 1\noptimizer   sgd\n"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("tp 1 x dp 2, ZeRO 1, grad-accum 1\noptimizer   sgd\nlr          0.25, constant\n"),
+            std::string::npos)
+      << ended.out;
   EXPECT_NE(contentsOf(folder.path() + "/plan/manifest.json").find("\"learning_rate\": 0.25,"), std::string::npos);
 }
 
 TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
   const std::string compile = "autotp-compile @/training-info-mlp/model.onnx -o {}/plan ";
-  for (const char *flag : {"--optimizer adam", "--lr 0.1", "--decay all", "--clip-grad-norm 1", "--loss-output logits",
-                           "--loss cross-entropy", "--train W1", "--freeze W1", "--only W1"})
+  for (const char *flag :
+       {"--optimizer adam", "--lr 0.1", "--lr-schedule linear", "--warmup-steps 3", "--decay all", "--clip-grad-norm 1",
+        "--loss-output logits", "--loss cross-entropy", "--train W1", "--freeze W1", "--only W1"})
     fails(1, compile + flag,
           std::string(flag).substr(0, std::string(flag).find(' ')) +
               ": the model brings its own training graph, which says this already");
@@ -100,7 +110,10 @@ TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
   fails(2, "autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --optimizer adam",
         "--optimizer: the configuration's optimizer is sgd");
   ASSERT_EQ(run(compile).code, 0);
-  fails(1, "autotp-run {}/plan --lr 0.1", "--lr: the plan's learning rate is that of the model's own training graph");
+  for (const char *flag : {"--lr 0.1", "--lr-schedule linear", "--warmup-steps 3", "--min-lr 0", "--decay-steps 3"})
+    fails(1, std::string("autotp-run {}/plan ") + flag,
+          std::string(flag).substr(0, std::string(flag).find(' ')) +
+              ": the plan's learning rate is that of the model's own training graph");
 }
 
 TEST_F(Commands, ModelsThatCannotBeUsed) {

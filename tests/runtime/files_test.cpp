@@ -72,7 +72,7 @@ Manifest sampleManifest() {
   m.gradAccum = 3;
   m.lossKind = "mean";
   m.weightsKind = "copy";
-  m.lr = 0.5;
+  m.lr.peak = 0.5;
   m.inputs = {{"ids", "i64", "tokens", {4, 16}, true, 100, {}},
               {"x", "i64", "data", {4, 3}, true, 7, {{"users", 9, {0, 2}}, {"items", 7, {}}}},
               {"labels", "i64", "labels", {4, 16}, true, 100, {}, {255}},
@@ -96,6 +96,47 @@ TEST(Manifest, RoundTrip) {
   EXPECT_EQ(read->inputs[2].ignored, std::vector<int64_t>{255});
   EXPECT_FALSE(read->inputs[3].isBatched);
   EXPECT_EQ(read->inputs[1].bounds[0].places, (std::vector<int64_t>{0, 2}));
+}
+
+TEST(Manifest, ASchedule) {
+  TemporaryFolder folder;
+  EXPECT_EQ(manifestText(sampleManifest()).find("lr_schedule"), std::string::npos); // without one there are no keys
+  Manifest manifest = sampleManifest();
+  manifest.lr = {.kind = LrKind::InverseSqrt,
+                 .peak = 0.5,
+                 .minimum = 0.25,
+                 .warmupSteps = 10,
+                 .decaySteps = 20,
+                 .warmupFrom = 0.125,
+                 .warmupShape = WarmupShape::Log,
+                 .isLate = true,
+                 .warmupStairs = 3,
+                 .decayStairs = 4,
+                 .decayAfter = 0.5};
+  const std::string text = manifestText(manifest);
+  folder.write("manifest.json", text);
+  auto read = readManifest(folder.path());
+  ASSERT_TRUE(bool(read)) << describe(read.takeError());
+  EXPECT_EQ(read->lr, manifest.lr);
+  EXPECT_EQ(manifestText(*read), text);
+  for (auto [from, to] : {std::pair("\"inverse-sqrt\"", "\"step\""),
+                          {"\"inverse-sqrt\"", "4"},
+                          {"\"log\"", "\"exp\""},
+                          {"\"is_late\": true", "\"is_late\": 1"},
+                          {"\"learning_rate\": 0.5", "\"learning_rate\": 1e999"},
+                          {"\"learning_rate\": 0.5", "\"learning_rate\": -1"},
+                          {"\"min_lr\": 0.25", "\"min_lr\": -0.25"},
+                          {"\"warmup_steps\": 10", "\"warmup_steps\": 9223372036854775807"},
+                          {"\"warmup_steps\": 10", "\"warmup_steps\": 1.5"},
+                          {"\"decay_steps\": 20", "\"decay_steps\": -1"},
+                          {"\"decay_stairs\": 4", "\"decay_stairs\": 1000000000001"}}) {
+    std::string changed = text;
+    ASSERT_NE(changed.find(from), std::string::npos) << from;
+    folder.write("manifest.json", changed.replace(changed.find(from), strlen(from), to));
+    auto wrong = readManifest(folder.path());
+    EXPECT_FALSE(bool(wrong)) << to;
+    if (!wrong) llvm::consumeError(wrong.takeError());
+  }
 }
 
 TEST(Manifest, Inconsistent) {

@@ -33,7 +33,7 @@ TEST(DeepSpeedConfig, TheTutorialsExample) {
   EXPECT_EQ(options.import.microBatch, 1);
   EXPECT_EQ(options.step.gradAccum, 4); // 8 = 1 x 4 x dp 2
   EXPECT_EQ(options.step.optimizer.clipGradNorm, 1);
-  EXPECT_EQ(options.step.optimizer.lr, 2e-5);
+  EXPECT_EQ(options.step.optimizer.lr.peak, 2e-5);
   EXPECT_EQ(options.step.optimizer.beta2, 0.99);
   EXPECT_EQ(options.step.optimizer.epsilon, 1e-8);
   EXPECT_FALSE(options.dtype); // as the model's own
@@ -65,7 +65,7 @@ OptimizerOptions optimizerOf(const std::string &json) {
 TEST(DeepSpeedConfig, Optimizers) {
   const OptimizerOptions adam = optimizerOf(R"({"type": "Adam", "params": {"lr": 0.5, "torch_adam": true}})");
   EXPECT_EQ(adam.kind, OptimizerKind::AdamW); // its adam_w_mode is true where it says nothing
-  EXPECT_EQ(adam.lr, 0.5);
+  EXPECT_EQ(adam.lr.peak, 0.5);
   EXPECT_EQ(adam.beta2, 0.999);
   EXPECT_EQ(adam.weightDecay, 0);
   const OptimizerOptions coupled =
@@ -81,7 +81,7 @@ TEST(DeepSpeedConfig, Optimizers) {
   const OptimizerOptions adagrad = optimizerOf(
       R"({"type": "Adagrad", "params": {"lr_decay": 0.5, "initial_accumulator_value": 0.25, "eps": 0.125}})");
   EXPECT_EQ(adagrad.kind, OptimizerKind::Adagrad);
-  EXPECT_EQ(adagrad.lr, 1e-2);
+  EXPECT_EQ(adagrad.lr.peak, 1e-2);
   EXPECT_EQ(adagrad.lrDecay, 0.5);
   EXPECT_EQ(adagrad.initialAccumulator, 0.25);
   EXPECT_EQ(adagrad.epsilon, 0.125);
@@ -174,7 +174,7 @@ TEST(DeepSpeedConfig, FlagsOverruleIt) {
   EXPECT_EQ(options.step.lossScale.initial, 16);
   EXPECT_EQ(options.step.zero, 1);
   EXPECT_EQ(options.step.bucketBytes, 4000);
-  EXPECT_EQ(options.step.optimizer.lr, 0.5);
+  EXPECT_EQ(options.step.optimizer.lr.peak, 0.5);
   EXPECT_EQ(options.step.optimizer.beta1, 0.5);
   EXPECT_EQ(options.step.optimizer.beta2, 0.75);
   EXPECT_EQ(options.step.optimizer.clipGradNorm, 1);

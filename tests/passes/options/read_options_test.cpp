@@ -61,9 +61,30 @@ TEST(ReadFlags, SetTheirMembers) {
   EXPECT_EQ(options.step.bucketBytes, 2 << 20);
   EXPECT_TRUE(options.look.explainsParameters);
   EXPECT_EQ(options.step.optimizer.kind, OptimizerKind::Adagrad);
-  EXPECT_EQ(options.step.optimizer.lr, 1e-2); // its own
+  EXPECT_EQ(options.step.optimizer.lr.peak, 1e-2); // its own
   EXPECT_EQ(options.step.optimizer.epsilon, 0.5);
   EXPECT_TRUE(options.step.optimizer.decaysAll);
+}
+
+TEST(ReadFlags, ASchedule) {
+  CompileOptions options;
+  EXPECT_EQ(read({{"optimizer", "adagrad"},
+                  {"lr", "0.5"},
+                  {"lr-schedule", "cosine"},
+                  {"warmup-steps", "10"},
+                  {"min-lr", "0.25"},
+                  {"decay-steps", "100"}},
+                 options),
+            "");
+  EXPECT_EQ(options.step.optimizer.lr,
+            (LrSchedule{.kind = LrKind::Cosine, .peak = 0.5, .minimum = 0.25, .warmupSteps = 10, .decaySteps = 100}));
+  EXPECT_EQ(read({{"lr-schedule", "linear"}, {"warmup-steps", "11"}, {"min-lr", "1"}, {"decay-steps", "10"}}),
+            "error: --min-lr: 1 is above the learning rate, 0.001\n"
+            "  do:  give a smaller one, or a larger --lr\n"
+            "error: --warmup-steps: the warm-up takes 11 steps, and the whole schedule 10\n"
+            "  do:  give fewer, or more --steps or --decay-steps");
+  EXPECT_NE(read({{"lr-schedule", "step"}}).find("'step' is none of constant, linear, cosine, wsd, inverse-sqrt"),
+            std::string::npos);
 }
 
 TEST(ReadFlags, WhoSaidIt) {
