@@ -3,6 +3,7 @@
 #include "compiler/ir/tensor.h"
 #include "passes/options/compile_row.h"
 #include "passes/options/deepspeed_keys.h"
+#include "passes/options/deepspeed_scheduler.h"
 #include "passes/options/option_files.h"
 #include "passes/options/option_rows.h"
 #include "runtime/base/error.h"
@@ -39,6 +40,7 @@ public:
     for (const CompileRow *row : optionRows())
       if (isPlain(*row)) take(*row, row->deepSpeed);
     readBetas();
+    readRates();
     readBucket();
     readPrecision();
     readPartitionConfig();
@@ -144,6 +146,17 @@ private:
     if (!beta1.fault.empty() || !beta2.fault.empty()) return keys_.wrong(kKey, "are not in [0, 1)");
     say(first, kKey, beta1.value);
     say(second, kKey, beta2.value);
+  }
+
+  /// A --lr on the command line is the optimizer's rate, of which a scheduler may take shares.
+  void readRates() {
+    if (!keys_.has("scheduler")) return;
+    OptimizerOptions &optimizer = o_.step.optimizer;
+    SchedulerContext context{optimizer.lr.peak, hasOption(optimizer.kind, "beta1")};
+    for (const SaidOption &said : o_.said)
+      if (said.by == SaidBy::CommandLine && said.option->flag == "lr") context.lr = std::get<double>(said.value);
+    optimizer.lr = readScheduler(keys_, context);
+    note(optionNamed("lr-schedule"), "scheduler");
   }
 
   void readBucket() {

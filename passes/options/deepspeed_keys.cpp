@@ -5,8 +5,8 @@
 namespace autotp {
 
 /// Objects whose keys are known one by one.
-constexpr llvm::StringLiteral kSections[] = {
-    "tensor_parallel", "zero_optimization", "optimizer", "optimizer.params", "bf16", "fp16"};
+constexpr llvm::StringLiteral kSections[] = {"tensor_parallel", "zero_optimization", "optimizer", "optimizer.params",
+                                             "scheduler",       "scheduler.params",  "bf16",      "fp16"};
 
 DeepSpeedKeys::DeepSpeedKeys(const llvm::json::Object &configuration) { read(configuration, ""); }
 
@@ -33,6 +33,11 @@ const llvm::json::Value *DeepSpeedKeys::find(llvm::StringRef path) const {
 const llvm::json::Value *DeepSpeedKeys::take(llvm::StringRef path) {
   taken_.insert(path.str());
   return find(path);
+}
+
+bool DeepSpeedKeys::isAuto(llvm::StringRef path) const {
+  auto at = values_.find(path.str());
+  return at != values_.end() && !at->second;
 }
 
 void DeepSpeedKeys::takeAll(llvm::StringRef prefix) {

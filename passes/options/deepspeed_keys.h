@@ -21,6 +21,8 @@ public:
   const llvm::json::Value *find(llvm::StringRef path) const;
   /// The same; the key is asked for from now on.
   const llvm::json::Value *take(llvm::StringRef path);
+  /// Whether a key is there, and says "auto".
+  bool isAuto(llvm::StringRef path) const;
   /// Asks for all keys that begin with this.
   void takeAll(llvm::StringRef prefix);
 

@@ -107,6 +107,9 @@ TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
               ": the model brings its own training graph, which says this already");
   folder.write("ds.json", R"({"optimizer": {"type": "SGD"}})");
   fails(1, compile + "--ds-config {}/ds.json", "'optimizer' of --ds-config: the model brings its own training graph");
+  folder.write("scheduler.json", R"({"scheduler": {"type": "WarmupLR"}})");
+  fails(1, compile + "--ds-config {}/scheduler.json",
+        "'scheduler' of --ds-config: the model brings its own training graph");
   fails(2, "autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --optimizer adam",
         "--optimizer: the configuration's optimizer is sgd");
   ASSERT_EQ(run(compile).code, 0);

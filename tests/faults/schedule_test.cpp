@@ -61,6 +61,15 @@ TEST_F(Schedules, APlansAreTrainedWith) {
   succeeds("autotp-plan verify {}/plan");
 }
 
+TEST_F(Schedules, DeepSpeedsAreTrainedWith) {
+  folder.write("ds.json", R"({"optimizer": {"type": "SGD", "params": {"lr": 0.5}},
+                              "scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 4}}})");
+  succeeds("autotp-compile @/mlp/model.onnx -o {}/plan --micro-batch 2 --ds-config {}/ds.json");
+  const LrSchedule log{.peak = 0.5, .warmupSteps = 4, .warmupShape = WarmupShape::Log, .isLate = true};
+  EXPECT_EQ(rates("--steps 6"), ratesOf(log, 6));
+  EXPECT_TRUE(isSaid("lr 0.5, constant, warm-up 4 steps by the logarithm, a step late as in DeepSpeed")) << said;
+}
+
 /// transformers' Trainer and DeepSpeed's engine leave the schedule where it is in a step that overflows.
 TEST_F(Schedules, AStepThatIsSkippedIsNoneOfTheSchedule) {
   folder.write("ds.json", R"({"fp16": {"enabled": true, "initial_scale_power": 100}})");

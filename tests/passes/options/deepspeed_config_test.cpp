@@ -114,7 +114,8 @@ TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
          "'optimizer.params.adam_w_mode' is not honoured"},
         {R"({"optimizer": {"type": "SGD", "params": {"nesterov": 1}}})",
          "'optimizer.params.nesterov' is neither true nor false"},
-        {R"({"scheduler": {"type": "WarmupLR"}})", "'scheduler' is not honoured"},
+        {R"({"scheduler": "WarmupLR"})", "'scheduler' is no object"},
+        {R"({"scheduler": {"type": "WarmupLR", "warmup": 3}})", "'scheduler.warmup' is not honoured"},
         {R"({"bf16": true})", "'bf16' is no object"},
         {R"({"bf16": {"enabled": true}, "fp16": {"enabled": true}})", "'fp16.enabled' is true, and bf16"},
         {R"({"fp16": {"enabled": true, "loss_scale": 128}})", "'fp16.loss_scale' is not 0"},
@@ -131,14 +132,14 @@ TEST(DeepSpeedConfig, WhatIsNotHonouredIsAnError) {
 
 TEST(DeepSpeedConfig, AllThatIsWrongIsSaidAtOnce) {
   CompileOptions options;
-  const std::string text = readConfig(R"({"zero_optimization": {"stage": 4}, "gradient_clipping": -1, "scheduler": {},
+  const std::string text = readConfig(R"({"zero_optimization": {"stage": 4}, "gradient_clipping": -1, "amp": {},
                                           "fp16": {"auto_cast": true}})",
                                       options);
   EXPECT_EQ(text, "error: --ds-config: 'zero_optimization.stage' is out of range, or no number\n"
                   "error: --ds-config: 'gradient_clipping' is out of range, or no number\n"
-                  "error: --ds-config: 'fp16.auto_cast' is not honoured\n"
+                  "error: --ds-config: 'amp' is not honoured\n"
                   "  do:  remove it from the file, or use the flag for it, see --help\n"
-                  "error: --ds-config: 'scheduler' is not honoured\n"
+                  "error: --ds-config: 'fp16.auto_cast' is not honoured\n"
                   "  do:  remove it from the file, or use the flag for it, see --help");
 }
 
@@ -200,27 +201,32 @@ TEST(DeepSpeedConfig, AnotherOptimizerIsNoMatterOfOverruling) {
 }
 
 /// A configuration that says "auto" for a key: {"optimizer": {"type": "Adam", "params": {"eps": "auto"}}}.
-std::string configWith(llvm::StringRef key, llvm::StringRef optimizer) {
+std::string configWith(llvm::StringRef key, llvm::StringRef type) {
   llvm::SmallVector<llvm::StringRef, 3> path;
   key.split(path, '.');
   std::string json = "\"auto\"";
   for (llvm::StringRef name : llvm::reverse(path)) {
     json = ("{\"" + name + "\": " + json + "}").str();
-    if (name == "params") json.insert(1, ("\"type\": \"" + optimizer + "\", ").str());
+    if (name == "params") json.insert(1, ("\"type\": \"" + type + "\", ").str());
+    if (type == "OneCycle" && json.find("cycle_max_lr") == std::string::npos) // what it cannot do without
+      json.insert(1, "\"cycle_min_lr\": 0, \"cycle_max_lr\": 1, \"cycle_momentum\": false, ");
   }
   return json;
 }
 
-/// Each key that a row names is honoured, with one of the optimizers.
+/// Each key that a row names is honoured, with one of the optimizers or schedulers.
 TEST(DeepSpeedConfig, HonoursTheKeysOfAllRows) {
   for (const CompileRow *row : optionRows()) {
     llvm::SmallVector<llvm::StringRef, 2> keys;
     row->deepSpeed.split(keys, ", ", -1, /*KeepEmpty=*/false);
     for (llvm::StringRef key : keys) {
-      if (key == "optimizer.type") continue; // it must be said
-      EXPECT_TRUE(llvm::any_of(allOptimizers(), [&](OptimizerKind kind) {
+      if (key.endswith(".type")) continue; // it must be said
+      std::vector<llvm::StringRef> types = {"WarmupLR", "WarmupDecayLR", "WarmupCosineLR", "OneCycle"};
+      for (OptimizerKind kind : allOptimizers())
+        types.push_back(deepSpeedNameOf(kind));
+      EXPECT_TRUE(llvm::any_of(types, [&](llvm::StringRef type) {
         CompileOptions options;
-        return readConfig(configWith(key, deepSpeedNameOf(kind)), options).empty();
+        return readConfig(configWith(key, type), options).empty();
       })) << key.str();
     }
   }
