@@ -78,7 +78,7 @@ constexpr CompileRow kRows[] = {
       .words = kSchedules,
       .help = "learning rate of each step, as transformers' schedules have it",
       .detail =
-          "autotp-run may say another. A step that fp16 skips is none of the schedule"},
+          "autotp-run may say another. A step that fp16 skips is none of the schedule. See `docs/guide/schedules.md`"},
      {.field = &LrSchedule::kind, .deepSpeed = "scheduler.type", .traits = kEvery | kOfRate | kConverted}},
     {{.flag = "warmup-steps",
       .placeholder = "N",

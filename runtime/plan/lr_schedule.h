@@ -1,5 +1,5 @@
 /// \file The learning rate of each training step: the schedules of transformers' get_scheduler (optimization.py), and those
-/// of DeepSpeed (runtime/lr_schedules.py).
+/// of DeepSpeed (runtime/lr_schedules.py). docs/guide/schedules.md shows which of their names is what here.
 #pragma once
 
 #include "llvm/ADT/StringRef.h"
