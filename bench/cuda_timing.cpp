@@ -88,7 +88,6 @@ llvm::Expected<double> timeCopy(size_t bytes, const TimingOptions &options) {
   if (!from) return from.takeError();
   auto to = (*device)->allocate(bytes);
   if (!to) return to.takeError();
-  (*device)->zero(*from);
   const cudaStream_t stream = static_cast<cudaStream_t>((*device)->nativeStream(Stream::Compute));
   return medianOf(**device, options, [&] {
     return cudaMemcpyAsync(to->data(), from->data(), bytes, cudaMemcpyDeviceToDevice, stream) == cudaSuccess

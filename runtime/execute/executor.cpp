@@ -6,8 +6,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 
-#include <algorithm>
-
 namespace autotp {
 
 std::span<std::byte> Executor::bytes(const plan::TensorRef &tensor) const {

@@ -13,9 +13,9 @@ namespace autotp {
 /// Owned by one rank and used by its one thread.
 class Executor {
 public:
-  /// Allocates the arena, zeroes the parts of it that outlive a step, writes constants, prepares every kernel and joins
-  /// every group. `program` must have been checked; it and `comm` must outlive the executor. Errors name the step that
-  /// the device or communicator cannot run.
+  /// Allocates the arena, which begins as zeros, writes constants, prepares every kernel and joins every group. `program`
+  /// must have been checked; it and `comm` must outlive the executor. Errors name the step that the device or
+  /// communicator cannot run.
   static llvm::Expected<std::unique_ptr<Executor>> create(const plan::Program &program, int64_t tp, int64_t dp,
                                                           Communicator &comm, std::unique_ptr<Device> device);
 

@@ -6,7 +6,6 @@
 #include <omp.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
