@@ -140,6 +140,8 @@ struct OpDef {
   bool mayReuse = false;     ///< result 0 may take the memory of operand 0 if nothing else needs that operand
   /// Result i always has the memory of this operand; -1: memory of its own.
   std::array<int8_t, 3> inPlace = {-1, -1, -1};
+  /// The names of the states of an update, which are its operands and results 1, 2..
+  llvm::ArrayRef<llvm::StringLiteral> states = {};
   /// The operators that a fused operator stands for; its results are those of the last steps.
   llvm::ArrayRef<FusedOp> fused = {};
   /// How an operator is computed if an index that it needs within (IndexTerms::within), or its classes, are sharded.

@@ -117,6 +117,10 @@ void evaluateLossScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llv
   out[2].data[0] = in[3]->data[0] - before[2];
 }
 
+// As torch.optim calls them.
+constexpr llvm::StringLiteral kAdamStates[] = {"exp_avg", "exp_avg_sq"}, kMomentumStates[] = {"momentum_buffer"},
+                              kAdagradStates[] = {"sum"};
+
 const OpDef kOps[] = {
     {.name = "accumulate",
      .infer = inferAlike,
@@ -127,8 +131,14 @@ const OpDef kOps[] = {
      .infer = inferUpdate<1>,
      .evaluate = evaluateAdagrad,
      .kernel = KernelId::Adagrad,
-     .inPlace = {0, 1, -1}},
-    {.name = "adam", .infer = inferUpdate<2>, .evaluate = evaluateAdam, .kernel = KernelId::Adam, .inPlace = {0, 1, 2}},
+     .inPlace = {0, 1, -1},
+     .states = kAdagradStates},
+    {.name = "adam",
+     .infer = inferUpdate<2>,
+     .evaluate = evaluateAdam,
+     .kernel = KernelId::Adam,
+     .inPlace = {0, 1, 2},
+     .states = kAdamStates},
     {.name = "copy", .infer = inferSame, .evaluate = evaluateCopy, .kernel = KernelId::Copy},
     {.name = "grad_scale", .infer = inferGradScale, .evaluate = evaluateGradScale, .kernel = KernelId::GradScale},
     {.name = "loss_scale",
@@ -140,7 +150,8 @@ const OpDef kOps[] = {
      .infer = inferUpdate<1>,
      .evaluate = evaluateMomentum,
      .kernel = KernelId::Momentum,
-     .inPlace = {0, 1, -1}},
+     .inPlace = {0, 1, -1},
+     .states = kMomentumStates},
     {.name = "sgd", .infer = inferUpdate<0>, .evaluate = evaluateSgd, .kernel = KernelId::Sgd, .inPlace = {0, -1, -1}},
     {.name = "sum_squares", .infer = inferScalar, .evaluate = evaluateSumSquares, .kernel = KernelId::SumSquares},
 };

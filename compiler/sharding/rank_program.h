@@ -38,6 +38,13 @@ struct BucketSlice {
   bool operator==(const BucketSlice &) const = default;
 };
 
+/// One of the numbers that the optimizer keeps for each element of a bucket that a rank updates.
+struct BucketState {
+  std::string name;   ///< as the update's operator calls it
+  unsigned state = 0; ///< index of RankProgram::states
+  float initial = 0;  ///< of every element
+};
+
 /// What the parameters of one bucket have in common.
 struct BucketKind {
   DType dtype = DType::F32;
@@ -58,6 +65,7 @@ struct BucketLayout {
   BucketSlice accumulated;                ///< the slice of the gradients that their state holds
   unsigned parameters = 0, gradients = 0; ///< indices of RankProgram::states
   unsigned master = 0; ///< the state that the optimizer updates: master weights in f32 of `own`, or `parameters`
+  std::vector<BucketState> states = {};
 };
 
 struct PlacedParameter {

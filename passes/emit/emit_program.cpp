@@ -192,6 +192,12 @@ private:
       *to.mutable_parameters() = tensor(program_.states[bucket.parameters].type, memory_.states[bucket.parameters]);
       if (bucket.master != bucket.parameters)
         *to.mutable_master() = tensor(program_.states[bucket.master].type, memory_.states[bucket.master]);
+      for (const BucketState &state : bucket.states) {
+        plan::OptimizerState &added = *to.add_states();
+        added.set_name(state.name);
+        *added.mutable_tensor() = tensor(program_.states[state.state].type, memory_.states[state.state]);
+        added.set_initial(state.initial);
+      }
       to.set_elements(bucket.elements);
     }
   }

@@ -2,6 +2,7 @@
 
 #include "compiler/ir/updates.h"
 #include "compiler/ops/collectives.h"
+#include "compiler/ops/op_def.h"
 #include "passes/train/batch_statistics.h"
 #include "passes/train/fill_buckets.h"
 #include "passes/train/gather_buckets.h"
@@ -309,8 +310,9 @@ private:
     llvm::SmallVector<StateSlice, 3> slices = {ownSlice(bucket, bucket.master)};
     llvm::SmallVector<ValueId, 7> operands = {source(s, slices[0], type)};
     for (auto [k, initial] : indexed(rule.initial)) {
-      slices.push_back({addState(rule.op + "_" + llvm::Twine(k) + "." + llvm::Twine(i), "optimizer states", type)});
-      if (initial != 0) program_.states.back().initial = bytesOf(initial);
+      const llvm::StringRef name = findOp(rule.op)->states[k];
+      slices.push_back({addState(name + "." + llvm::Twine(i), "optimizer states", type)});
+      bucket.states.push_back({name.str(), slices.back().state, initial});
       operands.push_back(source(s, slices.back(), type));
     }
     operands.append({gradient, scale, scalars.lookup(rule.rate), scalars.lookup(rule.count)});

@@ -54,7 +54,13 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   for (const plan::Constant &constant : program.constants())
     self->device_->upload(self->bytes(constant.tensor()).data(), constant.data().data(), constant.data().size());
   for (const plan::State &state : program.states())
-    self->initialise(state);
+    self->initialise(state.tensor(), state.data());
+  for (const plan::Bucket &bucket : program.buckets())
+    for (const plan::OptimizerState &state : bucket.states()) {
+      const float initial = state.initial();
+      if (initial != 0)
+        self->initialise(state.tensor(), llvm::StringRef(reinterpret_cast<const char *>(&initial), sizeof initial));
+    }
   for (const plan::Group &group : program.groups()) {
     std::vector<int> ranks;
     for (uint32_t c : group.ranks())
@@ -72,11 +78,11 @@ llvm::Expected<std::unique_ptr<Executor>> Executor::create(const plan::Program &
   return self;
 }
 
-void Executor::initialise(const plan::State &state) {
-  const std::span<std::byte> to = bytes(state.tensor());
+void Executor::initialise(const plan::TensorRef &tensor, llvm::StringRef repeated) {
+  const std::span<std::byte> to = bytes(tensor);
   std::string all;
   for (all.reserve(to.size()); all.size() < to.size();)
-    all += state.data();
+    all += repeated;
   device_->upload(to.data(), all.data(), all.size());
 }
 
@@ -209,9 +215,7 @@ llvm::Error Executor::run(llvm::StringRef name) {
   return describe(failed ? *failed->source : *section.steps[0].source, status);
 }
 
-llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
-  std::vector<int64_t> counts(group.size(), 0);
-  counts[0] = int64_t(values.size());
+llvm::Error Executor::overGroup(std::vector<float> &values, llvm::function_ref<bool(void *data)> sum) {
   void *data = values.data();
   const size_t bytes = values.size() * sizeof(float);
   if (!isOnHost()) {
@@ -224,11 +228,23 @@ llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
     device_->upload(staging_.data(), values.data(), bytes);
     if (llvm::Error error = synchronise()) return error;
   }
-  if (!group.reduceScatter(data, data, counts, DType::F32)) return anotherFailed("a sum over ranks");
+  if (!sum(data)) return anotherFailed("a sum over ranks");
   if (isOnHost()) return llvm::Error::success();
   if (llvm::Error error = synchronise()) return error;
   device_->download(values.data(), staging_.data(), bytes);
   return llvm::Error::success();
+}
+
+llvm::Error Executor::sumIntoFirst(Group &group, std::vector<float> &values) {
+  std::vector<int64_t> counts(group.size(), 0);
+  counts[0] = int64_t(values.size());
+  return overGroup(values, [&](void *data) { return group.reduceScatter(data, data, counts, DType::F32); });
+}
+
+llvm::Error Executor::sumIntoAll(Group &group, std::vector<float> &values) {
+  if (group.size() == 1) return llvm::Error::success();
+  return overGroup(
+      values, [&](void *data) { return group.allReduce(data, data, int64_t(values.size()), DType::F32, Reduce::Sum); });
 }
 
 llvm::Error Executor::synchronise() {

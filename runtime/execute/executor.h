@@ -43,6 +43,8 @@ public:
   void download(const plan::TensorRef &tensor, void *to) const;
   /// Sums `values` over all members of `group`; only the first member's `values` hold the sum afterwards.
   llvm::Error sumIntoFirst(Group &group, std::vector<float> &values);
+  /// The same, after which all members have the sum.
+  llvm::Error sumIntoAll(Group &group, std::vector<float> &values);
   /// The value of an f32 scalar output, after all that was run; 0 if the program has no such output.
   float scalar(llvm::StringRef output) const;
   /// The input of this name, or null.
@@ -82,9 +84,12 @@ private:
 
   Executor(const plan::Program &program, const Communicator &comm) : program_(program), comm_(comm) {}
   llvm::Error makeEvents();
+  /// Calls `sum` with values in memory that the group reaches, and has their new values in `values`.
+  llvm::Error overGroup(std::vector<float> &values, llvm::function_ref<bool(void *data)> sum);
   llvm::Error prepare(const plan::Instruction &step, std::vector<Step> &steps);
   llvm::Error prepareCollective(const plan::Instruction &step, Step &prepared);
-  void initialise(const plan::State &state);
+  /// Fills a tensor with these bytes, as often as they fit.
+  void initialise(const plan::TensorRef &tensor, llvm::StringRef repeated);
   /// Runs the steps one by one. Returns null if all succeed, else the step that failed, with its `status`.
   const Step *enqueue(const Section &section, Status &status);
   static bool communicate(const Step &step);
@@ -110,5 +115,7 @@ private:
 /// any mesh.
 llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, std::optional<llvm::StringRef> digest);
 void initialiseWeights(Executor &executor, int64_t seed);
+/// Writes a whole tensor of f32, bf16 or f16, to the nearest values of its dtype.
+void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::ArrayRef<float> values);
 
 } // namespace autotp

@@ -27,10 +27,7 @@ void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan
   const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
                                      begin + int64_t(values.size()), executor.place());
   if (part.begin == part.end) return;
-  const llvm::ArrayRef<float> own = values.slice(size_t(part.begin - begin), size_t(part.end - part.begin));
-  const DType dtype = DType(flat.dtype());
-  if (dtype == DType::F32) return executor.upload(part.tensor, own.data());
-  executor.upload(part.tensor, narrowed(own, dtype).data());
+  uploadFloats(executor, part.tensor, values.slice(size_t(part.begin - begin), size_t(part.end - part.begin)));
 }
 
 void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::ArrayRef<float> values) {
@@ -56,6 +53,12 @@ llvm::Expected<std::vector<llvm::ArrayRef<float>>> valuesIn(const SafetensorsFil
 }
 
 } // namespace
+
+void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::ArrayRef<float> values) {
+  const DType dtype = DType(tensor.dtype());
+  if (dtype == DType::F32) return executor.upload(tensor, values.data());
+  executor.upload(tensor, narrowed(values, dtype).data());
+}
 
 llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<llvm::StringRef> digest) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);

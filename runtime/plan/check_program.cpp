@@ -79,6 +79,14 @@ private:
   llvm::Error checkBucket(const plan::Bucket &bucket) {
     if (llvm::Error error = checkFlat(bucket, bucket.accumulator(), "accumulator")) return error;
     if (llvm::Error error = checkFlat(bucket, bucket.parameters(), "parameters")) return error;
+    std::set<std::string> names;
+    for (const plan::OptimizerState &state : bucket.states()) {
+      if (!names.insert(state.name()).second)
+        return problem("a bucket", "it has the optimizer state '" + escaped(state.name()) + "' twice",
+                       "compile the plan again");
+      if (llvm::Error error = checkFlat(bucket, state.tensor(), "optimizer state " + escaped(state.name())))
+        return error;
+    }
     return bucket.has_master() ? checkFlat(bucket, bucket.master(), "master weights") : llvm::Error::success();
   }
 

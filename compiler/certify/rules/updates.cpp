@@ -8,8 +8,6 @@
 #include "runtime/base/error.h"
 #include "runtime/plan/check_program.h"
 
-#include <cstring>
-
 namespace autotp {
 namespace {
 
@@ -51,24 +49,29 @@ llvm::Error checkScalars(const TpRank &rank, const plan::KernelCall &call, const
   return llvm::Error::success();
 }
 
-/// Returns what a state of this update began with, if the program says so; else 0. Fails if it lies over another update's.
-llvm::Expected<float> initialOf(TpRank &rank, const plan::TensorRef &ref, int k) {
-  float begins = 0;
-  const uint64_t end = ref.offset() + uint64_t(elementsOf(ref)) * sizeof(float);
-  for (auto &[given, isFound] : rank.updateStates) {
-    const plan::TensorRef &at = given->tensor();
-    const uint64_t bytes = uint64_t(elementsOf(at)) * sizeOf(DType(at.dtype()));
-    if (at.offset() >= end || ref.offset() >= at.offset() + bytes) continue;
-    if (at.SerializeAsString() != ref.SerializeAsString() || given->data().size() != sizeof(float) || isFound)
-      return refuse("state '" + escaped(given->name()) + "' lies over operand " + llvm::Twine(k));
-    std::memcpy(&begins, given->data().data(), sizeof(float));
-    isFound = true;
+/// The program names the k-th state of this update as what it is: a state of the bucket of its parameters, under the
+/// operator's name for it, which begins as the rule says, if there is one. A checkpoint relies on that.
+llvm::Error checkNamed(TpRank &rank, const plan::KernelCall &call, int k, const UpdateRule *rule) {
+  for (const plan::Bucket &bucket : rank.program.buckets()) {
+    const plan::TensorRef &updated = bucket.has_master() ? bucket.master() : bucket.parameters();
+    const uint64_t begin = updated.offset(), end = begin + bytesOf(updated), at = call.operands(0).offset();
+    if (at < begin || at >= end) continue;
+    for (const plan::OptimizerState &state : bucket.states()) {
+      if (state.tensor().SerializeAsString() != call.operands(k).SerializeAsString()) continue;
+      const bool isRightName = !rule || state.name() == findOp(rule->op)->states[size_t(k) - 1];
+      if (!isRightName || llvm::is_contained(rank.updatedStates, &state))
+        return refuse("operand " + llvm::Twine(k) + " is called '" + escaped(state.name()) + "'");
+      if (rule && state.initial() != rule->initial[size_t(k) - 1])
+        return refuse("operand " + llvm::Twine(k) + " does not begin as the rule says");
+      rank.updatedStates.push_back(&state);
+      return llvm::Error::success();
+    }
   }
-  return begins;
+  return refuse("operand " + llvm::Twine(k) + " is no state of its bucket");
 }
 
-/// State `k` is this update's own, and began as the rule says, if there is one.
-llvm::Error updateState(TpRank &rank, const plan::KernelCall &call, int k, std::optional<float> initial) {
+/// State `k` is this update's own.
+llvm::Error updateState(TpRank &rank, const plan::KernelCall &call, int k, const UpdateRule *rule) {
   const plan::TensorRef &ref = call.operands(k);
   llvm::Expected<Flat> state = rank.readFlat(ref);
   if (!state) return state.takeError();
@@ -76,9 +79,7 @@ llvm::Error updateState(TpRank &rank, const plan::KernelCall &call, int k, std::
     if (!piece.content->is(Stored::State) || elementsOf(ref) != elementsOf(call.operands(0)))
       return refuse("operand " + llvm::Twine(k) + " is " + rank.proof.symbols.text(*piece.content) +
                     ", not this update's own state");
-  llvm::Expected<float> begins = initialOf(rank, ref, k);
-  if (!begins) return begins.takeError();
-  if (initial && *begins != *initial) return refuse("operand " + llvm::Twine(k) + " does not begin as the rule says");
+  if (llvm::Error error = checkNamed(rank, call, k, rule)) return error;
   std::optional<ByteRange> range = rank.rangeOf(call.results(k));
   const Content *left = rank.proof.symbols.store.add({DType::F32, range->allBytes(), Stored::NewState});
   rank.arena.write(*range, Piece{left, 0, left->bytes});
@@ -102,11 +103,8 @@ llvm::Error updateParameters(TpRank &rank, const plan::KernelCall &call) {
     if (llvm::Error error = checkKernel(call, *rule)) return error;
     if (llvm::Error error = checkScalars(rank, call, *rule)) return error;
   }
-  for (int k = 1; k <= update.states(); ++k) {
-    std::optional<float> initial;
-    if (updated->rule) initial = updated->rule->initial[size_t(k) - 1];
-    if (llvm::Error error = updateState(rank, call, k, initial)) return error;
-  }
+  for (int k = 1; k <= update.states(); ++k)
+    if (llvm::Error error = updateState(rank, call, k, updated->rule)) return error;
   return rank.writeFlat(call.results(0), {std::move(updated->image), parameters->isSliced});
 }
 

@@ -50,12 +50,8 @@ struct TpRank {
   };
   std::vector<Kept> kept;
 
-  /// A state of the updates; an update that has it says what it begins with.
-  struct UpdateState {
-    const plan::State *state;
-    bool isFound; ///< by its update
-  };
-  std::vector<UpdateState> updateStates;
+  /// States of buckets that an update has been found to have as its own.
+  std::vector<const plan::OptimizerState *> updatedStates;
 
   /// Where the loss scale and its counts lie, and what they hold; null if nothing is scaled.
   const plan::State *lossScale = nullptr;

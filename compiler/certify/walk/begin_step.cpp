@@ -133,7 +133,6 @@ llvm::Error placeScheduleState(TpRank &rank, const plan::State &state, llvm::Str
   return llvm::Error::success();
 }
 
-/// What states of updates begin with is asked by the updates that have them.
 llvm::Error placeStates(TpRank &rank) {
   const CertifyOptions &options = rank.proof.options;
   size_t placed = 0;
@@ -145,7 +144,7 @@ llvm::Error placeStates(TpRank &rank) {
       if (llvm::Error error = placeScheduleState(rank, state, name)) return error;
       ++placed;
     } else if (!isBatchStatistic(name)) { // which are sums until batch_statistics has run
-      rank.updateStates.push_back({&state, false});
+      return refuse("state '" + escaped(state.name()) + "' is nobody's");
     }
   }
   if (options.lossScale && !rank.lossScale) return refuse("the program lacks the loss scale");

@@ -88,8 +88,10 @@ llvm::Error checkScheduleState(const TpRank &rank, const plan::State &state, llv
 }
 
 llvm::Error checkStates(TpRank &rank) {
-  for (const auto &[state, isFound] : rank.updateStates)
-    if (!isFound) return refuse("state '" + escaped(state->name()) + "' is no update's");
+  for (const plan::Bucket &bucket : rank.program.buckets())
+    for (const plan::OptimizerState &state : bucket.states())
+      if (!llvm::is_contained(rank.updatedStates, &state))
+        return refuse("state '" + escaped(state.name()) + "' of a bucket is no update's");
   for (const plan::State &state : rank.program.states()) {
     llvm::StringRef name = state.name();
     if (!name.consume_front("schedule.")) continue;

@@ -119,6 +119,31 @@ bool wrongBeginning(Programs &programs, Random &random, std::string &where) {
   return true;
 }
 
+/// What an optimizer's state is called, begins with, or whether it is listed at all.
+bool wrongOptimizerState(Programs &programs, Random &random, std::string &where) {
+  plan::Program &program = programs[below(random, programs.size())];
+  plan::Bucket &bucket = *program.mutable_buckets(int(below(random, size_t(program.buckets_size()))));
+  if (bucket.states_size() == 0) return false;
+  const int i = int(below(random, size_t(bucket.states_size())));
+  plan::OptimizerState &state = *bucket.mutable_states(i);
+  where = "optimizer state " + state.name();
+  switch (random() % 4) {
+  case 0:
+    state.set_name(state.name() + "_");
+    return true;
+  case 1:
+    state.set_initial(state.initial() + 0.5f);
+    return true;
+  case 2:
+    if (bucket.states_size() < 2) return false;
+    bucket.mutable_states(0)->mutable_tensor()->Swap(bucket.mutable_states(1)->mutable_tensor());
+    return true;
+  default:
+    bucket.mutable_states()->DeleteSubrange(i, 1);
+    return true;
+  }
+}
+
 bool coverOffByOne(Programs &programs, Random &random, std::string &where) {
   plan::Program &program = programs[below(random, programs.size())];
   plan::Parameter &parameter = *program.mutable_parameters(int(below(random, size_t(program.parameters_size()))));
@@ -299,6 +324,7 @@ std::vector<MutationKind> stateMutations() {
       {"other rule", otherRule},
       {"wrong scalar", wrongScalar},
       {"wrong beginning", wrongBeginning},
+      {"wrong optimizer state", wrongOptimizerState},
       {"cover off by one", coverOffByOne},
       {"parameters exchanged", swapParameters},
       {"sums kept", keepSums},
