@@ -150,6 +150,13 @@ std::string listingText(const std::map<std::string, std::string> &digests) {
   return text + kLastLine.str() + digestOf(text) + "\n";
 }
 
+std::map<std::string, std::string> listedDigests(const std::string &folder) {
+  struct stat status;
+  const std::string path = folder + "/" + kListingName;
+  const auto text = isRegular(path, status) ? contentsOf(path) : nullptr;
+  return text ? parseListing(text->getBuffer()) : std::map<std::string, std::string>();
+}
+
 std::string FolderContents::foreignNames() const {
   constexpr size_t kShown = 5;
   std::string text = llvm::join(llvm::makeArrayRef(foreign).take_front(kShown), ", ");

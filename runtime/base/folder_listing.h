@@ -17,6 +17,9 @@ constexpr const char *kListingName = "files.xxh128";
 /// of all lines before it. `digests` maps a path within the folder to its digest.
 std::string listingText(const std::map<std::string, std::string> &digests);
 
+/// What the list of a folder says, by path; empty if it has no whole list of ours. No other file is read.
+std::map<std::string, std::string> listedDigests(const std::string &folder);
+
 /// The contents of a folder at the time when it was examined.
 struct FolderContents {
   struct Entry {

@@ -121,13 +121,18 @@ llvm::Expected<int> openSink(const std::string &path) {
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path) {
+llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path, bool isAppended) {
   llvm::Expected<PathKind> kind = pathKind(path);
   if (!kind) return kind.takeError();
   if (*kind != PathKind::Absent && *kind != PathKind::File) {
     llvm::Expected<int> descriptor = openSink(path.str());
     if (!descriptor) return descriptor.takeError();
     if (*descriptor >= 0) return std::make_unique<llvm::raw_fd_ostream>(*descriptor, /*shouldClose=*/true);
+  }
+  if (*kind == PathKind::File && isAppended) {
+    const int descriptor = open(path.str().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (descriptor < 0) return cannotBeWritten(path, errno);
+    return std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
   }
   llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
   if (!file) return file.takeError();

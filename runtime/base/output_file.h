@@ -39,7 +39,7 @@ public:
   llvm::Error commit();
 
 private:
-  friend llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path);
+  friend llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path, bool isAppended);
   OutputFile(llvm::StringRef path, Replaces replaces) : path_(path.str()), replaces_(replaces) {}
   llvm::Error open();
   llvm::Error giveName();
@@ -50,8 +50,9 @@ private:
 };
 
 /// Opens output that is read while it grows: a new file that has its name at once, or something that is made to be
-/// written to: a FIFO with a reader, a terminal, /dev/null, /dev/stdout, /dev/fd/N.
-llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path);
+/// written to: a FIFO with a reader, a terminal, /dev/null, /dev/stdout, /dev/fd/N. If `isAppended`, what is written comes
+/// behind what a file holds already.
+llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> openStreamed(llvm::StringRef path, bool isAppended = false);
 
 /// Writes the buffer of `os`. The error is then returned here only, since LLVM's streams would abort the process for
 /// it.

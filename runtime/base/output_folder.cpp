@@ -27,14 +27,26 @@ public:
 
 private:
   void write_impl(const char *data, size_t size) override {
-    digest_.add({data, size});
-    os_.write(data, size);
+    constexpr size_t kAtATime = size_t(1) << 18; // what was just read is still in the cache when it is written
+    for (size_t at = 0; at < size; at += kAtATime) {
+      const llvm::StringRef piece(data + at, std::min(kAtATime, size - at));
+      digest_.add(piece);
+      os_.write(piece.data(), piece.size());
+    }
   }
   uint64_t current_pos() const override { return os_.tell(); }
 
   llvm::raw_ostream &os_;
   Digest digest_;
 };
+
+/// Has the entries of a folder reach the disk. Some file systems cannot, and then do it by themselves.
+void makeDurable(llvm::StringRef folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.str().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  (void)fsync(descriptor);
+  (void)::close(descriptor);
+}
 
 /// Whether a rename of a folder failed since something is there. It replaces only an empty folder, so it never loses
 /// anything.
@@ -43,6 +55,26 @@ bool isTaken(int errorNumber) { return errorNumber == ENOTEMPTY || errorNumber =
 } // namespace
 
 int exchangeFolders(const char *a, const char *b) { return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE); }
+
+llvm::Expected<std::string> writeNewFile(const std::string &file, llvm::StringRef shown, bool isDurable,
+                                         llvm::function_ref<void(llvm::raw_ostream &)> contents) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) return cannotBeWritten(shown, errno);
+  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+  std::string digest;
+  {
+    DigestingStream digesting(os);
+    contents(digesting);
+    digest = digesting.digest();
+  }
+  os.flush();
+  const int failedSync = isDurable && !os.has_error() && fsync(descriptor) != 0 ? errno : 0;
+  os.close();
+  const int errorNumber = os.has_error() ? os.error().value() : failedSync;
+  os.clear_error(); // it would end the process otherwise
+  if (errorNumber) return cannotBeWritten(shown, errorNumber);
+  return digest;
+}
 
 llvm::Expected<std::unique_ptr<OutputFolder>> OutputFolder::open(llvm::StringRef path, Options options) {
   llvm::StringRef trimmed = path.rtrim('/'), name = llvm::sys::path::filename(trimmed);
@@ -79,12 +111,12 @@ llvm::Error OutputFolder::examine() {
                  "name another folder, or give --force: it is then moved aside, and nothing is deleted");
 }
 
-llvm::Error OutputFolder::begin() {
+llvm::Expected<std::string> OutputFolder::temporary() {
+  if (!temporary_.empty()) return temporary_;
   llvm::Expected<std::string> made =
       makeBeside(path_, "autotp", [](const char *name) { return mkdir(name, 0777) == 0; });
   if (!made) return made.takeError();
-  temporary_ = std::move(*made);
-  return llvm::Error::success();
+  return temporary_ = std::move(*made);
 }
 
 OutputFolder::~OutputFolder() {
@@ -99,37 +131,30 @@ OutputFolder::~OutputFolder() {
 
 llvm::Expected<std::string> OutputFolder::write(llvm::StringRef name,
                                                 llvm::function_ref<void(llvm::raw_ostream &)> contents) {
-  if (temporary_.empty())
-    if (llvm::Error error = begin()) return error;
-  const std::string file = temporary_ + "/" + name.str(), shown = path_ + "/" + name.str();
+  llvm::Expected<std::string> folder = temporary();
+  if (!folder) return folder.takeError();
+  const std::string shown = path_ + "/" + name.str();
   if (llvm::StringRef inner = llvm::sys::path::parent_path(name); !inner.empty())
-    if (mkdir((temporary_ + "/" + inner.str()).c_str(), 0777) != 0 && errno != EEXIST)
+    if (mkdir((*folder + "/" + inner.str()).c_str(), 0777) != 0 && errno != EEXIST)
       return cannotBeWritten(shown, errno);
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) return cannotBeWritten(shown, errno);
-  std::string &digest = digests_[name.str()];
-  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
-  {
-    DigestingStream digesting(os);
-    contents(digesting);
-    digest = digesting.digest();
-  }
-  os.close();
-  if (!os.has_error()) return digest;
-  const int errorNumber = os.error().value();
-  os.clear_error(); // it would end the process otherwise
-  return cannotBeWritten(shown, errorNumber);
+  list(name, ""); // so that it is deleted even if it cannot be written whole
+  llvm::Expected<std::string> digest = writeNewFile(*folder + "/" + name.str(), shown, options_.isDurable, contents);
+  if (digest) list(name, *digest);
+  return digest;
 }
 
 llvm::Expected<std::string> OutputFolder::commit() {
   const std::string listing = listingText(digests_);
   if (llvm::Expected<std::string> digest = write(kListingName, [&](llvm::raw_ostream &os) { os << listing; }); !digest)
     return digest.takeError();
+  if (options_.isDurable) makeDurable(temporary_);
   constexpr int kAttempts = 1000; // each one is lost to another process that was faster
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     llvm::Expected<bool> isDone = tryCommit();
     if (!isDone) return isDone.takeError();
-    if (*isDone) return movedTo_;
+    if (!*isDone) continue;
+    if (options_.isDurable) makeDurable(llvm::sys::path::parent_path(path_));
+    return movedTo_;
   }
   return problem(escaped(path_), "others write to it again and again", "name another folder");
 }

@@ -16,10 +16,16 @@ namespace autotp {
 using ExchangeFolders = int (*)(const char *a, const char *b);
 int exchangeFolders(const char *a, const char *b);
 
+/// Writes a new file and returns the digest of its bytes. If `isDurable`, they have reached the disk when it returns. Errors
+/// say `shown` instead of `file`.
+llvm::Expected<std::string> writeNewFile(const std::string &file, llvm::StringRef shown, bool isDurable,
+                                         llvm::function_ref<void(llvm::raw_ostream &)> contents);
+
 class OutputFolder {
 public:
   struct Options {
     bool force = false;              ///< move aside what is not ours
+    bool isDurable = false;          ///< its files, and then its name, have reached the disk when commit() returns
     std::vector<std::string> inputs; ///< paths that are read; a folder that holds one of them is not replaced
     ExchangeFolders exchange = exchangeFolders;
   };
@@ -32,6 +38,10 @@ public:
   ~OutputFolder(); ///< without commit(), deletes what was written
 
   const std::string &path() const { return path_; }
+  /// Where the files lie until commit(), for those that other processes write with writeNewFile(). list() says that such a
+  /// file belongs to the folder, and what its digest is as soon as that is known.
+  llvm::Expected<std::string> temporary();
+  void list(llvm::StringRef name, llvm::StringRef digest) { digests_[name.str()] = digest.str(); }
   /// Writes one file, `name` within the folder, and returns its digest.
   llvm::Expected<std::string> write(llvm::StringRef name, llvm::function_ref<void(llvm::raw_ostream &)> contents);
   /// Gives the folder, with its list, its name. If something that is not ours lay there, returns where it lies now;
@@ -41,7 +51,6 @@ public:
 private:
   OutputFolder(llvm::StringRef path, Options options) : path_(path.str()), options_(std::move(options)) {}
   llvm::Error examine();
-  llvm::Error begin();
   llvm::Expected<bool> tryCommit();
   llvm::Expected<bool> swap();
   llvm::Expected<bool> swapByTwoRenames();
