@@ -105,9 +105,9 @@ llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const
   return llvm::Error::success();
 }
 
-/// The number of rows of an array in the feed. Errors: it has another shape, or not the rows that `steps` steps need.
+/// The number of rows of an array in the feed. Errors: it has another shape, or not the rows that the run needs.
 llvm::Expected<int64_t> rowsOf(const std::string &where, const Manifest::Input &input, const NpyArray &array,
-                               const Manifest &manifest, int64_t steps) {
+                               const Manifest &manifest, WantedRows wanted) {
   llvm::ArrayRef<int64_t> own = input.shape, given = array.shape;
   if (!input.isBatched && given == own) return 1;
   const int64_t rowSize = input.isBatched || own.empty() ? 1 : own[0];
@@ -119,16 +119,16 @@ llvm::Expected<int64_t> rowsOf(const std::string &where, const Manifest::Input &
   if (rows % rowsOfStep)
     return problem(where,
                    llvm::formatv("{0} rows are no whole number of global batches of {1}", rows, rowsOfStep).str());
-  if (rows / rowsOfStep < steps)
-    return problem(where,
-                   llvm::formatv("{0} rows are enough for {1} steps, not {2}", rows, rows / rowsOfStep, steps).str(),
-                   "give more rows, or fewer --steps");
+  if (rows < (input.isBatched ? wanted.rows : wanted.steps))
+    return problem(
+        where, llvm::formatv("{0} rows are enough for {1} steps, not {2}", rows, rows / rowsOfStep, wanted.steps).str(),
+        "give more rows, or fewer --steps");
   return rows;
 }
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, int64_t steps) {
+llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, WantedRows wanted) {
   llvm::Expected<std::vector<NpyArray>> arrays = readNpz(path);
   if (!arrays) return arrays.takeError();
   auto feed = std::make_unique<Feed>();
@@ -137,7 +137,7 @@ llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Man
     auto at = llvm::find_if(*arrays, [&](const NpyArray &a) { return a.name == input.name; });
     if (at == arrays->end())
       return problem(where, "the feed holds no array of this name", "store it with samples first");
-    llvm::Expected<int64_t> rows = rowsOf(where, input, *at, manifest, steps);
+    llvm::Expected<int64_t> rows = rowsOf(where, input, *at, manifest, wanted);
     if (!rows) return rows.takeError();
     if (llvm::Error error = checkRange(path, input, *at)) return error;
     feed->arrays.push_back(*at);

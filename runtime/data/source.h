@@ -18,10 +18,15 @@ public:
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
 };
 
+/// What a run reads, from its first step on.
+struct WantedRows {
+  int64_t rows, steps; ///< samples, and training steps
+};
+
 /// Opens an `.npz` with an array for each input name, samples first. For an input without a batch, the array holds its
 /// value in all steps, or one value for each step along its first dimension. Errors: an array is missing or has another
-/// shape; there are less than `steps` global batches, or no whole number of them; values lie outside an input's range.
-llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, int64_t steps);
+/// shape; there are less rows than `wanted`, or no whole number of global batches; values lie outside an input's range.
+llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, WantedRows wanted);
 
 /// Opens "synthetic[:seed]", a text file whose bytes are tokens, or nanoGPT's `.bin` of uint16 tokens. Every row is a
 /// window of the token stream, at a place that depends on the number of the row only.

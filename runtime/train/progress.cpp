@@ -18,13 +18,13 @@ llvm::json::Value number(double x) { return std::isfinite(x) ? llvm::json::Value
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<Progress>> Progress::open(const std::string &log, bool isQuiet) {
+llvm::Expected<std::unique_ptr<Progress>> Progress::open(const ProgressOptions &options) {
   auto progress = std::make_unique<Progress>();
-  progress->isQuiet_ = isQuiet;
-  progress->isTerminal_ = isatty(STDOUT_FILENO);
-  if (log.empty()) return progress;
-  progress->logName_ = "--log " + escaped(log);
-  llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> stream = openStreamed(log);
+  progress->isQuiet_ = options.isQuiet;
+  progress->hasBar_ = options.hasBar && isatty(STDOUT_FILENO);
+  if (options.log.empty()) return progress;
+  progress->logName_ = "--log " + escaped(options.log);
+  llvm::Expected<std::unique_ptr<llvm::raw_fd_ostream>> stream = openStreamed(options.log, options.isAppended);
   if (!stream) return stream.takeError();
   progress->log_ = std::move(*stream);
   return progress;
@@ -57,6 +57,7 @@ llvm::Error Progress::writeLog(const StepReport &s) {
 
 llvm::Error Progress::say(llvm::StringRef line) {
   if (isQuiet_) return llvm::Error::success();
+  if (hasBar_) llvm::outs() << "\r\x1b[K"; // over the bar
   llvm::outs() << line << "\n";
   return flushed(llvm::outs(), "standard output");
 }
@@ -66,14 +67,14 @@ llvm::Error Progress::report(const StepReport &s) {
     if (llvm::Error error = writeLog(s)) return error;
   if (isQuiet_) return llvm::Error::success();
   llvm::raw_fd_ostream &os = llvm::outs();
-  if (isTerminal_) os << "\r\x1b[K";
+  if (hasBar_) os << "\r\x1b[K";
   os << "step " << s.step << "/" << s.steps
      << llvm::format(" loss %.4f grad_norm %.2f lr %.1e tokens/s %.0f mem %.0f MiB", s.loss, s.gradNorm, s.lr,
                      s.tokensPerSecond, double(s.memoryBytes) / 1048576.0);
   if (s.lossScale != 0 && !std::isfinite(s.gradNorm))
     os << llvm::format(" skipped: gradients overflow, loss scale is now %.0f", s.lossScale);
   os << "\n";
-  if (isTerminal_ && s.step < s.steps) {
+  if (hasBar_ && s.step < s.steps) {
     constexpr int kWidth = 40;
     int done = int(kWidth * s.step / s.steps);
     double secondsLeft = double(s.steps - s.step) * s.milliseconds / 1000;

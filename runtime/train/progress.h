@@ -16,12 +16,19 @@ struct StepReport {
   double lossScale = 0; ///< 0: there is none
 };
 
+struct ProgressOptions {
+  std::string log;         ///< empty: none
+  bool isAppended = false; ///< a log of that name goes on
+  bool isQuiet = false;    ///< nothing is printed
+  bool hasBar = true; ///< where standard output is a terminal. A launcher may make it look like one that goes to a file
+};
+
 class Progress {
 public:
-  /// `log` may be empty. Errors: the log cannot be written.
-  static llvm::Expected<std::unique_ptr<Progress>> open(const std::string &log, bool isQuiet);
+  /// Errors: the log cannot be written.
+  static llvm::Expected<std::unique_ptr<Progress>> open(const ProgressOptions &options);
   ~Progress();
-  /// A line before the first step, unless nothing is printed. Errors: standard output takes no more.
+  /// A line between steps, unless nothing is printed. Errors: standard output takes no more.
   llvm::Error say(llvm::StringRef line);
   /// Errors: the log or standard output takes no more (the disk is full, the reader has gone).
   llvm::Error report(const StepReport &step);
@@ -31,7 +38,7 @@ private:
 
   std::string logName_;
   std::unique_ptr<llvm::raw_fd_ostream> log_;
-  bool isQuiet_ = false, isTerminal_ = false;
+  bool isQuiet_ = false, hasBar_ = false;
 };
 
 } // namespace autotp

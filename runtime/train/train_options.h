@@ -18,10 +18,18 @@ struct TrainOptions : ProgramOptions {
   std::optional<double> lr, minLr;
   std::optional<int64_t> warmupSteps, decaySteps;
   std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
+  std::string save;            ///< the folder of checkpoints
+  int64_t saveEvery = 0;       ///< steps; 0: only after the last one
+  int64_t keep = 0;            ///< of the checkpoints in that folder; 0: all
+  bool savesAsync = false;
+  std::string resume;    ///< a checkpoint, a folder of them, or "auto": the newest in `save`, if there is one
+  double maxMinutes = 0; ///< the run ends after the step in which they are over; 0: never
   bool isQuiet = false;
   std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
   std::string comm;        ///< a name of communicators.h; empty: the first that serves
   bool allowsTf32 = false; ///< on a GPU, products may round their operands to TF32
+
+  const std::string &dataName() const { return feed.empty() ? data : feed; } ///< where samples come from
 };
 
 } // namespace autotp

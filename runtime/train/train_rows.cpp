@@ -18,7 +18,14 @@ constexpr OptionRow kStepRows[] = {
      .placeholder = "N",
      .member = at<&Options::steps>(),
      .range = {1},
-     .help = "optimizer steps to run"},
+     .help = "optimizer steps of the whole training: with those before a checkpoint from which it goes on"},
+    {.flag = "max-minutes",
+     .placeholder = "X",
+     .member = at<&Options::maxMinutes>(),
+     .range = kNotNegative,
+     .help = "end after the step in which this time is over, as SIGTERM and SIGINT do: with a checkpoint if --save is "
+             "given",
+     .defaultText = "0, no limit"},
     {.flag = "lr",
      .placeholder = "X",
      .member = at<&Options::lr>(),
@@ -111,11 +118,44 @@ constexpr OptionRow kRankRows[] = {
      .defaultText = "the best that the host has"},
 };
 
+constexpr OptionRow kCheckpointRows[] = {
+    {.flag = "save",
+     .placeholder = "FOLDER",
+     .member = at<&Options::save>(),
+     .help = "write a checkpoint FOLDER/step-N after the last step; ranks on several hosts must share it"},
+    {.flag = "save-every",
+     .placeholder = "N",
+     .member = at<&Options::saveEvery>(),
+     .range = {0, kMostSteps},
+     .help = "and after every N-th step",
+     .defaultText = "0, only at the end"},
+    {.flag = "keep",
+     .placeholder = "K",
+     .member = at<&Options::keep>(),
+     .range = {0, kMostSteps},
+     .help = "delete all but the newest K checkpoints in FOLDER, once a new one is whole",
+     .detail = "Only what autotp-run wrote and nobody has changed is deleted",
+     .defaultText = "0, all"},
+    {.flag = "save-async",
+     .member = at<&Options::savesAsync>(),
+     .help = "write files while training goes on, from a copy in host memory"},
+    {.flag = "resume",
+     .placeholder = "FOLDER|auto",
+     .member = at<&Options::resume>(),
+     .help = "go on from a checkpoint, or from the newest in a folder of them, on this plan's mesh",
+     .detail =
+         "It may have been written on any other: tp, dp, zero, dtype, buckets and device may differ, the model and the "
+         "optimizer may not. auto takes the newest in --save's folder, and begins if there is none, so a job that is "
+         "started again and again has one command"},
+};
+
 constexpr OptionRow kOutputRows[] = {
     {.flag = "log",
      .placeholder = "FILE.jsonl",
      .member = at<&Options::log>(),
-     .help = "one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N"},
+     .help = "one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N; a "
+             "run that "
+             "goes on from a checkpoint appends to it"},
     {.flag = "dump-gradients",
      .placeholder = "FILE.safetensors",
      .member = at<&Options::dumpGradients>(),
@@ -151,6 +191,7 @@ llvm::ArrayRef<OptionSection> trainSections() {
   static const OptionSection sections[] = {{"Steps", kStepRows},
                                            {"Data", kDataRows},
                                            {"Ranks and where they run", ranks},
+                                           {"Checkpoints", kCheckpointRows},
                                            {"What is printed and written", kOutputRows}};
   return sections;
 }

@@ -160,17 +160,6 @@ struct Comparison {
   }
 };
 
-/// The numbers under `key`, of the lines that have it.
-std::vector<double> readLog(const std::string &path, llvm::StringRef key) {
-  std::vector<double> numbers;
-  auto file = llvm::MemoryBuffer::getFile(path);
-  llvm::SmallVector<llvm::StringRef, 8> lines;
-  (*file)->getBuffer().split(lines, '\n', -1, false);
-  for (llvm::StringRef line : lines)
-    if (auto number = llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber(key)) numbers.push_back(*number);
-  return numbers;
-}
-
 std::vector<int64_t> shardedSizes(const std::string &plan) {
   std::vector<int64_t> sizes;
   Manifest manifest = llvm::cantFail(readManifest(plan));
@@ -254,8 +243,17 @@ std::string Mesh::text() const {
   return llvm::formatv("tp={0} dp={1} zero={2} grad-accum={3}", tp, dp, zero, gradAccum).str();
 }
 
-llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
-                              const RunAs &runAs) {
+std::vector<double> readLog(const std::string &path, llvm::StringRef key) {
+  std::vector<double> numbers;
+  auto file = llvm::MemoryBuffer::getFile(path);
+  llvm::SmallVector<llvm::StringRef, 8> lines;
+  (*file)->getBuffer().split(lines, '\n', -1, false);
+  for (llvm::StringRef line : lines)
+    if (auto number = llvm::cantFail(llvm::json::parse(line)).getAsObject()->getNumber(key)) numbers.push_back(*number);
+  return numbers;
+}
+
+CompileOptions optionsOf(const std::string &fixture, const Expected &expected, const Mesh &mesh, const RunAs &runAs) {
   CompileOptions options = fixtureOptions(fixture);
   options.import.microBatch = expected.globalBatch / (mesh.dp * mesh.gradAccum);
   for (const auto &[name, size] : expected.sizes)
@@ -273,24 +271,34 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   options.step.dp = mesh.dp;
   options.step.zero = mesh.zero;
   options.step.gradAccum = mesh.gradAccum;
-  options.step.bucketBytes = 100 << 10; // several buckets, even on these small models
+  options.step.bucketBytes = runAs.bucketBytes;
   options.step.optimizer = expected.optimizer;
+  return options;
+}
+
+llvm::Expected<CompiledModel> compileTo(const std::string &folder, const CompileOptions &options) {
   llvm::Expected<CompiledModel> compiled = compile(options);
   if (!compiled) return compiled.takeError();
   if (!compiled->certificate) return problem("plan", "it was not proven");
-  Manifest manifest = describe(*compiled, options);
+  auto plan = OutputFolder::open(folder, {});
+  if (!plan) return plan.takeError();
+  if (llvm::Error error = writePlan(
+          {compiled->graph, compiled->ranks.programs, compiled->ranks.emitted, describe(*compiled, options)}, **plan))
+    return error;
+  if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
+  return compiled;
+}
+
+llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
+                              const RunAs &runAs) {
   llvm::SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("autotp-equivalence", folder))
     return llvm::errorCodeToError(code);
   std::string base = folder.str().str();
   TrainOptions trainOptions;
   trainOptions.plan = base + "/plan";
-  auto plan = OutputFolder::open(trainOptions.plan, {});
-  if (!plan) return plan.takeError();
-  if (llvm::Error error =
-          writePlan({compiled->graph, compiled->ranks.programs, compiled->ranks.emitted, std::move(manifest)}, **plan))
-    return error;
-  if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
+  llvm::Expected<CompiledModel> compiled = compileTo(trainOptions.plan, optionsOf(fixture, expected, mesh, runAs));
+  if (!compiled) return compiled.takeError();
   trainOptions.steps = expected.steps;
   if (runAs.data.empty())
     trainOptions.feed = folderOf(fixture) + "/" + (runAs.feed.empty() ? "batch.npz" : runAs.feed);

@@ -1,6 +1,8 @@
 /// \file A fixture's recorded PyTorch numbers, one training run of ours, and how far apart they may be.
 #pragma once
 
+#include "passes/compile_options.h"
+#include "passes/compiled_model.h"
 #include "passes/train/build_steps.h"
 #include "passes/train/recompute.h"
 #include "runtime/plan/kernels/workspace.h"
@@ -65,13 +67,22 @@ struct RunAs {
   std::string data = {}; ///< as --data, in place of the recorded batches
   std::string feed = {}; ///< a file of the fixture's folder in the place of batch.npz
   Recompute recompute = Recompute::None;
-  std::string model = {};    ///< a file in the place of the fixture's
-  std::string freeze = {};   ///< as --freeze
-  bool assumesRoles = false; ///< as --assume roles
+  std::string model = {};          ///< a file in the place of the fixture's
+  std::string freeze = {};         ///< as --freeze
+  bool assumesRoles = false;       ///< as --assume roles
+  int64_t bucketBytes = 100 << 10; ///< several buckets, even on these small models
 };
 
-/// Compiles the fixture for this mesh (every axis that divides parameters is sharded) and trains it on its recorded
-/// batches.
+/// How a fixture is compiled for this mesh: every axis that divides parameters is sharded.
+CompileOptions optionsOf(const std::string &fixture, const Expected &expected, const Mesh &mesh,
+                         const RunAs &runAs = {});
+/// Compiles and writes a plan. Errors: also that it was not proven.
+llvm::Expected<CompiledModel> compileTo(const std::string &folder, const CompileOptions &options);
+
+/// The numbers under `key` of a JSONL log, of the lines that have it.
+std::vector<double> readLog(const std::string &path, llvm::StringRef key);
+
+/// Compiles the fixture for this mesh and trains it on its recorded batches.
 llvm::Expected<Trained> train(const std::string &fixture, const Expected &expected, const Mesh &mesh,
                               const RunAs &runAs = {});
 

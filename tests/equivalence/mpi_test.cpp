@@ -1,9 +1,12 @@
 // Ranks as processes under mpirun give the numbers of ranks as threads.
-#include "tests/equivalence/fixture.h"
+#include "tests/equivalence/checkpoints.h"
+
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 namespace autotp::test {
 namespace {
@@ -39,6 +42,37 @@ TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
     std::vector<std::string> broken = compare(expected, mpi);
     EXPECT_TRUE(broken.empty()) << mesh.text() << ": " << broken.front();
   }
+}
+
+/// Each process writes and reads its own part; what goes on is what was not interrupted, bit by bit.
+TEST(CheckpointsUnderMpirun, GoOn) {
+  const SavedPlan plan("llama", {2, 2, 2, 1});
+  const TrainOptions o = plan.options();
+  auto run = [&](const std::string &flags) {
+    const std::string log = plan.folder() + "/processes.jsonl";
+    const std::string command = std::string(AUTOTP_MPIEXEC) + " 4 " + AUTOTP_BINARY_DIR + "/bin/autotp-run " + o.plan +
+                                " --feed " + o.feed + " --threads 1 --quiet --log " + log + " " + flags;
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return readLog(log, "loss");
+  };
+  const std::string save = plan.folder() + "/checkpoints";
+  const std::vector<double> whole = run("--steps 5");
+  run("--steps 3 --save-async --save " + save);
+  EXPECT_EQ(run("--steps 5 --resume auto --keep 1 --save " + save), whole); // the log goes on
+  expectLoadsExactly(o.plan, save + "/step-5");
+}
+
+/// Open MPI gives rank 0 a terminal of its own, whatever mpirun writes to.
+TEST(ProgressUnderMpirun, IsPlainLines) {
+  const SavedPlan plan("mlp", {2, 1, 0, 1});
+  const std::string printed = plan.folder() + "/printed";
+  const std::string command = std::string(AUTOTP_MPIEXEC) + " 2 " + AUTOTP_BINARY_DIR + "/bin/autotp-run " +
+                              plan.options().plan + " --feed " + plan.options().feed + " --steps 2 >" + printed;
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const auto text = llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(printed)));
+  EXPECT_TRUE(text->getBuffer().contains("step 2/2 loss"));
+  for (char control : {'\x1b', '['})
+    EXPECT_FALSE(text->getBuffer().contains(control)) << text->getBuffer().str();
 }
 
 INSTANTIATE_TEST_SUITE_P(Equivalence, UnderMpirun, testing::Values("llama", "gpt2"));

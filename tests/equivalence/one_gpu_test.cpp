@@ -1,4 +1,5 @@
 // Training on one GPU, that several ranks share: on an emulated one, and by scripts/cuda_check.sh on a real one.
+#include "tests/equivalence/checkpoints.h"
 #include "tests/equivalence/on_gpus.h"
 #include "tests/fixtures/run_fixture.h"
 
@@ -39,6 +40,18 @@ TEST(OnOneGpu, AnOverflowIsSkippedByAllRanksAlike) {
   const Trained before = llvm::cantFail(train("mlp", expected, {2, 2, 2, 1}, {.device = DeviceKind::Cuda}));
   EXPECT_EQ(run.lossScales, (std::vector<double>{0x1p39, 0x1p38}));
   EXPECT_EQ(run.weights, before.weights);
+}
+
+/// Captured sections go on from what was loaded.
+TEST(OnOneGpu, CheckpointsGoOnOnAnyMesh) {
+  expectGoesOnAnywhere("llama", {2, 2, 2, 1}, {{2, 2, 2, 1}, {1, 2, 3, 1}}, {.device = DeviceKind::Cuda});
+  const SavedPlan gpu("mlp", {2, 1, 0, 1}, {.device = DeviceKind::Cuda}), host("mlp", {1, 2, 2, 1});
+  TrainOptions options = gpu.options();
+  options.save = gpu.folder() + "/checkpoints";
+  options.savesAsync = true;
+  options.steps = 2;
+  gpu.run(options);
+  expectLoadsExactly(host.folder() + "/plan", options.save + "/step-2");
 }
 
 TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {

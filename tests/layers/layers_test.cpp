@@ -28,10 +28,11 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"runtime/device", {"runtime/base", "runtime/plan"}},
     {"runtime/comm", {"runtime/base", "runtime/plan", "runtime/device"}},
     {"runtime/data", {"runtime/base", "runtime/plan"}},
+    {"runtime/checkpoint", {"runtime/base", "runtime/plan"}},
     {"runtime/execute", {"runtime/base", "runtime/plan", "runtime/device", "runtime/comm"}},
     {"runtime/train",
-     {"runtime/base", "runtime/options", "runtime/plan", "runtime/device", "runtime/comm", "runtime/data",
-      "runtime/execute"}},
+     {"runtime/base", "runtime/options", "runtime/plan", "runtime/checkpoint", "runtime/device", "runtime/comm",
+      "runtime/data", "runtime/execute"}},
 };
 
 /// The list of passes, which lies in passes/ itself, what reports on all of them, and the options of all of them know

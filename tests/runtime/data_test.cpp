@@ -88,7 +88,8 @@ TEST(Feed, RowsAndRefusals) {
   Manifest m = tokensManifest(10);
   m.inputs.pop_back();
   auto open = [&](const std::string &shape, std::vector<int64_t> values, int64_t steps, const char *name = "ids.npy") {
-    return openFeed(folder.write("f.npz", npz(name, npy("<i8", shape, longs(values)))), m, steps);
+    return openFeed(folder.write("f.npz", npz(name, npy("<i8", shape, longs(values)))), m,
+                    {steps * m.microBatch * m.gradAccum * m.dp, steps});
   };
   auto feed = open("(2, 4)", {0, 1, 2, 3, 9, 8, 7, 6}, 1);
   ASSERT_TRUE(bool(feed)) << describe(feed.takeError());
@@ -112,7 +113,8 @@ TEST(Feed, InputsWithoutABatch) {
   m.microBatch = 2;
   auto open = [&](std::vector<int64_t> own, const std::string &shape, std::vector<int64_t> values) {
     m.inputs = {{"p", "i64", "positions", own, false, 0, {}}};
-    return openFeed(folder.write("f.npz", npz("p.npy", npy("<i8", shape, longs(values)))), m, 2);
+    return openFeed(folder.write("f.npz", npz("p.npy", npy("<i8", shape, longs(values)))), m,
+                    {2 * m.microBatch * m.gradAccum * m.dp, 2});
   };
   using Row = std::vector<int64_t>;
   for (auto [own, shape, values, first, second] : std::vector<std::tuple<Row, std::string, Row, Row, Row>>{
@@ -147,7 +149,8 @@ TEST(Feed, BoundsOfParts) {
   m.microBatch = 1;
   m.inputs = {{"x", "i64", "data", {1, 3}, true, 5, {{"users", 10, {0}}, {"items", 99, {1, 2}}, {"kinds", 5, {2}}}}};
   auto said = [&](std::vector<int64_t> values) -> std::string {
-    auto feed = openFeed(folder.write("f.npz", npz("x.npy", npy("<i8", "(2, 3)", longs(values)))), m, 2);
+    auto feed = openFeed(folder.write("f.npz", npz("x.npy", npy("<i8", "(2, 3)", longs(values)))), m,
+                         {2 * m.microBatch * m.gradAccum * m.dp, 2});
     return feed ? "" : describe(feed.takeError());
   };
   EXPECT_EQ(said({9, 98, 4, 0, 50, 0}), "");
@@ -163,7 +166,8 @@ TEST(Feed, LabelsThatTheLossIgnores) {
   m.microBatch = 1;
   m.inputs = {{"y", "i64", "labels", {1, 3}, true, 5, {}, {255}}};
   auto said = [&](std::vector<int64_t> values) -> std::string {
-    auto feed = openFeed(folder.write("f.npz", npz("y.npy", npy("<i8", "(2, 3)", longs(values)))), m, 2);
+    auto feed = openFeed(folder.write("f.npz", npz("y.npy", npy("<i8", "(2, 3)", longs(values)))), m,
+                         {2 * m.microBatch * m.gradAccum * m.dp, 2});
     return feed ? "" : describe(feed.takeError());
   };
   EXPECT_EQ(said({0, 255, 4, 255, 255, -100}), "");

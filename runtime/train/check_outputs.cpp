@@ -1,0 +1,60 @@
+#include "runtime/train/check_outputs.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
+#include "runtime/base/output_path.h"
+#include "runtime/plan/manifest.h"
+#include "runtime/train/train_options.h"
+
+#include "llvm/Support/FileSystem.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+namespace autotp {
+
+llvm::Error checkTogether(const TrainOptions &o) {
+  llvm::Error errors = llvm::Error::success();
+  for (auto [flag, isGiven] : {std::pair("--save-every", o.saveEvery > 0),
+                               {"--keep", o.keep > 0},
+                               {"--save-async", o.savesAsync},
+                               {"--resume auto", o.resume == "auto"}})
+    if (isGiven && o.save.empty())
+      errors = llvm::joinErrors(std::move(errors), problem(flag, "there is no --save", "say where with --save FOLDER"));
+  return errors;
+}
+
+/// Makes the folder of checkpoints if it does not exist yet.
+static llvm::Error checkSaveFolder(const std::string &folder) {
+  if (folder.empty()) return llvm::Error::success();
+  llvm::Expected<PathKind> kind = pathKind(folder);
+  if (!kind) return kind.takeError();
+  if (*kind == PathKind::Absent) {
+    if (llvm::Error error = checkParent(folder)) return error;
+    return mkdir(folder.c_str(), 0777) == 0 || errno == EEXIST ? llvm::Error::success()
+                                                               : cannotBeWritten(folder, errno);
+  }
+  if (llvm::sys::fs::is_directory(folder)) return checkParent(folder + "/step");
+  return problem("--save " + escaped(folder), ("it is " + nameOf(*kind) + ", not a folder").str(), "name a folder");
+}
+
+llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest) {
+  std::vector<std::string> inputs = {o.feed, o.data, o.plan + "/manifest.json"};
+  for (const auto *files : {&manifest.programs, &manifest.weights})
+    for (const Manifest::File &file : *files)
+      inputs.push_back(o.plan + "/" + file.path);
+  const std::pair<const char *, const std::string &> outputs[] = {
+      {"--log", o.log}, {"--dump-gradients", o.dumpGradients}, {"--save-weights", o.saveWeights}};
+  for (const auto &[flag, path] : outputs) {
+    if (path.empty()) continue;
+    for (const auto &[other, otherPath] : outputs)
+      if (other != flag && path == otherPath)
+        return problem(flag, llvm::formatv("it names the same file as {0}", other).str(), "name another file");
+    if (llvm::Error error = checkIsNotRead(path, inputs)) return error;
+    if (&path == &o.log) continue; // it is opened right away
+    if (llvm::Error error = checkOutputFile(path)) return error;
+  }
+  return checkSaveFolder(o.save);
+}
+
+} // namespace autotp

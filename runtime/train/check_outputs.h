@@ -1,0 +1,18 @@
+/// \file Checks what a run will write before its first step, instead of failing after the last one.
+#pragma once
+
+#include "llvm/Support/Error.h"
+
+namespace autotp {
+
+struct Manifest;
+struct TrainOptions;
+
+/// Errors, all at once: options that make no sense without others.
+llvm::Error checkTogether(const TrainOptions &options);
+
+/// Makes the folder of checkpoints if it does not exist yet. Errors: a file that is written is also read, or named twice; it
+/// or the folder cannot be written.
+llvm::Error checkOutputs(const TrainOptions &options, const Manifest &manifest);
+
+} // namespace autotp

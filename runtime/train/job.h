@@ -1,0 +1,58 @@
+/// \file What all ranks of one process share.
+#pragma once
+
+#include "runtime/data/source.h"
+#include "runtime/plan/check_program.h"
+#include "runtime/train/progress.h"
+#include "runtime/train/resume.h"
+#include "runtime/train/stop_signals.h"
+#include "runtime/train/train_options.h"
+
+#include <mutex>
+
+namespace autotp {
+
+/// All of it is read-only while ranks run, except `failure`, which `mutex` protects, and `progress`, which is rank 0's.
+struct Job {
+  Job(const TrainOptions &options, bool hasAllRanks) : options(options), hasAllRanks(hasAllRanks) {}
+
+  const TrainOptions &options;
+  bool hasAllRanks; ///< as threads of this process
+  Manifest manifest;
+  LrSchedule lr; ///< of this run
+  std::vector<plan::Program> programs;
+  std::unique_ptr<Source> source;
+  std::unique_ptr<CheckpointReader> resumed; ///< what training goes on from; null: it begins
+  std::unique_ptr<Progress> progress;        ///< only if rank 0 runs in this process
+  StopSignals signals;
+  std::mutex mutex;
+  std::optional<llvm::Error> failure; ///< the error of the rank that failed first
+
+  const plan::Program &programOf(int rank) const { return programs[size_t(manifest.ranks[size_t(rank)].program)]; }
+  /// The programs of all tp ranks: those of ranks 0 to tp - 1, which have dp rank 0.
+  std::vector<const plan::Program *> byTp() const {
+    std::vector<const plan::Program *> programs;
+    for (int64_t t = 0; t < manifest.tp; ++t)
+      programs.push_back(&programOf(int(t)));
+    return programs;
+  }
+  int64_t globalBatch() const { return manifest.microBatch * manifest.gradAccum * manifest.dp; }
+
+  void fail(llvm::Error error) {
+    std::lock_guard lock(mutex);
+    if (!failure)
+      failure.emplace(std::move(error));
+    else
+      llvm::consumeError(std::move(error)); // a consequence of the first error
+  }
+};
+
+/// The GPU of a rank. If a host has fewer GPUs than ranks, ranks share them.
+int gpuOf(int rankOnHost);
+
+/// Whether a program has an output of this name.
+bool hasOutput(const plan::Program &program, llvm::StringRef name);
+/// Whether the learning rate comes from the model's own training graph.
+bool hasOwnRate(const plan::Program &program);
+
+} // namespace autotp

@@ -1,0 +1,69 @@
+/// \file One rank of a run, on its own thread: it loads, trains, saves, and writes what was asked for at the end.
+#pragma once
+
+#include "runtime/execute/executor.h"
+#include "runtime/train/save_checkpoint.h"
+
+#include <chrono>
+
+namespace autotp {
+
+class CheckpointReader;
+struct Job;
+
+class Rank {
+public:
+  /// `comm` is this rank's end of the world. Both must outlive it.
+  Rank(Job &job, Communicator &comm);
+  /// Destroys graphs before groups, and groups before the device; the communicator, which the caller owns, outlives
+  /// all.
+  ~Rank();
+
+  /// Errors: this rank's own, or that another one has failed.
+  llvm::Error run();
+
+private:
+  /// Where the rows of an input of the graph are written.
+  struct Feed {
+    size_t input; ///< index into the inputs of the manifest
+    const plan::TensorRef &tensor;
+    std::vector<std::byte> rows; ///< in host memory
+  };
+
+  llvm::Expected<std::unique_ptr<Device>> makeDevice() const;
+  llvm::Error load();
+  llvm::Error joinWorld();
+  llvm::Error fillParameters();
+  llvm::Error resume(const CheckpointReader &reader);
+
+  llvm::Error feed(int64_t step, int64_t microStep);
+  llvm::Error runMicroBatches(int64_t step, llvm::StringRef section);
+  llvm::Error checkFinite(int64_t step);
+  llvm::Error runStep(int64_t step);
+  llvm::Error report(int64_t step, double lr, double seconds);
+  llvm::Error endStep(int64_t step);
+  bool wantsToStop() const;
+  Checkpoint factsAfter(int64_t step) const;
+  llvm::Error sayNotes();
+  llvm::Error gather(const std::string &path, bool isWeights);
+
+  int64_t seed() const;
+  /// The number of the first sample of a step, over all ranks.
+  int64_t rowsBefore(int64_t step) const;
+
+  Job &job_;
+  Communicator &comm_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Group> world_;
+  std::unique_ptr<CheckpointSaver> saver_; ///< null if nothing is saved
+  std::vector<Feed> feeds_;
+  const plan::TensorRef *randomCounter_ = nullptr; ///< null if the program has no dropout
+
+  int64_t firstStep_ = 1, firstRow_ = 0; ///< of this run
+  int64_t skipped_ = 0;                  ///< steps that updated nothing, the same on all ranks
+  int64_t skippedElsewhere_ = 0;         ///< those of them that the program's own loss scale did not count
+  bool isStopping_ = false;              ///< this step is the last one, the same on all ranks
+};
+
+} // namespace autotp

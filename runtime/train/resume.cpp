@@ -1,0 +1,177 @@
+#include "runtime/train/resume.h"
+
+#include "runtime/base/error.h"
+#include "runtime/checkpoint/find_checkpoint.h"
+#include "runtime/train/train_options.h"
+
+#include "llvm/Support/FileSystem.h"
+
+#include <mutex>
+#include <set>
+
+namespace autotp {
+namespace {
+
+constexpr llvm::StringLiteral kAuto = "auto", kScheduleStates = "schedule.";
+
+/// Collects what is wrong, and says the first of it.
+class Differences {
+public:
+  explicit Differences(const std::string &folder) : folder_(folder) {}
+  void add(const llvm::Twine &what) {
+    constexpr size_t kShown = 20;
+    if (++count_ <= kShown)
+      errors_ = llvm::joinErrors(std::move(errors_), problem(escaped(folder_), what.str(),
+                                                             "name a checkpoint of this plan's model and optimizer"));
+    else
+      last_ = what.str();
+  }
+  llvm::Error take() {
+    if (!last_.empty()) add(llvm::Twine("these are 20 of ") + llvm::Twine(count_) + " differences");
+    return std::move(errors_);
+  }
+
+private:
+  std::string folder_, last_;
+  size_t count_ = 0;
+  llvm::Error errors_ = llvm::Error::success();
+};
+
+std::string shapeText(llvm::ArrayRef<int64_t> shape) {
+  std::string text;
+  for (int64_t d : shape)
+    text += (text.empty() ? "" : ", ") + std::to_string(d);
+  return "[" + text + "]";
+}
+
+/// The parameters and the states of their updates are the same ones.
+void compareTensors(const CheckpointReader &reader, const plan::Program &program, Differences &differences) {
+  std::set<std::pair<std::string, std::string>> known;
+  for (const plan::Parameter &parameter : program.parameters())
+    for (const std::string &kind : kindsOf(program.buckets(int(parameter.bucket())))) {
+      known.insert({parameter.name(), kind});
+      const Checkpoint::Tensor *tensor = reader.find(parameter.name(), kind);
+      const std::string words = "the " + escaped(kind) + " of parameter '" + escaped(parameter.name()) + "'";
+      if (!tensor)
+        differences.add("it lacks " + words);
+      else if (!llvm::equal(tensor->shape, parameter.global_shape()))
+        differences.add(words + " are " + shapeText(tensor->shape) + ", not " +
+                        shapeText({parameter.global_shape().data(), size_t(parameter.global_shape_size())}));
+    }
+  for (const Checkpoint::Tensor &tensor : reader.facts().tensors)
+    if (!known.count({tensor.parameter, tensor.kind}))
+      differences.add("it has the " + escaped(tensor.kind) + " of parameter '" + escaped(tensor.parameter) +
+                      "', which the plan has not");
+}
+
+bool isLike(const NamedTensor &saved, const plan::TensorRef &tensor) {
+  return saved.dtype == DType(tensor.dtype()) && llvm::equal(saved.shape, tensor.shape());
+}
+
+/// A loss scale is taken if it is there; a schedule of the model's own must be.
+void compareScalars(const CheckpointReader &reader, const plan::Program &program, Differences &differences,
+                    std::vector<std::string> &notes) {
+  for (const plan::State *state : lastingStates(program)) {
+    const NamedTensor *saved = reader.scalar(state->name());
+    const bool isSchedule = llvm::StringRef(state->name()).startswith(kScheduleStates);
+    if (saved && isLike(*saved, state->tensor())) continue;
+    if (isSchedule)
+      differences.add("it lacks the state '" + escaped(state->name()) + "'");
+    else
+      notes.push_back("the checkpoint has no " + escaped(state->name()) + ": it begins as the plan says");
+  }
+}
+
+/// The folder of the checkpoint: what is named, or the newest in it. Empty: none, and none is needed.
+llvm::Expected<std::string> resolved(const TrainOptions &options, std::vector<std::string> &notes) {
+  const bool isAuto = options.resume == kAuto;
+  const std::string named = isAuto ? options.save : options.resume;
+  if (!isAuto && llvm::sys::fs::exists(named + "/" + kCheckpointManifest)) return named;
+  if (!isAuto && !llvm::sys::fs::is_directory(named))
+    return problem("--resume " + escaped(named), "there is no such folder",
+                   "name a checkpoint, or a folder of checkpoints");
+  FoundCheckpoint found = newestCheckpoint(named);
+  for (const std::string &passed : found.passedOver)
+    notes.push_back("passed over " + passed);
+  if (!found.path.empty()) return found.path;
+  if (!isAuto)
+    return problem("--resume " + escaped(named), "there is no whole checkpoint in it", "name another folder");
+  notes.push_back("no checkpoint in " + named + ": training begins");
+  return std::string();
+}
+
+/// Reads what this rank has of a kind of a parameter into one of the tensors of its bucket.
+llvm::Error restorePart(Executor &executor, const CheckpointReader &reader, const plan::Parameter &parameter,
+                        llvm::StringRef kind, const plan::TensorRef &flat) {
+  const auto begin = int64_t(parameter.bucket_begin());
+  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
+                                     begin + elementsOf(parameter.tensor()), executor.place());
+  if (part.begin == part.end) return llvm::Error::success();
+  std::vector<float> values(size_t(part.end - part.begin));
+  if (llvm::Error error = reader.read(parameter, kind, part.begin - begin, values)) return error;
+  uploadFloats(executor, part.tensor, values);
+  return llvm::Error::success();
+}
+
+llvm::Error restoreParameter(Executor &executor, const CheckpointReader &reader, const plan::Parameter &parameter) {
+  const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
+  if (llvm::Error error = restorePart(executor, reader, parameter, kWeights, bucket.parameters())) return error;
+  if (bucket.has_master())
+    if (llvm::Error error = restorePart(executor, reader, parameter, kWeights, bucket.master())) return error;
+  for (const plan::OptimizerState &state : bucket.states())
+    if (llvm::Error error = restorePart(executor, reader, parameter, state.name(), state.tensor())) return error;
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp) {
+  Resumed resumed;
+  if (options.resume.empty()) return resumed;
+  llvm::Expected<std::string> folder = resolved(options, resumed.notes);
+  if (!folder) return folder.takeError();
+  if (folder->empty()) return resumed;
+  llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(*folder);
+  if (!reader) return reader.takeError();
+  Differences differences(*folder);
+  compareTensors(**reader, *byTp[0], differences);
+  compareScalars(**reader, *byTp[0], differences, resumed.notes);
+  if (llvm::Error error = differences.take()) return error;
+  resumed.notes.push_back("resumed " + *folder + ": " + std::to_string((*reader)->facts().step) + " steps are done");
+  resumed.reader = std::move(*reader);
+  return resumed;
+}
+
+llvm::Error restore(Executor &executor, const CheckpointReader &reader) {
+  const plan::Program &program = executor.program();
+  std::mutex mutex;
+  llvm::Error errors = llvm::Error::success();
+#pragma omp parallel for schedule(dynamic) if (executor.isOnHost())
+  for (int i = 0; i < program.parameters_size(); ++i)
+    if (llvm::Error error = restoreParameter(executor, reader, program.parameters(i))) {
+      std::lock_guard lock(mutex);
+      errors = llvm::joinErrors(std::move(errors), std::move(error));
+    }
+  if (errors) return errors;
+  for (const plan::State *state : lastingStates(program))
+    if (const NamedTensor *saved = reader.scalar(state->name()); saved && isLike(*saved, state->tensor()))
+      executor.upload(state->tensor(), saved->bytes.data());
+  return errors;
+}
+
+llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const CheckpointReader &reader) {
+  if (llvm::Error error = reader.verify(size_t(rank), world.size())) return error;
+  std::vector<float> own; // digits of the step, so that sums are exact
+  for (int64_t rest = reader.facts().step; rest || own.empty(); rest /= 1000)
+    own.push_back(float(rest % 1000));
+  own.resize(7);
+  std::vector<float> sums = own;
+  if (llvm::Error error = executor.sumIntoAll(world, sums)) return error;
+  for (float &digit : own)
+    digit *= float(world.size());
+  if (sums == own) return llvm::Error::success();
+  return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some go on from another step",
+                 "name one on a file system that all hosts share");
+}
+
+} // namespace autotp
