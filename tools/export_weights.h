@@ -1,0 +1,20 @@
+/// \file autotp-plan export: the weights of a checkpoint, for other programs.
+#pragma once
+
+#include "llvm/Support/Error.h"
+
+#include <string>
+
+namespace autotp {
+
+struct WeightExport {
+  std::string checkpoint; ///< a checkpoint, or a folder of them: the newest whole one
+  std::string model;      ///< the .onnx that was trained; for an .onnx alone
+  std::string output;     ///< an .onnx: that model with the trained weights; a .safetensors: the weights, whole, in f32
+};
+
+/// Tied initializers get their values as well, transposed where they are. Errors: the checkpoint is damaged; the model is
+/// another one; files that cannot be written.
+llvm::Error exportWeights(const WeightExport &options);
+
+} // namespace autotp
