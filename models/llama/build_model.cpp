@@ -18,22 +18,21 @@ public:
     g_.input("input_ids", {batch_, seq_});
     g_.input("labels", {batch_, seq_});
     addTables();
-    const std::string embedding = parameter("model.embed_tokens.weight", {c_.vocab, c_.hidden}, Kind::Table);
+    const std::string embedding = parameter("model.embed_tokens.weight", {c_.vocab, c_.hidden}, Kind::Matrix);
     std::string x = g_.node("Gather", "embedded", {embedding, "input_ids"});
     for (int64_t layer = 0; layer < c_.layers; ++layer)
       x = block(x, "model.layers." + std::to_string(layer) + ".");
     x = norm(x, "model.norm");
-    std::string head = c_.isTied ? g_.node("Transpose", "lm_head", {embedding}, {intsAttribute("perm", {1, 0})})
-                                 : parameter("lm_head.weight", {c_.hidden, c_.vocab}, Kind::Linear);
-    loss(g_.node("MatMul", "logits", {x, head}));
+    const std::string head = c_.isTied ? embedding : parameter("lm_head.weight", {c_.vocab, c_.hidden}, Kind::Matrix);
+    loss(product(x, head, "logits", "lm_head"));
   }
 
 private:
-  enum class Kind : uint8_t { Table, Linear, Norm };
+  enum class Kind : uint8_t { Matrix, Norm };
 
   std::string parameter(std::string name, std::vector<int64_t> shape, Kind kind) {
     int index = g_.declare(name, shape);
-    model_.parameters.push_back({name, std::move(shape), index, kind == Kind::Linear, kind == Kind::Norm});
+    model_.parameters.push_back({name, std::move(shape), index, kind == Kind::Norm});
     return name;
   }
 
@@ -58,9 +57,14 @@ private:
     return g_.node("Mul", p + ".result", {weight, g_.node("Mul", p + ".scaled", {x, inverse})});
   }
 
-  /// x @ weight, with weight [in, out].
+  /// x @ transposed weight, with weight [out, in] as torch's Linear has it.
+  std::string product(const std::string &x, const std::string &weight, const std::string &result,
+                      const std::string &transposed) {
+    return g_.node("MatMul", result, {x, g_.node("Transpose", transposed, {weight}, {intsAttribute("perm", {1, 0})})});
+  }
+
   std::string linear(const std::string &x, const std::string &p, int64_t in, int64_t out) {
-    return g_.node("MatMul", p + ".result", {x, parameter(p + ".weight", {in, out}, Kind::Linear)});
+    return product(x, parameter(p + ".weight", {out, in}, Kind::Matrix), p + ".result", p + ".transposed");
   }
 
   /// [batch, seq, heads * size] -> [batch, heads, seq, size].

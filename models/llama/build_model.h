@@ -10,14 +10,12 @@
 
 namespace autotp {
 
-/// One trainable initializer, named as Hugging Face names it. Projections and lm_head are stored [in, out]: the
-/// transpose of the torch Linear's weight of the same name, which is [out, in].
+/// One trainable initializer, with the name and the shape that Hugging Face gives it: projections and lm_head are [out, in].
 struct LlamaParameter {
   std::string name;
-  std::vector<int64_t> shape; ///< as stored
-  int initializer;            ///< its index in the graph
-  bool isLinear;              ///< stored transposed
-  bool isNorm;                ///< starts as ones
+  std::vector<int64_t> shape;
+  int initializer; ///< its index in the graph
+  bool isNorm;     ///< starts as ones
 
   int64_t elements() const;
 };

@@ -1,6 +1,8 @@
 /// \file Writes a Llama as a file: config.json in, model.onnx out.
 #pragma once
 
+#include "compiler/onnx/write_model.h"
+
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
@@ -18,8 +20,7 @@ struct LlamaExport {
   int64_t seed = 0;
   bool hasWeights = true; ///< false: external data at kNoContents
   int64_t batch = 1, seq = 128;
-  int64_t mostInlineBytes =
-      int64_t(3) << 29; ///< more weights than that (1.5 GiB) go to OUTPUT.data: a protobuf ends at 2 GiB
+  int64_t mostInlineBytes = kMostInlineBytes; ///< more weights than that go to OUTPUT.data
 };
 
 /// Both files appear whole, by rename, the data first. Errors: those of the config and the weights; sizes out of range;

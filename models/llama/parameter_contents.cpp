@@ -48,13 +48,6 @@ std::vector<float> draw(uint64_t seed, const LlamaParameter &parameter, size_t o
   return values;
 }
 
-/// The shape that the file has for a parameter.
-std::vector<int64_t> shapeInFile(const LlamaParameter &parameter) {
-  std::vector<int64_t> shape = parameter.shape;
-  if (parameter.isLinear) std::swap(shape[0], shape[1]);
-  return shape;
-}
-
 std::string textOf(llvm::ArrayRef<int64_t> shape) {
   return llvm::formatv("[{0:$[, ]}]", llvm::make_range(shape.begin(), shape.end()));
 }
@@ -62,9 +55,9 @@ std::string textOf(llvm::ArrayRef<int64_t> shape) {
 llvm::Error checkTensor(const std::string &path, const LlamaParameter &parameter, const NamedTensor *tensor) {
   const std::string where = path + ": tensor '" + parameter.name + "'";
   if (!tensor) return problem(where, "is missing", "give the whole model in one file");
-  if (tensor->shape != shapeInFile(parameter))
-    return problem(where, "its shape is " + textOf(tensor->shape) + ", but the config gives " +
-                              textOf(shapeInFile(parameter)));
+  if (tensor->shape != parameter.shape)
+    return problem(where,
+                   "its shape is " + textOf(tensor->shape) + ", but the config gives " + textOf(parameter.shape));
   if (tensor->dtype != DType::F32 && tensor->dtype != DType::BF16 && tensor->dtype != DType::F16)
     return problem(where, ("its type is " + nameOf(tensor->dtype) + ", not f32, bf16 or f16").str());
   return llvm::Error::success();
@@ -106,10 +99,9 @@ std::vector<float> ParameterContents::read(const LlamaModel &model, size_t ordin
   if (!file_) return draw(seed_, parameter, ordinal);
   const NamedTensor &tensor = *file_->find(parameter.name); // fromFile has seen it
   std::vector<float> values(size_t(parameter.elements()));
-  const size_t columns = size_t(parameter.shape.back()), rows = values.size() / columns;
   forPieces(values.size(), [&](size_t first, size_t last) {
     for (size_t e = first; e < last; ++e)
-      values[e] = elementAt(tensor, parameter.isLinear ? e % columns * rows + e / columns : e);
+      values[e] = elementAt(tensor, e);
   });
   return values;
 }

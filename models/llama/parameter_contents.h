@@ -13,13 +13,13 @@ public:
   /// stream n.
   static ParameterContents drawn(uint64_t seed);
 
-  /// F32, BF16 or F16 tensors by the parameters' names; Linears are transposed. Errors, all at once: tensors that are
+  /// F32, BF16 or F16 tensors by the parameters' names. Errors, all at once: tensors that are
   /// missing, have another shape or type, or that this model has no place for (tables of frequencies and the copy of a
   /// tied embedding are passed over).
   static llvm::Expected<ParameterContents> fromFile(const std::string &path, const LlamaConfig &config,
                                                     const LlamaModel &model);
 
-  /// All elements of parameter `ordinal`, as stored.
+  /// All elements of parameter `ordinal`.
   std::vector<float> read(const LlamaModel &model, size_t ordinal) const;
 
 private:
