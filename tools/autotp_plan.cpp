@@ -6,6 +6,7 @@
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/program_text.h"
 #include "tools/command_line.h"
+#include "tools/export_weights.h"
 
 #include <google/protobuf/util/json_util.h>
 
@@ -16,13 +17,22 @@ using namespace llvm;
 using namespace autotp;
 
 static cl::OptionCategory category("autotp-plan options");
-static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff|verify"), cl::Required, cl::cat(category));
-static cl::opt<std::string> first(cl::Positional, cl::desc("PLAN"), cl::Required, cl::cat(category));
+static cl::opt<std::string> verb(cl::Positional, cl::desc("show|memory|diff|verify|export"), cl::Required,
+                                 cl::cat(category));
+static cl::opt<std::string> first(cl::Positional, cl::desc("[PLAN]"), cl::cat(category));
 static cl::opt<std::string> second(cl::Positional, cl::desc("[OTHER]"), cl::cat(category));
 static cl::opt<int> shownRank("rank", cl::desc("which rank to show (default 0)"), cl::value_desc("N"), cl::init(0),
                               cl::cat(category));
-static cl::opt<std::string> model("model", cl::desc("verify: where the model is now (default: where it was compiled)"),
-                                  cl::value_desc("MODEL.onnx"), cl::cat(category));
+static cl::opt<std::string> model(
+    "model",
+    cl::desc("verify: where the model is now (default: where it was compiled); export: the model that was trained"),
+    cl::value_desc("MODEL.onnx"), cl::cat(category));
+static cl::opt<std::string> checkpoint("checkpoint",
+                                       cl::desc("export: a checkpoint, or a folder of them: the newest whole one"),
+                                       cl::value_desc("FOLDER"), cl::cat(category));
+static cl::opt<std::string>
+    output("o", cl::desc("export: the model with the trained weights, or the weights alone, whole and in f32"),
+           cl::value_desc("FILE.onnx|FILE.safetensors"), cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat(category));
 
 struct LoadedPlan {
@@ -63,31 +73,47 @@ static Error printProgramJson(plan::Program program) {
   return Error::success();
 }
 
+/// Ranks of one program, as "0 to 3, 8".
+static std::string ranksOf(const LoadedPlan &plan, int64_t program) {
+  std::string text;
+  const int64_t ranks = int64_t(plan.manifest.ranks.size());
+  for (int64_t r = 0; r < ranks; ++r) {
+    if (plan.manifest.ranks[size_t(r)].program != program) continue;
+    const int64_t begin = r;
+    while (r + 1 < ranks && plan.manifest.ranks[size_t(r + 1)].program == program)
+      ++r;
+    text += (text.empty() ? "" : ", ") + std::to_string(begin) + (r > begin ? " to " + std::to_string(r) : "");
+  }
+  return text;
+}
+
+/// Ranks with one program need the same, and are said once.
 static void printMemory(const LoadedPlan &plan) {
+  for (auto [p, program] : indexed(plan.programs)) {
+    const std::string ranks = ranksOf(plan, int64_t(p));
+    outs() << (StringRef(ranks).contains(' ') ? "ranks " : "rank ") << ranks << ": "
+           << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << " each\n";
+    for (const plan::Region &region : program.regions())
+      outs() << format("  %-18s %14llu bytes\n", region.name().c_str(),
+                       static_cast<unsigned long long>(region.bytes()));
+  }
+}
+
+/// One object a rank, with the bytes of its regions.
+static void printMemoryJson(const LoadedPlan &plan) {
   json::OStream json(outs(), 2);
-  if (asJson) json.arrayBegin();
-  for (auto [r, row] : indexed(plan.manifest.ranks)) {
-    const plan::Program &program = plan.programs[size_t(row.program)];
-    if (!asJson)
-      outs() << "rank " << r << ": " << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << "\n";
-    if (asJson) {
-      json.objectBegin();
-      json.attribute("rank", int64_t(r));
-      json.attribute("arena_bytes", int64_t(program.arena_bytes()));
+  json.array([&] {
+    for (auto [r, row] : indexed(plan.manifest.ranks)) {
+      const plan::Program &program = plan.programs[size_t(row.program)];
+      json.object([&, r = r] {
+        json.attribute("rank", int64_t(r));
+        json.attribute("arena_bytes", int64_t(program.arena_bytes()));
+        for (const plan::Region &region : program.regions())
+          json.attribute(region.name(), int64_t(region.bytes()));
+      });
     }
-    for (const plan::Region &region : program.regions()) {
-      if (asJson)
-        json.attribute(region.name(), int64_t(region.bytes()));
-      else
-        outs() << format("  %-18s %14llu bytes\n", region.name().c_str(),
-                         static_cast<unsigned long long>(region.bytes()));
-    }
-    if (asJson) json.objectEnd();
-  }
-  if (asJson) {
-    json.arrayEnd();
-    outs() << "\n";
-  }
+  });
+  outs() << "\n";
 }
 
 /// Lines that only one of both plans has, in order: - for the first, + for the second. Returns whether there are any.
@@ -113,6 +139,18 @@ static bool printDiff(const std::vector<std::string> &a, const std::vector<std::
   return differs;
 }
 
+/// What a plan says of itself, but for what follows from its programs.
+static std::vector<std::string> linesOfManifest(Manifest manifest) {
+  manifest.report = {};
+  for (auto *files : {&manifest.programs, &manifest.weights})
+    for (Manifest::File &file : *files)
+      file.digest.clear();
+  const std::string text = manifestText(manifest);
+  SmallVector<StringRef, 64> lines;
+  StringRef(text).split(lines, '\n', -1, false);
+  return {lines.begin(), lines.end()};
+}
+
 static Error verify(const LoadedPlan &plan) {
   Expected<Certificate> certificate = certifyPlan(plan.manifest, plan.programs, model);
   if (!certificate) return certificate.takeError();
@@ -128,7 +166,7 @@ static Error run() {
   if (shownRank < 0 || size_t(shownRank) >= plan->manifest.ranks.size())
     return problem("--rank", formatv("the plan has ranks 0 to {0}", plan->manifest.ranks.size() - 1).str());
   if (verb == "memory") {
-    printMemory(*plan);
+    asJson ? printMemoryJson(*plan) : printMemory(*plan);
     return Error::success();
   }
   if (verb == "show" && asJson)
@@ -141,8 +179,10 @@ static Error run() {
   Expected<LoadedPlan> other = load(second);
   if (!other) return other.takeError();
   if (size_t(shownRank) >= other->manifest.ranks.size()) return problem("--rank", "the second plan has fewer ranks");
-  if (!printDiff(linesOfRank(*plan, shownRank, false), linesOfRank(*other, shownRank, false)))
-    outs() << "rank " << shownRank << " runs the same program\n";
+  const bool hasOtherOptions = printDiff(linesOfManifest(plan->manifest), linesOfManifest(other->manifest));
+  const bool isOther = printDiff(linesOfRank(*plan, shownRank, false), linesOfRank(*other, shownRank, false));
+  if (!isOther) outs() << "rank " << shownRank << " runs the same program";
+  if (!isOther) outs() << (hasOtherOptions ? ", but the plans differ in what is said above\n" : "\n");
   return Error::success();
 }
 
@@ -150,12 +190,16 @@ int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
           argc, argv, &category,
           "Looks into plans: show prints a rank's steps, memory its bytes by region, diff two plans, verify\n"
-          "proves a plan against the model that it was compiled from.\n"))
+          "proves a plan against the model that it was compiled from. export writes a checkpoint's weights.\n"))
     return 2;
-  const bool isKnown = verb == "show" || verb == "memory" || verb == "diff" || verb == "verify";
-  if (!isKnown || (verb == "diff") == second.empty()) {
-    errs() << "error: write autotp-plan show|memory|verify PLAN, or autotp-plan diff PLAN OTHER\n";
+  const bool isExport = verb == "export", isOfOne = verb == "show" || verb == "memory" || verb == "verify";
+  const bool isRight = isExport ? first.empty() && !checkpoint.empty() && !output.empty()
+                                : !first.empty() && (isOfOne ? second.empty() : verb == "diff" && !second.empty());
+  if (!isRight) {
+    errs()
+        << "error: write autotp-plan show|memory|verify PLAN, diff PLAN OTHER, or export --checkpoint FOLDER -o FILE\n";
     return 2;
   }
+  if (isExport) return autotp::exitCode(exportWeights({checkpoint, model, output}));
   return autotp::exitCode(run());
 }

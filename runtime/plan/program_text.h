@@ -1,4 +1,4 @@
-/// \file A program's parameters and steps as lines, for people and for comparing.
+/// \file All that a program does as lines, for people and for comparing.
 #pragma once
 
 #include "runtime/plan/plan.pb.h"
