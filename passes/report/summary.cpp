@@ -9,6 +9,7 @@
 #include "passes/report/axis_roles.h"
 #include "passes/report/module_names.h"
 #include "passes/report/parameters.h"
+#include "passes/report/training_lines.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
@@ -289,14 +290,6 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   return m;
 }
 
-static std::string optimizerText(const CompiledModel &compiled, const CompileOptions &options) {
-  if (!compiled.source.hasOwnOptimizer) return nameOf(options.step.optimizer.kind).str();
-  std::string text = "the model's own: ";
-  for (auto [i, rule] : indexed(compiled.training.updates.rules))
-    text += (i ? ", " : "") + rule.op;
-  return text;
-}
-
 /// Prints over what the loss is averaged.
 static void printLoss(const CompiledModel &compiled, const StepOptions &step, llvm::raw_ostream &os) {
   const LossTerms &terms = compiled.training.lossTerms;
@@ -342,8 +335,7 @@ void printSummary(const CompiledModel &compiled, const CompileOptions &options, 
        << (compiled.training.dtype == DType::F16 ? ", and a dynamic loss scale" : "") << "\n";
   if (compiled.source.hadDoubles) os << "note        parameters or inputs are float64: all is computed in f32\n";
   os << "mesh        tp " << s.tp << " x dp " << s.dp << ", ZeRO " << s.zero << ", grad-accum " << s.gradAccum << "\n";
-  os << "optimizer   " << optimizerText(compiled, options) << "\n";
-  if (!compiled.training.updates.hasOwnRate()) os << "lr          " << textOf(s.optimizer.lr) << "\n";
+  printTraining(compiled, options, os);
   if (options.recompute != Recompute::None)
     os << "recompute   " << recomputeText(options.recompute, compiled.ranks.recomputed) << "\n";
   printAxes(compiled, os);
