@@ -1,4 +1,6 @@
 // autotp-run: trains a plan. Its options are the rows of runtime/train.
+#include "runtime/comm/communicator.h"
+#include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/options/option_values.h"
 #include "runtime/train/join_processes.h"
@@ -12,10 +14,12 @@
 
 using namespace llvm;
 
-/// For --version: what the kernels run on here, the first of them by default.
+/// For --version: what the kernels run on here, the first of them by default, and what was built in.
 static std::string parts() {
   const std::vector<std::string> sets = autotp::cpuInstructionSets();
-  return formatv("cpu kernels: {0}\n", sets.empty() ? "none for this host" : join(sets, ", then "));
+  return formatv("cpu kernels: {0}\ncommunicators: local{1}{2}\n",
+                 sets.empty() ? "none for this host" : join(sets, ", then "), autotp::hasMpi() ? ", mpi" : "",
+                 autotp::hasNccl() ? ", nccl" : "");
 }
 
 int main(int argc, char **argv) {

@@ -1,6 +1,7 @@
 #include "tools/command_line.h"
 
 #include "runtime/base/output_file.h"
+#include "tools/commit.h" // written by the build
 
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -38,7 +39,7 @@ bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::Opti
   std::atexit(endStreams);
   llvm::cl::HideUnrelatedOptions(categories);
   llvm::cl::SetVersionPrinter([command = llvm::sys::path::filename(argv[0]).str(), text = parts.str()](
-                                  llvm::raw_ostream &os) { os << command << " " AUTOTP_VERSION "\n"
+                                  llvm::raw_ostream &os) { os << command << " " AUTOTP_VERSION " (commit " AUTOTP_COMMIT ")\n"
                                                               << text; });
   std::string said;
   llvm::raw_string_ostream os(said);

@@ -11,7 +11,7 @@ fail() { echo "install_test: $*" >&2; exit 1; }
 cmake --install "$build" --prefix "$work/usr" > "$work/log" || { cat "$work/log"; exit 1; }
 for command in autotp-compile autotp-run autotp-plan autotp-model; do
   "$work/usr/bin/$command" --version > "$work/version" || fail "$command --version fails"
-  grep -q autotp "$work/version" || fail "$command --version does not say autotp"
+  grep -q "^$command [0-9.]* (commit ..*)" "$work/version" || fail "$command --version says neither version nor commit"
   [ -f "$work/usr/share/bash-completion/completions/$command" ] || fail "no completion of $command"
 done
 [ -f "$work/usr/share/doc/autotp/docs/debugging.md" ] || fail "no docs"
