@@ -33,6 +33,8 @@ def functions(path):
             continue
         if "=" in line or "[" in line and "](" in line.replace(" ", ""):
             continue  # a table, or a lambda
+        if line.lstrip().startswith(":"):
+            indent -= 4  # the members of a constructor, under its name
         for j in range(i + 1, len(lines)):
             if lines[j].startswith(" " * indent + "}"):
                 yield j - i + 1, i + 1

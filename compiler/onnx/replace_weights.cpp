@@ -126,7 +126,7 @@ llvm::Error moveExternal(onnx::GraphProto &graph, llvm::StringRef folder, llvm::
 llvm::Error replaceWeights(const std::string &path, const std::string &output, llvm::ArrayRef<ReplacedWeight> weights) {
   if (llvm::sys::fs::is_directory(path))
     return problem(escaped(path), "it is a folder of onnxruntime-training's artifacts",
-                   "write the weights with autotp-run --save-weights");
+                   "write the weights alone: -o FILE.safetensors");
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file) return problem(escaped(path), "it cannot be read: " + file.getError().message());
   onnx::ModelProto model;

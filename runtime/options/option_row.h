@@ -38,6 +38,9 @@ constexpr std::array<OptionWord, kCount> wordsOfKinds(const Row (&rows)[kCount])
   return words;
 }
 
+/// A file that an option names for the program to write: whole at the end, or while it grows.
+enum class OptionOutput : uint8_t { None, Whole, Streamed };
+
 struct OptionRow {
   llvm::StringRef flag = {};        ///< "tp" for --tp; "no-x" switches its member off; empty: no flag says it
   llvm::StringRef placeholder = {}; ///< of its value, in --help: "N"
@@ -49,6 +52,7 @@ struct OptionRow {
   llvm::StringRef detail = {};      ///< more of it, for the documents
   llvm::StringRef defaultText = {}; ///< where the member's first value does not say it
   llvm::StringRef only = {};        ///< in which cases alone it is there: "momentum"
+  OptionOutput output = OptionOutput::None;
 
   OptionKind kind() const { return member.kind; }
   bool isNegated() const { return kind() == OptionKind::Switch && flag.startswith("no-"); }

@@ -5,6 +5,7 @@
 #include "runtime/base/output_path.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/train/train_options.h"
+#include "runtime/train/train_rows.h"
 
 #include "llvm/Support/FileSystem.h"
 
@@ -24,8 +25,26 @@ llvm::Error checkTogether(const TrainOptions &o) {
   return errors;
 }
 
+namespace {
+
+struct Output {
+  const OptionRow *row;
+  std::string path;
+};
+
+/// The files that the options name to be written.
+std::vector<Output> outputsOf(const TrainOptions &o) {
+  std::vector<Output> outputs;
+  for (const OptionSection &section : trainSections())
+    for (const OptionRow *row : section.rows)
+      if (row->output != OptionOutput::None)
+        if (std::string path = std::get<std::string>(row->member.get(o)); !path.empty())
+          outputs.push_back({row, std::move(path)});
+  return outputs;
+}
+
 /// Makes the folder of checkpoints if it does not exist yet.
-static llvm::Error checkSaveFolder(const std::string &folder) {
+llvm::Error checkSaveFolder(const std::string &folder) {
   if (folder.empty()) return llvm::Error::success();
   llvm::Expected<PathKind> kind = pathKind(folder);
   if (!kind) return kind.takeError();
@@ -38,21 +57,21 @@ static llvm::Error checkSaveFolder(const std::string &folder) {
   return problem("--save " + escaped(folder), ("it is " + nameOf(*kind) + ", not a folder").str(), "name a folder");
 }
 
+} // namespace
+
 llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest) {
   std::vector<std::string> inputs = {o.feed, o.data, o.plan + "/manifest.json"};
   for (const auto *files : {&manifest.programs, &manifest.weights})
     for (const Manifest::File &file : *files)
       inputs.push_back(o.plan + "/" + file.path);
-  const std::pair<const char *, const std::string &> outputs[] = {
-      {"--log", o.log}, {"--dump-gradients", o.dumpGradients}, {"--save-weights", o.saveWeights}};
-  for (const auto &[flag, path] : outputs) {
-    if (path.empty()) continue;
-    for (const auto &[other, otherPath] : outputs)
-      if (other != flag && path == otherPath)
-        return problem(flag, llvm::formatv("it names the same file as {0}", other).str(), "name another file");
-    if (llvm::Error error = checkIsNotRead(path, inputs)) return error;
-    if (&path == &o.log) continue; // it is opened right away
-    if (llvm::Error error = checkOutputFile(path)) return error;
+  const std::vector<Output> outputs = outputsOf(o);
+  for (const Output &output : outputs) {
+    for (const Output &other : outputs)
+      if (other.row != output.row && other.path == output.path)
+        return problem(flagText(*output.row), "it names the same file as " + flagText(*other.row), "name another file");
+    if (llvm::Error error = checkIsNotRead(output.path, inputs)) return error;
+    if (output.row->output == OptionOutput::Streamed) continue; // it is opened right away
+    if (llvm::Error error = checkOutputFile(output.path)) return error;
   }
   return checkSaveFolder(o.save);
 }

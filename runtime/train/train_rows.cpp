@@ -155,16 +155,19 @@ constexpr OptionRow kOutputRows[] = {
      .member = at<&Options::log>(),
      .help = "one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N; a "
              "run that "
-             "goes on from a checkpoint appends to it"},
+             "goes on from a checkpoint appends to it",
+     .output = OptionOutput::Streamed},
     {.flag = "dump-gradients",
      .placeholder = "FILE.safetensors",
      .member = at<&Options::dumpGradients>(),
      .help =
-         "write the first step's whole gradients, of the mean loss, before clipping; a file of that name is replaced"},
+         "write the first step's whole gradients, of the mean loss, before clipping; a file of that name is replaced",
+     .output = OptionOutput::Whole},
     {.flag = "save-weights",
      .placeholder = "FILE.safetensors",
      .member = at<&Options::saveWeights>(),
-     .help = "write the whole weights after the last step; a file of that name is replaced"},
+     .help = "write the whole weights after the last step; a file of that name is replaced",
+     .output = OptionOutput::Whole},
     {.flag = "quiet", .member = at<&Options::isQuiet>(), .help = "print no line a step"},
 };
 
