@@ -1,65 +1,87 @@
+#include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
+#include "runtime/data/input_files.h"
 #include "runtime/data/npz.h"
 #include "runtime/data/source.h"
+#include "runtime/plan/dtype.h"
 
-#include "runtime/base/error.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 
 #include <cmath>
-#include <cstring>
 
 namespace autotp {
 namespace {
 
-double loadValue(DType dtype, const std::byte *at) {
-  auto as = [&](auto value) {
-    std::memcpy(&value, at, sizeof value);
-    return double(value);
-  };
-  switch (dtype) {
-  case DType::F32:
-    return as(float());
-  case DType::F64:
-    return as(double());
-  case DType::I64:
-    return as(int64_t());
-  case DType::I32:
-    return as(int32_t());
-  default:
-    return as(uint8_t());
-  }
+/// The type in which an input lies in memory; nothing for bf16, which no data file has.
+std::optional<ElementType> elementTypeOf(DType dtype) {
+  if (dtype == DType::BF16) return std::nullopt;
+  const ElementKind kind = dtype == DType::Bool                         ? ElementKind::Bool
+                           : dtype == DType::U8                         ? ElementKind::Unsigned
+                           : dtype == DType::I32 || dtype == DType::I64 ? ElementKind::Signed
+                                                                        : ElementKind::Float;
+  return ElementType{kind, uint8_t(sizeOf(dtype))};
 }
 
-void storeValue(DType dtype, double value, std::byte *at) {
+template <typename T> void storeElement(DType dtype, T value, std::byte *at) {
   auto as = [&](auto typed) { std::memcpy(at, &typed, sizeof typed); };
   switch (dtype) {
   case DType::F32:
-    return as(float(value));
+    return as(float(double(value)));
   case DType::F64:
-    return as(value);
+    return as(double(value));
+  case DType::F16:
+    return as(doubleToHalf(double(value)));
+  case DType::BF16:
+    return as(floatToBf16(float(double(value))));
   case DType::I64:
     return as(int64_t(value));
   case DType::I32:
-    return as(int32_t(value));
-  default:
-    return as(uint8_t(value));
+    return as(int32_t(int64_t(value)));
+  case DType::U8:
+    return as(uint8_t(int64_t(value)));
+  case DType::Bool:
+    return as(uint8_t(double(value) != 0));
   }
 }
 
+/// The array of an input in one file, and its rows.
+struct Part {
+  const std::string *path;
+  NpyArray array;
+  int64_t rows = 0, firstRow = 0; ///< firstRow: those in the files before it
+};
+
+struct FeedInput {
+  DType dtype = DType::F32;
+  bool isConstant = false;      ///< the same in all steps
+  std::vector<Part> parts = {}; ///< in the order of the files
+  int64_t rows = 0;
+};
+
 class Feed : public Source {
 public:
-  std::vector<NpyArray> arrays; ///< by input
-  std::vector<DType> dtypes;
-  std::vector<bool> isConstant; ///< whether it is the same in all steps
+  std::vector<FeedInput> inputs;
+  std::vector<std::string> paths;
 
-  llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const override {
-    const NpyArray &array = arrays[input];
-    size_t fromSize = sizeOf(array.dtype), toSize = sizeOf(dtypes[input]), elements = to.size() / toSize;
-    const std::byte *from = array.data.data() + (isConstant[input] ? 0 : size_t(row) * elements * fromSize);
-    if (array.dtype == dtypes[input]) {
+  std::vector<std::string> files() const override { return paths; }
+
+  llvm::Error fill(int64_t row, size_t index, std::span<std::byte> to) const override {
+    const FeedInput &input = inputs[index];
+    if (input.isConstant) row = 0;
+    const Part &part =
+        *std::prev(llvm::upper_bound(input.parts, row, [](int64_t r, const Part &p) { return r < p.firstRow; }));
+    const size_t toSize = sizeOf(input.dtype), elements = to.size() / toSize;
+    const ElementType type = part.array.type;
+    const std::byte *from = part.array.data.data() + size_t(row - part.firstRow) * elements * type.bytes;
+    if (elementTypeOf(input.dtype) == type) {
       std::memcpy(to.data(), from, to.size());
       return llvm::Error::success();
     }
-    for (size_t i = 0; i < elements; ++i)
-      storeValue(dtypes[input], loadValue(array.dtype, from + i * fromSize), to.data() + i * toSize);
+    visitElement(type, [&](auto zero) {
+      for (size_t i = 0; i < elements; ++i)
+        storeElement(input.dtype, loadElement<decltype(zero)>(from, i), to.data() + i * toSize);
+    });
     return llvm::Error::success();
   }
 };
@@ -85,37 +107,71 @@ std::vector<Limit> limitsOf(const Manifest::Input &input) {
   return limits;
 }
 
-/// Labels may be negative or numbers that the loss ignores, for rows that do not count. A negative token counts from
-/// the end.
-llvm::Error checkRange(llvm::StringRef path, const Manifest::Input &input, const NpyArray &array) {
-  if (input.limit == 0) return llvm::Error::success();
-  const std::vector<Limit> limits = limitsOf(input);
-  const size_t size = sizeOf(array.dtype);
-  const bool isTokens = input.role == "tokens";
-  for (size_t i = 0; i * size < array.data.size(); ++i) {
-    const double value = loadValue(array.dtype, array.data.data() + i * size);
-    const Limit &limit = limits[i % limits.size()];
-    const double least = isTokens ? -double(limit.value) : -HUGE_VAL;
-    if (limit.value == 0 || (value < double(limit.value) && value >= least) || input.ignores(value)) continue;
-    return problem((path + ": input '" + escaped(input.name) + "'").str(),
-                   llvm::formatv("element {0} is {1}, outside [{2}, {3}){4}", i, int64_t(value),
-                                 isTokens ? -limit.value : 0, limit.value, limit.of)
-                       .str());
-  }
-  return llvm::Error::success();
+/// The least whole number that an input takes, and the one above the largest. A float is none.
+std::pair<double, double> rangeOf(DType dtype) {
+  if (dtype == DType::I32) return {-0x1p31, 0x1p31};
+  if (dtype == DType::I64) return {-0x1p63, 0x1p63};
+  return {0, dtype == DType::U8 ? 256 : 2};
 }
 
-/// The number of rows of an array in the feed. Errors: it has another shape, or not the rows that the run needs.
-llvm::Expected<int64_t> rowsOf(const std::string &where, const Manifest::Input &input, const NpyArray &array,
-                               const Manifest &manifest, WantedRows wanted) {
+std::string textOf(double value) {
+  if (value == std::floor(value) && std::fabs(value) < 0x1p63) return std::to_string(int64_t(value));
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%g", value);
+  return text;
+}
+
+/// Checks the values of an input of whole numbers. Labels may be negative or numbers that the loss ignores, for rows
+/// that do not count. A negative token counts from the end.
+llvm::Error checkValues(llvm::StringRef where, const Manifest::Input &input, DType dtype, const NpyArray &array) {
+  if (isFloat(dtype) || dtype == DType::Bool || (input.limit == 0 && elementTypeOf(dtype) == array.type))
+    return llvm::Error::success();
+  const std::vector<Limit> limits = input.limit == 0 ? std::vector<Limit>(1) : limitsOf(input);
+  const bool isTokens = input.role == "tokens";
+  const auto [lowest, above] = rangeOf(dtype);
+  size_t wrong = 0;
+  double value = 0;
+  auto isLegal = [&](size_t i) {
+    const double limit = double(limits[i % limits.size()].value);
+    if (value != std::floor(value) || value < lowest || value >= above) return false;
+    return limit == 0 || (value < limit && (!isTokens || value >= -limit)) || input.ignores(value);
+  };
+  const bool areLegal = visitElement(array.type, [&](auto zero) {
+    for (const size_t count = array.data.size() / sizeof zero; wrong < count; ++wrong) {
+      value = double(loadElement<decltype(zero)>(array.data.data(), wrong));
+      if (!isLegal(wrong)) return false;
+    }
+    return true;
+  });
+  if (areLegal) return llvm::Error::success();
+  const Limit &limit = limits[wrong % limits.size()];
+  const std::string text = textOf(value);
+  if (value != std::floor(value))
+    return problem(where, llvm::formatv("element {0} is {1}, but the plan's are whole numbers", wrong, text).str(),
+                   "store whole numbers");
+  if (limit.value == 0)
+    return problem(where,
+                   llvm::formatv("element {0} is {1}, which does not fit into {2}", wrong, text, input.dtype).str());
+  return problem(where, llvm::formatv("element {0} is {1}, outside [{2}, {3}){4}", wrong, text,
+                                      isTokens ? -limit.value : 0, limit.value, limit.of)
+                            .str());
+}
+
+/// The number of rows of an array. Errors: it has another shape.
+llvm::Expected<int64_t> rowsOf(llvm::StringRef where, const Manifest::Input &input, const NpyArray &array) {
   llvm::ArrayRef<int64_t> own = input.shape, given = array.shape;
   if (!input.isBatched && given == own) return 1;
   const int64_t rowSize = input.isBatched || own.empty() ? 1 : own[0];
   if (given.empty() || given.drop_front() != (own.empty() ? own : own.drop_front()) || rowSize == 0 ||
       given[0] % rowSize)
     return problem(where, "its samples are of another shape than the plan's");
-  const int64_t rows = given[0] / rowSize,
-                rowsOfStep = input.isBatched ? manifest.microBatch * manifest.gradAccum * manifest.dp : 1;
+  return given[0] / rowSize;
+}
+
+/// Errors: the rows of all files are no whole number of global batches, or fewer than the run needs.
+llvm::Error checkRows(llvm::StringRef where, const Manifest::Input &input, int64_t rows, const Manifest &manifest,
+                      WantedRows wanted) {
+  const int64_t rowsOfStep = input.isBatched ? manifest.microBatch * manifest.gradAccum * manifest.dp : 1;
   if (rows % rowsOfStep)
     return problem(where,
                    llvm::formatv("{0} rows are no whole number of global batches of {1}", rows, rowsOfStep).str());
@@ -123,27 +179,77 @@ llvm::Expected<int64_t> rowsOf(const std::string &where, const Manifest::Input &
     return problem(
         where, llvm::formatv("{0} rows are enough for {1} steps, not {2}", rows, rows / rowsOfStep, wanted.steps).str(),
         "give more rows, or fewer --steps");
-  return rows;
+  return llvm::Error::success();
+}
+
+/// Whether what all samples share is one value, in each of the files.
+bool isOneValue(const Manifest::Input &input, llvm::ArrayRef<Part> parts) {
+  return !input.isBatched && !parts.empty() && llvm::all_of(parts, [&](const Part &part) {
+    return part.rows == 1 && part.array.data == parts[0].array.data;
+  });
+}
+
+std::string placeOf(llvm::StringRef path, const Manifest::Input &input) {
+  return (path + ": input '" + escaped(input.name) + "'").str();
+}
+
+/// Adds the array of an input in one file. Errors: there is none, or it is of another shape.
+llvm::Error addPart(const std::string &path, llvm::ArrayRef<NpyArray> arrays, const Manifest::Input &input,
+                    FeedInput &to) {
+  const std::string where = placeOf(path, input);
+  const NpyArray *at = llvm::find_if(arrays, [&](const NpyArray &a) { return a.name == input.name; });
+  if (at == arrays.end()) return problem(where, "the feed holds no array of this name", "store it with samples first");
+  llvm::Expected<int64_t> rows = rowsOf(where, input, *at);
+  if (!rows) return rows.takeError();
+  if (*rows == 0) return llvm::Error::success();
+  to.parts.push_back({&path, *at, *rows, to.rows});
+  to.rows += *rows;
+  return llvm::Error::success();
+}
+
+/// The .npz files that --feed names: files, patterns and folders.
+llvm::Expected<std::vector<std::string>> feedFiles(llvm::StringRef spec) {
+  std::vector<std::string> files;
+  llvm::SmallVector<llvm::StringRef> items;
+  llvm::sys::fs::exists(spec) ? items.push_back(spec) : spec.split(items, ',', -1, false);
+  for (llvm::StringRef item : items) {
+    const std::string pattern = llvm::sys::fs::is_directory(item) ? (item.rtrim('/') + "/*.npz").str() : item.str();
+    llvm::Expected<std::vector<std::string>> found = filesOf("--feed", pattern);
+    if (!found) return found.takeError();
+    llvm::append_range(files, *found);
+  }
+  return files;
 }
 
 } // namespace
 
-llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef path, const Manifest &manifest, WantedRows wanted) {
-  llvm::Expected<std::vector<NpyArray>> arrays = readNpz(path);
-  if (!arrays) return arrays.takeError();
+llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef spec, const Manifest &manifest, WantedRows wanted) {
+  llvm::Expected<std::vector<std::string>> files = feedFiles(spec);
+  if (!files) return files.takeError();
   auto feed = std::make_unique<Feed>();
-  for (const Manifest::Input &input : manifest.inputs) {
-    std::string where = (path + ": input '" + escaped(input.name) + "'").str();
-    auto at = llvm::find_if(*arrays, [&](const NpyArray &a) { return a.name == input.name; });
-    if (at == arrays->end())
-      return problem(where, "the feed holds no array of this name", "store it with samples first");
-    llvm::Expected<int64_t> rows = rowsOf(where, input, *at, manifest, wanted);
-    if (!rows) return rows.takeError();
-    if (llvm::Error error = checkRange(path, input, *at)) return error;
-    feed->arrays.push_back(*at);
-    feed->dtypes.push_back(dtypeNamed(input.dtype).value_or(DType::F32));
-    feed->isConstant.push_back(!input.isBatched && *rows == 1);
+  feed->paths = std::move(*files);
+  for (const Manifest::Input &input : manifest.inputs)
+    feed->inputs.push_back({dtypeNamed(input.dtype).value_or(DType::F32)});
+  llvm::Error errors = llvm::Error::success();
+  auto also = [&](llvm::Error error) { errors = llvm::joinErrors(std::move(errors), std::move(error)); };
+  for (const std::string &path : feed->paths) {
+    llvm::Expected<std::vector<NpyArray>> arrays = readNpz(path);
+    if (!arrays) {
+      also(arrays.takeError());
+      continue;
+    }
+    for (auto [i, input] : indexed(manifest.inputs))
+      also(addPart(path, *arrays, input, feed->inputs[i]));
   }
+  if (errors) return errors;
+  for (auto [i, input] : indexed(manifest.inputs)) {
+    FeedInput &fed = feed->inputs[i];
+    fed.isConstant = isOneValue(input, fed.parts);
+    if (!fed.isConstant) also(checkRows(placeOf(spec, input), input, fed.rows, manifest, wanted));
+    for (const Part &part : fed.parts)
+      also(checkValues(placeOf(*part.path, input), input, fed.dtype, part.array));
+  }
+  if (errors) return errors;
   return feed;
 }
 

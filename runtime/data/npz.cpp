@@ -1,12 +1,12 @@
 #include "runtime/data/npz.h"
 
 #include "runtime/base/error.h"
+#include "runtime/data/input_files.h"
 
-#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/MemoryBuffer.h"
 
-#include <cstring>
+#include <algorithm>
 #include <zlib.h>
 
 namespace autotp {
@@ -31,6 +31,7 @@ public:
     if (end == llvm::StringRef::npos || bytes_.size() - end < 22)
       return problem(path_, "it is no .npz file, or is truncated");
     uint64_t count = read16le(at(end + 10)), directory = read32le(at(end + 16));
+    if (!readZip64End(end, count, directory)) return problem(path_, "its directory is damaged");
     std::vector<Entry> all;
     for (uint64_t i = 0; i < count; ++i) {
       if (directory > bytes_.size() || bytes_.size() - directory < 46 ||
@@ -52,34 +53,60 @@ public:
     return all;
   }
 
-  llvm::Expected<std::vector<std::byte>> contents(const Entry &entry) const {
+  /// The bytes of an entry: in the file itself, or in `unpacked`.
+  llvm::Expected<llvm::StringRef> contents(const Entry &entry, std::vector<char> &unpacked) const {
     auto damaged = [&] { return problem(path_, "array '" + escaped(entry.name) + "' is damaged"); };
     if (entry.header > bytes_.size() || bytes_.size() - entry.header < 30) return damaged();
     uint64_t data = entry.header + 30 + read16le(at(entry.header + 26)) + read16le(at(entry.header + 28));
     if (data > bytes_.size() || entry.packed > bytes_.size() - data || entry.size > entry.packed * 1100 + 1024)
       return damaged();
-    std::vector<std::byte> out(entry.size);
     if (entry.method == 0) {
       if (entry.packed != entry.size) return damaged();
-      std::memcpy(out.data(), at(data), entry.size);
-      return out;
+      return bytes_.substr(data, entry.size);
     }
-    z_stream z{};
-    z.next_in = const_cast<Bytef *>(reinterpret_cast<const Bytef *>(at(data)));
-    z.avail_in = uInt(entry.packed);
-    z.next_out = reinterpret_cast<Bytef *>(out.data());
-    z.avail_out = uInt(out.size());
-    bool isGood = entry.method == 8 && inflateInit2(&z, -MAX_WBITS) == Z_OK;
-    if (isGood) {
-      isGood = inflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out == out.size();
-      inflateEnd(&z);
-    }
-    if (!isGood) return damaged();
-    return out;
+    if (entry.method != 8) return damaged();
+    unpacked.resize(entry.size);
+    if (!inflateTo(bytes_.substr(data, entry.packed), unpacked)) return damaged();
+    return llvm::StringRef(unpacked.data(), unpacked.size());
   }
 
 private:
   const char *at(uint64_t offset) const { return bytes_.data() + offset; }
+
+  /// Whether `from` is packed bytes of exactly the size of `to`. zlib counts in 32 bits, so it is given parts.
+  static bool inflateTo(llvm::StringRef from, std::vector<char> &to) {
+    constexpr uint64_t kPart = 1 << 30;
+    z_stream z{};
+    if (inflateInit2(&z, -MAX_WBITS) != Z_OK) return false;
+    uint64_t given = 0, taken = 0;
+    int result = Z_OK;
+    while (result == Z_OK) {
+      const uint64_t in = std::min(kPart, from.size() - given), out = std::min(kPart, to.size() - taken);
+      z.next_in = const_cast<Bytef *>(reinterpret_cast<const Bytef *>(from.data() + given));
+      z.next_out = reinterpret_cast<Bytef *>(to.data() + taken);
+      z.avail_in = uInt(in);
+      z.avail_out = uInt(out);
+      result = inflate(&z, Z_NO_FLUSH);
+      given += in - z.avail_in;
+      taken += out - z.avail_out;
+    }
+    inflateEnd(&z);
+    return result == Z_STREAM_END && taken == to.size();
+  }
+
+  /// A zip with more than 4 GiB, or 65535 files, says its numbers in another record, which a locator before the last one
+  /// names. False: that record is not there.
+  bool readZip64End(size_t end, uint64_t &count, uint64_t &directory) const {
+    const bool isCount = count == 0xffff, isDirectory = directory == 0xffffffff;
+    if (!isCount && !isDirectory) return true;
+    if (end < 20 || !bytes_.substr(end - 20).startswith("PK\x06\x07")) return isCount && !isDirectory;
+    const uint64_t record = read64le(at(end - 20 + 8));
+    if (record > bytes_.size() || bytes_.size() - record < 56 || !bytes_.substr(record).startswith("PK\x06\x06"))
+      return false;
+    if (isCount) count = read64le(at(record + 32));
+    if (isDirectory) directory = read64le(at(record + 48));
+    return true;
+  }
 
   /// Reads sizes from a zip64 extra field, in which numpy writes them even for small arrays.
   void readZip64(uint64_t extra, uint64_t length, Entry &entry) const {
@@ -103,60 +130,28 @@ private:
   llvm::StringRef path_, bytes_;
 };
 
-llvm::Expected<NpyArray> parseNpy(llvm::StringRef path, const std::string &name, std::vector<std::byte> bytes) {
-  auto bad = [&](const char *what) { return problem((path + ": array '" + escaped(name) + "'").str(), what); };
-  llvm::StringRef all(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-  if (all.size() < 12 || !all.startswith("\x93NUMPY")) return bad("it is no numpy array");
-  uint64_t start = all[6] == 1 ? 10 : 12, length = all[6] == 1 ? read16le(all.data() + 8) : read32le(all.data() + 8);
-  if (length > all.size() - start) return bad("it is truncated");
-  llvm::StringRef header = all.substr(start, length);
-  constexpr struct {
-    const char *descr;
-    DType dtype;
-  } kTypes[] = {{"'<f4'", DType::F32}, {"'<f8'", DType::F64},  {"'<i8'", DType::I64},
-                {"'<i4'", DType::I32}, {"'|b1'", DType::Bool}, {"'|u1'", DType::U8}};
-  NpyArray array;
-  array.name = name;
-  bool isKnown = false;
-  for (const auto &type : kTypes)
-    if (header.contains(type.descr)) {
-      array.dtype = type.dtype;
-      isKnown = true;
-    }
-  if (!isKnown) return bad("its element type is not f4, f8, i4, i8, b1 or u1");
-  if (header.contains("'fortran_order': True")) return bad("it is in Fortran order");
-  llvm::SmallVector<llvm::StringRef, 6> dims;
-  header.split("'shape': (").second.split(')').first.split(dims, ',', -1, false);
-  uint64_t expected = sizeOf(array.dtype);
-  for (llvm::StringRef dim : dims) {
-    int64_t size;
-    if (dim.trim().empty()) continue;
-    if (dim.trim().getAsInteger(10, size) || size < 0) return bad("its shape cannot be read");
-    if (size > 0 && expected > bytes.size() / uint64_t(size) + 1) return bad("its shape is larger than the file");
-    expected *= uint64_t(size);
-    array.shape.push_back(size);
-  }
-  if (expected != all.size() - start - length) return bad("its size does not fit its shape");
-  array.data.assign(bytes.begin() + long(start + length), bytes.end());
-  return array;
-}
-
 } // namespace
 
 llvm::Expected<std::vector<NpyArray>> readNpz(llvm::StringRef path) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
-  Zip zip(path, (*file)->getBuffer());
+  llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> file = mapFile(path, path.str());
+  if (!file) return file.takeError();
+  const Zip zip(path, (*file)->getBuffer());
   llvm::Expected<std::vector<Entry>> entries = zip.entries();
   if (!entries) return entries.takeError();
   std::vector<NpyArray> arrays;
+  llvm::StringSet<> names;
   for (const Entry &entry : *entries) {
-    llvm::Expected<std::vector<std::byte>> contents = zip.contents(entry);
+    if (!names.insert(entry.name).second)
+      return problem(path, "it holds two arrays '" + escaped(entry.name) + "'", "write it again");
+    auto unpacked = std::make_shared<std::vector<char>>();
+    llvm::Expected<llvm::StringRef> contents = zip.contents(entry, *unpacked);
     if (!contents) return contents.takeError();
     llvm::StringRef name = entry.name;
     name.consume_back(".npy");
-    llvm::Expected<NpyArray> array = parseNpy(path, name.str(), std::move(*contents));
+    llvm::Expected<NpyArray> array = parseNpy((path + ": array '" + escaped(name) + "'").str(), *contents);
     if (!array) return array.takeError();
+    array->name = name.str();
+    array->owner = unpacked->empty() ? std::shared_ptr<const void>(*file) : unpacked;
     arrays.push_back(std::move(*array));
   }
   return arrays;

@@ -1,24 +1,12 @@
-/// \file Reads numpy's .npz: a zip of .npy arrays.
+/// \file Reads numpy's .npz: a zip of .npy arrays, of any size.
 #pragma once
 
-#include "runtime/plan/dtype.h"
-
-#include "llvm/Support/Error.h"
-
-#include <cstddef>
-#include <string>
-#include <vector>
+#include "runtime/data/npy.h"
 
 namespace autotp {
 
-struct NpyArray {
-  std::string name; ///< without ".npy"
-  DType dtype = DType::F32;
-  std::vector<int64_t> shape;
-  std::vector<std::byte> data; ///< row-major
-};
-
-/// Errors: the file is no zip, is truncated, or holds arrays in Fortran order, big-endian or of other types.
+/// Arrays that are stored, as numpy.savez writes them, stay in the mapped file; those that are packed are unpacked into
+/// memory. Errors: the file is no zip, is truncated, or holds two arrays of one name or what parseNpy() refuses.
 llvm::Expected<std::vector<NpyArray>> readNpz(llvm::StringRef path);
 
 } // namespace autotp

@@ -53,7 +53,7 @@ public:
       isMatrix[value.name] = value.type.shape.size() > 1;
     }
     for (const NpyArray &array : llvm::cantFail(readNpz(folderOf("mlp") + "/batch.npz"))) {
-      if (isFloat(array.dtype)) {
+      if (array.type.kind == ElementKind::Float) {
         std::vector<float> x(array.data.size() / sizeof(float));
         std::memcpy(x.data(), array.data.data(), array.data.size());
         inputs_.assign(x.begin(), x.end());
