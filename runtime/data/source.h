@@ -1,6 +1,7 @@
 /// \file Where training samples come from.
 #pragma once
 
+#include "runtime/data/sample_order.h"
 #include "runtime/plan/manifest.h"
 
 #include <memory>
@@ -18,6 +19,10 @@ public:
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
   /// The files that it reads.
   virtual std::vector<std::string> files() const { return {}; }
+  /// Lines for the user: what is there, and how much of it the rows from `firstRow` to before `endRow` are.
+  virtual std::vector<std::string> notes(int64_t /*firstRow*/, int64_t /*endRow*/) const { return {}; }
+  /// Lines for the user: the epochs whose last sample is among these rows.
+  virtual std::vector<std::string> endedEpochs(int64_t /*firstRow*/, int64_t /*endRow*/) const { return {}; }
 };
 
 /// What a run reads, from its first step on.
@@ -32,8 +37,17 @@ struct WantedRows {
 /// input's range.
 llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef spec, const Manifest &manifest, WantedRows wanted);
 
-/// Opens "synthetic[:seed]", a text file whose bytes are tokens, or nanoGPT's `.bin` of uint16 tokens. Every row is a
-/// window of the token stream, at a place that depends on the number of the row only.
-llvm::Expected<std::unique_ptr<Source>> openTokens(llvm::StringRef source, const Manifest &manifest);
+struct TokenOptions {
+  DataOrder order = DataOrder::Shuffled;
+  uint64_t seed = 0; ///< of the order
+  /// Whether all tokens are compared with the vocabulary. One process on each host is enough.
+  bool checksTokens = true;
+};
+
+/// Opens "synthetic[:seed]", or the files that `spec` says (data_spec.h), of the kinds of data_kinds.h. Every row is a
+/// window of the token stream, at a place that depends on the number of the row only. Errors, all of a kind at once: it is
+/// doubtful what a file is; a file is damaged, or shorter than a sample; a token lies outside the vocabulary.
+llvm::Expected<std::unique_ptr<Source>> openTokens(llvm::StringRef spec, const Manifest &manifest,
+                                                   const TokenOptions &options = {});
 
 } // namespace autotp

@@ -59,8 +59,8 @@ llvm::Error checkSaveFolder(const std::string &folder) {
 
 } // namespace
 
-llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest) {
-  std::vector<std::string> inputs = {o.feed, o.data, o.plan + "/manifest.json"};
+llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest, std::vector<std::string> inputs) {
+  inputs.push_back(o.plan + "/manifest.json");
   for (const auto *files : {&manifest.programs, &manifest.weights})
     for (const Manifest::File &file : *files)
       inputs.push_back(o.plan + "/" + file.path);

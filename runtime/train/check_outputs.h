@@ -3,6 +3,9 @@
 
 #include "llvm/Support/Error.h"
 
+#include <string>
+#include <vector>
+
 namespace autotp {
 
 struct Manifest;
@@ -11,8 +14,8 @@ struct TrainOptions;
 /// Errors, all at once: options that make no sense without others.
 llvm::Error checkTogether(const TrainOptions &options);
 
-/// Makes the folder of checkpoints if it does not exist yet. Errors: a file that is written is also read, or named twice; it
-/// or the folder cannot be written.
-llvm::Error checkOutputs(const TrainOptions &options, const Manifest &manifest);
+/// `inputs` are the files of samples. Makes the folder of checkpoints if it does not exist yet. Errors: a file that is
+/// written is also read, or named twice; it or the folder cannot be written.
+llvm::Error checkOutputs(const TrainOptions &options, const Manifest &manifest, std::vector<std::string> inputs);
 
 } // namespace autotp

@@ -36,6 +36,8 @@ struct Job {
       programs.push_back(&programOf(int(t)));
     return programs;
   }
+  /// Of dropout, of the order of samples, and of initial weights for a plan without.
+  int64_t seed() const { return options.seed.value_or(resumed ? resumed->facts().seed : manifest.weightsSeed); }
   int64_t globalBatch() const { return manifest.microBatch * manifest.gradAccum * manifest.dp; }
 
   void fail(llvm::Error error) {

@@ -78,7 +78,7 @@ llvm::Error Rank::joinWorld() {
 
 llvm::Error Rank::fillParameters() {
   if (job_.manifest.weightsKind != "copy") {
-    initialiseWeights(*executor_, seed());
+    initialiseWeights(*executor_, job_.seed());
     return llvm::Error::success();
   }
   const Manifest::File &file = job_.manifest.weights[size_t(executor_->tpRank())];
@@ -105,11 +105,6 @@ llvm::Error Rank::resume(const CheckpointReader &reader) {
   return llvm::Error::success();
 }
 
-int64_t Rank::seed() const {
-  const int64_t ofModel = job_.resumed ? job_.resumed->facts().seed : job_.manifest.weightsSeed;
-  return job_.options.seed.value_or(ofModel);
-}
-
 int64_t Rank::rowsBefore(int64_t step) const { return firstRow_ + (step - firstStep_) * job_.globalBatch(); }
 
 /// Feeds a micro-step: row i is row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
@@ -127,7 +122,7 @@ llvm::Error Rank::feed(int64_t step, int64_t microStep) {
     executor_->upload(feed.tensor, feed.rows.data());
   }
   if (randomCounter_) {
-    const int64_t seedStepRow[3] = {seed(), step, inBatch};
+    const int64_t seedStepRow[3] = {job_.seed(), step, inBatch};
     executor_->upload(*randomCounter_, seedStepRow);
   }
   return llvm::Error::success();
@@ -215,12 +210,14 @@ llvm::Error Rank::endStep(int64_t step) {
   if (isLast && saver_ && saver_->isWriting())
     if (llvm::Error error = saver_->complete()) return error;
   if (comm_.rank() != 0) return llvm::Error::success();
-  if (llvm::Error error = sayNotes()) return error;
+  if (llvm::Error error = sayNotes(step)) return error;
   if (!isStopping_ || step == o.steps) return llvm::Error::success();
   return job_.progress->say("stopped after step " + std::to_string(step) + " of " + std::to_string(o.steps));
 }
 
-llvm::Error Rank::sayNotes() {
+llvm::Error Rank::sayNotes(int64_t step) {
+  for (const std::string &line : job_.source->endedEpochs(rowsBefore(step), rowsBefore(step + 1)))
+    if (llvm::Error error = job_.progress->say(line)) return error;
   if (!saver_) return llvm::Error::success();
   for (const std::string &note : saver_->takeNotes())
     if (llvm::Error error = job_.progress->say(note)) return error;
@@ -233,7 +230,7 @@ Checkpoint Rank::factsAfter(int64_t step) const {
   facts.step = step;
   facts.skippedSteps = skipped_;
   facts.rows = rowsBefore(step + 1);
-  facts.seed = seed();
+  facts.seed = job_.seed();
   facts.data = job_.options.dataName();
   facts.run = llvm::json::Object{{"tp", m.tp},
                                  {"dp", m.dp},

@@ -44,10 +44,9 @@ private:
   llvm::Error endStep(int64_t step);
   bool wantsToStop() const;
   Checkpoint factsAfter(int64_t step) const;
-  llvm::Error sayNotes();
+  llvm::Error sayNotes(int64_t step);
   llvm::Error gather(const std::string &path, bool isWeights);
 
-  int64_t seed() const;
   /// The number of the first sample of a step, over all ranks.
   int64_t rowsBefore(int64_t step) const;
 

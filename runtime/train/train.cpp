@@ -30,7 +30,7 @@ llvm::Error checkGpus(const Job &job, const Communicator *process) {
 }
 
 /// Opens the checkpoint that the run goes on from, if there is one, and then its samples. Returns lines for the user.
-llvm::Expected<std::vector<std::string>> openSamples(Job &job) {
+llvm::Expected<std::vector<std::string>> openSamples(Job &job, const Communicator *process) {
   const TrainOptions &o = job.options;
   llvm::Expected<Resumed> resumed = openResumed(o, job.byTp());
   if (!resumed) return resumed.takeError();
@@ -45,9 +45,11 @@ llvm::Expected<std::vector<std::string>> openSamples(Job &job) {
     if (facts.step >= o.steps)
       resumed->notes.push_back("all of --steps " + std::to_string(o.steps) + " are done: nothing is left to train");
   }
-  auto source = o.feed.empty() ? openTokens(o.data, job.manifest) : openFeed(o.feed, job.manifest, wanted);
+  const TokenOptions tokens{o.dataOrder, uint64_t(job.seed()), !process || process->rankOnHost() == 0};
+  auto source = o.feed.empty() ? openTokens(o.data, job.manifest, tokens) : openFeed(o.feed, job.manifest, wanted);
   if (!source) return source.takeError();
   job.source = std::move(*source);
+  llvm::append_range(resumed->notes, job.source->notes(job.resumed ? job.resumed->facts().rows : 0, wanted.rows));
   return std::move(resumed->notes);
 }
 
@@ -81,10 +83,10 @@ llvm::Error open(Job &job, const Communicator *process) {
   if (llvm::Error error = checkWorld(job.byTp())) return error;
   if (job.manifest.device == "cuda")
     if (llvm::Error error = checkGpus(job, process)) return error;
-  llvm::Expected<std::vector<std::string>> notes = openSamples(job);
+  llvm::Expected<std::vector<std::string>> notes = openSamples(job, process);
   if (!notes) return notes.takeError();
   if (process && process->rank() != 0) return llvm::Error::success();
-  if (llvm::Error error = checkOutputs(o, job.manifest)) return error;
+  if (llvm::Error error = checkOutputs(o, job.manifest, job.source->files())) return error;
   auto progress = Progress::open({o.log, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);

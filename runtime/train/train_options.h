@@ -1,6 +1,7 @@
 /// \file What the user asks of a run. train_rows.h has a row for each option, which says how it is asked for.
 #pragma once
 
+#include "runtime/data/sample_order.h"
 #include "runtime/options/option_member.h"
 #include "runtime/plan/lr_schedule.h"
 
@@ -9,15 +10,16 @@ namespace autotp {
 struct TrainOptions : ProgramOptions {
   std::string plan;
   int64_t steps = 10;
-  std::string data = "synthetic:0", feed; ///< if both are given, the feed is used
-  int threads = 0;                        ///< threads of each rank; 0 divides the cores among ranks
-  std::string instructionSet;             ///< that of the cpu device's kernels; empty: the best that the host has
-  std::string log;                        ///< JSONL
-  std::string dumpGradients, saveWeights; ///< safetensors with whole tensors, under their ONNX names
-  std::optional<LrKind> lrKind;           ///< in place of the plan's schedule; the numbers below change one of its own
+  std::string data = "synthetic:0", feed;    ///< if both are given, the feed is used
+  DataOrder dataOrder = DataOrder::Shuffled; ///< of what `data` says
+  int threads = 0;                           ///< threads of each rank; 0 divides the cores among ranks
+  std::string instructionSet;                ///< that of the cpu device's kernels; empty: the best that the host has
+  std::string log;                           ///< JSONL
+  std::string dumpGradients, saveWeights;    ///< safetensors with whole tensors, under their ONNX names
+  std::optional<LrKind> lrKind; ///< in place of the plan's schedule; the numbers below change one of its own
   std::optional<double> lr, minLr;
   std::optional<int64_t> warmupSteps, decaySteps;
-  std::optional<int64_t> seed; ///< the seed of initial weights, for plans without weights
+  std::optional<int64_t> seed; ///< of dropout, of the order of samples, and of initial weights for plans without
   std::string save;            ///< the folder of checkpoints
   int64_t saveEvery = 0;       ///< steps; 0: only after the last one
   int64_t keep = 0;            ///< of the checkpoints in that folder; 0: all
@@ -29,7 +31,11 @@ struct TrainOptions : ProgramOptions {
   std::string comm;        ///< a name of communicators.h; empty: the first that serves
   bool allowsTf32 = false; ///< on a GPU, products may round their operands to TF32
 
-  const std::string &dataName() const { return feed.empty() ? data : feed; } ///< where samples come from
+  /// Where samples come from, and in which order if it is another than usual.
+  std::string dataName() const {
+    if (!feed.empty()) return feed;
+    return dataOrder == DataOrder::Shuffled ? data : data + " in sequential order";
+  }
 };
 
 } // namespace autotp

@@ -1,5 +1,6 @@
 #include "runtime/train/train_rows.h"
 
+#include "runtime/data/data_kinds.h"
 #include "runtime/train/communicators.h"
 #include "runtime/train/train_options.h"
 
@@ -9,6 +10,7 @@ namespace {
 using Options = TrainOptions;
 
 constexpr auto kSchedules = wordsOfKinds(kLrKinds);
+constexpr auto kOrders = wordsOfKinds(kDataOrders);
 
 constexpr llvm::StringLiteral kPlans = "the plan's";
 
@@ -60,23 +62,27 @@ constexpr OptionRow kStepRows[] = {
      .placeholder = "N",
      .member = at<&Options::seed>(),
      .range = kNotNegative,
-     .help = "seed of dropout, and of initial weights for a plan without",
+     .help = "seed of dropout, of the order of samples, and of initial weights for a plan without",
      .defaultText = kPlans},
 };
 
 constexpr OptionRow kDataRows[] = {
     {.flag = "data",
-     .placeholder = "synthetic[:seed]|FILE.txt|FILE.bin",
+     .placeholder = "synthetic[:seed]|[KIND:]FILE[:WEIGHT][,...]",
      .member = at<&Options::data>(),
      .isOfItsForm = [](llvm::StringRef text) { return !text.empty(); },
-     .help = "random tokens, a text file (bytes are tokens), or a .bin of uint16 tokens"},
+     .help = "random tokens, or files, also by patterns such as 'a*.bin', of the kinds"}, // which follow
+    {.flag = "data-order",
+     .member = at<&Options::dataOrder>(),
+     .words = kOrders,
+     .help = "how samples follow one another; what a row is depends on its number alone, and on neither tp nor dp"},
     {.flag = "feed",
-     .placeholder = "FILE.npz",
+     .placeholder = "FILE.npz|FOLDER[,...]",
      .member = at<&Options::feed>(),
      .help = "arrays by graph input name, samples first; instead of --data",
-     .detail =
-         "It holds one for each input that the graph reads; one that all samples share (`position_ids [1, seq]`) as "
-         "it is, or once for each step"},
+     .detail = "The samples of several files, or of all .npz files in a folder, follow one another. Each holds one for "
+               "each input that the graph reads; one that all samples share (`position_ids [1, seq]`) as "
+               "it is, or once for each step"},
 };
 
 constexpr OptionWord kDevices[] = {{.name = "cpu", .help = "the host"},
@@ -171,6 +177,38 @@ constexpr OptionRow kOutputRows[] = {
     {.flag = "quiet", .member = at<&Options::isQuiet>(), .help = "print no line a step"},
 };
 
+/// " text, jsonl, ...": the names of the kinds.
+std::string dataKindNames() {
+  std::string names;
+  for (const DataKind &kind : dataKinds())
+    names += (names.empty() ? " " : ", ") + kind.name.str();
+  return names;
+}
+
+/// What each kind is, for the documents.
+llvm::StringRef dataKindsText() {
+  static const std::string text = [] {
+    std::string kinds;
+    for (const DataKind &kind : dataKinds()) {
+      kinds += (kinds.empty() ? "`" : "; `") + kind.name.str() + "`";
+      if (!kind.extensions.empty()) kinds += " (" + kind.extensions.str() + ")";
+      kinds += ": " + kind.help.str();
+    }
+    return kinds +
+           ". A file's name and first bytes tell its kind, which KIND: overrules. With weights each file gets its "
+           "share of the samples. See `docs/guide/data.md`";
+  }();
+  return text;
+}
+
+std::vector<OptionRow> dataRows() {
+  std::vector<OptionRow> rows(std::begin(kDataRows), std::end(kDataRows));
+  static const std::string help = rows[0].help.str() + dataKindNames();
+  rows[0].help = help;
+  rows[0].detail = dataKindsText();
+  return rows;
+}
+
 llvm::ArrayRef<OptionWord> communicatorWords() {
   static const std::vector<OptionWord> words = [] {
     std::vector<OptionWord> all = {{.name = kFirst, .help = "the first of these that serves"}};
@@ -190,9 +228,9 @@ std::vector<OptionRow> rankRows() {
 } // namespace
 
 llvm::ArrayRef<OptionSection> trainSections() {
-  static const std::vector<OptionRow> ranks = rankRows();
+  static const std::vector<OptionRow> ranks = rankRows(), data = dataRows();
   static const OptionSection sections[] = {{"Steps", kStepRows},
-                                           {"Data", kDataRows},
+                                           {"Data", data},
                                            {"Ranks and where they run", ranks},
                                            {"Checkpoints", kCheckpointRows},
                                            {"What is printed and written", kOutputRows}};

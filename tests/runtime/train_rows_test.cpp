@@ -60,7 +60,8 @@ TEST(TrainRows, SetTheirMembers) {
   EXPECT_EQ(options.minLr, 0);
   EXPECT_EQ(options.decaySteps, 2);
   EXPECT_EQ(options.comm, ""); // the first that serves
-  EXPECT_EQ(read({{"data", ""}}, options), "error: --data: '' is not of the form synthetic[:seed]|FILE.txt|FILE.bin");
+  EXPECT_EQ(read({{"data", ""}}, options),
+            "error: --data: '' is not of the form synthetic[:seed]|[KIND:]FILE[:WEIGHT][,...]");
 }
 
 TEST(TrainRows, AllThatIsWrongIsSaidAtOnce) {
