@@ -29,16 +29,16 @@ struct HalfBits {
 template <typename Visit> auto visitElement(ElementType type, Visit visit) {
   switch (type.kind) {
   case ElementKind::Float:
-    if (type.bytes == 2) return visit(HalfBits());
-    return type.bytes == 4 ? visit(float()) : visit(double());
+    if (type.bytes == 2) return visit(HalfBits{});
+    return type.bytes == 4 ? visit(float(0)) : visit(double(0));
   case ElementKind::Signed:
-    if (type.bytes == 1) return visit(int8_t());
-    if (type.bytes == 2) return visit(int16_t());
-    return type.bytes == 4 ? visit(int32_t()) : visit(int64_t());
+    if (type.bytes == 1) return visit(int8_t(0));
+    if (type.bytes == 2) return visit(int16_t(0));
+    return type.bytes == 4 ? visit(int32_t(0)) : visit(int64_t(0));
   default: // a bool is a byte of 0 or 1
-    if (type.bytes == 1) return visit(uint8_t());
-    if (type.bytes == 2) return visit(uint16_t());
-    return type.bytes == 4 ? visit(uint32_t()) : visit(uint64_t());
+    if (type.bytes == 1) return visit(uint8_t(0));
+    if (type.bytes == 2) return visit(uint16_t(0));
+    return type.bytes == 4 ? visit(uint32_t(0)) : visit(uint64_t(0));
   }
 }
 

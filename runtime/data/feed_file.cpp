@@ -128,12 +128,12 @@ llvm::Error checkValues(llvm::StringRef where, const Manifest::Input &input, DTy
     return llvm::Error::success();
   const std::vector<Limit> limits = input.limit == 0 ? std::vector<Limit>(1) : limitsOf(input);
   const bool isTokens = input.role == "tokens";
-  const auto [lowest, above] = rangeOf(dtype);
+  const std::pair<double, double> range = rangeOf(dtype);
   size_t wrong = 0;
   double value = 0;
   auto isLegal = [&](size_t i) {
     const double limit = double(limits[i % limits.size()].value);
-    if (value != std::floor(value) || value < lowest || value >= above) return false;
+    if (value != std::floor(value) || value < range.first || value >= range.second) return false;
     return limit == 0 || (value < limit && (!isTokens || value >= -limit)) || input.ignores(value);
   };
   const bool areLegal = visitElement(array.type, [&](auto zero) {
@@ -242,10 +242,15 @@ llvm::Expected<std::unique_ptr<Source>> openFeed(llvm::StringRef spec, const Man
       also(addPart(path, *arrays, input, feed->inputs[i]));
   }
   if (errors) return errors;
+  bool areRowsSaid = false; // of several inputs too few rows are one mistake
   for (auto [i, input] : indexed(manifest.inputs)) {
     FeedInput &fed = feed->inputs[i];
     fed.isConstant = isOneValue(input, fed.parts);
-    if (!fed.isConstant) also(checkRows(placeOf(spec, input), input, fed.rows, manifest, wanted));
+    if (!fed.isConstant && !areRowsSaid)
+      if (llvm::Error error = checkRows(placeOf(spec, input), input, fed.rows, manifest, wanted)) {
+        areRowsSaid = true;
+        also(std::move(error));
+      }
     for (const Part &part : fed.parts)
       also(checkValues(placeOf(*part.path, input), input, fed.dtype, part.array));
   }

@@ -85,6 +85,12 @@ TEST_F(Data, TokenFiles) {
   folder.write("short.bin", std::string(64, '\0'));
   fails(1, command + "{}/short.bin", "short.bin: its 32 tokens are fewer");
   fails(1, command + "synthetic:x", "'synthetic:x' is no source");
+  folder.write("a.csv", "1,2,3");
+  fails(1, command + "{}/a.csv", "a.csv: its name does not tell what it is");
+  folder.write("a.npy", npy("<u2", "(50,)", std::string(98, '\0') + little(256, 2)));
+  fails(1, command + "{}/a.npy", "a.npy: token 256 at position 49 lies outside the model's vocabulary of 256");
+  fails(1, command + "{}/a.npy:0.5,{}/a.npy", "only 1 of its 2 files have a weight");
+  fails(1, command + "{}/b*.bin", "no file matches");
 }
 
 } // namespace
