@@ -38,9 +38,10 @@ bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::Opti
   llvm::errs();
   std::atexit(endStreams);
   llvm::cl::HideUnrelatedOptions(categories);
-  llvm::cl::SetVersionPrinter([command = llvm::sys::path::filename(argv[0]).str(), text = parts.str()](
-                                  llvm::raw_ostream &os) { os << command << " " AUTOTP_VERSION " (commit " AUTOTP_COMMIT ")\n"
-                                                              << text; });
+  llvm::cl::SetVersionPrinter(
+      [command = llvm::sys::path::filename(argv[0]).str(), text = parts.str()](llvm::raw_ostream &os) {
+        os << command << " " AUTOTP_VERSION " (commit " AUTOTP_COMMIT ")\n" << text;
+      });
   std::string said;
   llvm::raw_string_ostream os(said);
   if (llvm::cl::ParseCommandLineOptions(argc, argv, overview, &os)) return true;

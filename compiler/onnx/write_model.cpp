@@ -59,9 +59,9 @@ void ModelWriter::setExternal(onnx::TensorProto &tensor,
 
 void ModelWriter::store(onnx::TensorProto &tensor, llvm::ArrayRef<uint8_t> bytes) {
   for (auto clear : {&onnx::TensorProto::clear_float_data, &onnx::TensorProto::clear_double_data,
-                      &onnx::TensorProto::clear_int32_data, &onnx::TensorProto::clear_int64_data,
-                      &onnx::TensorProto::clear_uint64_data, &onnx::TensorProto::clear_raw_data,
-                      &onnx::TensorProto::clear_external_data, &onnx::TensorProto::clear_data_location})
+                     &onnx::TensorProto::clear_int32_data, &onnx::TensorProto::clear_int64_data,
+                     &onnx::TensorProto::clear_uint64_data, &onnx::TensorProto::clear_raw_data,
+                     &onnx::TensorProto::clear_external_data, &onnx::TensorProto::clear_data_location})
     (tensor.*clear)();
   if (!data_) return tensor.set_raw_data(bytes.data(), bytes.size());
   constexpr uint64_t kPage = 4096; // so that readers can map it
