@@ -205,8 +205,8 @@ void addOptimizer(Calls &calls, const Sizes &z) {
       {"GradScale", KernelId::GradScale, {scalar(), scalar()}, {scalar(), scalar()}, with({{"max_norm", 1.0}})});
   calls.push_back({"LossScale",
                    KernelId::LossScale,
-                   {f32({3}), scalar(), scalar(), scalar()},
-                   {f32({3}), scalar(), scalar()},
+                   {f32({4}), scalar(), scalar(), scalar()},
+                   {f32({4}), scalar(), scalar()},
                    with({{"window", int64_t(2000)}}),
                    {0}});
   calls.push_back({"AdamW", KernelId::Adam, {w, w, w, w, scalar(), scalar(), scalar()}, {w, w, w}, adam, {0, 1, 2}});

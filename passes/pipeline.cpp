@@ -201,8 +201,10 @@ std::string lastGraphPass() {
 
 CertifyOptions certifyOptions(const StepOptions &step, const CompiledModel &compiled) {
   CertifyOptions options{step.tp, step.dp, step.gradAccum, &compiled.training.updates};
+  const LossScaleOptions &scale = step.lossScale;
   if (const Objective &o = compiled.training.objective; o.lossScale != kNone)
-    options.lossScale = {o.lossScale, o.scaleShare, step.lossScale.initial, step.lossScale.window};
+    options.lossScale = {o.lossScale,      o.scaleShare,  scale.initial, scale.window,
+                         scale.hysteresis, scale.minimum, scale.refills, scale.isLate};
   return options;
 }
 

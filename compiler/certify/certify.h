@@ -34,7 +34,10 @@ namespace autotp {
 struct LossScale {
   ValueId state = kNone;
   double share = 1, initial = 1;
-  int64_t window = 1; ///< so many good steps double it
+  int64_t window = 1;     ///< so many good steps double it
+  int64_t hysteresis = 1; ///< so many overflows halve it
+  double minimum = 1;
+  bool refills = false, isLate = false; ///< as the kernel's row has them
 };
 
 /// What the plan was asked to do, beside the graph.

@@ -108,11 +108,25 @@ llvm::Expected<Types> inferLossScale(const OpCall &call) {
 
 void evaluateLossScale(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {
   const std::vector<double> &before = in[0]->data;
-  bool isGood = std::isfinite(in[2]->data[0]);
-  std::vector<double> &state = out[0].data;
-  state = isGood ? std::vector<double>{before[0], before[1] + 1, before[2]}
-                 : std::vector<double>{std::max(before[0] / 2, 1.0), 0, before[2] + 1};
-  if (state[1] >= double(call.attributes.integer("window"))) state = {std::min(state[0] * 2, 0x1p24), 0, state[2]};
+  const Attributes &a = call.attributes;
+  const bool isGood = std::isfinite(in[2]->data[0]);
+  const double hysteresis = double(a.integer("hysteresis", 1)), lowest = std::max(a.real("minimum", 1), 1.0);
+  double scale = before[0], good = before[1] + 1, skipped = before[2], left = before[3];
+  if (!isGood) {
+    if (left > 1)
+      left -= 1;
+    else
+      scale = std::max(scale / 2, lowest);
+    good = a.integer("is_late") ? -1 : 0;
+    skipped += 1;
+  } else if (good >= double(a.integer("window"))) {
+    scale = std::max(scale, std::min(scale * 2, 0x1p24));
+    good = 0;
+    left = hysteresis;
+  } else if (a.integer("refills")) {
+    left = hysteresis;
+  }
+  out[0].data = {scale, good, skipped, left};
   out[1].data[0] = isGood ? in[1]->data[0] : std::nan("");
   out[2].data[0] = in[3]->data[0] - before[2];
 }

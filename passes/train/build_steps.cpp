@@ -53,8 +53,10 @@ public:
     countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
     addBatchStatistics(program_, options_.dp);
     if (isScaled_) {
-      scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {3}});
-      program_.states.back().initial = bytesOf({float(options_.lossScale.initial), 0, 0});
+      scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {4}});
+      const LossScaleOptions &scale = options_.lossScale;
+      program_.states.back().initial =
+          bytesOf({float(scale.initial), scale.isLate ? -1.0f : 0.0f, 0, float(scale.hysteresis)});
       program_.microStep.stateSlices[local_.values[objective_.lossScale]] = {scaleState_};
     }
     buildMicroStep();
@@ -229,7 +231,13 @@ private:
     ValueId scale = scaled[0];
     if (isScaled_) {
       ValueId state = source(s, scaleState_);
-      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step}, {{"window", options_.lossScale.window}});
+      const LossScaleOptions &moves = options_.lossScale;
+      auto decided = b.makeMany("loss_scale", {state, scale, scaled[1], step},
+                                {{"window", moves.window},
+                                 {"hysteresis", moves.hysteresis},
+                                 {"minimum", moves.minimum},
+                                 {"refills", int64_t(moves.refills)},
+                                 {"is_late", int64_t(moves.isLate)}});
       store(s, decided[0], {scaleState_});
       s.graph.outputs.push_back({"loss_scale", b.reshape(b.slice(decided[0], 0, 0, 1), {})});
       scale = decided[1];

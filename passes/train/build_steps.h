@@ -24,10 +24,13 @@ struct RankProgram;
 struct Updates;
 
 /// The loss scale for f16, as in torch's GradScaler: doubled after `window` good steps, halved by each step that
-/// overflows.
+/// overflows. DeepSpeed's is halved by the last of `hysteresis` overflows between two doublings.
 struct LossScaleOptions {
   double initial = 65536;
-  int64_t window = 2000;
+  int64_t window = 2000, hysteresis = 1;
+  double minimum = 1;
+  bool refills = false; ///< the overflows that are left, by each good step
+  bool isLate = false;  ///< the good step after an overflow, and the first, do not count
 };
 
 /// `bucketBytes`: the most bytes of f32 gradients in a bucket, unless one parameter is larger.

@@ -1,10 +1,12 @@
-/// \file How one element of a parameter is updated: one text for every device, kernels.def has the formulas.
+/// \file How one element of a parameter is updated, and the loss scale: one text for every device, kernels.def has the
+/// formulas.
 /// An Update holds a call's attributes; step() makes the numbers of one step ready, in double, of elements that decay
 /// or do not; these then change a parameter and its states, given its gradient, in f32.
 #pragma once
 
 #include "runtime/base/host_device.h"
 #include "runtime/device/device.h"
+#include "runtime/plan/kernels/checks.h"
 
 #include <cmath>
 
@@ -103,5 +105,42 @@ struct SgdUpdate {
 
   AUTOTP_HOST_DEVICE Step step(double rate, double, bool decays) const { return {float(decays ? l2 : 0), float(rate)}; }
 };
+
+/// What a LossScale kernel is told. After `window` good steps the loss scale doubles, up to kLargestLossScale, and
+/// `hysteresis` overflows are left; `refills` gives them back after each good step. A step that overflows takes one of
+/// those that are left; the last, which is not taken, halves the loss scale, down to `minimum`, which is at least 1.
+/// `isLate`: the good step after an overflow does not count. Source: DeepSpeed's DynamicLossScaler; torch's GradScaler is
+/// a hysteresis of 1.
+struct LossScaleRules {
+  float window, hysteresis, minimum;
+  bool refills, isLate;
+};
+
+inline LossScaleRules lossScaleRules(const KernelAttributes &a) {
+  const double minimum = a.real("minimum", 1);
+  return {float(a.integer("window")), float(a.integer("hysteresis", 1)), minimum > 1 ? float(minimum) : 1.0f,
+          a.integer("refills") != 0, a.integer("is_late") != 0};
+}
+
+/// `state`: the loss scale, good steps, skipped steps, overflows that are left.
+AUTOTP_HOST_DEVICE inline void moveLossScale(float *state, bool isGood, const LossScaleRules &rules) {
+  if (!isGood) {
+    const float half = state[0] / 2;
+    if (state[3] > 1)
+      state[3] -= 1;
+    else
+      state[0] = half > rules.minimum ? half : rules.minimum;
+    state[1] = rules.isLate ? -1.0f : 0.0f;
+    state[2] += 1;
+    return;
+  }
+  state[1] += 1;
+  if (rules.refills) state[3] = rules.hysteresis;
+  if (state[1] < rules.window) return;
+  const float twice = state[0] * 2 < kLargestLossScale ? state[0] * 2 : kLargestLossScale;
+  if (twice > state[0]) state[0] = twice; // it may have begun above
+  state[1] = 0;
+  state[3] = rules.hysteresis;
+}
 
 } // namespace autotp

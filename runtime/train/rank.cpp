@@ -98,9 +98,9 @@ llvm::Error Rank::resume(const CheckpointReader &reader) {
   skipped_ = skippedElsewhere_ = facts.skippedSteps;
   for (const plan::State &state : executor_->program().states())
     if (state.name() == "loss_scale") {
-      float scaleGoodSkipped[3] = {};
-      executor_->download(state.tensor(), scaleGoodSkipped);
-      skippedElsewhere_ -= int64_t(scaleGoodSkipped[2]);
+      float scaleGoodSkippedLeft[4] = {};
+      executor_->download(state.tensor(), scaleGoodSkippedLeft);
+      skippedElsewhere_ -= int64_t(scaleGoodSkippedLeft[2]);
     }
   return llvm::Error::success();
 }

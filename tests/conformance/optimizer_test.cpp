@@ -32,20 +32,32 @@ TEST(Optimizer, AccumulateAndGradScale) {
 
 /// (state, scale, norm, step) -> (state, scale, step)
 TEST(Optimizer, LossScale) {
-  auto expect = [](std::vector<double> before, double norm, std::vector<double> after, double scale, double step) {
+  const int64_t window = 5;
+  KernelAttributes rules = attributes({{"window", window}});
+  auto expect = [&](std::vector<double> before, double norm, std::vector<double> after, double scale, double step) {
     expectCase({KernelId::LossScale,
-                {{DType::F32, {3}, before}, filled({}, 0.25), filled({}, norm), filled({}, 9)},
-                {{DType::F32, {3}, after}, filled({}, scale), filled({}, step)},
-                attributes({{"window", int64_t(5)}}),
+                {{DType::F32, {4}, before}, filled({}, 0.25), filled({}, norm), filled({}, 9)},
+                {{DType::F32, {4}, after}, filled({}, scale), filled({}, step)},
+                rules,
                 0,
                 {0, -1, -1}});
   };
-  expect({1024, 0, 0}, 3, {1024, 1, 0}, 0.25, 9);
-  expect({1024, 4, 2}, 3, {2048, 0, 2}, 0.25, 7); // the fifth good step
-  expect({1024, 3, 2}, INFINITY, {512, 0, 3}, NAN, 7);
-  expect({1024, 4, 0}, NAN, {512, 0, 1}, NAN, 9);
-  expect({1, 0, 0}, INFINITY, {1, 0, 1}, NAN, 9);
-  expect({16777216, 4, 0}, 3, {16777216, 0, 0}, 0.25, 9);
+  expect({1024, 0, 0, 1}, 3, {1024, 1, 0, 1}, 0.25, 9);
+  expect({1024, 4, 2, 1}, 3, {2048, 0, 2, 1}, 0.25, 7); // the fifth good step
+  expect({1024, 3, 2, 1}, INFINITY, {512, 0, 3, 1}, NAN, 7);
+  expect({1024, 4, 0, 1}, NAN, {512, 0, 1, 1}, NAN, 9);
+  expect({1, 0, 0, 1}, INFINITY, {1, 0, 1, 1}, NAN, 9);
+  expect({16777216, 4, 0, 1}, 3, {16777216, 0, 0, 1}, 0.25, 9);
+  expect({0x1p32, 4, 0, 1}, 3, {0x1p32, 0, 0, 1}, 0.25, 9);
+  rules = attributes({{"window", window}, {"hysteresis", int64_t(3)}, {"minimum", 512.0}, {"is_late", int64_t(1)}});
+  expect({1024, 2, 0, 3}, INFINITY, {1024, -1, 1, 2}, NAN, 9);
+  expect({1024, -1, 1, 2}, NAN, {1024, -1, 2, 1}, NAN, 8);
+  expect({1024, -1, 2, 1}, INFINITY, {512, -1, 3, 1}, NAN, 7); // and none is given back
+  expect({512, -1, 3, 1}, INFINITY, {512, -1, 4, 1}, NAN, 6);
+  expect({512, -1, 3, 1}, 3, {512, 0, 3, 1}, 0.25, 6);
+  expect({512, 4, 3, 1}, 3, {1024, 0, 3, 3}, 0.25, 6); // by a doubling all are
+  rules = attributes({{"window", window}, {"hysteresis", int64_t(3)}, {"refills", int64_t(1)}});
+  expect({1024, 1, 1, 1}, 3, {1024, 2, 1, 3}, 0.25, 8);
 }
 
 TEST(Optimizer, AdamWSkipsAStepWhoseScaleIsNoNumber) {

@@ -141,6 +141,19 @@ TEST(Precision, AnOverflowIsSkippedByAllRanksAlike) {
   }
 }
 
+/// DeepSpeed's hysteresis: the second overflow halves the scale, and so does each further one, down to the minimum. Its
+/// window counts from the second good step on.
+TEST(Precision, TheScaleMovesAsInDeepSpeed) {
+  const double huge = std::ldexp(1.0, 40);
+  const LossScaleOptions falls{.initial = huge, .window = 1000, .hysteresis = 2, .minimum = huge / 4, .isLate = true},
+      rises{.initial = 1024, .window = 2, .hysteresis = 2, .isLate = true};
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    EXPECT_EQ(trained(DType::F16, mesh, 4, "", falls).lossScales,
+              (std::vector<double>{huge, huge / 2, huge / 4, huge / 4}));
+    EXPECT_EQ(trained(DType::F16, mesh, 5, "", rises).lossScales, (std::vector<double>{1024, 1024, 2048, 2048, 4096}));
+  }
+}
+
 TEST(Precision, TheScaleComesDownAndGoesUp) {
   const Trained run = trained(DType::F16, {2, 2, 2, 1}, 5, "", {1024, 2});
   EXPECT_EQ(run.lossScales, (std::vector<double>{1024, 2048, 2048, 4096, 4096}));

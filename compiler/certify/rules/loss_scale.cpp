@@ -9,8 +9,8 @@
 namespace autotp {
 namespace {
 
-/// The state is {scale, good steps, skipped steps}.
-constexpr uint64_t kScaleBytes = sizeof(float), kCountsBytes = 2 * sizeof(float);
+/// The state is {scale, good steps, skipped steps, overflows left}.
+constexpr uint64_t kScaleBytes = sizeof(float), kCountsBytes = 3 * sizeof(float);
 
 void hold(TpRank &rank, decltype(Content::what) scale, const StepCounts &counts) {
   ContentStore &store = rank.proof.symbols.store;
@@ -18,6 +18,14 @@ void hold(TpRank &rank, decltype(Content::what) scale, const StepCounts &counts)
   rank.countsHeld = store.add({DType::F32, kCountsBytes, counts});
   rank.write(rank.lossScale->tensor(),
              {Piece{rank.scaleHeld, 0, kScaleBytes}, Piece{rank.countsHeld, 0, kCountsBytes}});
+}
+
+Attributes attributesOf(const LossScale &asked) {
+  return {{"window", asked.window},
+          {"hysteresis", asked.hysteresis},
+          {"minimum", asked.minimum},
+          {"refills", int64_t(asked.refills)},
+          {"is_late", int64_t(asked.isLate)}};
 }
 
 /// Says whether the state lies there, as it was written last.
@@ -35,7 +43,7 @@ bool isHeldAt(const TpRank &rank, const plan::TensorRef &ref) {
 
 llvm::Error placeLossScale(TpRank &rank, const plan::State &state) {
   const LossScale &asked = *rank.proof.options.lossScale;
-  const float begins[3] = {float(asked.initial), 0, 0};
+  const float begins[4] = {float(asked.initial), asked.isLate ? -1.0f : 0.0f, 0, float(asked.hysteresis)};
   const plan::TensorRef &ref = state.tensor();
   if (rank.lossScale || DType(ref.dtype()) != DType::F32 || ref.dp_stride() || ref.shape_size() != 1 ||
       state.data() != llvm::StringRef(reinterpret_cast<const char *>(begins), sizeof(begins)))
@@ -69,7 +77,7 @@ llvm::Error decideStep(TpRank &rank, const plan::KernelCall &call) {
     if (!*content || !(*content)->is(number))
       return refuse("operand " + llvm::Twine(k) + " is " + proof.symbols.text(*content));
   }
-  if (llvm::Error error = checkAttributes(call, Attributes{{"window", proof.options.lossScale->window}}))
+  if (llvm::Error error = checkAttributes(call, attributesOf(*proof.options.lossScale)))
     return refuse("it moves the loss scale in another way than was asked for: ", std::move(error));
   hold(rank, StepNumber::NextLossScale, StepCounts{true});
   rank.writeNew(call.results(1), StepNumber::ScaleOrSkip);

@@ -148,16 +148,11 @@ Prepared prepareLossScale(const Call &call) {
   const auto &out = call.args.results;
   return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),
                 toScale = out[1].as<float>(), toStep = out[2].as<float>(), state = out[0].as<float>(),
-                window = float(call.args.attributes.integer("window"))] {
+                rules = lossScaleRules(call.args.attributes)] {
     const bool isGood = std::isfinite(*norm);
     *toScale = isGood ? *scale : NAN;
     *toStep = *step - state[2];
-    state[1] = isGood ? state[1] + 1 : 0;
-    if (!isGood) state[0] = std::max(state[0] / 2, 1.0f);
-    if (!isGood) state[2] += 1;
-    if (state[1] < window) return Status::Ok;
-    state[0] = std::min(state[0] * 2, kLargestLossScale);
-    state[1] = 0;
+    moveLossScale(state, isGood, rules);
     return Status::Ok;
   });
 }

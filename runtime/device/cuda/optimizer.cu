@@ -196,18 +196,11 @@ template <typename Update> Prepared prepareUpdate(const Call &call) {
 }
 
 __global__ void lossScaleKernel(const float *scale, const float *norm, const float *step, float *toScale, float *toStep,
-                                float *state, float window) {
+                                float *state, LossScaleRules rules) {
   const bool isGood = *norm - *norm == 0;
   *toScale = isGood ? *scale : NAN;
   *toStep = *step - state[2];
-  float lossScale = isGood ? state[0] : state[0] > 2 ? state[0] / 2 : 1.0f, good = isGood ? state[1] + 1 : 0.0f;
-  if (!isGood) state[2] += 1;
-  if (good >= window) {
-    lossScale = lossScale * 2 < kLargestLossScale ? lossScale * 2 : kLargestLossScale;
-    good = 0;
-  }
-  state[0] = lossScale;
-  state[1] = good;
+  moveLossScale(state, isGood, rules);
 }
 
 Prepared prepareLossScale(const Call &call) {
@@ -215,8 +208,8 @@ Prepared prepareLossScale(const Call &call) {
   const auto &out = call.args.results;
   return ready([scale = in[1].as<float>(), norm = in[2].as<float>(), step = in[3].as<float>(),
                 toScale = out[1].as<float>(), toStep = out[2].as<float>(), state = out[0].as<float>(),
-                window = float(call.args.attributes.integer("window")), stream = call.stream()] {
-    return launch(lossScaleKernel, {dim3(1), dim3(1)}, stream, scale, norm, step, toScale, toStep, state, window);
+                rules = lossScaleRules(call.args.attributes), stream = call.stream()] {
+    return launch(lossScaleKernel, {dim3(1), dim3(1)}, stream, scale, norm, step, toScale, toStep, state, rules);
   });
 }
 
