@@ -14,7 +14,7 @@ namespace {
 llvm::Error refuse(int64_t batch, int64_t microBatch, const std::string &why) {
   return problem("--micro-batch " + std::to_string(microBatch),
                  "the model was exported with a static batch of " + std::to_string(batch) + ", " + why,
-                 "export it with a dynamic batch, or leave --micro-batch out");
+                 "export it with a dynamic batch, or say --micro-batch " + std::to_string(batch));
 }
 
 /// Whether a dimension contains the axis of the batch.
