@@ -75,7 +75,8 @@ struct CompileOptions : ProgramOptions {
   std::set<std::string> skipped; ///< optional passes that are left out, by name
   LookInto look;
   NamedFiles files;
-  std::vector<SaidOption> said; ///< flags in the order of the rows, then what the configuration says
+  std::vector<SaidOption> said;   ///< flags in the order of the rows, then what the configuration says
+  std::vector<std::string> notes; ///< what a configuration leaves open and who decides it, a line each
 };
 
 } // namespace autotp

@@ -72,7 +72,10 @@ int main(int argc, char **argv) {
     return 2;
   CompileOptions options;
   if (exitCode(readFlags(flags.given(), {passNames(), optionalPassNames()}, options)) != 0) return 2;
-  if (exitCode(readOptionFiles(options)) != 0) return 1;
+  Error read = readOptionFiles(options);
+  for (const std::string &note : options.notes)
+    outs() << "ds-config   " << note << "\n";
+  if (exitCode(std::move(read)) != 0) return 1;
   if (exitCode(checkOptimizer(options)) != 0) return 2;
   return exitCode(run(options));
 }

@@ -23,7 +23,7 @@ constexpr CompileRow kRows[] = {
       .placeholder = "FILE",
       .member = at<&CompileOptions::files, &NamedFiles::deepSpeedConfig>(),
       .help = "take the options that DeepSpeed's configuration gives; a flag given as well overrules it",
-      .detail = "A key that is not honoured is an error"},
+      .detail = "Absent keys have DeepSpeed's defaults; `docs/guide/deepspeed.md` has every key"},
      {}},
 };
 

@@ -33,6 +33,13 @@ void setDType(CompileOptions &o, const OptionValue &value) {
   o.dtype = number ? std::optional(DType(number)) : std::nullopt;
 }
 
+/// How the loss scale of fp16 moves.
+template <auto kMember> constexpr OptionMember ofScale() {
+  return at<&CompileOptions::step, &StepOptions::lossScale, kMember>();
+}
+
+constexpr double kMostOverflows = 1000000; // which f32 counts exactly
+
 constexpr OptionWord kDTypes[] = {{"", 0, ""}, // as the model's own
                                   {"fp32", int64_t(DType::F32), "32 bits", "f32"},
                                   {"bf16", int64_t(DType::BF16), "bfloat16", "bf16"},
@@ -93,14 +100,39 @@ constexpr CompileRow kRows[] = {
       .help = "parameters and activations; master weights, norms, softmax and loss are fp32",
       .defaultText = "as the model's own"},
      {.key = "dtype", .deepSpeed = "bf16.enabled, fp16.enabled", .changes = Changes::Graph, .traits = kConverted}},
-    {{.member = at<&CompileOptions::step, &StepOptions::lossScale, &LossScaleOptions::initial>(),
+    {{.flag = "loss-scale",
+      .placeholder = "X",
+      .member = ofScale<&LossScaleOptions::initial>(),
       .range = kNotNegative,
       .help = "loss scale of fp16 before the first step; DeepSpeed gives its power of 2"},
-     {.key = "loss_scale", .deepSpeed = "fp16.initial_scale_power", .changes = Changes::Graph, .traits = kConverted}},
-    {{.member = at<&CompileOptions::step, &StepOptions::lossScale, &LossScaleOptions::window>(),
-      .range = {1},
+     {.key = "loss_scale",
+      .deepSpeed = "fp16.initial_scale_power, fp16.loss_scale",
+      .changes = Changes::Graph,
+      .traits = kConverted}},
+    {{.flag = "loss-scale-window",
+      .placeholder = "N",
+      .member = ofScale<&LossScaleOptions::window>(),
+      .range = {1, kMostSteps},
       .help = "good steps of fp16 after which the loss scale doubles"},
      {.key = "loss_scale_window", .deepSpeed = "fp16.loss_scale_window", .changes = Changes::Graph}},
+    {{.flag = "loss-scale-hysteresis",
+      .placeholder = "N",
+      .member = ofScale<&LossScaleOptions::hysteresis>(),
+      .range = {1, kMostOverflows},
+      .help = "overflows of fp16 of which the last halves the loss scale; a doubling gives them back"},
+     {.key = "loss_scale_hysteresis", .deepSpeed = "fp16.hysteresis", .changes = Changes::Graph}},
+    {{.flag = "min-loss-scale",
+      .placeholder = "X",
+      .member = ofScale<&LossScaleOptions::minimum>(),
+      .range = {1},
+      .help = "loss scale of fp16 that no overflow halves"},
+     {.key = "min_loss_scale", .deepSpeed = "fp16.min_loss_scale", .changes = Changes::Graph}},
+    {{.member = ofScale<&LossScaleOptions::refills>(),
+      .help = "a good step gives the overflows of --loss-scale-hysteresis back, in DeepSpeed"},
+     {.key = "loss_scale_refills", .deepSpeed = "fp16.consecutive_hysteresis", .changes = Changes::Graph}},
+    {{.member = ofScale<&LossScaleOptions::isLate>(),
+      .help = "the first good step, and that after an overflow, do not count for a doubling, in DeepSpeed"},
+     {.key = "loss_scale_is_late", .changes = Changes::Graph}},
 };
 
 } // namespace

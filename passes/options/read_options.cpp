@@ -1,7 +1,7 @@
 #include "passes/options/read_options.h"
 
 #include "passes/options/compile_row.h"
-#include "passes/options/deepspeed_config.h"
+#include "passes/options/deepspeed/config.h"
 #include "passes/options/option_files.h"
 #include "passes/options/option_rows.h"
 #include "runtime/base/error.h"

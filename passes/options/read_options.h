@@ -28,7 +28,7 @@ llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes
 llvm::Error readWords(llvm::StringRef words, CompileOptions &options);
 
 /// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns. Errors: see
-/// deepspeed_config.h and option_files.h.
+/// deepspeed/config.h and option_files.h.
 llvm::Error readOptionFiles(CompileOptions &options);
 
 /// Errors, all at once: flags that the optimizer does not have, another one that the configuration names, numbers that

@@ -1,5 +1,5 @@
 """Records learning rates of transformers' get_scheduler (transformers_schedules.json), and of DeepSpeed's schedulers
-(../passes/options/deepspeed_schedules.json), for 200 training steps each: the rate of step t is that after t - 1 calls of
+(../passes/options/deepspeed/schedules.json), for 200 training steps each: the rate of step t is that after t - 1 calls of
 step().
 
     record_schedules.py LR_SCHEDULES        (needs torch and transformers; recorded with 2.15.0 and 5.24.0)
@@ -113,4 +113,4 @@ def write(path, cases):
 if __name__ == "__main__":
     module = alone(sys.argv[1])
     write(HERE / "transformers_schedules.json", [transformers_case(*case) for case in TRANSFORMERS])
-    write(HERE.parent / "passes/options/deepspeed_schedules.json", [deepspeed_case(module, *case) for case in DEEPSPEED])
+    write(HERE.parent / "passes/options/deepspeed/schedules.json", [deepspeed_case(module, *case) for case in DEEPSPEED])

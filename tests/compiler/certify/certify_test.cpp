@@ -93,7 +93,8 @@ TEST(CertifyPlans, AreProvenFromTheirManifest) {
     CompileOptions options = fixtureOptions("llama");
     options.dtype = dtype;
     options.step.tp = options.step.dp = 2;
-    options.step.lossScale = {1024, 500};
+    options.step.lossScale = {
+        .initial = 1024, .window = 500, .hysteresis = 2, .minimum = 2, .refills = true, .isLate = true};
     CompiledModel compiled = llvm::cantFail(compile(options));
     Manifest manifest = autotp::describe(compiled, options);
     for (int64_t rank = 0; rank < 4; ++rank)
@@ -102,10 +103,18 @@ TEST(CertifyPlans, AreProvenFromTheirManifest) {
     ASSERT_TRUE(bool(certificate)) << nameOf(dtype).str() << ": " << describe(certificate.takeError());
     EXPECT_EQ(certificate->instructions, compiled.certificate->instructions);
     if (dtype != DType::F16) continue;
-    manifest.source["loss_scale_window"] = 501;
-    certificate = certifyPlan(manifest, compiled.ranks.emitted, "");
-    ASSERT_FALSE(bool(certificate));
-    EXPECT_NE(describe(certificate.takeError()).find("moves the loss scale in another way"), std::string::npos);
+    constexpr const char *kMoves = "moves the loss scale in another way", *kBegins = "begins with something else";
+    for (auto [key, another, refusal] : {std::tuple("loss_scale_window", llvm::json::Value(501), kMoves),
+                                         {"min_loss_scale", 4.0, kMoves},
+                                         {"loss_scale_refills", false, kMoves},
+                                         {"loss_scale_hysteresis", 3, kBegins},
+                                         {"loss_scale_is_late", false, kBegins}}) {
+      Manifest changed = manifest;
+      changed.source[key] = another;
+      certificate = certifyPlan(changed, compiled.ranks.emitted, "");
+      ASSERT_FALSE(bool(certificate)) << key;
+      EXPECT_NE(describe(certificate.takeError()).find(refusal), std::string::npos) << key;
+    }
   }
 }
 

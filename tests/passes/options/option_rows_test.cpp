@@ -50,7 +50,7 @@ OptionValue anotherValue(const CompileRow &row) {
   case OptionKind::Integer:
     return std::get<int64_t>(initial) == 1 ? int64_t(2) : int64_t(1);
   case OptionKind::Real:
-    return 0.625;
+    return std::max(row.range.least, 0.0) + 0.625;
   case OptionKind::Text:
     return std::string(row.isOfItsForm ? "none" : "some text");
   case OptionKind::Word:

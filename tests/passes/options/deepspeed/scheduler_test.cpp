@@ -1,6 +1,6 @@
 // DeepSpeed's schedulers out of its configuration, and their learning rates against those that DeepSpeed gave.
 #include "passes/options/compile_row.h"
-#include "passes/options/deepspeed_config.h"
+#include "passes/options/deepspeed/config.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/read_options.h"
 #include "runtime/base/error.h"
@@ -33,7 +33,7 @@ LrSchedule scheduleOf(const std::string &json, std::vector<GivenFlag> flags = {}
 
 /// As tests/runtime/record_schedules.py wrote them.
 TEST(DeepSpeedScheduler, RatesAreDeepSpeeds) {
-  auto file = llvm::MemoryBuffer::getFile(AUTOTP_SOURCE_DIR "/tests/passes/options/deepspeed_schedules.json");
+  auto file = llvm::MemoryBuffer::getFile(AUTOTP_SOURCE_DIR "/tests/passes/options/deepspeed/schedules.json");
   ASSERT_TRUE(bool(file));
   const llvm::json::Value cases = llvm::cantFail(llvm::json::parse((*file)->getBuffer()));
   ASSERT_EQ(cases.getAsArray()->size(), 11u);
@@ -108,7 +108,7 @@ TEST(DeepSpeedScheduler, OnlyBetasWouldCycle) {
   EXPECT_EQ(
       read(config("OneCycle", rates), {}, options),
       "error: --ds-config: 'scheduler.params.cycle_momentum' is true, as it is unless it says otherwise, and a plan's "
-      "betas cannot change; set it to false");
+      "betas cannot change\n  do:  set it to false");
   EXPECT_EQ(scheduleOf(config("OneCycle", rates, "SGD")).peak, 0.5);
   EXPECT_EQ(scheduleOf(config("OneCycle", rates + R"(, "cycle_momentum": false)")).peak, 0.5);
 }
@@ -117,8 +117,8 @@ TEST(DeepSpeedScheduler, WhatIsNotHonouredIsAnError) {
   for (auto [type, params, what] : {
            std::tuple("LRRangeTest", R"("lr_range_test_min_lr": 1)", "'scheduler.type' is not WarmupLR, WarmupDecayLR"),
            {"StepLR", R"("step_size": 1)", "'scheduler.type' is not"},
-           {"WarmupLR", R"("total_num_steps": 9)", "'scheduler.params.total_num_steps' is not honoured"},
-           {"WarmupLR", R"("warmup_min_ratio": 0)", "'scheduler.params.warmup_min_ratio' is not honoured"},
+           {"WarmupLR", R"("total_num_steps": 9)", "'scheduler.params.total_num_steps' means nothing"},
+           {"WarmupLR", R"("warmup_min_ratio": 0)", "'scheduler.params.warmup_min_ratio' means nothing"},
            {"WarmupLR", R"("warmup_max_lr": [1, 2])", "'scheduler.params.warmup_max_lr' is a list"},
            {"WarmupLR", R"("warmup_min_lr": -1)", "'scheduler.params.warmup_min_lr' is out of range"},
            {"WarmupLR", R"("warmup_num_steps": 0)", "'scheduler.params.warmup_num_steps' is out of range"},
@@ -127,7 +127,7 @@ TEST(DeepSpeedScheduler, WhatIsNotHonouredIsAnError) {
            {"WarmupLR", R"("last_batch_iteration": 3)", "'scheduler.params.last_batch_iteration' is not -1"},
            {"WarmupLR", R"("warmup_min_lr": 0.75)", "--lr: 0.5 is below what the warm-up begins with, 0.75"},
            {"WarmupDecayLR", R"("total_num_steps": 10)", "--warmup-steps: the warm-up takes 1000 steps"},
-           {"WarmupCosineLR", R"("warmup_min_lr": 0)", "'scheduler.params.warmup_min_lr' is not honoured"},
+           {"WarmupCosineLR", R"("warmup_min_lr": 0)", "'scheduler.params.warmup_min_lr' means nothing"},
            {"WarmupCosineLR", R"("cos_min_ratio": 2)", "--min-lr: 1 is above the learning rate, 0.5"},
            {"OneCycle", R"("cycle_momentum": false, "cycle_max_lr": 1)", "'scheduler.params.cycle_min_lr' is missing"},
            {"OneCycle", R"("cycle_momentum": 0)", "'scheduler.params.cycle_momentum' is neither true nor false"},
@@ -138,7 +138,8 @@ TEST(DeepSpeedScheduler, WhatIsNotHonouredIsAnError) {
   }
   CompileOptions options;
   EXPECT_EQ(read(R"({"scheduler": {}})", {}, options),
-            "error: --ds-config: 'scheduler.type' is not WarmupLR, WarmupDecayLR, WarmupCosineLR or OneCycle");
+            "error: --ds-config: 'scheduler.type' is not WarmupLR, WarmupDecayLR, WarmupCosineLR or OneCycle\n"
+            "  do:  name one of these, or remove the section and give --lr-schedule");
 }
 
 } // namespace

@@ -1,6 +1,6 @@
-#include "passes/options/deepspeed_scheduler.h"
+#include "passes/options/deepspeed/scheduler.h"
 
-#include "passes/options/deepspeed_keys.h"
+#include "passes/options/deepspeed/given_keys.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -34,8 +34,10 @@ private:
     if (!json) return otherwise;
     const double number = json->getAsNumber().getValueOr(-1);
     if (std::isfinite(number) && number >= 0) return number;
-    keys_.wrong(path(name), json->getAsArray() ? "is a list; all parameters have one learning rate here"
-                                               : "is out of range, or no number");
+    if (json->getAsArray())
+      keys_.wrong(path(name), "is a list; all parameters have one learning rate here", "say one number");
+    else
+      keys_.wrong(path(name), "is out of range, or no number", "say a number from 0 on");
     return otherwise;
   }
 
@@ -43,14 +45,14 @@ private:
     const Value *json = take(name);
     if (!json) return otherwise;
     if (auto number = json->getAsInteger(); number && *number >= least && *number <= kMost) return *number;
-    keys_.wrong(path(name), "is out of range, or no whole number");
+    keys_.wrong(path(name), "is out of range, or no whole number", "say a number that it can have");
     return otherwise;
   }
 
   bool isAuto(llvm::StringRef name) const { return keys_.isAuto(path(name)); }
 
   void require(llvm::StringRef name) {
-    if (!take(name)) keys_.wrong(path(name), "is missing");
+    if (!take(name)) keys_.wrong(path(name), "is missing", "say it: DeepSpeed has no default for it");
   }
 
   /// What WarmupLR, WarmupDecayLR and WarmupCosineLR share.
@@ -59,7 +61,8 @@ private:
     s.warmupSteps = count("warmup_num_steps", 1, isAuto("warmup_num_steps") ? 0 : 1000); // "auto": a flag says it
     const Value *type = take("warmup_type");
     const llvm::StringRef shape = type ? type->getAsString().getValueOr("") : "log";
-    if (shape != "log" && shape != "linear") keys_.wrong(path("warmup_type"), "is neither log nor linear");
+    if (shape != "log" && shape != "linear")
+      keys_.wrong(path("warmup_type"), "is neither log nor linear", "say one of the two");
     s.warmupShape = shape == "linear" ? WarmupShape::Linear : WarmupShape::Log;
     if (kind != LrKind::Constant) s.decaySteps = count("total_num_steps", 1, 0);
     return s;
@@ -100,10 +103,10 @@ private:
   void readMomentum() {
     const Value *cycles = take("cycle_momentum");
     if (cycles && !cycles->getAsBoolean())
-      keys_.wrong(path("cycle_momentum"), "is neither true nor false");
+      keys_.wrong(path("cycle_momentum"), "is neither true nor false", "say false");
     else if (context_.hasBetas && (!cycles || *cycles->getAsBoolean()))
-      keys_.wrong(path("cycle_momentum"), "is true, as it is unless it says otherwise, and a plan's betas cannot "
-                                          "change; set it to false");
+      keys_.wrong(path("cycle_momentum"),
+                  "is true, as it is unless it says otherwise, and a plan's betas cannot change", "set it to false");
     for (llvm::StringRef unused : {"cycle_min_mom", "cycle_max_mom", "decay_mom_rate"})
       take(unused);
   }
@@ -126,12 +129,13 @@ LrSchedule SchedulerReader::run() {
   const llvm::StringRef name = type ? type->getAsString().getValueOr("") : "";
   auto row = llvm::find_if(kRows, [&](const Row &each) { return each.type == name; });
   if (row == std::end(kRows)) {
-    keys_.wrong("scheduler.type", "is not WarmupLR, WarmupDecayLR, WarmupCosineLR or OneCycle");
+    keys_.wrong("scheduler.type", "is not WarmupLR, WarmupDecayLR, WarmupCosineLR or OneCycle",
+                "name one of these, or remove the section and give --lr-schedule");
     keys_.takeAll("scheduler.params.");
     return {.peak = context_.lr};
   }
   if (count("last_batch_iteration", -1, -1) != -1)
-    keys_.wrong(path("last_batch_iteration"), "is not -1: a run begins with its first step");
+    keys_.wrong(path("last_batch_iteration"), "is not -1: a run begins with its first step", "remove it");
   return (this->*row->read)();
 }
 
