@@ -31,7 +31,7 @@ private:
 inline std::string little(uint64_t value, int bytes) {
   std::string text;
   for (int i = 0; i < bytes; ++i)
-    text.push_back(char(value >> (8 * i)));
+    text.push_back(i < 8 ? char(value >> (8 * i)) : '\0');
   return text;
 }
 
