@@ -55,9 +55,11 @@ llvm::Expected<TokenFile> openFile(const std::string &path, const DataKind *said
   llvm::Expected<TokenFile> file = kind->open(where, path);
   if (!file) return file;
   if (file->count <= wanted.stride())
-    return problem(where, llvm::formatv("its {0} tokens are fewer than one sample of {1} and its last label need",
-                                        file->count, wanted.stride())
-                              .str());
+    return problem(where,
+                   llvm::formatv("its {0} tokens are fewer than one sample of {1} and its last label need", file->count,
+                                 wanted.stride())
+                       .str(),
+                   "give a longer file, or a plan of shorter samples");
   if (!said)
     if (llvm::Error error = checkTold(where, *kind, *file, wanted.vocabulary())) return error;
   return file;

@@ -23,8 +23,10 @@ llvm::Expected<TokenFile> openRaw(llvm::StringRef where, const std::string &path
   if (!file) return file.takeError();
   const size_t size = (*file)->getBufferSize() - std::min(offset, (*file)->getBufferSize());
   if (size % bytes)
-    return problem(where, bytes == 2 ? "its size is odd, but its tokens are of two bytes"
-                                     : "its size is no multiple of four, but its tokens are of four bytes");
+    return problem(where,
+                   bytes == 2 ? "its size is odd, but its tokens are of two bytes"
+                              : "its size is no multiple of four, but its tokens are of four bytes",
+                   "give the whole file, or say KIND:FILE if it is of another kind");
   TokenFile tokens;
   tokens.path = path;
   tokens.type = {ElementKind::Unsigned, bytes};
@@ -88,7 +90,7 @@ llvm::Expected<TokenFile> openLlmc(llvm::StringRef where, const std::string &pat
   const bool isWide = head.startswith(kLlmcMagic32);
   if (!isWide && !head.startswith(kLlmcMagic16))
     return problem(where, "it does not begin as llm.c's shards do", "leave out llmc:, or say what it is");
-  if (head.size() < kHeader) return problem(where, "it is shorter than the header of llm.c's shards");
+  if (head.size() < kHeader) return problem(where, "it is shorter than the header of llm.c's shards", "write it again");
   const uint32_t version = read32le(head.data() + 4), count = read32le(head.data() + 8);
   if (version != (isWide ? 7 : 1))
     return problem(where,
