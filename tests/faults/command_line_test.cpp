@@ -95,6 +95,10 @@ TEST_F(Commands, AFlagOverrulesDeepSpeedsConfiguration) {
             std::string::npos)
       << ended.out;
   EXPECT_NE(contentsOf(folder.path() + "/plan/manifest.json").find("\"learning_rate\": 0.25,"), std::string::npos);
+  EXPECT_EQ(ended.out.find("ds-config   absent, so DeepSpeed's default: optimizer.params.weight_decay 0, "
+                           "gradient_clipping 1.0\n"),
+            0u)
+      << ended.out; // ahead of the summary
 }
 
 TEST_F(Commands, AModelsOwnTrainingGraphIsSaidOnce) {
