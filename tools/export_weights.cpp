@@ -2,6 +2,7 @@
 
 #include "compiler/onnx/replace_weights.h"
 #include "runtime/base/error.h"
+#include "runtime/base/output_file.h"
 #include "runtime/checkpoint/checkpoint_reader.h"
 #include "runtime/checkpoint/find_checkpoint.h"
 
@@ -75,7 +76,10 @@ llvm::Error exportWeights(const WeightExport &o) {
   llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(*folder);
   if (!reader) return reader.takeError();
   if (llvm::Error error = (*reader)->verify(0, 1)) return error;
+  for (const std::string &written : {o.output, o.output + ".data"})
+    if (llvm::Error error = checkIsNotRead(written, (*reader)->paths())) return error;
   const std::vector<ReplacedWeight> weights = weightsOf(**reader);
+  if (weights.empty()) return problem(escaped(*folder), "it has no weights", "take another checkpoint");
   return isModel ? replaceWeights(o.model, o.output, weights) : writeWeights(o.output, weights);
 }
 

@@ -31,9 +31,14 @@ public:
     }
   }
 
+  /// Copies of copies as well, but not in a circle.
   const onnx::TensorProto *find(llvm::StringRef name) const {
-    const auto copied = copies_.find(name);
-    return byName_.lookup(copied == copies_.end() ? name : llvm::StringRef(copied->second));
+    for (size_t steps = 0; steps <= copies_.size(); ++steps) {
+      const auto copied = copies_.find(name);
+      if (copied == copies_.end()) return byName_.lookup(name);
+      name = copied->second;
+    }
+    return nullptr;
   }
 
   /// The tensor of that name alone: a copy becomes an initializer.
@@ -72,15 +77,34 @@ llvm::Error checkWeights(const std::string &path, const Tensors &tensors, llvm::
     if (tensor && fits) continue;
     errors = llvm::joinErrors(
         std::move(errors),
-        problem(escaped(path),
-                (tensor ? "its tensor '" + escaped(weight.name) + "' is " + type->text() + ", and was not trained"
-                        : "it has no tensor '" + escaped(weight.name) + "', which was trained"),
-                "name the model that the plan was compiled from"));
+        tensor
+            ? problem(escaped(path),
+                      "its tensor '" + escaped(weight.name) + "' is " + type->text() + ", and was not trained",
+                      "name the model that the plan was compiled from")
+            : problem(
+                  escaped(path),
+                  "it has no tensor of its own for '" + escaped(weight.name) +
+                      "', which was trained: it is another "
+                      "model, or its exporter merged or dropped that parameter",
+                  "name the model that the plan was compiled from, or write the weights alone: -o FILE.safetensors"));
   }
   return errors;
 }
 
 bool isExternal(const onnx::TensorProto &tensor) { return tensor.data_location() == onnx::TensorProto::EXTERNAL; }
+
+/// The model, and the files beside it that hold its contents.
+std::vector<std::string> filesOf(const onnx::GraphProto &graph, const std::string &path) {
+  std::vector<std::string> files = {path};
+  for (const onnx::TensorProto &tensor : graph.initializer())
+    for (const auto &entry : tensor.external_data())
+      if (entry.key() == "location") {
+        llvm::SmallString<256> file(llvm::sys::path::parent_path(path));
+        llvm::sys::path::append(file, entry.value());
+        files.push_back(file.str().str());
+      }
+  return files;
+}
 
 std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values, DType dtype) {
   std::vector<uint8_t> bytes(values.size() * sizeOf(dtype));
@@ -134,7 +158,9 @@ llvm::Error replaceWeights(const std::string &path, const std::string &output, l
   onnx::GraphProto &graph = *model.mutable_graph();
   Tensors tensors(graph);
   if (llvm::Error error = checkWeights(path, tensors, weights)) return error;
-  if (llvm::Error error = checkIsNotRead(output, {path})) return error;
+  std::vector<std::string> inputs = filesOf(graph, path);
+  for (const std::string &written : {output, output + ".data"})
+    if (llvm::Error error = checkIsNotRead(written, inputs)) return error;
   const bool isBeside = llvm::any_of(graph.initializer(), isExternal) || storedBytes(graph) > kMostInlineBytes;
   llvm::Expected<ModelWriter> writer = ModelWriter::create(output, isBeside);
   if (!writer) return writer.takeError();

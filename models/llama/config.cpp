@@ -1,6 +1,7 @@
 #include "models/llama/config.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -133,7 +134,7 @@ void readSizes(Keys &keys, LlamaConfig &config) {
 } // namespace
 
 llvm::Expected<LlamaConfig> parseLlamaConfig(llvm::StringRef text, llvm::StringRef where) {
-  llvm::Expected<json::Value> value = json::parse(text);
+  llvm::Expected<json::Value> value = parseJson(text);
   if (!value) return problem(where, "it is no JSON: " + llvm::toString(value.takeError()));
   const json::Object *object = value->getAsObject();
   if (!object) return problem(where, "it is no JSON object");

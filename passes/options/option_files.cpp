@@ -3,6 +3,7 @@
 #include "passes/import/classify_parameters.h"
 #include "passes/shard/partition_rules.h"
 #include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
 #include "runtime/plan/safetensors.h"
 
 #include "llvm/Support/MemoryBuffer.h"
@@ -12,7 +13,7 @@ namespace {
 
 /// The weights of an index: which file of a sharded checkpoint holds each tensor.
 llvm::Error readIndex(llvm::StringRef path, llvm::StringRef text, ParameterOverrides &parameters) {
-  auto index = llvm::json::parse(text);
+  auto index = parseJson(text);
   if (!index) return problem(path, "it is no JSON: " + llvm::toString(index.takeError()));
   const llvm::json::Object *object = index->getAsObject(),
                            *weights = object ? object->getObject("weight_map") : nullptr;
@@ -56,7 +57,7 @@ llvm::Error readParameterList(llvm::StringRef path, ParameterOverrides &paramete
 llvm::Expected<llvm::json::Value> readJson(llvm::StringRef path) {
   auto file = llvm::MemoryBuffer::getFile(path);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message());
-  auto value = llvm::json::parse((*file)->getBuffer());
+  auto value = parseJson((*file)->getBuffer());
   if (!value) return problem(path, "it is no JSON: " + llvm::toString(value.takeError()));
   return value;
 }

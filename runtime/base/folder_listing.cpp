@@ -170,6 +170,8 @@ llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
   for (int attempt = 1;; ++attempt) {
     const int descriptor = open(folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0 && errno == ENOENT) return FolderContents();
+    if (descriptor < 0)
+      return cannotBeRead(folder, std::strerror(errno)); // a link, say, behind which others' files lie
     auto closing = llvm::make_scope_exit([&] { close(descriptor); });
     Examination examination(folder);
     llvm::Error error = examination.examine("");

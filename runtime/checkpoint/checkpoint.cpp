@@ -1,8 +1,11 @@
 #include "runtime/checkpoint/checkpoint.h"
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/folder_listing.h"
+#include "runtime/base/parse_json.h"
 
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -117,15 +120,29 @@ llvm::Optional<int64_t> selectedOf(const Checkpoint::Tensor &tensor, const Check
   return elements;
 }
 
+/// The slices hold at least as many elements as the whole has, so no number of a manifest asks for more memory than its files
+/// have.
+bool isConsistent(const Checkpoint::Tensor &tensor, const std::map<std::string, std::string> &files) {
+  const llvm::Optional<int64_t> all = selectedOf(tensor, {});
+  if (!all) return false;
+  int64_t held = 0;
+  for (const Checkpoint::Slice &slice : tensor.slices) {
+    const llvm::Optional<int64_t> selected = selectedOf(tensor, slice);
+    if (!selected || slice.begin < 0 || slice.begin > slice.end || slice.end > *selected || !files.count(slice.file) ||
+        llvm::AddOverflow(held, slice.end - slice.begin, held))
+      return false;
+  }
+  auto fits = [&](const Checkpoint::Alias &alias) { return !alias.isTransposed || tensor.shape.size() == 2; };
+  return held >= *all && llvm::all_of(tensor.aliases, fits);
+}
+
 bool isConsistent(const Checkpoint &c, const std::map<std::string, std::string> &files) {
-  if (c.step < 0 || c.skippedSteps < 0 || c.skippedSteps > c.step || c.rows < 0) return false;
-  for (const Checkpoint::Tensor &tensor : c.tensors)
-    for (const Checkpoint::Slice &slice : tensor.slices) {
-      const llvm::Optional<int64_t> selected = selectedOf(tensor, slice);
-      if (!selected || slice.begin < 0 || slice.begin > slice.end || slice.end > *selected || !files.count(slice.file))
-        return false;
-    }
-  return files.count(kScalarsFile.str());
+  constexpr int64_t kMostRows = int64_t(1) << 60;
+  if (c.step < 0 || double(c.step) > kMostSteps || c.skippedSteps < 0 || c.skippedSteps > c.step || c.rows < 0 ||
+      c.rows > kMostRows)
+    return false;
+  return llvm::all_of(c.tensors, [&](const Checkpoint::Tensor &tensor) { return isConsistent(tensor, files); }) &&
+         files.count(kScalarsFile.str());
 }
 
 } // namespace
@@ -177,9 +194,16 @@ llvm::Expected<Checkpoint> readCheckpointFacts(llvm::StringRef folder) {
   auto bad = [&](const llvm::Twine &what) { return problem(escaped(folder), what.str(), "take another checkpoint"); };
   const std::map<std::string, std::string> files = listedDigests(folder.str());
   if (files.empty()) return bad("it is no checkpoint, or not a whole one: it has no list of its files");
-  auto text = llvm::MemoryBuffer::getFile(folder + "/" + kCheckpointManifest);
+  const std::string path = (folder + "/" + kCheckpointManifest).str();
+  auto text =
+      llvm::sys::fs::is_regular_file(path)
+          ? llvm::MemoryBuffer::getFile(path)
+          : llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::invalid_argument));
   if (!text) return bad("its manifest.json cannot be read: " + text.getError().message());
-  llvm::Expected<llvm::json::Value> json = llvm::json::parse((*text)->getBuffer());
+  const auto listed = files.find(kCheckpointManifest.str());
+  if (listed == files.end() || listed->second != digestOf((*text)->getBuffer()))
+    return bad("its manifest.json is not as it was written");
+  llvm::Expected<llvm::json::Value> json = parseJson((*text)->getBuffer());
   if (!json) return bad("its manifest.json is no JSON: " + llvm::toString(json.takeError()));
   const llvm::json::Object *object = json->getAsObject();
   if (!object || object->getInteger("format_version") != kCheckpointFormatVersion)

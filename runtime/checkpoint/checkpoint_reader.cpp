@@ -142,6 +142,15 @@ llvm::Expected<std::vector<float>> CheckpointReader::readWhole(const Checkpoint:
   return values;
 }
 
+std::vector<std::string> CheckpointReader::paths() const {
+  std::vector<std::string> paths = {folder_ + "/" + kListingName};
+  for (const auto &[name, digest] : listedDigests(folder_))
+    paths.push_back(folder_ + "/" + name);
+  return paths;
+}
+
+std::string CheckpointReader::digest() const { return digestOf(listingText(listedDigests(folder_))); }
+
 llvm::Error CheckpointReader::verify(size_t first, size_t of) const {
   llvm::Error errors = llvm::Error::success();
   size_t i = 0;

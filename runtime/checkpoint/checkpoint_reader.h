@@ -31,6 +31,11 @@ public:
   /// The bytes of all elements that read() has copied so far.
   uint64_t bytesRead() const { return bytesRead_; }
 
+  /// The paths of all its files.
+  std::vector<std::string> paths() const;
+  /// A digest of all of it: two checkpoints of one digest hold the same.
+  std::string digest() const;
+
   /// Compares every `of`-th file, from the `first` on, with its digest. Errors name those that differ.
   llvm::Error verify(size_t first, size_t of) const;
 

@@ -1,7 +1,7 @@
 #include "runtime/checkpoint/find_checkpoint.h"
 
 #include "runtime/base/error.h"
-#include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/checkpoint_reader.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -22,6 +22,7 @@ struct Entry {
 /// Ascending by step, a checkpoint after what is left of others of that step.
 std::vector<Entry> entriesIn(llvm::StringRef folder) {
   std::vector<Entry> entries;
+  if (folder.empty()) return entries;
   std::error_code code;
   for (llvm::sys::fs::directory_iterator at(folder, code, /*follow_symlinks=*/true), end; !code && at != end;
        at.increment(code)) {
@@ -54,15 +55,21 @@ FoundCheckpoint newestCheckpoint(llvm::StringRef folder) {
       found.passedOver.push_back(path + ": it was not written to its end");
       continue;
     }
-    llvm::Expected<Checkpoint> checkpoint = readCheckpointFacts(path);
-    if (checkpoint) {
+    llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(path);
+    if (reader) {
       found.path = path;
       return found;
     }
-    std::string why = llvm::toString(checkpoint.takeError());
-    found.passedOver.push_back(std::move(why));
+    found.passedOver.push_back(inOneLine(reader.takeError()));
   }
   return found;
+}
+
+std::string inOneLine(llvm::Error error) {
+  const std::string text = describe(std::move(error));
+  llvm::StringRef line = llvm::StringRef(text).split('\n').first;
+  line.consume_front("error: ");
+  return line.str();
 }
 
 std::vector<int64_t> stepsIn(llvm::StringRef folder) {

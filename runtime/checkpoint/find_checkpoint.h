@@ -19,6 +19,9 @@ struct FoundCheckpoint {
 /// Other names than those of checkpoints, whole or half written, are not looked at.
 FoundCheckpoint newestCheckpoint(llvm::StringRef folder);
 
+/// What is wrong, in a note among others: without its remedy.
+std::string inOneLine(llvm::Error error);
+
 /// The steps of what is called a checkpoint in a folder, ascending.
 std::vector<int64_t> stepsIn(llvm::StringRef folder);
 

@@ -1,4 +1,5 @@
 #include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
 #include "runtime/data/input_files.h"
 #include "runtime/data/token_formats.h"
 
@@ -25,7 +26,7 @@ size_t depthOf(llvm::StringRef json) {
 std::string addDocument(llvm::StringRef line, std::string &tokens) {
   constexpr size_t kDeepest = 100;
   if (depthOf(line) > kDeepest) return "it is nested too deeply";
-  llvm::Expected<llvm::json::Value> value = llvm::json::parse(line);
+  llvm::Expected<llvm::json::Value> value = parseJson(line);
   if (!value) return "it is no JSON: " + llvm::toString(value.takeError());
   const llvm::json::Object *object = value->getAsObject();
   if (!object) return "it is no object";

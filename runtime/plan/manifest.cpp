@@ -1,6 +1,7 @@
 #include "runtime/plan/manifest.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -204,7 +205,7 @@ llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
   auto file = llvm::MemoryBuffer::getFile(path);
   if (!file)
     return problem(path, "it cannot be read: " + file.getError().message(), "name a folder that autotp-compile wrote");
-  llvm::Expected<llvm::json::Value> json = llvm::json::parse((*file)->getBuffer());
+  llvm::Expected<llvm::json::Value> json = parseJson((*file)->getBuffer());
   if (!json) return problem(path, "it is no JSON: " + llvm::toString(json.takeError()), "compile the plan again");
   const llvm::json::Object *object = json->getAsObject();
   if (!object || object->getInteger("format_version") != kPlanFormatVersion)

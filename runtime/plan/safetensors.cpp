@@ -2,8 +2,10 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/output_file.h"
+#include "runtime/base/parse_json.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -100,6 +102,8 @@ llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> t
 }
 
 llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
+  if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path)) // reading a FIFO would wait for ever
+    return problem(path, "it is no regular file");
   auto mapped = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!mapped) return problem(path, "it cannot be read: " + mapped.getError().message());
   SafetensorsFile file{std::move(*mapped), {}};
@@ -107,7 +111,7 @@ llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
   uint64_t length = 0;
   if (all.size() >= 8) std::memcpy(&length, all.data(), 8);
   if (all.size() < 8 || length > all.size() - 8) return problem(path, "it is truncated, or no safetensors file");
-  llvm::Expected<llvm::json::Value> header = llvm::json::parse(all.substr(8, length));
+  llvm::Expected<llvm::json::Value> header = parseJson(all.substr(8, length));
   if (!header) return problem(path, "its header is no JSON: " + llvm::toString(header.takeError()));
   if (!header->getAsObject()) return problem(path, "its header is no JSON object");
   llvm::ArrayRef<uint8_t> data(reinterpret_cast<const uint8_t *>(all.data()) + 8 + length, all.size() - 8 - length);

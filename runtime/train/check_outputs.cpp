@@ -2,7 +2,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/output_file.h"
+#include "runtime/base/output_folder.h"
 #include "runtime/base/output_path.h"
+#include "runtime/checkpoint/find_checkpoint.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/train/train_options.h"
 #include "runtime/train/train_rows.h"
@@ -74,6 +76,21 @@ llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest, std::v
     if (llvm::Error error = checkOutputFile(output.path)) return error;
   }
   return checkSaveFolder(o.save);
+}
+
+llvm::Error checkSaves(const TrainOptions &o, int64_t done) {
+  llvm::Error errors = llvm::Error::success();
+  for (int64_t step : stepsIn(o.save)) {
+    const bool isWritten =
+        step > done && (step == o.steps || (o.saveEvery > 0 && step % o.saveEvery == 0 && step < o.steps));
+    if (!isWritten) continue;
+    const std::string path = checkpointOf(o.save, step);
+    auto folder = OutputFolder::open(path, {});
+    if (folder) continue;
+    errors = llvm::joinErrors(std::move(errors), problem("--save " + escaped(o.save), inOneLine(folder.takeError()),
+                                                         "move it away, or name another folder"));
+  }
+  return errors;
 }
 
 } // namespace autotp

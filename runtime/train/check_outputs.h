@@ -18,4 +18,7 @@ llvm::Error checkTogether(const TrainOptions &options);
 /// written is also read, or named twice; it or the folder cannot be written.
 llvm::Error checkOutputs(const TrainOptions &options, const Manifest &manifest, std::vector<std::string> inputs);
 
+/// Errors: something lies where a checkpoint will be written, and is not ours to replace. `done`: steps before this run.
+llvm::Error checkSaves(const TrainOptions &options, int64_t done);
+
 } // namespace autotp

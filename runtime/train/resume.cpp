@@ -88,7 +88,8 @@ llvm::Expected<std::string> resolved(const TrainOptions &options, std::vector<st
   const std::string named = isAuto ? options.save : options.resume;
   if (!isAuto && llvm::sys::fs::exists(named + "/" + kCheckpointManifest)) return named;
   if (!isAuto && !llvm::sys::fs::is_directory(named))
-    return problem("--resume " + escaped(named), "there is no such folder",
+    return problem("--resume " + escaped(named),
+                   llvm::sys::fs::exists(named) ? "it is no folder" : "there is no such folder",
                    "name a checkpoint, or a folder of checkpoints");
   FoundCheckpoint found = newestCheckpoint(named);
   for (const std::string &passed : found.passedOver)
@@ -137,6 +138,11 @@ llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<
   compareTensors(**reader, *byTp[0], differences);
   compareScalars(**reader, *byTp[0], differences, resumed.notes);
   if (llvm::Error error = differences.take()) return error;
+  for (int64_t step : stepsIn(options.save))
+    if (step > (*reader)->facts().step)
+      resumed.notes.push_back(
+          checkpointOf(options.save, step) +
+          " is of a later step: --resume auto would go on from there, so move it away if it is not wanted");
   resumed.notes.push_back("resumed " + *folder + ": " + std::to_string((*reader)->facts().step) + " steps are done");
   resumed.reader = std::move(*reader);
   return resumed;
@@ -161,16 +167,15 @@ llvm::Error restore(Executor &executor, const CheckpointReader &reader) {
 
 llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const CheckpointReader &reader) {
   if (llvm::Error error = reader.verify(size_t(rank), world.size())) return error;
-  std::vector<float> own; // digits of the step, so that sums are exact
-  for (int64_t rest = reader.facts().step; rest || own.empty(); rest /= 1000)
-    own.push_back(float(rest % 1000));
-  own.resize(7);
+  std::vector<float> own; // the digest's digits, whose sums are exact
+  for (const char digit : reader.digest())
+    own.push_back(float(digit));
   std::vector<float> sums = own;
   if (llvm::Error error = executor.sumIntoAll(world, sums)) return error;
   for (float &digit : own)
     digit *= float(world.size());
   if (sums == own) return llvm::Error::success();
-  return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some go on from another step",
+  return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some see another one there",
                  "name one on a file system that all hosts share");
 }
 

@@ -21,7 +21,7 @@ llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<
 /// Fills a rank's parameters and states. Each rank reads what it holds and no more. Errors: elements are missing.
 llvm::Error restore(Executor &executor, const CheckpointReader &reader);
 
-/// Checks the checkpoint's files, each on one of the ranks, and that all ranks go on from one step. All ranks of `world`
+/// Checks the checkpoint's files, each on one of the ranks, and that all ranks see the same one. All ranks of `world`
 /// call it. Errors: a file was changed; another rank has failed.
 llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const CheckpointReader &reader);
 

@@ -146,7 +146,7 @@ CheckpointSaver::Written CheckpointSaver::writeFiles() const {
         writeNewFile(path_ + "/" + file.name, shown + "/" + file.name, /*isDurable=*/true,
                      [&](llvm::raw_ostream &os) { writeSafetensors(os, file.tensors); });
     if (!digest) {
-      written.failure = describe(digest.takeError());
+      written.failure = inOneLine(digest.takeError());
       return written;
     }
     written.digests[file.name] = *digest;
@@ -163,7 +163,7 @@ llvm::Error CheckpointSaver::complete() {
 /// Tells rank 0 the digests of all files.
 llvm::Error CheckpointSaver::shareDigests(const Written &written) {
   if (!written.failure.empty())
-    return problem("--save " + escaped(options_.folder), llvm::StringRef(written.failure).trim(),
+    return problem("--save " + escaped(options_.folder), written.failure,
                    "make room; the checkpoints before this one are whole");
   std::vector<float> digests(files_.size() * kDigestBytes, 0);
   for (const auto &[name, digest] : written.digests) {
@@ -210,7 +210,9 @@ void CheckpointSaver::deleteOldOnes() {
       const std::string path = checkpointOf(folder, step);
       llvm::Expected<FolderContents> contents = examineFolder(path);
       if (!contents)
-        notes.push_back("kept " + path + ": " + llvm::toString(contents.takeError()));
+        notes.push_back("kept " + inOneLine(contents.takeError()));
+      else if (contents->isEmpty())
+        (void)llvm::sys::fs::remove(path); // left by a process that was killed while it deleted
       else if (!contents->isOurs())
         notes.push_back("kept " + path + ": it holds what this command did not write: " + contents->foreignNames());
       else if (!deleteOurs(path, *contents))

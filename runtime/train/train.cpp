@@ -86,7 +86,10 @@ llvm::Error open(Job &job, const Communicator *process) {
   llvm::Expected<std::vector<std::string>> notes = openSamples(job, process);
   if (!notes) return notes.takeError();
   if (process && process->rank() != 0) return llvm::Error::success();
-  if (llvm::Error error = checkOutputs(o, job.manifest, job.source->files())) return error;
+  std::vector<std::string> inputs = job.source->files();
+  if (job.resumed) llvm::append_range(inputs, job.resumed->paths());
+  if (llvm::Error error = checkOutputs(o, job.manifest, std::move(inputs))) return error;
+  if (llvm::Error error = checkSaves(o, job.resumed ? job.resumed->facts().step : 0)) return error;
   auto progress = Progress::open({o.log, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);

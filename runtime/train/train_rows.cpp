@@ -124,10 +124,14 @@ constexpr OptionRow kRankRows[] = {
      .defaultText = "the best that the host has"},
 };
 
+/// A variable of the shell that is not set would switch it off in silence.
+bool isSaid(llvm::StringRef text) { return !text.empty(); }
+
 constexpr OptionRow kCheckpointRows[] = {
     {.flag = "save",
      .placeholder = "FOLDER",
      .member = at<&Options::save>(),
+     .isOfItsForm = isSaid,
      .help = "write a checkpoint FOLDER/step-N after the last step; ranks on several hosts must share it"},
     {.flag = "save-every",
      .placeholder = "N",
@@ -148,6 +152,7 @@ constexpr OptionRow kCheckpointRows[] = {
     {.flag = "resume",
      .placeholder = "FOLDER|auto",
      .member = at<&Options::resume>(),
+     .isOfItsForm = isSaid,
      .help = "go on from a checkpoint, or from the newest in a folder of them, on this plan's mesh",
      .detail =
          "It may have been written on any other: tp, dp, zero, dtype, buckets and device may differ, the model and the "

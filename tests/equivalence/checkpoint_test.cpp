@@ -146,6 +146,42 @@ TEST(Checkpoints, OnlyTheNewestAreKept) {
   EXPECT_FALSE(exists("/step-2") || exists("/step-3"));
 }
 
+/// What lies behind a link is not this program's to delete.
+TEST(Checkpoints, LinksAreKept) {
+  const SavedPlan plan("mlp", {1, 1, 0, 1});
+  TrainOptions options = plan.options();
+  options.save = plan.folder() + "/checkpoints";
+  options.steps = 1;
+  plan.run(options);
+  const std::string elsewhere = plan.folder() + "/elsewhere", link = options.save + "/step-1";
+  llvm::cantFail(llvm::errorCodeToError(llvm::sys::fs::rename(link, elsewhere)));
+  llvm::cantFail(llvm::errorCodeToError(llvm::sys::fs::create_link(elsewhere, link)));
+  options.steps = 3;
+  options.saveEvery = options.keep = 1;
+  options.resume = "auto";
+  plan.run(options);
+  EXPECT_TRUE(llvm::sys::fs::exists(elsewhere + "/weights-00000.safetensors"));
+  EXPECT_TRUE(llvm::sys::fs::exists(link));
+}
+
+/// Whatever would be lost is said before the first step.
+TEST(Checkpoints, WhatLiesInTheWayIsSaidFirst) {
+  const SavedPlan plan("mlp", {1, 1, 0, 1});
+  TrainOptions options = plan.options();
+  options.save = plan.folder() + "/checkpoints";
+  options.steps = 2;
+  plan.run(options);
+  append(options.save + "/step-2/notes.txt", "the user's");
+  options.log.clear();
+  EXPECT_TRUE(contains(errorOf(options), "'notes.txt'"));
+  EXPECT_TRUE(contains(errorOf(options), "move it away, or name another folder"));
+  llvm::cantFail(llvm::errorCodeToError(llvm::sys::fs::remove(options.save + "/step-2/notes.txt")));
+  options.resume = options.save + "/step-2";
+  options.steps = 3;
+  options.saveWeights = options.save + "/step-2/weights-00000.safetensors";
+  EXPECT_TRUE(contains(errorOf(options), "it is read, and would be replaced"));
+}
+
 TEST(Checkpoints, TheNewestWholeOneIsTaken) {
   const SavedPlan plan("mlp", {2, 1, 0, 1});
   TrainOptions options = plan.options();
@@ -162,6 +198,10 @@ TEST(Checkpoints, TheNewestWholeOneIsTaken) {
   options.saveEvery = 0;
   options.resume = plan.folder() + "/checkpoints";
   EXPECT_EQ(plan.run(options).size(), 2u); // steps 3 and 4
+  llvm::cantFail(
+      llvm::errorCodeToError(llvm::sys::fs::remove(plan.folder() + "/checkpoints/step-2/weights-00001.safetensors")));
+  options.save.clear();
+  EXPECT_EQ(plan.run(options).size(), 3u); // a file of step 2 is missing
 }
 
 TEST(Checkpoints, WhatWasChangedIsRefusedByName) {

@@ -91,7 +91,8 @@ TEST_F(Commands, AFlagOverrulesDeepSpeedsConfiguration) {
                               "optimizer": {"type": "SGD", "params": {"lr": 0.5}}})");
   const Ended ended = run("autotp-compile @/mlp/model.onnx -o {}/plan --ds-config {}/ds.json --zero 1 --lr 0.25");
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_NE(ended.out.find("tp 1 x dp 2, ZeRO 1, grad-accum 1\noptimizer   sgd\nlr          0.25, constant\n"),
+  EXPECT_NE(ended.out.find("tp 1 x dp 2, ZeRO 1, grad-accum 1\n"
+                           "optimizer   sgd; gradients clipped to a norm of 1\nlr          0.25, constant\n"),
             std::string::npos)
       << ended.out;
   EXPECT_NE(contentsOf(folder.path() + "/plan/manifest.json").find("\"learning_rate\": 0.25,"), std::string::npos);

@@ -1,11 +1,14 @@
 // Which rank writes what into a checkpoint, and what reads it again.
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/folder_listing.h"
 #include "runtime/base/output_folder.h"
 #include "runtime/checkpoint/checkpoint_reader.h"
 #include "runtime/checkpoint/find_checkpoint.h"
 #include "tests/runtime/temporary_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 namespace autotp::test {
 namespace {
@@ -136,6 +139,14 @@ std::string write(const TemporaryFolder &folder, const Checkpoint::Tensor &tenso
   return path;
 }
 
+/// Puts another manifest in the place of step-7's, and into the list of its files: as somebody would who means to deceive.
+void forge(const TemporaryFolder &folder, const std::string &manifest) {
+  folder.write("step-7/manifest.json", manifest);
+  auto digests = listedDigests(folder.path() + "/step-7");
+  digests[kCheckpointManifest.str()] = digestOf(manifest);
+  folder.write("step-7/" + std::string(kListingName), listingText(digests));
+}
+
 std::string readError(const std::string &folder) {
   auto reader = CheckpointReader::open(folder);
   return reader ? "" : describe(reader.takeError());
@@ -167,13 +178,15 @@ TEST(CheckpointReader, ReadsWhatAnotherRankHolds) {
 
 TEST(CheckpointReader, SaysWhatIsNotThere) {
   const TemporaryFolder folder;
-  const auto reader = llvm::cantFail(CheckpointReader::open(write(folder, tensorOf({{"a", 0, 3, {{0, 4}, {0, 1}}}}))));
-  const plan::Parameter held = parameterOf({4, 6}, {{0, 4}, {0, 1}});
-  std::vector<float> three(3), four(4);
-  EXPECT_FALSE(bool(reader->read(held, "weights", 0, three)));
-  const std::string error = describe(reader->read(held, "weights", 0, four));
+  const Bounds left = {{0, 4}, {0, 3}};
+  const auto reader =
+      llvm::cantFail(CheckpointReader::open(write(folder, tensorOf({{"a", 0, 12, left}, {"b", 0, 12, left}}))));
+  const plan::Parameter held = parameterOf({4, 6}, {{0, 4}, {2, 4}}); // columns 2 and 3
+  std::vector<float> one(1), two(2);
+  EXPECT_FALSE(bool(reader->read(held, "weights", 0, one)));
+  const std::string error = describe(reader->read(held, "weights", 0, two));
   EXPECT_NE(error.find("it lacks elements of the weights of parameter 'w'"), std::string::npos) << error;
-  EXPECT_NE(describe(reader->read(held, "sum", 0, four)).find("the sum of parameter 'w'"), std::string::npos);
+  EXPECT_NE(describe(reader->read(held, "sum", 0, one)).find("the sum of parameter 'w'"), std::string::npos);
 }
 
 TEST(CheckpointReader, RefusesWhatDoesNotFit) {
@@ -184,13 +197,18 @@ TEST(CheckpointReader, RefusesWhatDoesNotFit) {
       {"covers beyond the shape", tensorOf({{"a", 0, 2, {{0, 2}, {0, 7}}}})},
       {"covers that overlap", tensorOf({{"a", 0, 2, {{0, 3, 2, 4}, {0, 6}}}})},
       {"half an interval", tensorOf({{"a", 0, 2, {{0, 3, 3}, {0, 6}}}})},
+      {"less elements than the shape", tensorOf({{"a", 0, 23, {}}})},
+      {"no slices", {"w", "weights", {int64_t(1) << 60}, {}}},
+      {"a negative shape", {"w", "weights", {-5}, {}}},
+      {"a shape beyond all numbers", {"w", "weights", {int64_t(1) << 32, int64_t(1) << 32, int64_t(1) << 32}, {}}},
+      {"a transposed alias of one dimension", {"w", "weights", {24}, {{"a", 0, 24, {}}}, {{"v", true}}}},
   };
   for (const auto &[what, tensor] : cases) {
     const TemporaryFolder folder;
     const std::string path = write(folder, tensorOf({{"a", 0, 24, {}}}));
     Checkpoint broken;
     broken.tensors = {tensor};
-    folder.write("step-7/manifest.json", checkpointText(broken));
+    forge(folder, checkpointText(broken));
     EXPECT_NE(readError(path).find("does not fit its files"), std::string::npos) << what;
   }
 }
@@ -199,13 +217,22 @@ TEST(CheckpointReader, RefusesWhatIsNoWholeCheckpoint) {
   const TemporaryFolder folder;
   const std::string path = write(folder, kShards);
   EXPECT_EQ(readError(path), "");
-  const std::string manifest = checkpointText({});
-  for (const auto &[text, words] : {std::pair<std::string, std::string>{"{", "is no JSON"},
-                                    {"{}", "another format version"},
-                                    {"{\"format_version\": 1}", "step"}}) {
-    folder.write("step-7/manifest.json", text);
-    EXPECT_NE(readError(path).find(words), std::string::npos) << text << ": " << readError(path);
+  for (const auto &[text, words] :
+       {std::pair<std::string, std::string>{"{", "is no JSON"},
+        {std::string(1 << 20, '['), "nested too deeply"},
+        {R"({"format_version": 1, "step": 1, "skipped_steps": 0, "rows": 9223372036854775805,
+                                         "seed": 0, "data": "", "tensors": []})",
+         "does not fit its files"},
+        {"{}", "another format version"},
+        {"{\"format_version\": 1}", "step"}}) {
+    forge(folder, text);
+    EXPECT_NE(readError(path).find(words), std::string::npos) << text.substr(0, 99) << ": " << readError(path);
   }
+  folder.write("step-7/manifest.json", checkpointText({}));
+  EXPECT_NE(readError(path).find("is not as it was written"), std::string::npos);
+  std::filesystem::remove(path + "/manifest.json");
+  ASSERT_EQ(mkfifo((path + "/manifest.json").c_str(), 0600), 0); // nobody writes to it
+  EXPECT_NE(readError(path).find("cannot be read"), std::string::npos);
   folder.write("step-7/files.xxh128", "");
   EXPECT_NE(readError(path).find("it has no list of its files"), std::string::npos);
   EXPECT_NE(readError(folder.path()).find("it is no checkpoint"), std::string::npos);

@@ -3,6 +3,7 @@
 #include "passes/options/deepspeed/hjson.h"
 #include "passes/options/deepspeed/key_reader.h"
 #include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
 
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -12,7 +13,7 @@ llvm::Error readDeepSpeedConfig(llvm::StringRef path, CompileOptions &options) {
   auto file = llvm::MemoryBuffer::getFile(path);
   if (!file) return problem(path, "it cannot be read: " + file.getError().message());
   const std::string text = withoutComments((*file)->getBuffer());
-  auto json = llvm::json::parse(text);
+  auto json = parseJson(text);
   if (!json) return problem(path, "it is no JSON: " + llvm::toString(json.takeError()));
   if (!json->getAsObject()) return problem(path, "it is no JSON object");
   if (const std::string twice = repeatedKey(text); !twice.empty())
