@@ -7,12 +7,12 @@ namespace {
 
 constexpr int kSignals[] = {SIGTERM, SIGINT};
 
-std::atomic<int> received_ = 0;
+std::atomic<int> lastReceived = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler writes it");
 
 /// The second signal meets the default action, so that it ends what hangs.
 void note(int signal) {
-  received_ = signal;
+  lastReceived = signal;
   for (int each : kSignals)
     std::signal(each, SIG_DFL);
 }
@@ -20,7 +20,7 @@ void note(int signal) {
 } // namespace
 
 StopSignals::StopSignals() {
-  received_ = 0;
+  lastReceived = 0;
   struct sigaction action = {};
   action.sa_handler = note;
   action.sa_flags = SA_RESTART; // reads and writes that are under way go on
@@ -35,6 +35,6 @@ StopSignals::~StopSignals() {
     sigaction(kSignals[i], &before_[i], nullptr);
 }
 
-int StopSignals::received() const { return received_; }
+int StopSignals::received() const { return lastReceived; }
 
 } // namespace autotp

@@ -119,6 +119,7 @@ std::string DeepSpeedKeys::harmless() const {
     at->second.push_back(path);
   }
   std::vector<std::string> texts;
+  texts.reserve(reasons.size());
   for (const auto &[why, paths] : reasons)
     texts.push_back(llvm::join(paths, ", ") + " (" + why.str() + ")");
   return llvm::join(texts, "; ");
