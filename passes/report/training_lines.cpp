@@ -4,8 +4,7 @@
 #include "passes/compiled_model.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
-
-#include "llvm/Support/JSON.h"
+#include "runtime/options/option_values.h"
 
 namespace autotp {
 namespace {
@@ -23,7 +22,7 @@ std::string numbersText(const UpdateRule &rule) {
     if (!number || *number == 0) continue;
     const auto *word = llvm::find_if(kWords, [&name = name](const auto &pair) { return pair.first == name; });
     os << separator << (word == std::end(kWords) ? llvm::StringRef(name) : llvm::StringRef(word->second)) << " "
-       << llvm::json::Value(*number);
+       << numberText(*number);
     separator = ", ";
   }
   return os.str();
@@ -42,7 +41,7 @@ void printOptimizer(const CompiledModel &compiled, const CompileOptions &options
   os << "optimizer   " << (isOwn ? "the model's own: " : "");
   for (auto [i, rule] : indexed(updates.rules))
     os << (i ? "; " : "") << (isOwn ? rule.op : nameOf(options.step.optimizer.kind).str()) << numbersText(rule);
-  if (updates.clipGradNorm > 0) os << "; gradients clipped to a norm of " << llvm::json::Value(updates.clipGradNorm);
+  if (updates.clipGradNorm > 0) os << "; gradients clipped to a norm of " << numberText(updates.clipGradNorm);
   os << "\n";
 }
 
