@@ -46,26 +46,15 @@ TEST(Checkpoints, GoOnFromUnevenAndSlicedOnes) {
 
 TEST(Checkpoints, GoOnInOtherBuckets) {
   const SavedPlan first("llama", kFrom), other("llama", {2, 2, 2, 1}, {.bucketBytes = 4 << 10});
-  TrainOptions options = first.options();
-  options.save = first.folder() + "/checkpoints";
-  options.steps = 1;
-  first.run(options);
-  expectLoadsExactly(other.folder() + "/plan", options.save + "/step-1");
+  expectLoadsExactly(other.folder() + "/plan", first.saved(1));
 }
 
 TEST(Checkpoints, GoOnInAnotherDtype) {
   const RunAs inBf16{.dtype = DType::BF16};
   expectGoesOnAnywhere("llama", kFrom, {kFrom}, inBf16);
   const SavedPlan small("llama", kFrom, inBf16), wide("llama", {1, 2, 1, 1});
-  TrainOptions options = small.options();
-  options.save = small.folder() + "/checkpoints";
-  options.steps = 2;
-  small.run(options);
-  expectLoadsExactly(wide.folder() + "/plan", options.save + "/step-2");
-  options.plan = wide.folder() + "/plan";
-  options.save = wide.folder() + "/checkpoints";
-  wide.run(options);
-  expectLoadsExactly(small.folder() + "/plan", options.save + "/step-2");
+  expectLoadsExactly(wide.folder() + "/plan", small.saved(2));
+  expectLoadsExactly(small.folder() + "/plan", wide.saved(2));
 }
 
 /// The loss scale, and the steps that were skipped, go on too.
@@ -73,15 +62,12 @@ TEST(Checkpoints, GoOnAfterStepsWereSkipped) {
   const RunAs overflowing{.dtype = DType::F16, .lossScale = {0x1p40, 2000}};
   expectGoesOnAnywhere("mlp", kFrom, {kFrom}, overflowing);
   const SavedPlan small("mlp", kFrom, overflowing), wide("mlp", {1, 1, 0, 1});
-  TrainOptions options = small.options();
-  options.save = small.folder() + "/checkpoints";
-  options.steps = 2;
-  small.run(options);
-  EXPECT_EQ(llvm::cantFail(readCheckpointFacts(options.save + "/step-2")).skippedSteps, 2);
-  expectLoadsExactly(wide.folder() + "/plan", options.save + "/step-2");
+  const std::string checkpoint = small.saved(2);
+  EXPECT_EQ(llvm::cantFail(readCheckpointFacts(checkpoint)).skippedSteps, 2);
+  expectLoadsExactly(wide.folder() + "/plan", checkpoint);
   // An f32 plan counts the updates that were done, of which there is none: its first one is that of a new run.
-  options.plan = wide.folder() + "/plan";
-  options.resume = options.save;
+  TrainOptions options = wide.options();
+  options.resume = checkpoint;
   options.save = wide.folder() + "/checkpoints";
   options.steps = 3;
   wide.run(options);
@@ -224,12 +210,8 @@ TEST(Checkpoints, WhatWasChangedIsRefusedByName) {
 
 TEST(Checkpoints, AnotherModelIsRefusedWithAllDifferences) {
   const SavedPlan mlp("mlp", {1, 1, 0, 1}), momentum("training-info-mlp-momentum", {1, 1, 0, 1});
-  TrainOptions options = mlp.options();
-  options.save = mlp.folder() + "/checkpoints";
-  options.steps = 1;
-  mlp.run(options);
   TrainOptions other = momentum.options();
-  other.resume = options.save;
+  other.resume = mlp.saved(1);
   const std::string error = errorOf(other);
   EXPECT_TRUE(contains(error, "it lacks the momentum_buffer of parameter '"));
   EXPECT_TRUE(contains(error, "it has the exp_avg of parameter '"));
@@ -281,17 +263,14 @@ TEST(Checkpoints, GoOutAsTheModelThatWasTrained) {
 
 TEST(Checkpoints, DoNotGoOutAsAnotherModel) {
   const SavedPlan plan("mlp", {1, 1, 0, 1});
-  TrainOptions options = plan.options();
-  options.steps = 1;
-  options.save = plan.folder() + "/checkpoints";
-  plan.run(options);
+  const std::string checkpoint = plan.saved(1);
   const std::string output = plan.folder() + "/trained.onnx",
                     llama = std::string(AUTOTP_SOURCE_DIR) + "/tests/fixtures/llama/model.onnx";
-  EXPECT_NE(exported(options.save, llama, output), 0);
+  EXPECT_NE(exported(checkpoint, llama, output), 0);
   EXPECT_TRUE(contains(bytesIn(output + ".out"), "which was trained"));
-  EXPECT_NE(exported(options.save, "", output), 0);
+  EXPECT_NE(exported(checkpoint, "", output), 0);
   EXPECT_TRUE(contains(bytesIn(output + ".out"), "--model: it is missing"));
-  EXPECT_NE(exported(options.save, llama, plan.folder() + "/trained.txt"), 0);
+  EXPECT_NE(exported(checkpoint, llama, plan.folder() + "/trained.txt"), 0);
   EXPECT_FALSE(llvm::sys::fs::exists(output));
 }
 

@@ -126,6 +126,14 @@ std::vector<double> SavedPlan::run(const TrainOptions &options) const {
   return losses;
 }
 
+std::string SavedPlan::saved(int64_t steps) const {
+  TrainOptions options = this->options();
+  options.steps = steps;
+  options.save = folder_ + "/checkpoints";
+  run(options);
+  return options.save + "/step-" + std::to_string(steps);
+}
+
 void expectLoadsExactly(const std::string &plan, const std::string &checkpoint) {
   const std::map<Kind, std::vector<float>> whole = wholeTensors(checkpoint);
   for (const auto &[kind, values] : whole)

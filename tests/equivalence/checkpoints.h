@@ -20,6 +20,9 @@ public:
   /// Runs, and returns the losses that its log gained; a failure fails the test.
   std::vector<double> run(const TrainOptions &options) const;
 
+  /// Runs so many steps, and returns the checkpoint that the last of them leaves.
+  std::string saved(int64_t steps) const;
+
 private:
   std::string fixture_, folder_;
 };
