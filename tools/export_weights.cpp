@@ -3,30 +3,11 @@
 #include "compiler/onnx/replace_weights.h"
 #include "runtime/base/error.h"
 #include "runtime/base/output_file.h"
-#include "runtime/checkpoint/checkpoint_reader.h"
+#include "runtime/base/transposed.h"
 #include "runtime/checkpoint/find_checkpoint.h"
 
 namespace autotp {
 namespace {
-
-llvm::Expected<std::string> folderOf(const std::string &named) {
-  if (llvm::Expected<Checkpoint> checkpoint = readCheckpointFacts(named))
-    return named;
-  else if (const FoundCheckpoint found = newestCheckpoint(named); !found.path.empty()) {
-    llvm::consumeError(checkpoint.takeError());
-    llvm::outs() << "checkpoint " << found.path << "\n";
-    return found.path;
-  } else
-    return checkpoint.takeError();
-}
-
-std::vector<float> transposed(llvm::ArrayRef<float> from, int64_t rows, int64_t columns) {
-  std::vector<float> to(from.size());
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      to[size_t(c * rows + r)] = from[size_t(r * columns + c)];
-  return to;
-}
 
 std::vector<ReplacedWeight> weightsOf(const CheckpointReader &reader) {
   std::vector<ReplacedWeight> weights;
@@ -71,15 +52,15 @@ llvm::Error exportWeights(const WeightExport &o) {
     return problem("-o " + escaped(o.output), "it is neither an .onnx nor a .safetensors",
                    "name a file with one of these ends");
   if (isModel && o.model.empty()) return problem("--model", "it is missing", "name the .onnx that was trained");
-  llvm::Expected<std::string> folder = folderOf(o.checkpoint);
-  if (!folder) return folder.takeError();
-  llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(*folder);
-  if (!reader) return reader.takeError();
-  if (llvm::Error error = (*reader)->verify(0, 1)) return error;
+  llvm::Expected<FoundCheckpoint> found = namedCheckpoint("--checkpoint", o.checkpoint);
+  if (!found) return found.takeError();
+  const CheckpointReader &reader = *found->reader;
+  if (reader.folder() != o.checkpoint) llvm::outs() << "checkpoint " << reader.folder() << "\n";
+  if (llvm::Error error = reader.verify(0, 1)) return error;
   for (const std::string &written : {o.output, o.output + ".data"})
-    if (llvm::Error error = checkIsNotRead(written, (*reader)->paths())) return error;
-  const std::vector<ReplacedWeight> weights = weightsOf(**reader);
-  if (weights.empty()) return problem(escaped(*folder), "it has no weights", "take another checkpoint");
+    if (llvm::Error error = checkIsNotRead(written, reader.paths())) return error;
+  const std::vector<ReplacedWeight> weights = weightsOf(reader);
+  if (weights.empty()) return problem(escaped(reader.folder()), "it has no weights", "take another checkpoint");
   return isModel ? replaceWeights(o.model, o.output, weights) : writeWeights(o.output, weights);
 }
 

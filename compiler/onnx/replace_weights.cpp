@@ -3,15 +3,12 @@
 #include "compiler/onnx/importer.h"
 #include "compiler/onnx/write_model.h"
 #include "runtime/base/error.h"
-#include "runtime/base/small_floats.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-
-#include <cstring>
 
 namespace autotp {
 namespace {
@@ -106,20 +103,6 @@ std::vector<std::string> filesOf(const onnx::GraphProto &graph, const std::strin
   return files;
 }
 
-std::vector<uint8_t> bytesOf(llvm::ArrayRef<float> values, DType dtype) {
-  std::vector<uint8_t> bytes(values.size() * sizeOf(dtype));
-  auto put = [&](size_t i, auto value) { std::memcpy(bytes.data() + i * sizeof value, &value, sizeof value); };
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::F64)
-      put(i, double(values[i]));
-    else if (dtype == DType::F32)
-      put(i, values[i]);
-    else
-      put(i, dtype == DType::BF16 ? floatToBf16(values[i]) : doubleToHalf(double(values[i])));
-  }
-  return bytes;
-}
-
 int64_t storedBytes(const onnx::GraphProto &graph) {
   int64_t bytes = 0;
   for (const onnx::TensorProto &tensor : graph.initializer())
@@ -169,8 +152,9 @@ llvm::Error replaceWeights(const std::string &path, const std::string &output, l
     llvm::Expected<std::vector<float>> values = weight.read();
     if (!values) return values.takeError();
     onnx::TensorProto &tensor = tensors.own(weight.name);
-    const DType dtype = llvm::cantFail(dtypeOf(tensor.data_type())); // checkWeights has seen it
-    writer->store(tensor, bytesOf(*values, dtype));
+    Array array(llvm::cantFail(typeOf(tensor))); // checkWeights has seen it
+    array.data.assign(values->begin(), values->end());
+    writer->store(tensor, toTensor(array).bytes);
   }
   return writer->commit(model);
 }

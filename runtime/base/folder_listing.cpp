@@ -66,12 +66,17 @@ std::unique_ptr<llvm::MemoryBuffer> contentsOf(const std::string &path) {
   return buffer ? std::move(*buffer) : nullptr;
 }
 
+/// The list of a folder; null if it has none.
+std::unique_ptr<llvm::MemoryBuffer> listOf(const std::string &folder) {
+  struct stat status;
+  const std::string path = folder + "/" + kListingName;
+  return isRegular(path, status) ? contentsOf(path) : nullptr;
+}
+
 class Examination {
 public:
   explicit Examination(std::string root) : root_(std::move(root)) {
-    struct stat status;
-    const std::string path = root_ + "/" + kListingName;
-    const auto text = isRegular(path, status) ? contentsOf(path) : nullptr;
+    const auto text = listOf(root_);
     if (!text) return;
     digests_ = parseListing(text->getBuffer());
     if (digests_.empty()) return;
@@ -151,9 +156,7 @@ std::string listingText(const std::map<std::string, std::string> &digests) {
 }
 
 std::map<std::string, std::string> listedDigests(const std::string &folder) {
-  struct stat status;
-  const std::string path = folder + "/" + kListingName;
-  const auto text = isRegular(path, status) ? contentsOf(path) : nullptr;
+  const auto text = listOf(folder);
   return text ? parseListing(text->getBuffer()) : std::map<std::string, std::string>();
 }
 

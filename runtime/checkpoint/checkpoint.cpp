@@ -192,7 +192,7 @@ std::string checkpointText(const Checkpoint &c) {
 
 llvm::Expected<Checkpoint> readCheckpointFacts(llvm::StringRef folder) {
   auto bad = [&](const llvm::Twine &what) { return problem(escaped(folder), what.str(), "take another checkpoint"); };
-  const std::map<std::string, std::string> files = listedDigests(folder.str());
+  std::map<std::string, std::string> files = listedDigests(folder.str());
   if (files.empty()) return bad("it is no checkpoint, or not a whole one: it has no list of its files");
   const std::string path = (folder + "/" + kCheckpointManifest).str();
   auto text =
@@ -213,6 +213,7 @@ llvm::Expected<Checkpoint> readCheckpointFacts(llvm::StringRef folder) {
   if (!fromJSON(*json, checkpoint, root)) return bad(llvm::toString(root.getError()));
   if (const llvm::json::Object *run = object->getObject("run")) checkpoint.run = *run;
   if (!isConsistent(checkpoint, files)) return bad("its manifest.json does not fit its files");
+  checkpoint.digests = std::move(files);
   return checkpoint;
 }
 

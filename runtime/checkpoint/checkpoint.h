@@ -15,6 +15,8 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
 
+#include <map>
+
 namespace autotp {
 
 constexpr int64_t kCheckpointFormatVersion = 1;
@@ -47,6 +49,7 @@ struct Checkpoint {
   std::string data;         ///< where samples came from, as it was named
   llvm::json::Object run;   ///< for people: the mesh, the dtype, the learning rate
   std::vector<Tensor> tensors;
+  std::map<std::string, std::string> digests = {}; ///< of its files, by name; of one that was read
 };
 
 /// The name of the file into which a rank writes a kind.

@@ -144,17 +144,17 @@ llvm::Expected<std::vector<float>> CheckpointReader::readWhole(const Checkpoint:
 
 std::vector<std::string> CheckpointReader::paths() const {
   std::vector<std::string> paths = {folder_ + "/" + kListingName};
-  for (const auto &[name, digest] : listedDigests(folder_))
+  for (const auto &[name, digest] : checkpoint_.digests)
     paths.push_back(folder_ + "/" + name);
   return paths;
 }
 
-std::string CheckpointReader::digest() const { return digestOf(listingText(listedDigests(folder_))); }
+std::string CheckpointReader::digest() const { return digestOf(listingText(checkpoint_.digests)); }
 
 llvm::Error CheckpointReader::verify(size_t first, size_t of) const {
   llvm::Error errors = llvm::Error::success();
   size_t i = 0;
-  for (const auto &[name, digest] : listedDigests(folder_)) {
+  for (const auto &[name, digest] : checkpoint_.digests) {
     if (i++ % of != first) continue;
     const std::string path = folder_ + "/" + name;
     auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);

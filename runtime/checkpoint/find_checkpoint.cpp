@@ -1,7 +1,6 @@
 #include "runtime/checkpoint/find_checkpoint.h"
 
 #include "runtime/base/error.h"
-#include "runtime/checkpoint/checkpoint_reader.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -57,11 +56,28 @@ FoundCheckpoint newestCheckpoint(llvm::StringRef folder) {
     }
     llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(path);
     if (reader) {
-      found.path = path;
+      found.reader = std::move(*reader);
       return found;
     }
     found.passedOver.push_back(inOneLine(reader.takeError()));
   }
+  return found;
+}
+
+llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named) {
+  const std::string where = (flag + " " + escaped(named)).str();
+  FoundCheckpoint found;
+  if (llvm::sys::fs::exists(named + "/" + kCheckpointManifest)) {
+    llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(named);
+    if (!reader) return reader.takeError();
+    found.reader = std::move(*reader);
+    return found;
+  }
+  if (!llvm::sys::fs::is_directory(named))
+    return problem(where, llvm::sys::fs::exists(named) ? "it is no folder" : "there is no such folder",
+                   "name a checkpoint, or a folder of checkpoints");
+  found = newestCheckpoint(named);
+  if (!found.reader) return problem(where, "there is no whole checkpoint in it", "name another folder");
   return found;
 }
 

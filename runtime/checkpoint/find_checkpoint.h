@@ -1,23 +1,23 @@
 /// \file The checkpoints in the folder that --save names.
 #pragma once
 
-#include "llvm/Support/Error.h"
-
-#include <string>
-#include <vector>
+#include "runtime/checkpoint/checkpoint_reader.h"
 
 namespace autotp {
 
 /// The folder of a step's checkpoint within `folder`: "FOLDER/step-20".
 std::string checkpointOf(llvm::StringRef folder, int64_t step);
 
-/// The newest whole checkpoint in a folder, and newer entries that are none, each with the reason.
+/// A checkpoint, and newer entries of its folder that are none, each with the reason.
 struct FoundCheckpoint {
-  std::string path; ///< empty: there is none
+  std::unique_ptr<CheckpointReader> reader; ///< null: there is none
   std::vector<std::string> passedOver;
 };
-/// Other names than those of checkpoints, whole or half written, are not looked at.
+/// The newest whole one in a folder. Other names than those of checkpoints, whole or half written, are not looked at.
 FoundCheckpoint newestCheckpoint(llvm::StringRef folder);
+
+/// The checkpoint that a flag names, or the newest whole one in the folder that it names. Errors: there is none.
+llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named);
 
 /// What is wrong, in a note among others: without its remedy.
 std::string inOneLine(llvm::Error error);

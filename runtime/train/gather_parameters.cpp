@@ -1,7 +1,8 @@
 #include "runtime/train/gather_parameters.h"
 
 #include "runtime/base/error.h"
-#include "runtime/plan/held_elements.h"
+#include "runtime/base/transposed.h"
+#include "runtime/checkpoint/saved_slices.h"
 #include "runtime/plan/safetensors.h"
 
 namespace autotp {
@@ -46,9 +47,7 @@ private:
 void addOwn(const Executor &own, const plan::Parameter &parameter, const EarlierHolders &earlier, Gathered what,
             std::vector<float> &whole) {
   const plan::Bucket &bucket = own.program().buckets(int(parameter.bucket()));
-  const plan::TensorRef &source = what == Gathered::Gradients ? bucket.accumulator()
-                                  : bucket.has_master()       ? bucket.master()
-                                                              : bucket.parameters();
+  const plan::TensorRef &source = what == Gathered::Gradients ? bucket.accumulator() : *tensorOfKind(bucket, kWeights);
   const int64_t begin = int64_t(parameter.bucket_begin());
   const BucketPart part = bucketPart(bucket, source, begin, begin + elementsOf(parameter.tensor()), own.place());
   if (part.begin >= part.end || (part.slices == 1 && own.dpRank() != 0)) return; // dp rank 0 has all of it as well
@@ -61,14 +60,6 @@ void addOwn(const Executor &own, const plan::Parameter &parameter, const Earlier
     if (at < part.begin || at >= part.end || (!isAlone && earlier.hold(index))) return;
     whole[size_t(global)] = scale * from[size_t(at - part.begin)];
   });
-}
-
-std::vector<float> transposed(const std::vector<float> &from, int64_t rows, int64_t columns) {
-  std::vector<float> to(from.size());
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      to[size_t(c * rows + r)] = from[size_t(r * columns + c)];
-  return to;
 }
 
 /// Tensors and their contents.

@@ -34,7 +34,7 @@ llvm::Error Rank::run() {
     if (llvm::Error error = endStep(step)) return error;
   }
   if (job_.options.saveWeights.empty()) return llvm::Error::success();
-  return gather(job_.options.saveWeights, /*isWeights=*/true);
+  return gather(job_.options.saveWeights, Gathered::Weights);
 }
 
 llvm::Error Rank::load() {
@@ -169,7 +169,7 @@ llvm::Error Rank::runStep(int64_t step) {
   if (step == firstStep_)
     if (llvm::Error error = executor_->captureSections()) return error;
   if (step == firstStep_ && !job_.options.dumpGradients.empty())
-    if (llvm::Error error = gather(job_.options.dumpGradients, /*isWeights=*/false)) return error;
+    if (llvm::Error error = gather(job_.options.dumpGradients, Gathered::Gradients)) return error;
   if (hasOwnRate(executor_->program())) lr = double(executor_->scalar("learning_rate"));
   if (comm_.rank() != 0) return llvm::Error::success();
   return report(step, lr, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
@@ -243,8 +243,8 @@ Checkpoint Rank::factsAfter(int64_t step) const {
   return facts;
 }
 
-llvm::Error Rank::gather(const std::string &path, bool isWeights) {
-  return writeGathered(path, *executor_, *world_, job_.byTp(), isWeights ? Gathered::Weights : Gathered::Gradients);
+llvm::Error Rank::gather(const std::string &path, Gathered what) {
+  return writeGathered(path, *executor_, *world_, job_.byTp(), what);
 }
 
 } // namespace autotp

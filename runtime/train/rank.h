@@ -9,6 +9,7 @@
 namespace autotp {
 
 class CheckpointReader;
+enum class Gathered : uint8_t;
 struct Job;
 
 class Rank {
@@ -45,7 +46,7 @@ private:
   bool wantsToStop() const;
   Checkpoint factsAfter(int64_t step) const;
   llvm::Error sayNotes(int64_t step);
-  llvm::Error gather(const std::string &path, bool isWeights);
+  llvm::Error gather(const std::string &path, Gathered what);
 
   /// The number of the first sample of a step, over all ranks.
   int64_t rowsBefore(int64_t step) const;

@@ -4,8 +4,6 @@
 #include "runtime/checkpoint/find_checkpoint.h"
 #include "runtime/train/train_options.h"
 
-#include "llvm/Support/FileSystem.h"
-
 #include <mutex>
 #include <set>
 
@@ -82,23 +80,10 @@ void compareScalars(const CheckpointReader &reader, const plan::Program &program
   }
 }
 
-/// The folder of the checkpoint: what is named, or the newest in it. Empty: none, and none is needed.
-llvm::Expected<std::string> resolved(const TrainOptions &options, std::vector<std::string> &notes) {
-  const bool isAuto = options.resume == kAuto;
-  const std::string named = isAuto ? options.save : options.resume;
-  if (!isAuto && llvm::sys::fs::exists(named + "/" + kCheckpointManifest)) return named;
-  if (!isAuto && !llvm::sys::fs::is_directory(named))
-    return problem("--resume " + escaped(named),
-                   llvm::sys::fs::exists(named) ? "it is no folder" : "there is no such folder",
-                   "name a checkpoint, or a folder of checkpoints");
-  FoundCheckpoint found = newestCheckpoint(named);
-  for (const std::string &passed : found.passedOver)
-    notes.push_back("passed over " + passed);
-  if (!found.path.empty()) return found.path;
-  if (!isAuto)
-    return problem("--resume " + escaped(named), "there is no whole checkpoint in it", "name another folder");
-  notes.push_back("no checkpoint in " + named + ": training begins");
-  return std::string();
+/// What is named, or with auto the newest in --save's folder, which need not have one.
+llvm::Expected<FoundCheckpoint> find(const TrainOptions &options) {
+  if (options.resume == kAuto) return newestCheckpoint(options.save);
+  return namedCheckpoint("--resume", options.resume);
 }
 
 /// Reads what this rank has of a kind of a parameter into one of the tensors of its bucket.
@@ -129,22 +114,27 @@ llvm::Error restoreParameter(Executor &executor, const CheckpointReader &reader,
 llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp) {
   Resumed resumed;
   if (options.resume.empty()) return resumed;
-  llvm::Expected<std::string> folder = resolved(options, resumed.notes);
-  if (!folder) return folder.takeError();
-  if (folder->empty()) return resumed;
-  llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(*folder);
-  if (!reader) return reader.takeError();
-  Differences differences(*folder);
-  compareTensors(**reader, *byTp[0], differences);
-  compareScalars(**reader, *byTp[0], differences, resumed.notes);
+  llvm::Expected<FoundCheckpoint> found = find(options);
+  if (!found) return found.takeError();
+  for (const std::string &passed : found->passedOver)
+    resumed.notes.push_back("passed over " + passed);
+  if (!found->reader) {
+    resumed.notes.push_back("no checkpoint in " + options.save + ": training begins");
+    return resumed;
+  }
+  resumed.reader = std::move(found->reader);
+  const CheckpointReader &reader = *resumed.reader;
+  Differences differences(reader.folder());
+  compareTensors(reader, *byTp[0], differences);
+  compareScalars(reader, *byTp[0], differences, resumed.notes);
   if (llvm::Error error = differences.take()) return error;
   for (int64_t step : stepsIn(options.save))
-    if (step > (*reader)->facts().step)
+    if (step > reader.facts().step)
       resumed.notes.push_back(
           checkpointOf(options.save, step) +
           " is of a later step: --resume auto would go on from there, so move it away if it is not wanted");
-  resumed.notes.push_back("resumed " + *folder + ": " + std::to_string((*reader)->facts().step) + " steps are done");
-  resumed.reader = std::move(*reader);
+  resumed.notes.push_back("resumed " + reader.folder() + ": " + std::to_string(reader.facts().step) +
+                          " steps are done");
   return resumed;
 }
 

@@ -253,12 +253,13 @@ TEST(FindCheckpoint, TakesTheNewestWholeOneByNumber) {
   for (const char *name : {"step-10", "step-8.autotp-00", "step-9.old-00", "step-007", "step-", "steps", "step-3.txt"})
     std::filesystem::create_directories(folder.path() + "/" + name);
   const FoundCheckpoint found = newestCheckpoint(folder.path());
-  EXPECT_EQ(found.path, folder.path() + "/step-7");
+  ASSERT_TRUE(found.reader);
+  EXPECT_EQ(found.reader->folder(), folder.path() + "/step-7");
   ASSERT_EQ(found.passedOver.size(), 2u);
   EXPECT_NE(found.passedOver[0].find("step-10"), std::string::npos);
   EXPECT_NE(found.passedOver[1].find("step-8.autotp-00: it was not written to its end"), std::string::npos);
   EXPECT_EQ(stepsIn(folder.path()), (std::vector<int64_t>{7, 10}));
-  EXPECT_EQ(newestCheckpoint(folder.path() + "/none").path, "");
+  EXPECT_FALSE(newestCheckpoint(folder.path() + "/none").reader);
 }
 
 } // namespace
