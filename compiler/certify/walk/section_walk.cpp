@@ -55,8 +55,11 @@ private:
   llvm::Error meet(llvm::ArrayRef<size_t> all) override {
     const plan::Group &wanted = group(all[0]);
     std::vector<Member> members;
-    for (size_t m : all)
+    for (size_t m : all) {
+      if (llvm::Error error = checkOverlaps(*ranks_[m], instruction(m)))
+        return atInstruction(*ranks_[m], instruction(m), std::move(error));
       members.push_back({ranks_[m].get(), &instruction(m)});
+    }
     if (llvm::Error error = wanted.axis() == plan::WORLD ? collectiveOverAll(proof_, members, wanted)
                                                          : collectiveOverTp(proof_, members, wanted))
       return atInstruction(*members[0].rank, *members[0].instruction, std::move(error));
