@@ -141,7 +141,9 @@ constexpr Pass kPasses[] = {
     // Epilogues are fused last, so that recomputation and buckets see the operators of the graph.
     {"fuse-epilogues", Scheduled, Scheduled,
      [](PassState &s, unsigned r) {
-       fuseEpilogues(s.compiled.ranks.programs[r].microStep);
+       RankProgram &program = s.compiled.ranks.programs[r];
+       fuseEpilogues(program.microStep);
+       if (program.evaluate) fuseEpilogues(*program.evaluate);
        return done();
      },
      kOptional | kRecognition | kOnText},

@@ -75,17 +75,19 @@ struct PlacedParameter {
 };
 
 struct RankProgram {
-  /// The sections in the order in which a step runs them; with batch_statistics if the loss has some.
-  llvm::SmallVector<const Section *, 3> sections() const {
-    llvm::SmallVector<const Section *, 3> all;
+  /// The sections of a step in the order in which it runs them, with batch_statistics if the loss has some; then evaluate.
+  llvm::SmallVector<const Section *, 4> sections() const {
+    llvm::SmallVector<const Section *, 4> all;
     if (batchStatistics) all.push_back(&*batchStatistics);
     all.append({&microStep, &optimizerStep});
+    if (evaluate) all.push_back(&*evaluate);
     return all;
   }
 
   std::vector<StateBuffer> states;
   std::optional<Section> batchStatistics; ///< runs for every micro-batch before the first micro_step
   Section microStep, optimizerStep;
+  std::optional<Section> evaluate; ///< the loss of a micro-batch, outside of steps; every program of a model has it
   std::vector<BucketLayout> buckets;
   std::vector<PlacedParameter> parameters;
   std::vector<LocalConstant> constants; ///< those of microStep

@@ -26,6 +26,8 @@ public:
       to.set_offset(region.offset);
       to.set_bytes(region.bytes);
     }
+    for (const LocalConstant &part : program_.constants)
+      covers_[ofMicroStep()[part.local].offset] = part.covers;
     for (auto [i, section] : indexed(program_.sections()))
       emitSection(*section, memory_.values[i], memory_.isInPlace[i]);
     emitParameters();
@@ -42,6 +44,9 @@ public:
   }
 
 private:
+  /// The addresses of the micro-step's values.
+  const std::vector<Address> &ofMicroStep() const { return memory_.values[program_.batchStatistics ? 1 : 0]; }
+
   static plan::TensorRef tensor(const Type &type, Address address) {
     plan::TensorRef ref;
     ref.set_offset(address.offset);
@@ -83,15 +88,13 @@ private:
       *input.mutable_tensor() = ref(v);
     }
     for (ValueId v : g.sources(ValueKind::Constant)) {
-      if (g.value(v).uses.empty()) continue;
+      llvm::ArrayRef<uint8_t> bytes = g.value(v).contents->bytes;
+      if (g.value(v).uses.empty() || bytes.empty() || !emittedConstants_.insert(addresses[v].offset).second) continue;
       plan::Constant &constant = *out_.add_constants();
       *constant.mutable_tensor() = ref(v);
-      llvm::ArrayRef<uint8_t> bytes = g.value(v).contents->bytes;
       constant.set_data(bytes.data(), bytes.size());
-      if (&section != &program_.microStep) continue;
-      if (auto part = llvm::find_if(program_.constants, [&](const LocalConstant &own) { return own.local == v; });
-          part != program_.constants.end())
-        addCovers(part->covers, *constant.mutable_covers());
+      if (auto part = covers_.find(addresses[v].offset); part != covers_.end())
+        addCovers(part->second, *constant.mutable_covers());
     }
     for (const Output &output : g.outputs) {
       if (llvm::StringRef(output.name).startswith("state:")) continue;
@@ -172,8 +175,7 @@ private:
       for (int64_t d : value.type.shape)
         to.add_global_shape(d);
       addCovers(p.local.covers, *to.mutable_covers());
-      const std::vector<Address> &ofMicroStep = memory_.values[program_.batchStatistics ? 1 : 0];
-      *to.mutable_tensor() = tensor(program_.microStep.graph.type(p.local.local), ofMicroStep[p.local.local]);
+      *to.mutable_tensor() = tensor(program_.microStep.graph.type(p.local.local), ofMicroStep()[p.local.local]);
       to.set_bucket(p.bucket);
       to.set_bucket_begin(uint64_t(p.begin));
       for (const auto &alias : infos.lookup(p.local.global)->aliases) {
@@ -218,6 +220,8 @@ private:
   std::map<std::pair<plan::MeshAxis, std::vector<int64_t>>, uint32_t> groups_;
   std::map<uint32_t, uint64_t> sequence_;
   std::set<std::string> emittedInputs_; ///< names; if two sections read an input, it is emitted once
+  std::set<uint64_t> emittedConstants_; ///< where they lie; if two sections read a constant, it is emitted once
+  std::map<uint64_t, llvm::ArrayRef<Cover>> covers_; ///< of constants of which this rank has a part, by where they lie
 };
 
 } // namespace

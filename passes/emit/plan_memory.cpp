@@ -272,15 +272,19 @@ private:
       if (kind == ValueKind::Constant && value.uses.empty()) continue;
       // A value in a state slice lies there already; the runtime writes the others.
       if (kind == ValueKind::State && section.stateSlices.count(v)) continue;
-      uint64_t &offset = memory.buffers()[memory.placeOf(v).buffer].offset;
-      if (kind == ValueKind::Input) { // if two sections read an input, the runtime writes it once
-        auto [at, isNew] = inputs_.try_emplace(value.name, 0);
-        if (isNew) at->second = take(value.type.bytes());
-        offset = at->second;
-      } else {
-        offset = take(value.type.bytes());
-      }
+      memory.buffers()[memory.placeOf(v).buffer].offset = placeSource(value);
     }
+  }
+
+  /// If two sections read an input, the runtime writes it once; and so a constant that one has from the other.
+  uint64_t placeSource(const Value &value) {
+    if (value.kind == ValueKind::State) return take(value.type.bytes());
+    auto [at, isNew] = sources_.try_emplace(value.name, Source{});
+    Source &source = at->second;
+    const uint8_t *contents = value.contents ? value.contents->bytes.data() : nullptr;
+    if (!isNew && source.contents != contents) return take(value.type.bytes()); // another one of the same name
+    if (isNew) source = {take(value.type.bytes()), contents};
+    return source.offset;
   }
 
   void placeWorkspace() {
@@ -343,7 +347,11 @@ private:
   MemoryOptions options_;
   MemoryPlan plan_;
   uint64_t regionBegin_ = 0;
-  llvm::StringMap<uint64_t> inputs_; ///< arena offsets, by name
+  struct Source {
+    uint64_t offset = 0;
+    const uint8_t *contents = nullptr; ///< of a constant
+  };
+  llvm::StringMap<Source> sources_; ///< inputs and constants, by name
 };
 
 } // namespace

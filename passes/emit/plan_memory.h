@@ -30,9 +30,9 @@ struct MemoryRegion {
 
 struct MemoryPlan {
   std::vector<Address> states;
-  llvm::SmallVector<std::vector<Address>, 3> values; ///< by ValueId, for each of RankProgram::sections()
+  llvm::SmallVector<std::vector<Address>, 4> values; ///< by ValueId, for each of RankProgram::sections()
   /// By NodeId, for each section: whether the results lie where the operands are, so that nothing is executed.
-  llvm::SmallVector<std::vector<bool>, 3> isInPlace;
+  llvm::SmallVector<std::vector<bool>, 4> isInPlace;
   uint64_t workspaceOffset = 0, workspaceBytes = 0, arenaBytes = 0;
   std::vector<MemoryRegion> regions;
 };

@@ -31,7 +31,8 @@ struct Traffic {
 /// run.
 std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t gradAccum) {
   std::map<std::string, Traffic> traffic;
-  for (const plan::Section &section : program.sections())
+  for (const plan::Section &section : program.sections()) {
+    if (section.name() == "evaluate") continue; // outside of steps
     for (const plan::Instruction &step : section.instructions()) {
       if (!step.has_collective()) continue;
       const plan::Collective &c = step.collective();
@@ -43,6 +44,7 @@ std::map<std::string, Traffic> trafficOf(const plan::Program &program, int64_t g
       row.count += times;
       row.bytes += times * elements * int64_t(sizeOf(DType(c.operand().dtype())));
     }
+  }
   return traffic;
 }
 
@@ -138,6 +140,14 @@ double workOf(const RankProgram &program) {
   for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
     flops += flopsOf(g, g.node(id));
   return flops;
+}
+
+/// Floating-point operations of the model in a step, on all ranks.
+double modelFlops(const Graph &graph, const StepOptions &step) {
+  double flops = 0;
+  for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
+    flops += flopsOf(graph, graph.node(id));
+  return flops * step.dp * step.gradAccum;
 }
 
 /// The FLOPs of the busiest tp rank divided by their mean; 1 if all have the same.
@@ -256,6 +266,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     writeField(*row, options, m);
   m.weightsKind = options.weights.areCopied ? "copy" : "none";
   m.weightsSeed = options.weights.seed;
+  m.modelFlops = modelFlops(compiled.graph, options.step);
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);

@@ -4,6 +4,7 @@
 #include "compiler/ops/collectives.h"
 #include "compiler/ops/op_def.h"
 #include "passes/train/batch_statistics.h"
+#include "passes/train/evaluation.h"
 #include "passes/train/fill_buckets.h"
 #include "passes/train/gather_buckets.h"
 #include "passes/train/inline_schedule.h"
@@ -60,6 +61,7 @@ public:
       program_.microStep.stateSlices[local_.values[objective_.lossScale]] = {scaleState_};
     }
     buildMicroStep();
+    addEvaluation(program_);
     buildOptimizerStep();
     return std::move(program_);
   }

@@ -9,6 +9,7 @@
 ///          optimizer_step: sum over dp, norm, scale, update of this rank's slice of each bucket, all_gather of
 ///          parameters
 ///                          (stage 3: none over dp)
+///          evaluate:       the loss of a micro-batch without dropout (evaluation.h)
 /// If the gradients of a bucket are Partial over tp as well, they are summed over all ranks instead of over dp. Buckets
 /// are flat f32; their padding counts neither in the norm nor in the weight decay.
 #pragma once

@@ -71,11 +71,11 @@ std::vector<std::string> FileTokens::notes(int64_t firstRow, int64_t endRow) con
                                          [](double sum, const DataSet &set) { return sum + set.weight; });
   for (auto [s, set] : indexed(dataSets_)) {
     const int64_t first = interleaving_.rowsBefore(firstRow, s), end = interleaving_.rowsBefore(endRow, s);
-    std::string line = "data: " + escaped(set.name);
+    std::string line = escaped(set.name);
     if (set.weight > 0) line += " (" + decimal("%.4g", 100 * set.weight / weights) + "% of samples)";
     if (set.files.size() > 1) line += ", " + std::to_string(set.files.size()) + " files";
-    line += ": " + shortNumber(set.tokens) + " tokens, " + std::to_string(set.samples) +
-            " samples an epoch; this run is " + decimal("%.3g", double(end - first) / double(set.samples)) + " epochs";
+    line += ": " + shortNumber(set.tokens) + " tokens, " + std::to_string(set.samples) + " samples an epoch; " +
+            decimal("%.3g", double(end - first) / double(set.samples)) + " epochs are read";
     if (first > 0) line += ", from " + decimal("%.3g", double(first) / double(set.samples)) + " on";
     lines.push_back(line);
   }

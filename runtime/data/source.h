@@ -19,7 +19,8 @@ public:
   virtual llvm::Error fill(int64_t row, size_t input, std::span<std::byte> to) const = 0;
   /// The files that it reads.
   virtual std::vector<std::string> files() const { return {}; }
-  /// Lines for the user: what is there, and how much of it the rows from `firstRow` to before `endRow` are.
+  /// Lines for the user, such as "a.bin: 1.2M tokens, 9375 samples an epoch; 2.3 epochs are read": what is there, and how
+  /// much of it the rows from `firstRow` to before `endRow` are.
   virtual std::vector<std::string> notes(int64_t /*firstRow*/, int64_t /*endRow*/) const { return {}; }
   /// Lines for the user: the epochs whose last sample is among these rows.
   virtual std::vector<std::string> endedEpochs(int64_t /*firstRow*/, int64_t /*endRow*/) const { return {}; }

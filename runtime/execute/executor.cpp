@@ -161,7 +161,8 @@ llvm::Error Executor::captureSections() {
   if (isOnHost()) return llvm::Error::success();
   for (auto &[name, section] : sections_) {
     auto mayBeCaptured = [](const Step &step) { return step.kernel || step.group->isCapturable(); };
-    if (section.steps.empty() || !llvm::all_of(section.steps, mayBeCaptured)) continue;
+    if (!section.hasRun || section.graph || section.steps.empty() || !llvm::all_of(section.steps, mayBeCaptured))
+      continue;
     auto graph = device_->capture([this, &section = section] {
       Status status = Status::Ok;
       enqueue(section, status);
@@ -200,7 +201,8 @@ void Executor::releaseGraphs() {
 }
 
 llvm::Error Executor::run(llvm::StringRef name) {
-  const Section &section = sections_.find(name)->second;
+  Section &section = sections_.find(name)->second;
+  section.hasRun = true;
   Status status = Status::Ok;
   const Step *failed = nullptr;
   if (section.graph) {

@@ -26,8 +26,8 @@ public:
   /// Runs a section step by step, together with the other ranks. Returns the index of this rank's first step with a
   /// result that is not finite, or -1. It serves diagnosis, since it copies all results to the host.
   llvm::Expected<int> firstNonFinite(llvm::StringRef section);
-  /// On a GPU, captures each section whose collectives allow it as a graph that run() replays: one launch instead of
-  /// hundreds. Every section must have run before, on all ranks. On the host it does nothing.
+  /// On a GPU, captures each section that has run, and whose collectives allow it, as a graph that run() replays: one
+  /// launch instead of hundreds. All ranks must have run the same sections. On the host it does nothing.
   llvm::Error captureSections();
   /// Destroys those graphs, which must happen before any group of this rank is destroyed.
   void releaseGraphs();
@@ -79,6 +79,7 @@ private:
 
   struct Section {
     std::vector<Step> steps;
+    bool hasRun = false;
     std::unique_ptr<PreparedKernel> graph; ///< replays all steps, after captureSections()
   };
 

@@ -35,7 +35,8 @@ constexpr ManifestRow kRows[] = {{"tp", &Manifest::tp},
                                  {"decay_stairs", &LrSchedule::decayStairs, true},
                                  {"decay_after", &LrSchedule::decayAfter, true},
                                  {"weights_kind", &Manifest::weightsKind},
-                                 {"weights_seed", &Manifest::weightsSeed}};
+                                 {"weights_seed", &Manifest::weightsSeed},
+                                 {"model_flops", &Manifest::modelFlops, true}};
 
 llvm::StringRef keyOf(ManifestMember member) {
   return llvm::find_if(kRows, [&](const ManifestRow &row) { return row.member == member; })->key;

@@ -52,7 +52,8 @@ struct Manifest {
   int64_t tp = 1, dp = 1, zero = 0, microBatch = 1, gradAccum = 1;
   std::string device = "cpu", lossKind, weightsKind; ///< "cross_entropy_sum" or "mean"; "copy" or "none"
   int64_t weightsSeed = 0;
-  LrSchedule lr; ///< without its runSteps
+  double modelFlops = 0; ///< of a step on all ranks, forward and backward; what is computed again is not counted
+  LrSchedule lr;         ///< without its runSteps
   std::vector<Input> inputs;
   std::vector<File> programs, weights; ///< weights by tp rank
   std::vector<Rank> ranks;
@@ -62,8 +63,8 @@ struct Manifest {
 
 /// A member that is one number or text, of the manifest or of its schedule.
 using ManifestMember =
-    std::variant<int64_t Manifest::*, std::string Manifest::*, LrKind LrSchedule::*, WarmupShape LrSchedule::*,
-                 bool LrSchedule::*, int64_t LrSchedule::*, double LrSchedule::*>;
+    std::variant<int64_t Manifest::*, double Manifest::*, std::string Manifest::*, LrKind LrSchedule::*,
+                 WarmupShape LrSchedule::*, bool LrSchedule::*, int64_t LrSchedule::*, double LrSchedule::*>;
 template <typename T> T &memberOf(Manifest &manifest, T Manifest::*member) { return manifest.*member; }
 template <typename T> T &memberOf(Manifest &manifest, T LrSchedule::*member) { return manifest.lr.*member; }
 template <typename T> const T &memberOf(const Manifest &manifest, T Manifest::*member) { return manifest.*member; }

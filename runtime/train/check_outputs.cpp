@@ -24,6 +24,16 @@ llvm::Error checkTogether(const TrainOptions &o) {
                                {"--resume auto", o.resume == "auto"}})
     if (isGiven && o.save.empty())
       errors = llvm::joinErrors(std::move(errors), problem(flag, "there is no --save", "say where with --save FOLDER"));
+  const bool hasSamples = !o.evalData.empty() || !o.evalFeed.empty();
+  if (o.evalEvery > 0 && !hasSamples)
+    errors = llvm::joinErrors(std::move(errors), problem("--eval-every", "there is nothing to evaluate",
+                                                         "give samples with --eval-data, or with --eval-feed"));
+  if (o.evalEvery == 0 && hasSamples)
+    errors = llvm::joinErrors(std::move(errors), problem(o.evalFeed.empty() ? "--eval-data" : "--eval-feed",
+                                                         "there is no --eval-every", "say how often with it"));
+  if (!o.evalData.empty() && !o.evalFeed.empty())
+    errors =
+        llvm::joinErrors(std::move(errors), problem("--eval-data", "it contradicts --eval-feed", "give one of them"));
   return errors;
 }
 

@@ -22,6 +22,7 @@ struct Job {
   LrSchedule lr; ///< of this run
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
+  std::unique_ptr<Source> evaluated;         ///< the samples of an evaluation; null: there is none
   std::unique_ptr<CheckpointReader> resumed; ///< what training goes on from; null: it begins
   std::unique_ptr<Progress> progress;        ///< only if rank 0 runs in this process
   StopSignals signals;
@@ -48,6 +49,9 @@ struct Job {
       llvm::consumeError(std::move(error)); // a consequence of the first error
   }
 };
+
+/// The section that computes the loss of a micro-batch outside of training.
+constexpr llvm::StringLiteral kEvaluate = "evaluate";
 
 /// The GPU of a rank. If a host has fewer GPUs than ranks, ranks share them.
 int gpuOf(int rankOnHost);

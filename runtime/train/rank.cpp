@@ -32,6 +32,8 @@ llvm::Error Rank::run() {
   for (int64_t step = firstStep_; step <= job_.options.steps && !isStopping_; ++step) {
     if (llvm::Error error = runStep(step)) return error;
     if (llvm::Error error = endStep(step)) return error;
+    if (isEvaluatedAfter(step))
+      if (llvm::Error error = evaluate(step)) return error;
   }
   if (job_.options.saveWeights.empty()) return llvm::Error::success();
   return gather(job_.options.saveWeights, Gathered::Weights);
@@ -107,30 +109,38 @@ llvm::Error Rank::resume(const CheckpointReader &reader) {
 
 int64_t Rank::rowsBefore(int64_t step) const { return firstRow_ + (step - firstStep_) * job_.globalBatch(); }
 
+int64_t Rank::firstInBatch(int64_t microStep) const {
+  return (executor_->dpRank() * job_.manifest.gradAccum + microStep) * job_.manifest.microBatch;
+}
+
 /// Feeds a micro-step: row i is row (dp_rank * grad_accum + micro_step) * micro_batch + i of the global batch.
-llvm::Error Rank::feed(int64_t step, int64_t microStep) {
+llvm::Error Rank::feed(const BatchRows &rows, int64_t microStep) {
   const Manifest &manifest = job_.manifest;
-  const int64_t inBatch = (executor_->dpRank() * manifest.gradAccum + microStep) * manifest.microBatch;
   for (Feed &feed : feeds_) {
     const bool isBatched = manifest.inputs[feed.input].isBatched;
-    const int64_t rows = isBatched ? manifest.microBatch : 1, begin = isBatched ? rowsBefore(step) + inBatch : step - 1;
-    const size_t rowBytes = feed.rows.size() / size_t(rows);
-    for (int64_t row = 0; row < rows; ++row)
-      if (llvm::Error error = job_.source->fill(begin + row, feed.input,
-                                                std::span(feed.rows).subspan(size_t(row) * rowBytes, rowBytes)))
+    const int64_t count = isBatched ? manifest.microBatch : 1;
+    const int64_t begin = isBatched ? rows.first + firstInBatch(microStep) : rows.whole;
+    const size_t rowBytes = feed.rows.size() / size_t(count);
+    for (int64_t row = 0; row < count; ++row)
+      if (llvm::Error error =
+              rows.source.fill(begin + row, feed.input, std::span(feed.rows).subspan(size_t(row) * rowBytes, rowBytes)))
         return error;
     executor_->upload(feed.tensor, feed.rows.data());
-  }
-  if (randomCounter_) {
-    const int64_t seedStepRow[3] = {job_.seed(), step, inBatch};
-    executor_->upload(*randomCounter_, seedStepRow);
   }
   return llvm::Error::success();
 }
 
-llvm::Error Rank::runMicroBatches(int64_t step, llvm::StringRef section) {
-  for (int64_t micro = 0; micro < job_.manifest.gradAccum; ++micro) {
-    if (llvm::Error error = feed(step, micro)) return error;
+llvm::Error Rank::feedStep(int64_t step, int64_t microStep) {
+  if (randomCounter_) {
+    const int64_t seedStepRow[3] = {job_.seed(), step, firstInBatch(microStep)};
+    executor_->upload(*randomCounter_, seedStepRow);
+  }
+  return feed({*job_.source, rowsBefore(step), step - 1}, microStep);
+}
+
+llvm::Error Rank::runMicroBatches(llvm::StringRef section, llvm::function_ref<llvm::Error(int64_t)> feed) {
+  for (int64_t micro = 0; executor_->has(section) && micro < job_.manifest.gradAccum; ++micro) {
+    if (llvm::Error error = feed(micro)) return error;
     if (llvm::Error error = executor_->run(section)) return error;
   }
   return llvm::Error::success();
@@ -143,7 +153,7 @@ llvm::Error Rank::checkFinite(int64_t step) {
   skipped_ += !std::isfinite(norm);
   if (hasOutput(executor_->program(), "loss_scale") || (std::isfinite(loss) && std::isfinite(norm)))
     return llvm::Error::success();
-  auto feedAgain = [&](int64_t micro) { return feed(step, micro); };
+  auto feedAgain = [&](int64_t micro) { return feedStep(step, micro); };
   auto programOf = [&](int rank) -> const plan::Program & { return job_.programOf(rank); };
   return explainNonFinite(*executor_, *world_,
                           {step, job_.manifest.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
@@ -153,9 +163,9 @@ llvm::Error Rank::checkFinite(int64_t step) {
 llvm::Error Rank::runStep(int64_t step) {
   auto begin = std::chrono::steady_clock::now();
   executor_->zeroAccumulators();
-  if (executor_->has("batch_statistics"))
-    if (llvm::Error error = runMicroBatches(step, "batch_statistics")) return error;
-  if (llvm::Error error = runMicroBatches(step, "micro_step")) return error;
+  for (llvm::StringRef section : {"batch_statistics", "micro_step"})
+    if (llvm::Error error = runMicroBatches(section, [&](int64_t micro) { return feedStep(step, micro); }))
+      return error;
   double lr = learningRateAt(job_.lr, step - skipped_);
   executor_->setScalar("learning_rate", float(lr));
   executor_->setScalar("step", float(step - skippedElsewhere_));
@@ -185,9 +195,45 @@ llvm::Error Rank::report(int64_t step, double lr, double seconds) {
     if (input.role == "tokens") tokens += elements; // an encoder and a decoder have some each
   }
   if (tokens == 0) tokens = job_.globalBatch(); // without tokens, samples are counted
-  return job_.progress->report({step, job_.options.steps, executor_->scalar("loss"), executor_->scalar("grad_norm"), lr,
-                                double(tokens) / seconds, seconds * 1e3, executor_->arenaBytes(),
-                                executor_->scalar("loss_scale")});
+  StepReport report{step,
+                    job_.options.steps,
+                    executor_->scalar("loss"),
+                    executor_->scalar("grad_norm"),
+                    lr,
+                    double(tokens) / seconds,
+                    seconds * 1e3,
+                    executor_->arenaBytes(),
+                    executor_->scalar("loss_scale")};
+  report.tflops = manifest.modelFlops / 1e12 / seconds / double(comm_.size());
+  if (job_.options.peakTflops > 0) report.mfu = report.tflops / job_.options.peakTflops;
+  return job_.progress->report(report);
+}
+
+bool Rank::isEvaluatedAfter(int64_t step) const {
+  return job_.evaluated && !isStopping_ && (step % job_.options.evalEvery == 0 || step == job_.options.steps);
+}
+
+/// The mean over all labels of the evaluated samples, whichever batch they are in.
+llvm::Error Rank::evaluate(int64_t step) {
+  const auto begin = std::chrono::steady_clock::now();
+  double lossSum = 0, count = 0;
+  for (int64_t batch = 0; batch < job_.options.evalSteps; ++batch) {
+    const BatchRows rows{*job_.evaluated, batch * job_.globalBatch(), batch};
+    executor_->zeroAccumulators();
+    for (llvm::StringRef section : {llvm::StringRef("batch_statistics"), llvm::StringRef(kEvaluate)})
+      if (llvm::Error error = runMicroBatches(section, [&](int64_t micro) { return feed(rows, micro); })) return error;
+    if (llvm::Error error = executor_->synchronise()) return error;
+    std::vector<float> sums = {executor_->scalar("loss_sum"), executor_->scalar("count")}; // equal on all tp ranks
+    if (llvm::Error error = executor_->sumIntoAll(*world_, sums)) return error;
+    lossSum += double(sums[0]);
+    count += double(sums[1]);
+  }
+  if (!std::exchange(hasEvaluated_, true))
+    if (llvm::Error error = executor_->captureSections()) return error;
+  if (comm_.rank() != 0) return llvm::Error::success();
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+  return job_.progress->report(
+      EvaluationReport{step, lossSum / count, job_.options.evalSteps * job_.globalBatch(), took.count()});
 }
 
 bool Rank::wantsToStop() const {

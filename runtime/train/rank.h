@@ -10,6 +10,7 @@ namespace autotp {
 
 class CheckpointReader;
 enum class Gathered : uint8_t;
+class Source;
 struct Job;
 
 class Rank {
@@ -37,8 +38,17 @@ private:
   llvm::Error fillParameters();
   llvm::Error resume(const CheckpointReader &reader);
 
-  llvm::Error feed(int64_t step, int64_t microStep);
-  llvm::Error runMicroBatches(int64_t step, llvm::StringRef section);
+  /// The rows of a global batch: those of inputs with a batch begin at `first`, and the others have row `whole`.
+  struct BatchRows {
+    const Source &source;
+    int64_t first, whole;
+  };
+
+  llvm::Error feed(const BatchRows &rows, int64_t microStep);
+  llvm::Error feedStep(int64_t step, int64_t microStep);
+  llvm::Error runMicroBatches(llvm::StringRef section, llvm::function_ref<llvm::Error(int64_t microStep)> feed);
+  bool isEvaluatedAfter(int64_t step) const;
+  llvm::Error evaluate(int64_t step);
   llvm::Error checkFinite(int64_t step);
   llvm::Error runStep(int64_t step);
   llvm::Error report(int64_t step, double lr, double seconds);
@@ -50,6 +60,8 @@ private:
 
   /// The number of the first sample of a step, over all ranks.
   int64_t rowsBefore(int64_t step) const;
+  /// The first of this rank's rows of a micro-step, among those of the global batch.
+  int64_t firstInBatch(int64_t microStep) const;
 
   Job &job_;
   Communicator &comm_;
@@ -63,7 +75,8 @@ private:
   int64_t firstStep_ = 1, firstRow_ = 0; ///< of this run
   int64_t skipped_ = 0;                  ///< steps that updated nothing, the same on all ranks
   int64_t skippedElsewhere_ = 0;         ///< those of them that the program's own loss scale did not count
-  bool isStopping_ = false;              ///< this step is the last one, the same on all ranks
+  bool hasEvaluated_ = false;
+  bool isStopping_ = false; ///< this step is the last one, the same on all ranks
 };
 
 } // namespace autotp

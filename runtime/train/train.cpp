@@ -29,6 +29,23 @@ llvm::Error checkGpus(const Job &job, const Communicator *process) {
   return llvm::Error::success();
 }
 
+/// Opens the samples of an evaluation, if there is one.
+llvm::Error openEvaluated(Job &job, bool checksTokens) {
+  const TrainOptions &o = job.options;
+  if (o.evalEvery == 0) return llvm::Error::success();
+  if (!llvm::any_of(job.programs[0].sections(), [](const plan::Section &s) { return s.name() == kEvaluate; }))
+    return problem("--eval-every", "the plan has no evaluation, since an older autotp-compile wrote it",
+                   "compile it again");
+  const bool isFed = !o.evalFeed.empty();
+  auto source = isFed ? openFeed(o.evalFeed, job.manifest, {o.evalSteps * job.globalBatch(), o.evalSteps})
+                      : openTokens(o.evalData, job.manifest, {DataOrder::Sequential, 0, checksTokens});
+  if (!source)
+    return llvm::joinErrors(problem(isFed ? "--eval-feed" : "--eval-data", "an evaluation cannot read its samples"),
+                            source.takeError());
+  job.evaluated = std::move(*source);
+  return llvm::Error::success();
+}
+
 /// Opens the checkpoint that the run goes on from, if there is one, and then its samples. Returns lines for the user.
 llvm::Expected<std::vector<std::string>> openSamples(Job &job, const Communicator *process) {
   const TrainOptions &o = job.options;
@@ -45,11 +62,17 @@ llvm::Expected<std::vector<std::string>> openSamples(Job &job, const Communicato
     if (facts.step >= o.steps)
       resumed->notes.push_back("all of --steps " + std::to_string(o.steps) + " are done: nothing is left to train");
   }
-  const TokenOptions tokens{o.dataOrder, uint64_t(job.seed()), !process || process->rankOnHost() == 0};
+  const bool checksTokens = !process || process->rankOnHost() == 0;
+  const TokenOptions tokens{o.dataOrder, uint64_t(job.seed()), checksTokens};
   auto source = o.feed.empty() ? openTokens(o.data, job.manifest, tokens) : openFeed(o.feed, job.manifest, wanted);
   if (!source) return source.takeError();
   job.source = std::move(*source);
-  llvm::append_range(resumed->notes, job.source->notes(job.resumed ? job.resumed->facts().rows : 0, wanted.rows));
+  if (llvm::Error error = openEvaluated(job, checksTokens)) return error;
+  for (const std::string &note : job.source->notes(job.resumed ? job.resumed->facts().rows : 0, wanted.rows))
+    resumed->notes.push_back("data: " + note);
+  if (job.evaluated)
+    for (const std::string &note : job.evaluated->notes(0, o.evalSteps * job.globalBatch()))
+      resumed->notes.push_back("evaluation: " + note + ", each time");
   return std::move(resumed->notes);
 }
 
@@ -87,10 +110,11 @@ llvm::Error open(Job &job, const Communicator *process) {
   if (!notes) return notes.takeError();
   if (process && process->rank() != 0) return llvm::Error::success();
   std::vector<std::string> inputs = job.source->files();
+  if (job.evaluated) llvm::append_range(inputs, job.evaluated->files());
   if (job.resumed) llvm::append_range(inputs, job.resumed->paths());
   if (llvm::Error error = checkOutputs(o, job.manifest, std::move(inputs))) return error;
   if (llvm::Error error = checkSaves(o, job.resumed ? job.resumed->facts().step : 0)) return error;
-  auto progress = Progress::open({o.log, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
+  auto progress = Progress::open({o.log, o.tensorboard, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);
   if (!isOneRate(job.lr)) notes->push_back("lr " + textOf(job.lr));

@@ -12,9 +12,14 @@ struct TrainOptions : ProgramOptions {
   int64_t steps = 10;
   std::string data = "synthetic:0", feed;    ///< if both are given, the feed is used
   DataOrder dataOrder = DataOrder::Shuffled; ///< of what `data` says
+  int64_t evalEvery = 0;                     ///< steps; 0: there is no evaluation
+  std::string evalData, evalFeed;            ///< one of them, for an evaluation
+  int64_t evalSteps = 10;                    ///< global batches of an evaluation
   int threads = 0;                           ///< threads of each rank; 0 divides the cores among ranks
   std::string instructionSet;                ///< that of the cpu device's kernels; empty: the best that the host has
   std::string log;                           ///< JSONL
+  std::string tensorboard;                   ///< the folder of event files
+  double peakTflops = 0;                     ///< of one rank's device; 0: not known
   std::string dumpGradients, saveWeights;    ///< safetensors with whole tensors, under their ONNX names
   std::optional<LrKind> lrKind; ///< in place of the plan's schedule; the numbers below change one of its own
   std::optional<double> lr, minLr;

@@ -66,6 +66,9 @@ constexpr OptionRow kStepRows[] = {
      .defaultText = kPlans},
 };
 
+/// A variable of the shell that is not set would switch it off in silence.
+bool isSaid(llvm::StringRef text) { return !text.empty(); }
+
 constexpr OptionRow kDataRows[] = {
     {.flag = "data",
      .placeholder = "synthetic[:seed]|[KIND:]FILE[:WEIGHT][,...]",
@@ -83,6 +86,27 @@ constexpr OptionRow kDataRows[] = {
      .detail = "The samples of several files, or of all .npz files in a folder, follow one another. Each holds one for "
                "each input that the graph reads; one that all samples share (`position_ids [1, seq]`) as "
                "it is, or once for each step"},
+    {.flag = "eval-every",
+     .placeholder = "N",
+     .member = at<&Options::evalEvery>(),
+     .range = {0, kMostSteps},
+     .help = "after every N-th step and the last one, compute the loss of other samples, without dropout",
+     .defaultText = "0, never"},
+    {.flag = "eval-data",
+     .placeholder = "SPEC",
+     .member = at<&Options::evalData>(),
+     .isOfItsForm = isSaid,
+     .help = "what --data takes: the samples of an evaluation, from the first one on and in order, each time the same"},
+    {.flag = "eval-feed",
+     .placeholder = "FILE.npz|FOLDER[,...]",
+     .member = at<&Options::evalFeed>(),
+     .isOfItsForm = isSaid,
+     .help = "what --feed takes; instead of --eval-data"},
+    {.flag = "eval-steps",
+     .placeholder = "K",
+     .member = at<&Options::evalSteps>(),
+     .range = {1, kMostSteps},
+     .help = "global batches of an evaluation, of as many samples as those of a training step"},
 };
 
 constexpr OptionWord kDevices[] = {{.name = "cpu", .help = "the host"},
@@ -123,9 +147,6 @@ constexpr OptionRow kRankRows[] = {
          "They are compiled for x86-64-v2, v3 (AVX2) and v4 (AVX-512). Runs on equal instruction sets give equal bits",
      .defaultText = "the best that the host has"},
 };
-
-/// A variable of the shell that is not set would switch it off in silence.
-bool isSaid(llvm::StringRef text) { return !text.empty(); }
 
 constexpr OptionRow kCheckpointRows[] = {
     {.flag = "save",
@@ -168,6 +189,17 @@ constexpr OptionRow kOutputRows[] = {
              "run that "
              "goes on from a checkpoint appends to it",
      .output = OptionOutput::Streamed},
+    {.flag = "tensorboard",
+     .placeholder = "FOLDER",
+     .member = at<&Options::tensorboard>(),
+     .isOfItsForm = isSaid,
+     .help = "the same for TensorBoard: a new event file in this folder, which is made if it does not exist"},
+    {.flag = "peak-tflops",
+     .placeholder = "X",
+     .member = at<&Options::peakTflops>(),
+     .range = kNotNegative,
+     .help = "10^12 operations a second of one rank's device in the plan's dtype: the log has the model's share (mfu)",
+     .defaultText = "0, not known"},
     {.flag = "dump-gradients",
      .placeholder = "FILE.safetensors",
      .member = at<&Options::dumpGradients>(),

@@ -47,6 +47,10 @@ llvm::Expected<Numbers> trainOn(std::unique_ptr<Device> device, const plan::Prog
     if (llvm::Error error = (*executor)->synchronise()) return error;
     for (const char *output : {"loss", "grad_norm"})
       numbers.lossesAndNorms.push_back((*executor)->scalar(output));
+    (*executor)->zeroAccumulators();
+    if (llvm::Error error = (*executor)->run("evaluate")) return error;
+    for (const char *sum : {"loss_sum", "count"})
+      numbers.lossesAndNorms.push_back((*executor)->scalar(sum));
     if (step == 1)
       if (llvm::Error error = (*executor)->captureSections()) return error;
   }

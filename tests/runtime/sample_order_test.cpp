@@ -202,15 +202,13 @@ TEST_F(Samples, Patterns) {
 TEST_F(Samples, AreCounted) {
   const std::string one = write("a.bin", 7, 0), two = write("b.bin", 13, 7);
   const auto both = open(one + "," + two), weighted = open(one + ":3," + two + ":1");
-  EXPECT_EQ(both->notes(0, 50), (std::vector<std::string>{"data: " + one + "," + two +
-                                                          ", 2 files: 84 tokens, 20 samples an epoch; this run is 2.5 "
-                                                          "epochs"}));
-  EXPECT_EQ(weighted->notes(28, 56), (std::vector<std::string>{"data: " + one +
-                                                                   " (75% of samples): 30 tokens, 7 samples an epoch; "
-                                                                   "this run is 3 epochs, from 3 on",
-                                                               "data: " + two +
-                                                                   " (25% of samples): 54 tokens, 13 samples an epoch; "
-                                                                   "this run is 0.538 epochs, from 0.538 on"}));
+  EXPECT_EQ(
+      both->notes(0, 50),
+      (std::vector<std::string>{one + "," + two + ", 2 files: 84 tokens, 20 samples an epoch; 2.5 epochs are read"}));
+  EXPECT_EQ(weighted->notes(28, 56),
+            (std::vector<std::string>{
+                one + " (75% of samples): 30 tokens, 7 samples an epoch; 3 epochs are read, from 3 on",
+                two + " (25% of samples): 54 tokens, 13 samples an epoch; 0.538 epochs are read, from 0.538 on"}));
   EXPECT_EQ(both->endedEpochs(0, 19), std::vector<std::string>());
   EXPECT_EQ(both->endedEpochs(19, 40), (std::vector<std::string>{"data: epoch 1 of " + one + "," + two + " ends",
                                                                  "data: epoch 2 of " + one + "," + two + " ends"}));

@@ -100,8 +100,16 @@ const Content *Proof::settled(const Content *content) {
 }
 
 bool Proof::isStepSum(const Content &content, const GlobalOperand &value) {
+  const SummedOver summed = content.summedOver(); // loss and count always are accumulated
+  return summed.microSteps && (options.dp == 1 || summed.dp) && isAllOf(content, value);
+}
+
+bool Proof::isRankSum(const Content &content, const GlobalOperand &value) {
   const SummedOver summed = content.summedOver();
-  if (!summed.microSteps || (options.dp > 1 && !summed.dp)) return false; // loss and count always are accumulated
+  return summed.microSteps && !summed.dp && isAllOf(content, value);
+}
+
+bool Proof::isAllOf(const Content &content, const GlobalOperand &value) {
   if (value.kind == GlobalOperand::Kind::Fill) {
     const auto *constant = content.as<Constant>();
     return constant && constant->isFill() && constant->fill == value.fill;

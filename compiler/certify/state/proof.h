@@ -47,6 +47,8 @@ struct Proof {
   const Content *settled(const Content *content);
   /// Says whether a content is all of this value, summed over micro-steps and dp.
   bool isStepSum(const Content &content, const GlobalOperand &value);
+  /// Says whether a content is all of this value, summed over micro-steps alone.
+  bool isRankSum(const Content &content, const GlobalOperand &value);
   /// Says whether a content is what gradients were multiplied by and summed over.
   bool isDivisor(const Content &content);
   /// Returns what memory holds of these elements of a parameter, or of master weights, when a step begins. It is the same
@@ -61,6 +63,7 @@ struct Proof {
   llvm::Error checkGradient(Piece gradient, const Parameter &parameter, Piece held);
 
 private:
+  bool isAllOf(const Content &content, const GlobalOperand &value);
   bool isGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held);
 
   llvm::DenseMap<std::pair<const Content *, unsigned>, const Content *> after_;

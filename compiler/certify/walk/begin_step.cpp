@@ -15,10 +15,10 @@
 #include <set>
 
 namespace autotp {
-namespace {
 
-/// The runtime leaves these as they are when it loads a program, and sets everything else to 0.
 bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
+
+namespace {
 
 llvm::Error refuseParameter(llvm::StringRef name, llvm::StringRef what) {
   return refuse("parameter '" + escaped(name) + "' " + what);

@@ -90,6 +90,8 @@ llvm::Error checkMicroStep(TpRank &rank) {
 
 llvm::Error enterSection(TpRank &rank, const plan::Section &section) {
   rank.section = section.name();
+  for (const plan::Region &region : rank.program.regions())
+    if (isScratch(region)) rank.arena.forget(region.offset(), region.bytes());
   const bool isMicroStep = rank.section != "optimizer_step";
   for (const plan::Input &input : rank.program.inputs())
     if ((input.kind() == plan::FEED || input.kind() == plan::RANDOM_COUNTER) == isMicroStep)
@@ -99,6 +101,7 @@ llvm::Error enterSection(TpRank &rank, const plan::Section &section) {
 
 llvm::Error leaveSection(TpRank &rank, const plan::Section &section) {
   if (section.name() == "batch_statistics") return placeStatistics(rank);
+  if (section.name() == "evaluate") return checkEvaluation(rank, section);
   if (section.name() != "micro_step" || rank.proof.options.gradAccum == 1) return llvm::Error::success();
   return checkMicroStep(rank);
 }

@@ -19,9 +19,16 @@ llvm::Error walkSection(Proof &proof, const TpRanks &ranks, int section);
 /// Checks that the next micro-step finds the parameters as this one did; batch statistics become values of the graph
 /// (section_ends.cpp).
 llvm::Error leaveSection(TpRank &rank, const plan::Section &section);
+/// Checks that this rank's sums of the loss and of the count are those of the micro-batches that were evaluated, and that
+/// nothing else was written that outlives the section (evaluation.cpp).
+llvm::Error checkEvaluation(TpRank &rank, const plan::Section &section);
 /// Checks what must hold when a step has ended: parameters are updated and in place, constants and states kept, outputs
 /// there (end_step.cpp).
 llvm::Error endStep(TpRank &rank);
+
+/// Says whether a region has values that no section finds: the runtime leaves it as it is when it loads a program, and
+/// sets everything else to 0.
+bool isScratch(const plan::Region &region);
 
 /// Fails if results lie over what is still read.
 llvm::Error checkOverlaps(const TpRank &rank, const plan::Instruction &instruction);

@@ -43,16 +43,14 @@ inline plan::Section &sectionAt(Programs &programs, const Place &at) {
   return *programs[at.program].mutable_sections(at.section);
 }
 
-/// A plan may have batch_statistics before them.
-inline plan::Section &optimizerStep(plan::Program &program) {
-  return *program.mutable_sections(program.sections_size() - 1);
+inline plan::Section &sectionOf(plan::Program &program, llvm::StringRef name) {
+  return *llvm::find_if(*program.mutable_sections(), [&](const plan::Section &one) { return one.name() == name; });
 }
+inline plan::Section &optimizerStep(plan::Program &program) { return sectionOf(program, "optimizer_step"); }
 inline const plan::Section &optimizerStep(const plan::Program &program) {
-  return program.sections(program.sections_size() - 1);
+  return *llvm::find_if(program.sections(), [](const plan::Section &one) { return one.name() == "optimizer_step"; });
 }
-inline plan::Section &microStep(plan::Program &program) {
-  return *program.mutable_sections(program.sections_size() - 2);
-}
+inline plan::Section &microStep(plan::Program &program) { return sectionOf(program, "micro_step"); }
 
 inline std::string textOf(Programs &programs, const Place &at) {
   const plan::Instruction &step = stepAt(programs, at);

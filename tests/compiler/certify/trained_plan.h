@@ -13,9 +13,9 @@ struct TrainedPlan {
     std::vector<int64_t> elements;
     std::vector<float> values;
   };
-  std::string failure;                                 ///< empty: all ranks ran
-  std::vector<std::vector<double>> losses;             ///< by rank, by step
-  std::vector<double> lossScales;                      ///< by rank, in the end; 0 where there is none
+  std::string failure;                     ///< empty: all ranks ran
+  std::vector<std::vector<double>> losses; ///< by rank: of each step, both sums of an evaluation, and the loss
+  std::vector<double> lossScales;          ///< by rank, in the end; 0 where there is none
   std::vector<std::map<std::string, Held>> parameters; ///< by rank: what it holds; and "NAME, master" of small floats
 };
 
