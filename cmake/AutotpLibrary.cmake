@@ -1,8 +1,28 @@
+# autotp_sources(result target sources...): what to compile for them: with AUTOTP_UNITY, files that include several each.
+function(autotp_sources result target)
+  if(NOT AUTOTP_UNITY)
+    set(${result} ${ARGN} PARENT_SCOPE)
+    return()
+  endif()
+  set(sources)
+  foreach(source ${ARGN})
+    cmake_path(ABSOLUTE_PATH source NORMALIZE)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source}) # its names decide with which it goes
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${CMAKE_SOURCE_DIR})
+    list(APPEND sources ${source})
+  endforeach()
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} scripts/unity_sources.py ${CMAKE_CURRENT_BINARY_DIR}/${target}_unity ${sources}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE compiled COMMAND_ERROR_IS_FATAL ANY)
+  set(${result} ${compiled} PARENT_SCOPE)
+endfunction()
+
 # autotp_library(name SOURCES a.cpp ... PUBLIC targets ... PRIVATE targets ...): one static library for each
 # second-level folder. PUBLIC: named in our headers; PRIVATE: named in our .cpp only.
 function(autotp_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
+  autotp_sources(sources ${name} ${ARG_SOURCES})
+  add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
@@ -11,7 +31,8 @@ set(AUTOTP_TEST_ROOT ${CMAKE_SOURCE_DIR} CACHE STRING "where test programs look 
 # autotp_test_objects(name SOURCES a.cpp ... LIBS targets ...): what several test programs share, compiled once.
 function(autotp_test_objects name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
-  add_library(${name} OBJECT ${ARG_SOURCES})
+  autotp_sources(sources ${name} ${ARG_SOURCES})
+  add_library(${name} OBJECT ${sources})
   target_link_libraries(${name} PUBLIC ${ARG_LIBS} GTest::gtest)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_compile_options(${name} PRIVATE -Wno-dangling-else) # an assertion of GoogleTest is an if with an else
@@ -22,7 +43,8 @@ endfunction()
 # sanitizers, tests that the filter matches, since they run what others run already.
 function(autotp_test name)
   cmake_parse_arguments(ARG "" "UNWATCHED" "SOURCES;LIBS;LABELS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
+  autotp_sources(sources ${name} ${ARG_SOURCES})
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE AUTOTP_SOURCE_DIR="${AUTOTP_TEST_ROOT}" AUTOTP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_compile_options(${name} PRIVATE -Wno-dangling-else) # an assertion of GoogleTest is an if with an else

@@ -18,10 +18,10 @@ cmake --build --preset release -j "$(nproc)"
 scripts/check_tidy.sh
 ctest --test-dir build/release --output-on-failure -j "$(nproc)"
 if $sanitizers; then
-  cmake --preset dev "${options[@]}"
+  cmake --preset dev -DAUTOTP_UNITY=ON "${options[@]}"
   cmake --build --preset dev -j "$(nproc)" --target tests_sanitize
   ctest --test-dir build/dev --output-on-failure -j "$(nproc)" -L sanitize
-  cmake --preset tsan "${options[@]}"
+  cmake --preset tsan -DAUTOTP_UNITY=ON "${options[@]}"
   cmake --build --preset tsan -j "$(nproc)" --target tests_threads
   TSAN_OPTIONS="suppressions=$PWD/cmake/tsan.supp" OMP_NUM_THREADS=1 ctest --test-dir build/tsan --output-on-failure -L threads
 fi

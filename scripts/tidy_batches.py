@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """tidy_batches.py BUILD_DIR OUT_DIR: groups our sources for check_tidy.sh.
 
-Most of clang-tidy's time goes into the headers of LLVM, Protocol Buffers and the standard library, so a source costs little if
-it shares them with others: OUT_DIR gets files that include up to 20 sources each, and a compile_commands.json for them and for
-single sources. Sources share a file if they are compiled with the same flags and no name that one sees is another thing for
-another; constants of a source alone are renamed by macros, since every table is called kRows.
+OUT_DIR gets files that include up to 20 sources each, with the same flags (source_groups.py), and a compile_commands.json for
+them and for single sources.
 """
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
+
+from source_groups import grouped, text
 
 FOLDERS = ("compiler", "passes", "runtime", "tools", "models", "bench")
 MOST_SOURCES = 20
@@ -29,68 +28,6 @@ VECTOR = """#include <memory>
 #undef _GLIBCXX20_CONSTEXPR
 #define _GLIBCXX20_CONSTEXPR constexpr
 """
-TYPE = re.compile(r"^using [\w:]+::(\w+);|^(?:template <.*> )?(?:struct|class|enum class|using) (\w+)\b(?!;|::)", re.M)
-VALUE = re.compile(r"^(?!using |struct |class |enum |namespace )\w[\w:<>,&* ]*?[ *&](\w+)(?:\[.*?\])*(?: =|\{|;)", re.M)
-FUNCTION = re.compile(r"^\w[\w:<>,&* ]*?[ *&](\w+\([^()]*\))", re.M)
-CONSTANT = re.compile(r"\b(k[A-Z]\w*)(?:\[\w*\])* (?:=|\{)")
-
-
-def text(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def constants(path):
-    """The constants of a namespace, whose lines begin in the first column."""
-    return {name for line in text(path).splitlines() if line[:1] not in ("", " ") for name in CONSTANT.findall(line)}
-
-
-def names(path):
-    """What a file declares in a namespace: as our format has it, in the first column."""
-    source = text(path)
-    signatures = {re.sub(r" ?\w+(?=[,)])|\s", "", function) for function in FUNCTION.findall(source)}
-    types = {name for names in TYPE.findall(source) for name in names if name}
-    return types | set(VALUE.findall(source)) | signatures | constants(path)
-
-
-def headers(path, known={}):
-    """The headers of ours that a file includes, also through others."""
-    if path not in known:
-        known[path] = set()
-        for header in re.findall(r'^#include "([^"]+)"', text(path), re.M):
-            if os.path.exists(header):
-                known[path] |= {header} | headers(header)
-    return known[path]
-
-
-class Source:
-    def __init__(self, path):
-        self.path = path
-        self.declared = {name: header for header in sorted(headers(path)) for name in names(header)}
-        self.renamed = constants(path) - self.declared.keys()
-        self.declared.update({name: path for name in names(path) - self.declared.keys() - self.renamed})
-
-
-class Batch:
-    def __init__(self):
-        self.sources, self.declared = [], {}
-
-    def takes(self, source):
-        return len(self.sources) < MOST_SOURCES and all(
-            self.declared.get(name, place) == place for name, place in source.declared.items())
-
-    def add(self, source):
-        self.sources.append(source)
-        self.declared.update(source.declared)
-
-    def text(self):
-        lines = []
-        for i, source in enumerate(self.sources):
-            renamed = sorted(source.renamed)
-            lines += [f"#define {name} {name}{i}" for name in renamed]
-            lines.append(f'#include "{os.path.abspath(source.path)}" // NOLINT(bugprone-suspicious-include)')
-            lines += [f"#undef {name}" for name in renamed]
-        return "\n".join(lines) + "\n"
 
 
 def flags(entry):
@@ -103,18 +40,12 @@ def flags(entry):
     return words
 
 
-def grouped(commands):
-    """Pairs of a command and the batch that it compiles, the longest first."""
-    batches = {}
+def batches(commands):
+    """Pairs of a command and the group that it compiles, the longest first."""
+    alike = {}
     for path, command in commands.items():
-        alike = batches.setdefault(tuple(command), [])
-        source = Source(path)
-        batch = next((batch for batch in alike if batch.takes(source)), None)
-        if batch is None:
-            batch = Batch()
-            alike.append(batch)
-        batch.add(source)
-    pairs = [(command, batch) for command, alike in batches.items() for batch in alike]
+        alike.setdefault(tuple(command), []).append(path)
+    pairs = [(command, group) for command, paths in alike.items() for group in grouped(paths, MOST_SOURCES)]
     return sorted(pairs, key=lambda pair: -len(pair[1].sources))
 
 
@@ -139,7 +70,7 @@ def main():
     vector = os.path.join(out, "vector.h")
     write(vector, VECTOR)
     files = [(os.path.abspath(path), command) for path, command in commands.items()]
-    for i, (command, batch) in enumerate(grouped(commands)):
+    for i, (command, batch) in enumerate(batches(commands)):
         path = os.path.join(out, f"batch{i:02}.cpp")
         write(path, batch.text())
         files.append((path, command))
