@@ -1,0 +1,294 @@
+#include "runtime/checkpoint/stored_weights.h"
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/parse_json.h"
+#include "runtime/base/small_floats.h"
+#include "runtime/base/transposed.h"
+#include "runtime/checkpoint/find_checkpoint.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
+
+#include <cstring>
+#include <mutex>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace autotp {
+namespace {
+
+constexpr llvm::StringLiteral kFile = ".safetensors", kIndex = ".safetensors.index.json";
+constexpr llvm::StringLiteral kExpected =
+    "name a .safetensors file, a .safetensors.index.json, a folder with one of them, or a checkpoint";
+
+/// f16 is a part of f32, so this is exact; only numbers below the normal ones take the slow way.
+float halfToFloat(uint16_t bits) {
+  const uint32_t exponent = bits >> 10 & 31;
+  if (exponent == 0 || exponent == 31) return float(halfToDouble(bits));
+  return llvm::BitsToFloat(uint32_t(bits & 0x8000) << 16 | (exponent + 112) << 23 | uint32_t(bits & 1023) << 13);
+}
+
+/// Converts elements that lie at `from`, which need not be aligned.
+template <typename T, typename F> void convert(const uint8_t *from, llvm::MutableArrayRef<float> to, F toFloat) {
+  for (size_t i = 0; i < to.size(); ++i) {
+    T element;
+    std::memcpy(&element, from + i * sizeof(T), sizeof(T));
+    to[i] = toFloat(element);
+  }
+}
+
+void convert(DType dtype, const uint8_t *from, llvm::MutableArrayRef<float> to) {
+  switch (dtype) {
+  case DType::F64:
+    return convert<double>(from, to, [](double value) { return float(value); });
+  case DType::BF16:
+    return convert<uint16_t>(from, to, bf16ToFloat);
+  case DType::F16:
+    return convert<uint16_t>(from, to, halfToFloat);
+  default:
+    assert(dtype == DType::F32);
+    std::memcpy(to.data(), from, to.size() * sizeof(float));
+  }
+}
+
+/// The names in a folder that end so, sorted.
+std::vector<std::string> namesIn(llvm::StringRef folder, llvm::StringRef end) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (llvm::sys::fs::directory_iterator at(folder, code), last; !code && at != last; at.increment(code))
+    if (llvm::StringRef name = llvm::sys::path::filename(at->path()); name.endswith(end)) names.push_back(name.str());
+  llvm::sort(names);
+  return names;
+}
+
+std::string inFolder(llvm::StringRef folder, llvm::StringRef name) {
+  llvm::SmallString<256> path(folder);
+  llvm::sys::path::append(path, name);
+  return path.str().str();
+}
+
+/// Which tensors lie in each file, as an index says. Errors: it says something else.
+llvm::Expected<std::map<std::string, std::vector<std::string>>> readIndex(const std::string &path) {
+  auto text = llvm::MemoryBuffer::getFile(path);
+  if (!text) return problem(escaped(path), "it cannot be read: " + text.getError().message());
+  llvm::Expected<llvm::json::Value> index = parseJson((*text)->getBuffer());
+  if (!index) return problem(escaped(path), "it is no JSON: " + llvm::toString(index.takeError()));
+  const llvm::json::Object *object = index->getAsObject(), *map = object ? object->getObject("weight_map") : nullptr;
+  if (!map)
+    return problem(escaped(path), "it has no 'weight_map'",
+                   "name the index of sharded weights, *.safetensors.index.json");
+  std::map<std::string, std::vector<std::string>> byFile;
+  llvm::Error errors = llvm::Error::success();
+  for (const auto &entry : *map) {
+    const llvm::StringRef tensor = entry.first;
+    const llvm::Optional<llvm::StringRef> file = entry.second.getAsString();
+    // Names with a folder in them could lead anywhere, and Hugging Face writes none.
+    if (file && !file->empty() && !file->contains('/') && *file != "." && *file != ".." && !file->contains('\0'))
+      byFile[file->str()].push_back(tensor.str());
+    else
+      errors = llvm::joinErrors(std::move(errors),
+                                problem(escaped(path) + ": tensor '" + escaped(tensor) + "'",
+                                        file ? "its file '" + escaped(*file) + "' is no name of a file beside the index"
+                                             : "its file is no text",
+                                        "put all files into the folder of the index"));
+  }
+  if (errors) return errors;
+  return byFile;
+}
+
+} // namespace
+
+/// The files of tensors, as many mappings as there are files.
+struct StoredWeights::Mapped {
+  std::map<std::string, SafetensorsFile> files; ///< by path
+  std::atomic<uint64_t> sinceRelease = 0;       ///< bytes that were read since pages were given back
+
+  /// Gives the pages back that were read: they stay in the system's cache, but no longer count as this process's.
+  void release(uint64_t justRead) {
+    constexpr uint64_t kMost = uint64_t(64) << 20;
+    if ((sinceRelease += justRead) < kMost) return;
+    sinceRelease = 0;
+    for (const auto &[path, file] : files)
+      if (file.buffer->getBufferKind() == llvm::MemoryBuffer::MemoryBuffer_MMap) {
+        const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), begin = uintptr_t(file.buffer->getBufferStart()),
+                        end = uintptr_t(file.buffer->getBufferEnd()), first = llvm::alignTo(begin, page);
+        if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+      }
+  }
+};
+
+/// A checkpoint, and the tensor that was read last: put together from its slices, whole.
+struct StoredWeights::OfCheckpoint {
+  struct Source {
+    const Checkpoint::Tensor *tensor;
+    bool isTransposed;
+  };
+  std::unique_ptr<CheckpointReader> reader;
+  std::map<std::string, Source> sources; ///< by name
+  std::mutex mutex;                      ///< guards what follows
+  std::string last;
+  std::vector<float> elements;
+};
+
+StoredWeights::StoredWeights() : mapped_(std::make_unique<Mapped>()) {}
+StoredWeights::~StoredWeights() = default;
+
+int64_t StoredWeights::Tensor::elements() const {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+bool StoredWeights::isReadable(DType dtype) {
+  return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::BF16 || dtype == DType::F16;
+}
+
+llvm::Expected<std::unique_ptr<StoredWeights>> StoredWeights::open(llvm::StringRef flag, llvm::StringRef path) {
+  std::unique_ptr<StoredWeights> weights(new StoredWeights());
+  if (llvm::Error error = weights->openPath(flag, path.str())) return error;
+  llvm::sort(weights->tensors_, [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
+  if (weights->tensors_.empty()) return problem(escaped(weights->path_), "it has no tensors", kExpected);
+  return weights;
+}
+
+llvm::Error StoredWeights::openPath(llvm::StringRef flag, const std::string &path) {
+  path_ = path;
+  const std::string where = (flag + " " + escaped(path)).str();
+  if (!llvm::sys::fs::exists(path)) return problem(where, "there is no such file or folder", kExpected);
+  if (!llvm::sys::fs::is_directory(path))
+    return llvm::StringRef(path).endswith(".json") ? openIndex(path) : openFile(path);
+  llvm::Expected<bool> isFound = openFolder(path);
+  if (!isFound || *isFound) return isFound.takeError();
+  llvm::Expected<FoundCheckpoint> found = namedCheckpoint(flag, path);
+  if (!found) return llvm::joinErrors(found.takeError(), problem(where, "it holds no .safetensors", kExpected));
+  openCheckpoint(std::move(found->reader));
+  return llvm::Error::success();
+}
+
+/// A checkpoint also holds .safetensors, so it is told by its manifest. Returns whether the folder is one of files.
+llvm::Expected<bool> StoredWeights::openFolder(const std::string &path) {
+  if (llvm::sys::fs::exists(inFolder(path, kCheckpointManifest)) || !stepsIn(path).empty()) return false;
+  const std::vector<std::string> files = namesIn(path, kFile), indexes = namesIn(path, kIndex);
+  const std::string whole = "model" + kFile.str(), index = "model" + kIndex.str();
+  std::string name;
+  if (llvm::is_contained(files, whole)) // the order in which Hugging Face looks
+    name = whole;
+  else if (llvm::is_contained(indexes, index))
+    name = index;
+  else if (indexes.size() == 1)
+    name = indexes[0];
+  else if (indexes.empty() && files.size() == 1)
+    name = files[0];
+  else if (indexes.empty() && files.empty())
+    return false;
+  else
+    return problem(escaped(path), "it holds several .safetensors, and none is called " + whole,
+                   "name one of them, or an index");
+  path_ = inFolder(path, name);
+  if (llvm::Error error = llvm::StringRef(name).endswith(kIndex) ? openIndex(path_) : openFile(path_)) return error;
+  return true;
+}
+
+llvm::Error StoredWeights::openFile(const std::string &path) {
+  llvm::Expected<SafetensorsFile> file = readSafetensors(path);
+  if (!file) return file.takeError();
+  for (const NamedTensor &tensor : file->tensors)
+    tensors_.push_back({tensor.name, tensor.dtype, tensor.shape, path, tensor.bytes.data()});
+  mapped_->files.emplace(path, std::move(*file));
+  return llvm::Error::success();
+}
+
+llvm::Error StoredWeights::openIndex(const std::string &path) {
+  auto byFile = readIndex(path);
+  if (!byFile) return byFile.takeError();
+  llvm::Error errors = llvm::Error::success();
+  auto add = [&](llvm::Error error) { errors = llvm::joinErrors(std::move(errors), std::move(error)); };
+  for (auto &[name, listed] : *byFile) {
+    const std::string file = inFolder(llvm::sys::path::parent_path(path), name);
+    if (llvm::Error error = openFile(file)) {
+      add(std::move(error));
+      continue;
+    }
+    const SafetensorsFile &opened = mapped_->files.find(file)->second;
+    for (const std::string &tensor : listed)
+      if (!opened.find(tensor))
+        add(problem(escaped(file), "it lacks tensor '" + escaped(tensor) + "', which the index puts there",
+                    "fetch or save the model again, whole"));
+    for (const NamedTensor &tensor : opened.tensors)
+      if (!llvm::is_contained(listed, tensor.name))
+        add(problem(escaped(file), "it holds tensor '" + escaped(tensor.name) + "', which the index does not put there",
+                    "fetch or save the model again, whole"));
+  }
+  return errors;
+}
+
+void StoredWeights::openCheckpoint(std::unique_ptr<CheckpointReader> reader) {
+  checkpoint_ = std::make_unique<OfCheckpoint>();
+  path_ = reader->folder();
+  for (const Checkpoint::Tensor &tensor : reader->facts().tensors) {
+    if (tensor.kind != kWeights) continue;
+    auto add = [&](const std::string &name, bool isTransposed) {
+      std::vector<int64_t> shape = tensor.shape;
+      if (isTransposed) std::swap(shape[0], shape[1]);
+      tensors_.push_back({name, DType::F32, std::move(shape), path_});
+      checkpoint_->sources[name] = {&tensor, isTransposed};
+    };
+    add(tensor.parameter, false);
+    for (const Checkpoint::Alias &alias : tensor.aliases)
+      add(alias.name, alias.isTransposed);
+  }
+  checkpoint_->reader = std::move(reader);
+}
+
+const StoredWeights::Tensor *StoredWeights::find(llvm::StringRef name) const {
+  const auto at = llvm::lower_bound(tensors_, name, [](const Tensor &t, llvm::StringRef n) { return t.name < n; });
+  return at != tensors_.end() && at->name == name ? &*at : nullptr;
+}
+
+llvm::Error StoredWeights::read(const Tensor &tensor, int64_t begin, llvm::MutableArrayRef<float> to) const {
+  assert(isReadable(tensor.dtype) && begin >= 0 && begin + int64_t(to.size()) <= tensor.elements());
+  const uint64_t bytes = to.size() * sizeOf(tensor.dtype);
+  bytesRead_ += bytes;
+  if (!checkpoint_) {
+    convert(tensor.dtype, tensor.mapped + size_t(begin) * sizeOf(tensor.dtype), to);
+    mapped_->release(bytes);
+    return llvm::Error::success();
+  }
+  const std::lock_guard<std::mutex> lock(checkpoint_->mutex);
+  if (checkpoint_->last != tensor.name) {
+    const OfCheckpoint::Source source = checkpoint_->sources.find(tensor.name)->second;
+    checkpoint_->elements = {}; // before the next one is put together
+    llvm::Expected<std::vector<float>> whole = checkpoint_->reader->readWhole(*source.tensor);
+    if (!whole) return whole.takeError();
+    const auto &shape = source.tensor->shape;
+    checkpoint_->elements = source.isTransposed ? transposed(*whole, shape[0], shape[1]) : std::move(*whole);
+    checkpoint_->last = tensor.name;
+  }
+  std::memcpy(to.data(), checkpoint_->elements.data() + begin, to.size() * sizeof(float));
+  return llvm::Error::success();
+}
+
+std::vector<std::string> StoredWeights::paths() const {
+  std::vector<std::string> paths = {path_};
+  for (const auto &[path, file] : mapped_->files)
+    if (path != path_) paths.push_back(path);
+  if (checkpoint_) llvm::append_range(paths, checkpoint_->reader->paths());
+  return paths;
+}
+
+std::string StoredWeights::digest() const {
+  if (checkpoint_) return checkpoint_->reader->digest();
+  Digest digest;
+  for (const Tensor &tensor : tensors_) {
+    digest.add(llvm::formatv("{0}\n{1}\n{2:$[,]}\n{3}\n", tensor.name, nameOf(tensor.dtype),
+                             llvm::make_range(tensor.shape.begin(), tensor.shape.end()),
+                             llvm::sys::path::filename(tensor.file))
+                   .str());
+  }
+  return digest.text();
+}
+
+} // namespace autotp
