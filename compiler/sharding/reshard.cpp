@@ -100,6 +100,21 @@ Covers wholeCovers(llvm::ArrayRef<int64_t> shape) {
   return covers;
 }
 
+std::vector<Covers> piecesOf(const Covers &covers, int64_t mostElements) {
+  if (covers.empty()) return {covers};
+  int64_t rowElements = 1;
+  for (const Cover &cover : llvm::ArrayRef<Cover>(covers).drop_front())
+    rowElements *= countOf(cover);
+  const int64_t most = std::max<int64_t>(1, mostElements / std::max<int64_t>(1, rowElements));
+  std::vector<Covers> pieces;
+  for (const Interval &interval : covers[0])
+    for (int64_t at = interval.begin; at < interval.end; at += most) {
+      pieces.push_back(covers);
+      pieces.back()[0] = {{at, std::min(interval.end, at + most)}};
+    }
+  return pieces;
+}
+
 ValueId takePart(Builder &b, ValueId value, const Covers &from, const Covers &to) {
   for (size_t d = 0; d < from.size(); ++d) {
     if (from[d] == to[d]) continue;

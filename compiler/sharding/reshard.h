@@ -9,6 +9,9 @@ namespace autotp {
 
 Shape shapeOf(const Covers &covers);
 Covers wholeCovers(llvm::ArrayRef<int64_t> shape);
+/// What covers select, in pieces one after the other in row-major order: rows, or several of them that together have at
+/// most so many elements.
+std::vector<Covers> piecesOf(const Covers &covers, int64_t mostElements);
 
 /// The elements `to` of a value of which `from` is held; `to` must lie inside `from`. Makes slices and concats only,
 /// without communication.

@@ -70,24 +70,43 @@ private:
   }
 
   llvm::Error writeWeights(size_t tp, const RankProgram &rank) {
-    std::vector<Tensor> parts;
     std::vector<NamedTensor> tensors;
     for (const PlacedParameter &p : rank.parameters) {
       const Value &value = contents_.global.value(p.local.global);
-      if (!value.contents)
+      if (!contents_.readPart && !value.contents)
         return problem("parameter '" + escaped(value.name) + "'", "the model holds no values for it",
-                       "compile with --weights none[:seed]");
-      parts.push_back(partOf(*value.contents, p.local.covers));
-      tensors.push_back(
-          {value.name, parts.back().type.dtype, {parts.back().type.shape.begin(), parts.back().type.shape.end()}, {}});
+                       "fill it with --weights FILE, or compile with --weights none[:seed]");
+      const Shape shape = shapeOf(p.local.covers);
+      const DType dtype = contents_.readPart ? DType::F32 : value.contents->type.dtype;
+      tensors.push_back({value.name, dtype, {shape.begin(), shape.end()}, {}});
     }
-    for (auto [i, tensor] : indexed(tensors))
-      tensor.bytes = parts[i].bytes;
+    llvm::Error error = llvm::Error::success();
     std::string name = numbered("weights/tp_", tp, ".safetensors");
-    llvm::Expected<std::string> digest =
-        folder_.write(name, [&](llvm::raw_ostream &os) { writeSafetensors(os, tensors); });
+    llvm::Expected<std::string> digest = folder_.write(name, [&](llvm::raw_ostream &os) {
+      error = llvm::joinErrors(std::move(error), writeSafetensors(os, tensors, [&](size_t i) {
+                                 return writeParts(os, rank.parameters[i].local);
+                               }));
+    });
+    if (error) return error;
     if (!digest) return digest.takeError();
     contents_.manifest.weights.push_back({name, std::move(*digest)});
+    return llvm::Error::success();
+  }
+
+  /// The bytes of what a rank holds of a parameter.
+  llvm::Error writeParts(llvm::raw_ostream &os, const LocalParameter &parameter) {
+    constexpr int64_t kMostElements = int64_t(1) << 22;
+    const Value &value = contents_.global.value(parameter.global);
+    if (!contents_.readPart && shapeOf(parameter.covers) == value.type.shape) {
+      os.write(reinterpret_cast<const char *>(value.contents->bytes.data()), value.contents->bytes.size());
+      return llvm::Error::success();
+    }
+    for (const Covers &piece : piecesOf(parameter.covers, kMostElements)) {
+      llvm::Expected<Tensor> part = contents_.readPart ? contents_.readPart(value, piece)
+                                                       : llvm::Expected<Tensor>(partOf(*value.contents, piece));
+      if (!part) return part.takeError();
+      os.write(reinterpret_cast<const char *>(part->bytes.data()), part->bytes.size());
+    }
     return llvm::Error::success();
   }
 

@@ -52,7 +52,7 @@ llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name
   return tensor;
 }
 
-std::string headerOf(llvm::ArrayRef<NamedTensor> tensors) {
+void writeHeader(llvm::raw_ostream &out, llvm::ArrayRef<NamedTensor> tensors) {
   std::string header;
   llvm::raw_string_ostream os(header);
   llvm::json::OStream json(os);
@@ -65,16 +65,21 @@ std::string headerOf(llvm::ArrayRef<NamedTensor> tensors) {
           for (int64_t d : tensor.shape)
             json.value(d);
         });
+        int64_t bytes = int64_t(sizeOf(tensor.dtype));
+        for (int64_t d : tensor.shape)
+          bytes *= d;
         json.attributeArray("data_offsets", [&] {
           json.value(offset);
-          json.value(offset + int64_t(tensor.bytes.size()));
+          json.value(offset + bytes);
         });
-        offset += int64_t(tensor.bytes.size());
+        offset += bytes;
       });
   });
   os.flush();
   header.resize((header.size() + 7) / 8 * 8, ' ');
-  return header;
+  const uint64_t length = header.size();
+  out.write(reinterpret_cast<const char *>(&length), sizeof length);
+  out << header;
 }
 
 } // namespace
@@ -86,12 +91,17 @@ const NamedTensor *SafetensorsFile::find(llvm::StringRef name) const {
 }
 
 void writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors) {
-  const std::string header = headerOf(tensors);
-  const uint64_t length = header.size();
-  os.write(reinterpret_cast<const char *>(&length), sizeof length);
-  os << header;
+  writeHeader(os, tensors);
   for (const NamedTensor &tensor : tensors)
     os.write(reinterpret_cast<const char *>(tensor.bytes.data()), tensor.bytes.size());
+}
+
+llvm::Error writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors,
+                             llvm::function_ref<llvm::Error(size_t)> writeBytes) {
+  writeHeader(os, tensors);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (llvm::Error error = writeBytes(i)) return error;
+  return llvm::Error::success();
 }
 
 llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors) {

@@ -4,6 +4,7 @@
 #include "runtime/plan/dtype.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,6 +24,9 @@ struct NamedTensor {
 
 /// Writes `tensors` in this order.
 void writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors);
+/// The same for tensors without their bytes, which `writeBytes` writes of the one with this number. Errors: its first.
+llvm::Error writeSafetensors(llvm::raw_ostream &os, llvm::ArrayRef<NamedTensor> tensors,
+                             llvm::function_ref<llvm::Error(size_t)> writeBytes);
 /// The same to `path`, which appears whole or not at all; a regular file there is replaced.
 llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors);
 
