@@ -5,6 +5,7 @@
 #include "passes/emit/plan_memory.h"
 #include "passes/import/bind_loss.h"
 #include "passes/import/classify_parameters.h"
+#include "passes/import/weight_origins.h"
 #include "passes/shard/choose_axes.h"
 #include "passes/train/build_steps.h"
 #include "passes/train/recompute.h"
@@ -14,6 +15,7 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,11 +40,19 @@ struct NamedFiles {
   bool movesAside = false;                           ///< what stands in the place of a folder, instead of an error
 };
 
+class StoredWeights; // runtime/checkpoint/stored_weights.h
+
 /// What the plan's parameters begin with.
 struct WeightsOptions {
   /// The model's; they also count as evidence of which are one, where no exporter says it. Else random ones.
   bool areCopied = true;
   int64_t seed = 0; ///< of the random ones
+  /// Files that fill the parameters, instead of the model's numbers; empty: none.
+  std::string path;
+  WeightLayout layout = WeightLayout::FromNames;
+  /// What the path names, opened by readOptionFiles(). Null while a plan's graph is made again, which needs frozen
+  /// parameters alone.
+  std::shared_ptr<const StoredWeights> stored = nullptr;
 };
 
 struct CompileRow; // passes/options/compile_row.h

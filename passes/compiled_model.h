@@ -7,6 +7,7 @@
 #include "passes/emit/plan_memory.h"
 #include "passes/import/classify_parameters.h"
 #include "passes/import/input_roles.h"
+#include "passes/import/match_weights.h"
 #include "passes/partition/global_loss.h"
 #include "passes/shard/choose_axes.h"
 #include "passes/train/objective.h"
@@ -34,6 +35,13 @@ struct ParameterFindings {
   /// Such as "row 1 of e.weight", if no exporter says whether the row is padding.
   std::vector<std::string> perhapsPadding;
   std::vector<std::string> unknownNames; ///< names in --parameters that no parameter of the graph has
+};
+
+/// What a file of weights fills.
+struct FilledWeights {
+  std::map<std::string, WeightMatch> byParameter; ///< empty: there is no such file
+  size_t passedOver = 0;                          ///< tensors of it that are no weights
+  NamePrefix prefix;                              ///< by which its names differ from those of the module
 };
 
 /// The loss, the samples and the updates of training.
@@ -71,6 +79,7 @@ struct StageTime {
 struct CompiledModel {
   ModelSource source;
   ParameterFindings evidence;
+  FilledWeights weights;
   Graph graph; ///< the global graph, with gradients after differentiation
   TrainingFacts training;
   TpPlacement placement;

@@ -3,6 +3,7 @@
 
 #include "compiler/onnx/import.h"
 #include "passes/import/exporter_verdicts.h"
+#include "passes/import/fill_weights.h"
 #include "passes/import/find_ties.h"
 
 #include "llvm/ADT/StringRef.h"
@@ -42,6 +43,9 @@ struct PassState {
   int64_t microBatch = 0; ///< samples to which bind-batch binds the graph; 0: the graph has the right number
   std::map<std::string, ExporterVerdict> exporter = {};
   std::vector<Tie> ties = {};
+  std::map<std::string, WeightOrigin> origins = {};
+  std::shared_ptr<const StoredWeights> stored = nullptr;
+  std::unique_ptr<WeightFilling> filling = nullptr; ///< if a file of weights is given
   Form form = Form::File;
 };
 

@@ -71,6 +71,13 @@ constexpr Pass kPasses[] = {
        return done();
      },
      kOfForwards},
+    {"find-origins", Imported, Imported,
+     [](Graph &g, PassState &s) {
+       const ParameterFindings &found = s.compiled.evidence;
+       s.origins =
+           weightOrigins(g, s.imported.exporter, {s.compiled.source.moduleNames, found.separated, found.restored});
+       return done();
+     }},
     {"bind-loss", Imported, Imported, [](Graph &g, PassState &s) { return bindLoss(g, s.options.loss); }, kOfForwards},
     {"order-nodes", Imported, Imported,
      [](Graph &g, PassState &s) {
@@ -80,6 +87,7 @@ constexpr Pass kPasses[] = {
      }},
     // Roles are read from the operators as exported, since folding would hide tables that constants look up.
     {"classify-parameters", Imported, Imported, classifyStage},
+    {"fill-frozen", Imported, Imported, fillFrozenStage},
     // From here to lower-precision, a model in bf16 is the same graph as one in f32.
     {"raise-precision", Imported, Imported,
      [](Graph &g, PassState &s) {
@@ -92,6 +100,7 @@ constexpr Pass kPasses[] = {
     // The batch is bound through its logical axis, on the smallest graph that has its parameters.
     {"bind-batch", Imported, Imported, bindBatchStage, kOfForwards},
     {"retie-weights", Imported, Imported, retieStage},
+    {"match-weights", Imported, Imported, matchWeightsStage},
     {"input-roles", Imported, Imported, inputRolesStage},
     // Idioms are found on the forward graph, since gradients would use values inside them. Attention looks for
     // transposed products, so transposes are folded into products after it.

@@ -17,6 +17,7 @@
 #include "passes/train/differentiate.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/checkpoint/stored_weights.h"
 
 namespace autotp {
 namespace {
@@ -60,12 +61,29 @@ llvm::Error classifyStage(Graph &graph, PassState &s) {
                               {s.options.parameters, s.compiled.source.moduleNames, s.exporter,
                                s.imported.exporter.exporter, s.imported.untrained,
                                s.options.retie ? llvm::ArrayRef<Tie>(s.ties) : llvm::ArrayRef<Tie>(),
-                               optimizer.decaysAll && optimizer.weightDecay != 0},
+                               optimizer.decaysAll && optimizer.weightDecay != 0, !s.options.weights.path.empty()},
                               s.compiled.evidence.initializers);
   return takeParameters(
       graph, s.imported.initializers,
       [&](const std::string &name) { return s.imported.updates->parameters.count(name) != 0; },
       s.compiled.evidence.initializers);
+}
+
+llvm::Error fillFrozenStage(Graph &graph, PassState &s) {
+  const WeightsOptions &weights = s.options.weights;
+  if (weights.path.empty()) return llvm::Error::success();
+  std::set<std::string> frozen;
+  for (const ClassifiedInitializer &initializer : s.compiled.evidence.initializers)
+    if (initializer.isFrozen) frozen.insert(initializer.name);
+  if (!weights.stored && frozen.empty()) return llvm::Error::success();
+  s.stored = weights.stored;
+  if (!s.stored) {
+    auto opened = StoredWeights::open("--weights", weights.path);
+    if (!opened) return opened.takeError();
+    s.stored = std::move(*opened);
+  }
+  s.filling = std::make_unique<WeightFilling>(graph, s.imported.initializers, *s.stored, weights.layout, s.origins);
+  return s.filling->fillFrozen(graph, s.imported.initializers, frozen);
 }
 
 llvm::Error bindBatchStage(Graph &graph, PassState &s) {
@@ -92,6 +110,14 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
     s.compiled.evidence.unknownNames = namesOfNone(graph, given.listed, s.compiled.source.moduleNames);
   }
   return retieWeights(graph, options, s.compiled.evidence.retied, s.compiled.evidence.equalWeights);
+}
+
+llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
+  if (!s.options.weights.stored) return llvm::Error::success();
+  auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
+  if (!found) return found.takeError();
+  s.compiled.weights = {std::move(*found), s.filling->passedOver(), s.filling->prefix()};
+  return llvm::Error::success();
 }
 
 llvm::Error inputRolesStage(Graph &graph, PassState &s) {

@@ -1,13 +1,14 @@
 // autotp-compile: from an ONNX model to a plan for tp * dp ranks. Its options are the rows of passes/options.
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
-#include "passes/emit/write_plan.h"
 #include "passes/options/option_rows.h"
 #include "passes/options/read_options.h"
 #include "passes/pipeline.h"
+#include "passes/report/plan_contents.h"
 #include "passes/report/summary.h"
 #include "passes/report/why.h"
 #include "runtime/base/output_file.h"
+#include "runtime/checkpoint/stored_weights.h"
 #include "tools/command_line.h"
 #include "tools/look_into.h"
 #include "tools/option_flags.h"
@@ -15,10 +16,9 @@
 using namespace llvm;
 using namespace autotp;
 
-static Error write(CompiledModel &compiled, Manifest manifest, OutputFolder &folder) {
-  if (Error error =
-          writePlan({compiled.graph, compiled.ranks.programs, compiled.ranks.emitted, std::move(manifest)}, folder))
-    return error;
+static Error write(const CompiledModel &compiled, const CompileOptions &options, Manifest manifest,
+                   OutputFolder &folder) {
+  if (Error error = writePlan(planContents(compiled, options, std::move(manifest)), folder)) return error;
   if (Error error = flushed(outs(), "standard output")) return error; // then there is no plan
   Expected<std::string> movedTo = folder.commit();
   if (!movedTo) return movedTo.takeError();
@@ -35,7 +35,7 @@ static Error finish(CompiledModel &compiled, const CompileOptions &options, Outp
     outs() << formatv("certificate {0} instructions of {1} programs proven, {2:f2} s\n",
                       compiled.certificate->instructions, compiled.certificate->programs,
                       compiled.times.back().seconds);
-  return write(compiled, std::move(manifest), folder);
+  return write(compiled, options, std::move(manifest), folder);
 }
 
 static Expected<std::unique_ptr<OutputFolder>> openPlan(const CompileOptions &options) {
@@ -44,6 +44,7 @@ static Expected<std::unique_ptr<OutputFolder>> openPlan(const CompileOptions &op
   OutputFolder::Options folder;
   folder.force = files.movesAside;
   folder.inputs = {options.model, files.deepSpeedConfig, files.patterns, files.parameters};
+  if (options.weights.stored) append_range(folder.inputs, options.weights.stored->paths());
   return OutputFolder::open(files.plan, std::move(folder));
 }
 

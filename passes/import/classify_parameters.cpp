@@ -5,6 +5,7 @@
 #include "passes/import/parameter_names.h"
 #include "passes/import/parameter_roles.h"
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Regex.h"
@@ -80,6 +81,15 @@ public:
     for (ValueId id : initializers)
       decisions.push_back(byName.at(graph_.value(id).name));
     return decisions;
+  }
+
+  /// Whether an initializer that is not trained is a parameter nevertheless, which the user has frozen.
+  bool isFrozen(ValueId id, const Decision &decision) const {
+    const bool isUsers = decision.evidence == EvidenceKind::Flag || decision.evidence == EvidenceKind::List;
+    if (decision.kind != Kind::Constant || !isUsers) return false;
+    auto at = evidence_.verdicts.find(graph_.value(id).name);
+    return at != evidence_.verdicts.end() ? at->second.kind == ExporterVerdict::Kind::Trained
+                                          : roles_.of(id).kind == ParameterRole::Kind::Trained;
   }
 
 private:
@@ -198,10 +208,10 @@ private:
   const ParameterRoles roles_;
 };
 
-llvm::Error become(Graph &graph, ValueId id, bool isTrained) {
+llvm::Error become(Graph &graph, ValueId id, bool isTrained, bool mayLackContents = false) {
   if (isTrained)
     graph.parameters.push_back({id, {}});
-  else if (!graph.value(id).contents)
+  else if (!graph.value(id).contents && !mayLackContents)
     return problem("initializer '" + escaped(graph.value(id).name) + "'",
                    "it is no parameter, and its file holds no contents for it",
                    "export its contents, or train it with --train");
@@ -257,13 +267,17 @@ llvm::Error classifyParameters(Graph &graph, llvm::ArrayRef<ValueId> initializer
                    "export the model with dynamo=True and optimize=False, or say it: --train NAME trains one, --freeze "
                    "NAME does not, "
                    "--parameters FILE lists all; --assume roles takes the guess");
-  for (auto [id, decision] : llvm::zip(initializers, decisions)) {
+  std::vector<bool> frozen; // asked before any becomes a constant, since roles are those of parameters
+  for (auto [id, decision] : llvm::zip(initializers, decisions))
+    frozen.push_back(court.isFrozen(id, decision));
+  for (auto [i, id] : indexed(initializers)) {
+    const Decision &decision = decisions[i];
     const bool isTrained = decision.kind == Kind::Trained;
     const Value &value = graph.value(id);
     if (!value.uses.empty())
-      classified.push_back(
-          {value.name, value.type.text(), isTrained, value.type.elements() == 1, decision.evidence, decision.why});
-    if (llvm::Error error = become(graph, id, isTrained)) return error;
+      classified.push_back({value.name, value.type.text(), isTrained, value.type.elements() == 1, frozen[i],
+                            decision.evidence, decision.why});
+    if (llvm::Error error = become(graph, id, isTrained, evidence.fillsFrozen && frozen[i])) return error;
   }
   return checkAny(graph);
 }
@@ -275,7 +289,7 @@ llvm::Error takeParameters(Graph &graph, llvm::ArrayRef<ValueId> initializers,
     const Value &value = graph.value(id);
     const bool trains = isTrained(value.name);
     if (!value.uses.empty() || trains)
-      classified.push_back({value.name, value.type.text(), trains, value.type.elements() == 1,
+      classified.push_back({value.name, value.type.text(), trains, value.type.elements() == 1, /*isFrozen=*/false,
                             EvidenceKind::TrainingGraph, "the model's own"});
     if (llvm::Error error = become(graph, id, trains)) return error;
   }

@@ -39,6 +39,7 @@ void addListed(llvm::StringRef line, ParameterOverrides &overrides);
 struct ClassifiedInitializer {
   std::string name, type;
   bool isTrained = false, isNumber = false; ///< isNumber: it has one element
+  bool isFrozen = false;                    ///< a parameter, which the user's flags or list leave untrained
   EvidenceKind evidence = EvidenceKind::Role;
   std::string why;
 };
@@ -58,6 +59,7 @@ struct ParameterEvidence {
   llvm::ArrayRef<std::string> untrained = {};
   llvm::ArrayRef<Tie> ties = {}; ///< initializers that the exporter wrote twice; the copy is classified like the other
   bool decaysVectors = false;    ///< whether the optimizer decays vectors too
+  bool fillsFrozen = false;      ///< whether frozen parameters may lack contents, as a file of weights has them
 };
 
 /// Makes each of `initializers` a parameter or a constant, and lists those that any node reads in `classified`.

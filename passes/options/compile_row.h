@@ -23,7 +23,7 @@ enum CompileTraits : uint8_t {
   kOfOptimizer = 1,        ///< some optimizers have it, others do not
   kDefaultOfOptimizer = 2, ///< its default is the optimizer's
   kOfTrainingGraph = 4,    ///< a model that brings its own training graph says it already
-  kLeftOutIfEmpty = 8,     ///< the manifest has no key for an empty list, instead of null
+  kLeftOutIfEmpty = 8,     ///< the manifest has no key for an empty list or text
   kConverted = 16, ///< DeepSpeed's key has another unit, or says several options: passes/options/deepspeed reads it
   kOfRate = 32,    ///< says the learning rate, which is the run's unless a model's own training graph computes it
 };

@@ -9,6 +9,7 @@ namespace {
 constexpr llvm::StringLiteral kCopied = "copy", kFresh = "none";
 
 OptionValue weightsText(const CompileOptions &o) {
+  if (!o.weights.path.empty()) return o.weights.path;
   if (o.weights.areCopied) return kCopied.str();
   return kFresh.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
 }
@@ -22,8 +23,11 @@ std::optional<int64_t> seedOf(llvm::StringRef text) {
 }
 
 void setWeights(CompileOptions &o, const OptionValue &value) {
-  const std::optional<int64_t> seed = seedOf(std::get<std::string>(value));
-  o.weights = {!seed, seed.value_or(0)};
+  const std::string &text = std::get<std::string>(value);
+  const std::optional<int64_t> seed = seedOf(text);
+  o.weights.areCopied = !seed;
+  o.weights.seed = seed.value_or(0);
+  o.weights.path = seed || text == kCopied ? "" : text;
 }
 
 OptionValue dtypeNumber(const CompileOptions &o) { return o.dtype ? int64_t(*o.dtype) : 0; }
@@ -44,6 +48,11 @@ constexpr OptionWord kDTypes[] = {{"", 0, ""}, // as the model's own
                                   {"fp32", int64_t(DType::F32), "32 bits", "f32"},
                                   {"bf16", int64_t(DType::BF16), "bfloat16", "bf16"},
                                   {"fp16", int64_t(DType::F16), "half precision, with a dynamic loss scale", "f16"}};
+
+constexpr OptionWord kLayouts[] = {
+    {"", int64_t(WeightLayout::FromNames), ""},
+    {"torch", int64_t(WeightLayout::Torch), "as PyTorch and Hugging Face have them"},
+    {"graph", int64_t(WeightLayout::Graph), "as the graph has them, which an exporter may have transposed"}};
 
 constexpr OptionWord kLosses[] = {
     {"none", int64_t(LossMade::None), ""},
@@ -87,13 +96,24 @@ constexpr CompileRow kRows[] = {
       .help = "the logits, where several outputs could be; with --loss"},
      {.key = "logits", .changes = Changes::Graph}},
     {{.flag = "weights",
-      .placeholder = "copy|none[:seed]",
+      .placeholder = "copy|none[:seed]|PATH",
       .member = accessedBy<weightsText, setWeights>(OptionKind::Text),
-      .isOfItsForm = [](llvm::StringRef text) { return text == kCopied || seedOf(text); },
-      .help = "copy the model's weights into the plan, or none[:seed]: random ones"},
+      .isOfItsForm = [](llvm::StringRef text) { return !text.empty() && (!text.startswith("none:") || seedOf(text)); },
+      .help = "copy the model's weights into the plan; none[:seed]: random ones; PATH: those of a safetensors file, of "
+              "the index or folder of sharded ones, or of a checkpoint, by their names",
+      .detail = "See `docs/guide/weights.md`"},
      {.key = "ties_by_contents",
       .recorded = at<&CompileOptions::weights, &WeightsOptions::areCopied>(),
       .changes = Changes::Graph}},
+    {{.member = at<&CompileOptions::weights, &WeightsOptions::path>(),
+      .help = "the files that --weights names, which frozen parameters are read from"},
+     {.key = "weights_path", .changes = Changes::Graph, .traits = kLeftOutIfEmpty}},
+    {{.flag = "weights-layout",
+      .member = at<&CompileOptions::weights, &WeightsOptions::layout>(),
+      .words = kLayouts,
+      .help = "how the files of --weights hold matrices, where their names do not tell",
+      .defaultText = "as the names tell"},
+     {.key = "weights_layout", .changes = Changes::Graph}},
     {{.flag = "dtype",
       .member = accessedBy<dtypeNumber, setDType>(OptionKind::Word),
       .words = kDTypes,

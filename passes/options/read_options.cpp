@@ -5,6 +5,7 @@
 #include "passes/options/option_files.h"
 #include "passes/options/option_rows.h"
 #include "runtime/base/error.h"
+#include "runtime/checkpoint/stored_weights.h"
 #include "runtime/options/option_values.h"
 
 namespace autotp {
@@ -103,6 +104,11 @@ llvm::Error readOptionFiles(CompileOptions &options) {
   if (!files.deepSpeedConfig.empty()) {
     if (llvm::Error error = readDeepSpeedConfig(files.deepSpeedConfig, options)) return error;
     setFlagsAgain(options);
+  }
+  if (WeightsOptions &weights = options.weights; !weights.path.empty()) {
+    auto opened = StoredWeights::open("--weights", weights.path);
+    if (!opened) return opened.takeError();
+    weights.stored = std::move(*opened);
   }
   if (!files.parameters.empty())
     if (llvm::Error error = readParameterList(files.parameters, options.parameters)) return error;

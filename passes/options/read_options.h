@@ -27,7 +27,8 @@ llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes
 /// is none, and values that are none of an option's.
 llvm::Error readWords(llvm::StringRef words, CompileOptions &options);
 
-/// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns. Errors: see
+/// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns, and opens
+/// the files of weights. Errors: see
 /// deepspeed/config.h and option_files.h.
 llvm::Error readOptionFiles(CompileOptions &options);
 

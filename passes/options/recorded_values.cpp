@@ -54,7 +54,8 @@ llvm::Error set(const CompileRow &row, const ReadValue &read, CompileOptions &op
 std::optional<llvm::json::Value> recordedValue(const CompileRow &row, const CompileOptions &options) {
   if (row.key.empty()) return std::nullopt;
   llvm::json::Value json = jsonOf(row, recordedKind(row), recordedMember(row).get(options));
-  if (row.is(kLeftOutIfEmpty) && json.getAsNull()) return std::nullopt;
+  const bool isEmpty = json.getAsNull() || json.getAsString() == llvm::StringRef("");
+  if (row.is(kLeftOutIfEmpty) && isEmpty) return std::nullopt;
   return json;
 }
 

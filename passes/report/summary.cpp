@@ -12,6 +12,7 @@
 #include "passes/report/training_lines.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/checkpoint/stored_weights.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/collective.h"
 
@@ -260,6 +261,15 @@ void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
 
 } // namespace
 
+/// Where the weights came from; null for those of the graph, and for random ones.
+static llvm::json::Value weightsJson(const CompiledModel &compiled, const WeightsOptions &weights) {
+  if (!weights.stored) return nullptr;
+  return llvm::json::Object{{"path", weights.stored->path()},
+                            {"digest", weights.stored->digest()},
+                            {"tensors", int64_t(weights.stored->tensors().size())},
+                            {"passed_over", int64_t(compiled.weights.passedOver)}};
+}
+
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {
   Manifest m;
   for (const CompileRow *row : optionRows())
@@ -291,6 +301,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   }
   m.source = sourceOf(options, compiled.source.digest);
   m.report = llvm::json::Object{{"model_digest", compiled.source.digest},
+                                {"weights", weightsJson(compiled, options.weights)},
                                 {"optimizer", optimizerJson(compiled, options)},
                                 {"imbalance", imbalance(compiled)},
                                 {"parameters", parametersJson(compiled)},
@@ -322,11 +333,24 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
        << "' mixes samples with parameters: it is computed within each micro-batch\n";
 }
 
+/// Prints which files fill the weights.
+static void printWeights(const CompiledModel &compiled, const WeightsOptions &weights, llvm::raw_ostream &os) {
+  if (!weights.stored) return;
+  const NamePrefix &prefix = compiled.weights.prefix;
+  os << "weights     from " << escaped(weights.stored->path()) << ", " << weights.stored->tensors().size()
+     << " tensors";
+  if (compiled.weights.passedOver) os << ", of which " << compiled.weights.passedOver << " are no weights";
+  if (!prefix.text.empty())
+    os << "; its names " << (prefix.isOfFile ? "have '" : "lack '") << escaped(prefix.text) << "' in front";
+  os << "\n";
+}
+
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
   const Graph &g = compiled.graph;
   const StepOptions &s = options.step;
   os << "model       " << options.model << ", " << g.parameters.size() << " parameters, "
      << llvm::format("%.2f", double(parameterElements(g)) / 1e6) << " M elements\n";
+  printWeights(compiled, options.weights, os);
   printTrained(compiled, os);
   for (const std::string &tie : compiled.evidence.retied)
     os << "tied        " << tie << "\n";

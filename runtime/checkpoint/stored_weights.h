@@ -6,11 +6,19 @@
 /// Files are mapped, so only what is asked for is read, and its pages are given back.
 #pragma once
 
-#include "runtime/checkpoint/checkpoint_reader.h"
+#include "runtime/plan/dtype.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
 
 #include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace autotp {
+
+class CheckpointReader;
 
 class StoredWeights {
 public:

@@ -4,8 +4,8 @@
 #include "tests/fixtures/run_fixture.h"
 
 #include "passes/emit/emit_program.h"
-#include "passes/emit/write_plan.h"
 #include "passes/pipeline.h"
+#include "passes/report/plan_contents.h"
 #include "passes/report/summary.h"
 #include "runtime/base/error.h"
 #include "runtime/base/philox.h"
@@ -282,8 +282,7 @@ llvm::Expected<CompiledModel> compileTo(const std::string &folder, const Compile
   if (!compiled->certificate) return problem("plan", "it was not proven");
   auto plan = OutputFolder::open(folder, {});
   if (!plan) return plan.takeError();
-  if (llvm::Error error = writePlan(
-          {compiled->graph, compiled->ranks.programs, compiled->ranks.emitted, describe(*compiled, options)}, **plan))
+  if (llvm::Error error = writePlan(planContents(*compiled, options, describe(*compiled, options)), **plan))
     return error;
   if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
   return compiled;

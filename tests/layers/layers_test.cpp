@@ -21,7 +21,9 @@ const std::map<std::string, std::set<std::string>> kArrows = {
     {"compiler/sharding", {"compiler/axes", "compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
     {"compiler/certify", {"compiler/axes", "compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
     {"compiler/onnx", {"compiler/ir", "compiler/ops", "runtime/base", "runtime/plan"}},
-    {"passes/*", {"compiler/axes", "compiler/ir", "compiler/ops", "compiler/sharding", "runtime/base", "runtime/plan"}},
+    {"passes/*",
+     {"compiler/axes", "compiler/ir", "compiler/ops", "compiler/sharding", "runtime/base", "runtime/plan",
+      "runtime/checkpoint"}}, // weights that a plan begins with
     {"runtime/base", {}},
     {"runtime/options", {"runtime/base"}},
     {"runtime/plan", {"runtime/base"}},
@@ -67,7 +69,7 @@ bool isAllowed(const std::string &file, const std::string &included) {
     return true;
   if (knowsAllPasses(file))
     return target.startswith("passes") || target.startswith("compiler") || to == "runtime/base" ||
-           to == "runtime/options" || to == "runtime/plan";
+           to == "runtime/options" || to == "runtime/plan" || to == "runtime/checkpoint";
   auto row = kArrows.find(llvm::StringRef(from).startswith("passes/") ? "passes/*" : from);
   return row != kArrows.end() && row->second.count(to);
 }

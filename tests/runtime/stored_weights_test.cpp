@@ -2,6 +2,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/small_floats.h"
 #include "runtime/checkpoint/stored_weights.h"
+#include "runtime/plan/safetensors.h"
 #include "tests/runtime/temporary_file.h"
 
 #include <gtest/gtest.h>

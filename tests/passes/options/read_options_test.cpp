@@ -140,7 +140,7 @@ TEST(ReadFlags, AllThatIsWrongIsSaidAtOnce) {
                   {"beta1", "1"},
                   {"lr", "-1"},
                   {"bucket-mb", "0"},
-                  {"weights", "some"},
+                  {"weights", "none:x"},
                   {"print-after", "third"},
                   {"skip-pass", "first"},
                   {"only", "a"},
@@ -152,7 +152,7 @@ TEST(ReadFlags, AllThatIsWrongIsSaidAtOnce) {
             "error: --beta1: '1' is not in [0, 1)\n"
             "error: --lr: '-1' is negative, infinite or no number\n"
             "error: --bucket-mb: '0' is not from 1 to 1099511627776\n"
-            "error: --weights: 'some' is not of the form copy|none[:seed]\n"
+            "error: --weights: 'none:x' is not of the form copy|none[:seed]|PATH\n"
             "error: --print-after: there is no pass 'third'\n"
             "  do:  there are: first, second\n"
             "error: --skip-pass: there is no pass that may be left out, 'first'\n"
