@@ -113,7 +113,7 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
 }
 
 llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
-  if (!s.options.weights.stored) return llvm::Error::success();
+  if (!s.options.weights.stored || !s.filling) return llvm::Error::success();
   auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
   if (!found) return found.takeError();
   s.compiled.weights = {std::move(*found), s.filling->passedOver(), s.filling->prefix()};

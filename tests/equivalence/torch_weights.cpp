@@ -62,12 +62,4 @@ TorchWeights torchWeights(const std::string &fixture, const std::string &plan) {
   return weights;
 }
 
-std::map<std::string, std::string> programsAndWeights(const std::string &plan) {
-  std::map<std::string, std::string> files;
-  for (const char *folder : {"programs", "weights"})
-    for (const auto &entry : std::filesystem::directory_iterator(std::filesystem::path(plan) / folder))
-      files[std::string(folder) + "/" + entry.path().filename().string()] = readFile(entry.path());
-  return files;
-}
-
 } // namespace autotp::test

@@ -25,7 +25,4 @@ struct TorchWeights {
 /// What a plan of tp 1 holds. `record`: the file of the fixture's folder that names the initializers.
 TorchWeights torchWeights(const std::string &fixture, const std::string &plan);
 
-/// The bytes of all programs and weights of a plan, by their paths in it.
-std::map<std::string, std::string> programsAndWeights(const std::string &plan);
-
 } // namespace autotp::test

@@ -1,10 +1,15 @@
 // Plans whose weights come from a file are those whose weights come from the graph, byte for byte: whatever names and
 // orientations the file has, it is filled rightly or refused.
 #include "runtime/base/error.h"
+#include "runtime/checkpoint/checkpoint_reader.h"
 #include "runtime/checkpoint/stored_weights.h"
+#include "tests/equivalence/checkpoints.h"
 #include "tests/equivalence/torch_weights.h"
+#include "tests/fixtures/plan_files.h"
 #include "tests/fixtures/run_fixture.h"
 #include "tests/runtime/temporary_file.h"
+
+#include "llvm/Support/Path.h"
 
 #include <gtest/gtest.h>
 
@@ -25,16 +30,13 @@ class WeightFiles {
 public:
   explicit WeightFiles(std::string fixture) : fixture_(std::move(fixture)), expected_(readExpected(fixture_)) {}
 
-  CompileOptions options(int tp) const { return optionsOf(fixture_, expected_, {tp, 1, 0, 1}); }
   std::string path(const std::string &name) const { return folder_.path() + "/" + name; }
 
-  /// A plan that is filled from `weights`, a path in this folder; empty: from the graph.
-  llvm::Error compile(const std::string &plan, int tp, const std::string &weights = "",
-                      WeightLayout layout = WeightLayout::FromNames) const {
-    CompileOptions options = this->options(tp);
+  /// A plan that is filled from `weights`, a name in this folder or a path; empty: from the graph.
+  llvm::Error compile(const std::string &plan, int tp, const std::string &weights = "", RunAs runAs = {}) const {
+    CompileOptions options = optionsOf(fixture_, expected_, {tp, 1, 0, 1}, runAs);
     if (!weights.empty()) {
-      options.weights.path = path(weights);
-      options.weights.layout = layout;
+      options.weights.path = weights[0] == '/' ? weights : path(weights);
       auto stored = StoredWeights::open("--weights", options.weights.path);
       if (!stored) return stored.takeError();
       options.weights.stored = std::move(*stored);
@@ -42,16 +44,11 @@ public:
     return compileTo(path(plan), options).takeError();
   }
 
-  void expectCompiles(const std::string &plan, int tp, const std::string &weights = "") const {
-    if (llvm::Error error = compile(plan, tp, weights)) FAIL() << describe(std::move(error));
+  void expectCompiles(const std::string &plan, int tp, const std::string &weights = "", RunAs runAs = {}) const {
+    if (llvm::Error error = compile(plan, tp, weights, runAs)) FAIL() << describe(std::move(error));
   }
 
-  void expectSame(const std::string &plan, const std::string &other) const {
-    const auto one = programsAndWeights(path(plan)), two = programsAndWeights(path(other));
-    EXPECT_EQ(one.size(), two.size());
-    for (const auto &[name, bytes] : one)
-      EXPECT_TRUE(two.count(name) && two.at(name) == bytes) << name;
-  }
+  void expectSame(const std::string &plan, const std::string &other) const { expectSamePlans(path(plan), path(other)); }
 
   /// The weights of plan "one", of tp 1, as the module has them.
   TorchWeights torch() const { return torchWeights(fixture_, path("one")); }
@@ -91,6 +88,11 @@ TEST_P(EveryModel, IsFilledUnderTheGraphsNames) {
 
 INSTANTIATE_TEST_SUITE_P(All, EveryModel, testing::ValuesIn(kModels));
 
+void expectParts(const std::string &text, const std::vector<std::string> &parts) {
+  for (const std::string &part : parts)
+    EXPECT_NE(text.find(part), std::string::npos) << "without: " << part << "\n" << text;
+}
+
 /// The graph's numbers are others than the file's, so that it shows where a weight comes from.
 TEST(Weights, AreTheFilesAndNotTheGraphs) {
   const WeightFiles files("models/phi3");
@@ -110,9 +112,53 @@ TEST(Weights, AreTheFilesAndNotTheGraphs) {
     EXPECT_EQ(filled.byName.at(name).values, weight.values) << name;
 }
 
-void expectParts(const std::string &text, const std::vector<std::string> &parts) {
-  for (const std::string &part : parts)
-    EXPECT_NE(text.find(part), std::string::npos) << "without: " << part << "\n" << text;
+/// Frozen parameters are constants of the programs, and small floats are rounded from what the file has.
+TEST(Weights, OfFrozenParametersAndInBf16AreTheGraphsToo) {
+  const WeightFiles files("models/phi3");
+  files.expectCompiles("one", 1);
+  files.torch().write(files.path("torch.safetensors"));
+  RunAs frozen, small, both;
+  frozen.freeze = both.freeze = "mlp|embed";
+  small.dtype = both.dtype = DType::BF16;
+  for (const RunAs &runAs : {frozen, small, both}) {
+    const std::string end = runAs.freeze + (runAs.dtype ? "-bf16" : "");
+    files.expectCompiles("copied" + end, 2, "", runAs);
+    files.expectCompiles("filled" + end, 2, "torch.safetensors", runAs);
+    files.expectSame("copied" + end, "filled" + end);
+  }
+  TorchWeights changed = files.torch();
+  changed.byName.at("model.embed_tokens.weight").values[5] += 1;
+  changed.write(files.path("changed.safetensors"));
+  files.expectCompiles("changed", 2, "changed.safetensors", frozen);
+  EXPECT_NE(programsAndWeights(files.path("changed")), programsAndWeights(files.path("filled" + frozen.freeze)));
+  changed.byName.erase("model.embed_tokens.weight");
+  changed.byName.erase("model.norm.weight");
+  changed.write(files.path("lacking.safetensors"));
+  llvm::Error error = files.compile("lacking", 2, "lacking.safetensors", frozen);
+  ASSERT_TRUE(bool(error));
+  expectParts(describe(std::move(error)),
+              {"model.model.embed_tokens.weight [128, 32]", "model.model.norm.weight [32]"});
+}
+
+TEST(Weights, OfACheckpointAreTakenAlone) {
+  for (const char *model : {"models/phi3", "models/gpt2"}) {
+    const SavedPlan trained(model, {2, 1, 0, 1});
+    const std::string checkpoint = trained.saved(2);
+    const WeightFiles files(model);
+    files.expectCompiles("filled", 1, checkpoint);
+    files.expectCompiles("newest", 1, llvm::sys::path::parent_path(checkpoint).str());
+    files.expectSame("filled", "newest");
+    const SafetensorsFile held = llvm::cantFail(readSafetensors(files.path("filled/weights/tp_0000.safetensors")));
+    const auto reader = llvm::cantFail(CheckpointReader::open(checkpoint));
+    for (const NamedTensor &tensor : held.tensors) {
+      const Checkpoint::Tensor *saved = reader->find(tensor.name, kWeights);
+      ASSERT_TRUE(saved) << tensor.name;
+      const std::vector<float> values = llvm::cantFail(reader->readWhole(*saved));
+      EXPECT_EQ(tensor.bytes, llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values.data()),
+                                                      values.size() * sizeof(float)))
+          << tensor.name;
+    }
+  }
 }
 
 TEST(Weights, AllThatDoesNotFitIsNamedAtOnce) {
