@@ -110,6 +110,8 @@ private:
     if (!origin.isRenamed) names.push_back(matched_.prefix.inFile(own));
     for (const std::string &name : origin.names)
       names.push_back(matched_.prefix.inFile(name));
+    // TorchScript knows the modules that were called, which a wrapper's module may not have been.
+    if (llvm::StringRef(own).startswith("onnx::")) llvm::append_range(names, origin.names);
     return names;
   }
 

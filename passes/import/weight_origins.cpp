@@ -41,6 +41,9 @@ public:
     origin.isRenamed = !isAdded && isMadeUp(name);
     if (auto module = renamed_.moduleNames.find(name); module != renamed_.moduleNames.end())
       origin.names.push_back(module->second);
+    if (const FoldedFrom folded = foldedFrom(name, facts_); origin.names.empty())
+      llvm::copy_if(folded.sources, std::back_inserter(origin.names),
+                    [](llvm::StringRef source) { return source.endswith(".weight"); }); // and not positions
     addNamesOfUses(id, origin.names);
     origin.form = isAdded || origin.isRenamed ? formOf(id) : Form::Same;
     return origin;
@@ -72,10 +75,10 @@ private:
   Form formOf(ValueId id) const {
     const Value &value = graph_.value(id);
     if (llvm::StringRef(value.name).startswith("onnx::")) return formOfTorchScript(value);
-    const FoldedFrom folded = foldedFrom(value.name, facts_);
-    if (folded.isFormula || folded.sources.size() > 1) return Form::Formula;
     const bool isRestored = llvm::is_contained(renamed_.restored, value.name); // a bias, or a table
     if (operatorOf(value.name) == "embedding" || (isRestored && !isVector(value.type))) return Form::Rows;
+    const FoldedFrom folded = foldedFrom(value.name, facts_);
+    if (folded.isFormula || folded.sources.size() > 1) return Form::Formula;
     if (auto said = facts_.tensors.find(value.name); said != facts_.tensors.end() && said->second.isOfUnknown)
       return Form::Unknown;
     if (isVector(value.type)) return Form::Same;
