@@ -41,6 +41,7 @@ struct ParameterFindings {
 struct FilledWeights {
   std::map<std::string, WeightMatch> byParameter; ///< empty: there is no such file
   size_t passedOver = 0;                          ///< tensors of it that are no weights
+  size_t assumed = 0;                             ///< see WeightFilling::assumed()
   NamePrefix prefix;                              ///< by which its names differ from those of the module
 };
 

@@ -116,7 +116,7 @@ llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
   if (!s.options.weights.stored || !s.filling) return llvm::Error::success();
   auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
   if (!found) return found.takeError();
-  s.compiled.weights = {std::move(*found), s.filling->passedOver(), s.filling->prefix()};
+  s.compiled.weights = {std::move(*found), s.filling->passedOver(), s.filling->assumed(), s.filling->prefix()};
   return llvm::Error::success();
 }
 

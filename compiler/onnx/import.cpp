@@ -235,7 +235,8 @@ void Importer::nameWeight(const onnx::NodeProto &node, llvm::ArrayRef<ValueId> o
     std::string module = moduleOf(node);
     const bool keepsName =
         metadata_.facts.exporter == Exporter::TorchScript && !llvm::StringRef(name).startswith("onnx::");
-    if (module.empty() || keepsName || metadata_.isRewritten(name) || llvm::StringRef(name).contains(module)) continue;
+    const bool hasModule = !llvm::StringRef(name).startswith("onnx::") && llvm::StringRef(name).contains(module);
+    if (module.empty() || keepsName || metadata_.isRewritten(name) || hasModule) continue;
     model.moduleNames.try_emplace(name, module + ".weight");
   }
 }

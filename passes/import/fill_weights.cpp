@@ -105,6 +105,7 @@ llvm::Error WeightFilling::findParameters(const Graph &graph, bool mayShare,
     if (!isNew && !mayShare)
       faults_.add(WeightFault::Twice,
                   escaped(match->tensor->name) + ": " + escaped(first->second) + ", " + escaped(name));
+    assumed_ += llvm::StringRef(name).startswith("onnx::") && matched_.layout != WeightLayout::Graph;
     found[name] = std::move(*match);
   }
   return llvm::Error::success();

@@ -30,6 +30,8 @@ public:
   /// Tensors that were passed over, since they are no weights: buffers of frequencies, positions and masks, and the
   /// copy of a table to which the graph ties its head.
   size_t passedOver() const { return passedOver_; }
+  /// Parameters that are taken as transposed because TorchScript gave them a new name, and for no other reason.
+  size_t assumed() const { return assumed_; }
   const NamePrefix &prefix() const { return matched_.prefix; }
 
 private:
@@ -44,7 +46,7 @@ private:
   const std::map<std::string, WeightOrigin> origins_;
   MatchedWeights matched_;
   WeightFaults faults_;
-  size_t passedOver_ = 0;
+  size_t passedOver_ = 0, assumed_ = 0;
 };
 
 } // namespace autotp

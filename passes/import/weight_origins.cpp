@@ -91,6 +91,7 @@ private:
     auto said = facts_.tensors.find(value.name);
     if (said == facts_.tensors.end() || value.type.shape.size() != 2 || value.name.find('.') != std::string::npos)
       return Form::Unknown;
+    const std::vector<std::string> sources = foldedFrom(value.name, facts_).sources;
     bool isTurned = false;
     auto isKnown = [&](llvm::StringRef name) {
       if (llvm::is_contained(kTurning, operatorOf(name))) isTurned = !isTurned;
@@ -98,7 +99,7 @@ private:
     };
     if (!isKnown(value.name)) return Form::Unknown;
     for (const std::string &name : said->second.foldedFrom)
-      if (name.find('.') == std::string::npos && !isKnown(name)) return Form::Unknown;
+      if (!llvm::is_contained(sources, name) && !isKnown(name)) return Form::Unknown;
     return isTurned ? Form::Transposed : Form::Same;
   }
 
@@ -166,6 +167,18 @@ std::map<std::string, WeightOrigin> weightOrigins(const Graph &graph, const Expo
   const Finder finder(graph, facts, renamed);
   for (ValueId id : graph.sources(ValueKind::Parameter))
     origins[graph.value(id).name] = finder.of(id);
+  std::map<std::string, std::string> surest; // initializers by the surest name of their parameter
+  auto isItsSurest = [](const WeightOrigin &origin, const std::string &name) {
+    return origin.isRenamed && !origin.names.empty() && origin.names[0] == name;
+  };
+  for (const auto &[initializer, origin] : origins)
+    if (!origin.isRenamed || !origin.names.empty())
+      surest.emplace(origin.isRenamed ? origin.names[0] : initializer, initializer);
+  for (auto &[initializer, origin] : origins)
+    llvm::erase_if(origin.names, [&, &initializer = initializer, &origin = origin](const std::string &name) {
+      auto other = surest.find(name);
+      return other != surest.end() && other->second != initializer && !isItsSurest(origin, name);
+    });
   return origins;
 }
 

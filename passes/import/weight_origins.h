@@ -29,7 +29,8 @@ struct WeightOrigin {
     Unknown     ///< the exporter made it, and how is not said
   };
   Form form = Form::Unknown;
-  /// Names of the parameter besides the initializer's own, the surest first: one that is tied has several.
+  /// Names of the parameter besides the initializer's own, the surest first: one that is tied has several. Those that
+  /// follow from its uses alone are no other parameter's surest.
   std::vector<std::string> names;
   bool isRenamed = false; ///< whether the exporter made up the initializer's own name
 };

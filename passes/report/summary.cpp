@@ -343,6 +343,9 @@ static void printWeights(const CompiledModel &compiled, const WeightsOptions &we
   if (!prefix.text.empty())
     os << "; its names " << (prefix.isOfFile ? "have '" : "lack '") << escaped(prefix.text) << "' in front";
   os << "\n";
+  if (compiled.weights.assumed)
+    os << "note        TorchScript does not say how it made " << compiled.weights.assumed
+       << " matrices: they are filled as transposed, which is what it does for nn.Linear\n";
 }
 
 void printSummary(const CompiledModel &compiled, const CompileOptions &options, llvm::raw_ostream &os) {
