@@ -4,9 +4,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/folder_listing.h"
 
-#include "llvm/Support/MemoryBuffer.h"
-
 #include <cstring>
+#include <fstream>
 
 namespace autotp {
 namespace {
@@ -60,6 +59,18 @@ std::vector<HeldRun> copyCommon(llvm::ArrayRef<HeldRun> wanted, llvm::ArrayRef<H
     keep(end);
   }
   return rest;
+}
+
+/// Empty if it cannot be read. The file is read in pieces, so that it does not end up in memory.
+std::string digestOfFile(const std::string &path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::vector<char> piece(size_t(1) << 20);
+  Digest digest;
+  while (stream.good()) {
+    stream.read(piece.data(), std::streamsize(piece.size()));
+    digest.add({piece.data(), size_t(stream.gcount())});
+  }
+  return stream.eof() ? digest.text() : "";
 }
 
 } // namespace
@@ -157,8 +168,7 @@ llvm::Error CheckpointReader::verify(size_t first, size_t of) const {
   for (const auto &[name, digest] : checkpoint_.digests) {
     if (i++ % of != first) continue;
     const std::string path = folder_ + "/" + name;
-    auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-    if (file && digestOf((*file)->getBuffer()) == digest) continue;
+    if (digestOfFile(path) == digest) continue;
     errors =
         llvm::joinErrors(std::move(errors), problem(escaped(path), "it is not as it was written: truncated, or edited",
                                                     "take another checkpoint"));

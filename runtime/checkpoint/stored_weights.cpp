@@ -112,9 +112,10 @@ struct StoredWeights::Mapped {
     sinceRelease = 0;
     for (const auto &[path, file] : files)
       if (file.buffer->getBufferKind() == llvm::MemoryBuffer::MemoryBuffer_MMap) {
-        const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), begin = uintptr_t(file.buffer->getBufferStart()),
-                        end = uintptr_t(file.buffer->getBufferEnd()), first = llvm::alignTo(begin, page);
-        if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+        const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+        const char *begin = file.buffer->getBufferStart(), *end = file.buffer->getBufferEnd();
+        begin += llvm::alignTo(uintptr_t(begin), page) - uintptr_t(begin);
+        if (begin < end) madvise(const_cast<char *>(begin), size_t(end - begin), MADV_DONTNEED);
       }
   }
 };
@@ -164,6 +165,7 @@ llvm::Error StoredWeights::openPath(llvm::StringRef flag, const std::string &pat
   if (!isFound || *isFound) return isFound.takeError();
   llvm::Expected<FoundCheckpoint> found = namedCheckpoint(flag, path);
   if (!found) return llvm::joinErrors(found.takeError(), problem(where, "it holds no .safetensors", kExpected));
+  if (llvm::Error error = found->reader->verify(0, 1)) return error;
   openCheckpoint(std::move(found->reader));
   return llvm::Error::success();
 }

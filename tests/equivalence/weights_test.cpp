@@ -140,6 +140,17 @@ TEST(Weights, OfFrozenParametersAndInBf16AreTheGraphsToo) {
               {"model.model.embed_tokens.weight [128, 32]", "model.model.norm.weight [32]"});
 }
 
+TEST(Weights, OfACheckpointThatWasChangedAreRefused) {
+  const SavedPlan trained("models/phi3", {1, 1, 0, 1});
+  const std::string checkpoint = trained.saved(1);
+  std::fstream file(checkpoint + "/weights-00000.safetensors", std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(-1, std::ios::end).put('\1');
+  file.close();
+  llvm::Error error = WeightFiles("models/phi3").compile("refused", 1, checkpoint);
+  ASSERT_TRUE(bool(error));
+  expectParts(describe(std::move(error)), {"weights-00000.safetensors: it is not as it was written"});
+}
+
 TEST(Weights, OfACheckpointAreTakenAlone) {
   for (const char *model : {"models/phi3", "models/gpt2"}) {
     const SavedPlan trained(model, {2, 1, 0, 1});
