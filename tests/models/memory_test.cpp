@@ -1,7 +1,14 @@
 // What a plan says of memory is what a run takes: SmolLM2-135M's shape, one step of 512 tokens on one rank.
+// And weights of that size become a plan's without lying in memory.
 #include "tests/faults/command.h"
+#include "tests/runtime/temporary_file.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
 
 namespace autotp {
 namespace {
@@ -24,6 +31,50 @@ TEST_F(Memory, ThePlannedArenaIsAllThereIs) {
   EXPECT_EQ(planned, *step.getAsObject()->getInteger("memory_bytes"));
   EXPECT_GT(double(ended.peakBytes), 0.9 * double(planned));
   EXPECT_LE(double(ended.peakBytes), 1.15 * double(planned) + 60e6);
+}
+
+/// Weights of this shape in bf16, all zeros: a file with holes.
+void writeZeros(const std::string &path) {
+  std::map<std::string, std::vector<int64_t>> shapes = {{"model.embed_tokens.weight", {49152, 576}},
+                                                        {"model.norm.weight", {576}}};
+  for (int layer = 0; layer < 30; ++layer) {
+    const std::string name = "model.layers." + std::to_string(layer) + ".";
+    shapes.insert({{name + "input_layernorm.weight", {576}},
+                   {name + "post_attention_layernorm.weight", {576}},
+                   {name + "self_attn.q_proj.weight", {576, 576}},
+                   {name + "self_attn.k_proj.weight", {192, 576}},
+                   {name + "self_attn.v_proj.weight", {192, 576}},
+                   {name + "self_attn.o_proj.weight", {576, 576}},
+                   {name + "mlp.gate_proj.weight", {1536, 576}},
+                   {name + "mlp.up_proj.weight", {1536, 576}},
+                   {name + "mlp.down_proj.weight", {576, 1536}}});
+  }
+  llvm::json::Object header;
+  int64_t end = 0;
+  for (const auto &[name, shape] : shapes) {
+    const int64_t begin = end;
+    end += 2 * shape[0] * (shape.size() > 1 ? shape[1] : 1);
+    header[name] = llvm::json::Object{
+        {"dtype", "BF16"}, {"shape", llvm::json::Array(shape)}, {"data_offsets", llvm::json::Array({begin, end})}};
+  }
+  const std::string text = llvm::formatv("{0}", llvm::json::Value(std::move(header)));
+  std::ofstream(path, std::ios::binary) << test::little(text.size(), 8) << text;
+  std::filesystem::resize_file(path, 8 + text.size() + uint64_t(end));
+}
+
+/// 269 MB of bf16 become 538 MB of f32, and neither ever lies in memory.
+TEST_F(Memory, WeightsAreCopiedIntoAPlanInPieces) {
+  folder.write("config.json", kConfig);
+  writeZeros(folder.path() + "/weights.safetensors");
+  succeeds("autotp-model llama --config {}/config.json --no-weights --seq 512 --batch 1 -o {}/model.onnx");
+  for (const char *tp : {"1", "3"}) {
+    test::Ended ended = run(std::string("autotp-compile {}/model.onnx --weights {}/weights.safetensors --force --tp ") +
+                            tp + " -o {}/plan");
+    ASSERT_EQ(ended.code, 0) << ended.err;
+    EXPECT_NE(ended.out.find("weights     from "), std::string::npos) << ended.out;
+    EXPECT_LE(double(ended.peakBytes), 250e6);
+    std::filesystem::remove_all(folder.path() + "/plan");
+  }
 }
 
 } // namespace
