@@ -1,16 +1,19 @@
 // autotp-model: writes models as ONNX, from their configurations.
-#include "models/llama/export_model.h"
+#include "models/decoder/export_decoder.h"
+#include "models/decoder/family.h"
 #include "tools/command_line.h"
 
 using namespace llvm;
 
 static cl::OptionCategory category("autotp-model options");
-static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL (llama)"), cl::Required, cl::cat(category));
+static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL (gemma2, llama, mistral, phi3, qwen2 or qwen3)"),
+                                  cl::Required, cl::cat(category));
 static cl::opt<std::string> config("config", cl::desc("a Hugging Face config.json"), cl::value_desc("FILE.json"),
                                    cl::Required, cl::cat(category));
 static cl::opt<std::string> weights("weights",
-                                    cl::desc("take the weights from here (F32, BF16 or F16) instead of drawing them"),
-                                    cl::value_desc("FILE.safetensors"), cl::cat(category));
+                                    cl::desc("take the weights (F32, BF16 or F16) from here instead of drawing them: a "
+                                             ".safetensors file, a model.safetensors.index.json, or a folder with one"),
+                                    cl::value_desc("PATH"), cl::cat(category));
 static cl::opt<int64_t> seed("seed", cl::desc("seed of drawn weights"), cl::value_desc("N"), cl::init(0),
                              cl::cat(category));
 static cl::opt<bool> noWeights("no-weights",
@@ -28,13 +31,14 @@ static cl::opt<std::string>
 
 int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(argc, argv, &category, "Writes a model with its loss as ONNX.\n")) return 2;
-  if (model != "llama") {
-    errs() << "error: model '" << autotp::escaped(model) << "' is not known\n  do:  give llama\n";
+  if (!autotp::findFamily(model)) {
+    errs() << "error: model '" << autotp::escaped(model) << "' is not known\n  do:  give " << autotp::familyNames()
+           << "\n";
     return 2;
   }
   if (seed < 0) {
     errs() << "error: --seed: it takes a number from 0 on\n";
     return 2;
   }
-  return autotp::exitCode(autotp::exportLlama({config, output, weights, seed, !noWeights, batch, seq}));
+  return autotp::exitCode(autotp::exportDecoder({model, config, output, weights, seed, !noWeights, batch, seq}));
 }

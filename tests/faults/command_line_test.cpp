@@ -69,6 +69,7 @@ TEST_F(Commands, UnreadableCommandLines) {
     fails(2, std::string("autotp-run plan --lr ") + lr, "--lr");
   fails(2, "autotp-run plan --seed -1", "--seed");
   fails(2, "autotp-model llama --config c --seed -1 -o m", "--seed");
+  fails(2, "autotp-model gpt2 --config c -o m", "gemma2, llama, mistral, phi3, qwen2 or qwen3");
   fails(2, "autotp-plan", "positional");
   fails(2, "autotp-plan look plan", "show|memory");
   fails(2, "autotp-plan diff plan", "diff PLAN OTHER");

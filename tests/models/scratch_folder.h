@@ -1,7 +1,7 @@
-/// \file A folder for one test, and a small Llama's config in it.
+/// \file A folder for one test, and a small decoder's config in it.
 #pragma once
 
-#include "models/llama/export_model.h"
+#include "models/decoder/export_decoder.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -16,6 +16,12 @@ constexpr const char *kTinyConfig =
     R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8,
   "num_key_value_heads": 2, "intermediate_size": 96, "vocab_size": 128, "rms_norm_eps": 1e-5, "hidden_act": "silu")";
 
+/// The same of another family, without the brace that ends it.
+inline std::string tinyConfig(const std::string &family) {
+  std::string text = kTinyConfig;
+  return text.replace(text.find("llama"), 5, family);
+}
+
 class ScratchFolder : public testing::Test {
 protected:
   void SetUp() override { ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("autotp-models", folder_)); }
@@ -27,10 +33,11 @@ protected:
     return result.str().str();
   }
 
-  /// Options that export the tiny config with these keys more (", \"key\": value").
-  LlamaExport tiny(const std::string &more = "") const {
-    std::ofstream(path("config.json")) << kTinyConfig << more << "}";
-    LlamaExport options;
+  /// Options that export the tiny config of a family with these keys more (", \"key\": value").
+  DecoderExport tiny(const std::string &more = "", const std::string &family = "llama") const {
+    std::ofstream(path("config.json")) << tinyConfig(family) << more << "}";
+    DecoderExport options;
+    options.family = family;
     options.config = path("config.json");
     options.output = path("model.onnx");
     options.batch = 2;

@@ -14,12 +14,12 @@ namespace {
 class SlicedParameters : public ScratchFolder {
 protected:
   llvm::Expected<CompiledModel> compiled(int zero, int tp) const {
-    LlamaExport options = tiny();
+    DecoderExport options = tiny();
     std::ofstream(options.config) << R"({"model_type": "llama", "hidden_size": 128, "num_hidden_layers": 24,
       "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 384, "vocab_size": 128,
       "rms_norm_eps": 1e-5, "hidden_act": "silu"})";
     options.hasWeights = false;
-    if (llvm::Error error = exportLlama(options)) return error;
+    if (llvm::Error error = exportDecoder(options)) return error;
     CompileOptions compiling;
     compiling.model = options.output;
     compiling.shard = ShardMode::All;

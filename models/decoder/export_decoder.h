@@ -1,4 +1,4 @@
-/// \file Writes a Llama as a file: config.json in, model.onnx out.
+/// \file Writes a decoder as a file: config.json in, model.onnx out.
 #pragma once
 
 #include "compiler/onnx/write_model.h"
@@ -13,10 +13,11 @@ namespace autotp {
 /// Location of external data that is nowhere: the initializer has a type and no contents.
 constexpr const char *kNoContents = "autotp:none";
 
-struct LlamaExport {
+struct DecoderExport {
+  std::string family;  ///< the model_type that the config has
   std::string config;  ///< a Hugging Face config.json
   std::string output;  ///< the .onnx file
-  std::string weights; ///< a .safetensors file; empty: drawn from `seed`
+  std::string weights; ///< .safetensors, an index of several, or their folder; empty: drawn from `seed`
   int64_t seed = 0;
   bool hasWeights = true; ///< false: external data at kNoContents
   int64_t batch = 1, seq = 128;
@@ -25,6 +26,6 @@ struct LlamaExport {
 
 /// Both files appear whole, by rename, the data first. Errors: those of the config and the weights; sizes out of range;
 /// files that cannot be read or written.
-llvm::Error exportLlama(const LlamaExport &options);
+llvm::Error exportDecoder(const DecoderExport &options);
 
 } // namespace autotp

@@ -1,7 +1,9 @@
-#include "models/llama/graph_writer.h"
+#include "models/decoder/graph_writer.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <numeric>
 
 namespace autotp {
 
@@ -25,7 +27,23 @@ onnx::AttributeProto intsAttribute(const char *name, llvm::ArrayRef<int64_t> val
   return attribute;
 }
 
-std::string GraphWriter::node(const char *op, std::string result, std::initializer_list<std::string> operands,
+onnx::AttributeProto floatAttribute(const char *name, float value) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::FLOAT);
+  attribute.set_f(value);
+  return attribute;
+}
+
+onnx::AttributeProto textAttribute(const char *name, const char *value) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::STRING);
+  attribute.set_s(value);
+  return attribute;
+}
+
+std::string GraphWriter::node(const char *op, std::string result, llvm::ArrayRef<std::string> operands,
                               Attributes attributes) {
   onnx::NodeProto *node = graph_.add_node();
   node->set_op_type(op);
@@ -65,6 +83,13 @@ std::string GraphWriter::integers(llvm::ArrayRef<int64_t> values) {
     setRaw(initializer(name, onnx::TensorProto::INT64, {int64_t(values.size())}), values.data(),
            values.size() * sizeof(int64_t));
   return name;
+}
+
+std::string GraphWriter::counting(const std::string &name, int64_t count) {
+  if (!constants_.insert(name).second) return name;
+  std::vector<float> values(static_cast<size_t>(count));
+  std::iota(values.begin(), values.end(), 0.0f);
+  return table(name, {count}, values);
 }
 
 std::string GraphWriter::table(std::string name, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> values) {
