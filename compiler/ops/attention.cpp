@@ -183,11 +183,16 @@ private:
         "where", {builder_.make("equal", {scores, number(-HUGE_VAL)}), number(0), p}); // a row of -inf would give NaN
     if (!node_.attributes.integer("causal")) return p;
     const int64_t s = shapeOf(scores)[2], t = shapeOf(scores)[3];
-    Array isSeen(Type{DType::Bool, {s, t}});
+    // Compared by nodes, not in a table of s x t: that would be made for every attention, and be dead where no mask is
+    // trained.
+    Array queries(Type{DType::I64, {s, 1}}), keys(Type{DType::I64, {1, t}});
     for (int64_t i = 0; i < s; ++i)
-      for (int64_t j = 0; j < t; ++j)
-        isSeen.data[size_t(i * t + j)] = j <= i + t - s;
-    return builder_.make("where", {builder_.graph.addConstant("seen", toTensor(isSeen)), p, number(0)});
+      queries.data[size_t(i)] = double(i + t - s);
+    for (int64_t j = 0; j < t; ++j)
+      keys.data[size_t(j)] = double(j);
+    ValueId isSeen = builder_.make("less_equal", {builder_.graph.addConstant("keys", toTensor(keys)),
+                                                  builder_.graph.addConstant("queries", toTensor(queries))});
+    return builder_.make("where", {isSeen, p, number(0)});
   }
 
   Builder &builder_;
