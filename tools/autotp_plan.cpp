@@ -4,6 +4,7 @@
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/manifest.h"
+#include "runtime/plan/program_file.h"
 #include "runtime/plan/program_text.h"
 #include "tools/command_line.h"
 #include "tools/export_weights.h"
@@ -30,9 +31,12 @@ static cl::opt<std::string> model(
 static cl::opt<std::string> checkpoint("checkpoint",
                                        cl::desc("export: a checkpoint, or a folder of them: the newest whole one"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
-static cl::opt<std::string>
-    output("o", cl::desc("export: the model with the trained weights, or the weights alone, whole and in f32"),
-           cl::value_desc("FILE.onnx|FILE.safetensors"), cl::cat(category));
+static cl::opt<std::string> output("o",
+                                   cl::desc("export: the model with the trained weights, the weights alone, whole and "
+                                            "in f32, or a folder as transformers reads it"),
+                                   cl::value_desc("FILE.onnx|FILE.safetensors|FOLDER"), cl::cat(category));
+static cl::opt<std::string> config("config", cl::desc("export: for a folder, the config.json that autotp-model had"),
+                                   cl::value_desc("FILE.json"), cl::cat(category));
 static cl::opt<bool> asJson("json", cl::desc("show and memory as JSON"), cl::cat(category));
 
 struct LoadedPlan {
@@ -196,10 +200,10 @@ int main(int argc, char **argv) {
   const bool isRight = isExport ? first.empty() && !checkpoint.empty() && !output.empty()
                                 : !first.empty() && (isOfOne ? second.empty() : verb == "diff" && !second.empty());
   if (!isRight) {
-    errs()
-        << "error: write autotp-plan show|memory|verify PLAN, diff PLAN OTHER, or export --checkpoint FOLDER -o FILE\n";
+    errs() << "error: write autotp-plan show|memory|verify PLAN, diff PLAN OTHER, or export --checkpoint FOLDER -o "
+              "FILE|FOLDER\n";
     return 2;
   }
-  if (isExport) return autotp::exitCode(exportWeights({checkpoint, model, output}));
+  if (isExport) return autotp::exitCode(exportWeights({checkpoint, model, config, output}));
   return autotp::exitCode(run());
 }

@@ -1,8 +1,11 @@
 #include "tools/export_weights.h"
 
 #include "compiler/onnx/replace_weights.h"
+#include "models/decoder/build_decoder.h"
+#include "models/decoder/parse_config.h"
 #include "runtime/base/error.h"
 #include "runtime/base/output_file.h"
+#include "runtime/base/output_folder.h"
 #include "runtime/base/transposed.h"
 #include "runtime/checkpoint/find_checkpoint.h"
 
@@ -30,27 +33,82 @@ std::vector<ReplacedWeight> weightsOf(const CheckpointReader &reader) {
   return weights;
 }
 
-llvm::Error writeWeights(const std::string &output, llvm::ArrayRef<ReplacedWeight> weights) {
-  std::vector<std::vector<float>> contents;
+/// One tensor is in memory at a time.
+llvm::Error writeWeights(llvm::raw_ostream &os, llvm::ArrayRef<ReplacedWeight> weights) {
   std::vector<NamedTensor> tensors;
-  for (const ReplacedWeight &weight : weights) {
-    llvm::Expected<std::vector<float>> values = weight.read();
-    if (!values) return values.takeError();
-    contents.push_back(std::move(*values));
+  for (const ReplacedWeight &weight : weights)
     tensors.push_back({weight.name, DType::F32, weight.shape, {}});
-    tensors.back().bytes = {reinterpret_cast<const uint8_t *>(contents.back().data()),
-                            contents.back().size() * sizeof(float)};
+  return writeSafetensors(os, tensors, [&](size_t i) -> llvm::Error {
+    llvm::Expected<std::vector<float>> values = weights[i].read();
+    if (!values) return values.takeError();
+    os.write(reinterpret_cast<const char *>(values->data()), values->size() * sizeof(float));
+    return llvm::Error::success();
+  });
+}
+
+llvm::Error writeFile(const std::string &path, llvm::ArrayRef<ReplacedWeight> weights) {
+  llvm::Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
+  if (!file) return file.takeError();
+  if (llvm::Error error = writeWeights((*file)->stream(), weights)) return error;
+  return (*file)->commit();
+}
+
+/// Checks that the weights are just the parameters of this config's model, by name and shape.
+llvm::Error checkAgainst(llvm::StringRef config, const std::string &where, llvm::ArrayRef<ReplacedWeight> weights) {
+  llvm::Expected<DecoderConfig> parsed = parseDecoderConfig(config, where, "");
+  if (!parsed) return parsed.takeError();
+  std::map<std::string, std::vector<int64_t>> wanted;
+  for (const DecoderParameter &parameter : buildDecoder(*parsed, /*batch=*/1, /*seq=*/2).parameters)
+    wanted[parameter.name] = parameter.shape;
+  llvm::Error errors = llvm::Error::success();
+  auto fail = [&](const std::string &name, const char *what) {
+    errors = llvm::joinErrors(std::move(errors), problem("weight '" + escaped(name) + "'", what,
+                                                         "give the config.json of the model that was trained"));
+  };
+  for (const ReplacedWeight &weight : weights) {
+    auto parameter = wanted.find(weight.name);
+    if (parameter == wanted.end())
+      fail(weight.name, "the config's model has no such parameter");
+    else if (parameter->second != weight.shape)
+      fail(weight.name, "the config gives it another shape");
+    if (parameter != wanted.end()) wanted.erase(parameter);
   }
-  return writeSafetensors(output, tensors);
+  for (const auto &[name, shape] : wanted)
+    fail(name, "the checkpoint lacks it");
+  return errors;
+}
+
+/// Writes a folder as transformers has it: config.json and model.safetensors.
+llvm::Error writeFolder(const WeightExport &o, std::vector<std::string> inputs,
+                        llvm::ArrayRef<ReplacedWeight> weights) {
+  auto config = llvm::MemoryBuffer::getFile(o.config);
+  if (!config) return problem("--config " + escaped(o.config), "it cannot be read: " + config.getError().message());
+  const llvm::StringRef text = (*config)->getBuffer();
+  if (llvm::Error error = checkAgainst(text, o.config, weights)) return error;
+  OutputFolder::Options options;
+  options.inputs = std::move(inputs);
+  options.inputs.push_back(o.config);
+  llvm::Expected<std::unique_ptr<OutputFolder>> folder = OutputFolder::open(o.output, std::move(options));
+  if (!folder) return folder.takeError();
+  llvm::Error failed = llvm::Error::success();
+  llvm::Expected<std::string> written = (*folder)->write("config.json", [&](llvm::raw_ostream &os) { os << text; });
+  if (written)
+    written = (*folder)->write("model.safetensors", [&](llvm::raw_ostream &os) { failed = writeWeights(os, weights); });
+  if (failed) return llvm::joinErrors(std::move(failed), written.takeError());
+  if (!written) return written.takeError();
+  return (*folder)->commit().takeError();
 }
 
 } // namespace
 
 llvm::Error exportWeights(const WeightExport &o) {
   const bool isModel = llvm::StringRef(o.output).endswith(".onnx");
-  if (!isModel && !llvm::StringRef(o.output).endswith(".safetensors"))
+  const bool isFolder = !isModel && !llvm::StringRef(o.output).endswith(".safetensors");
+  if (isFolder && o.config.empty())
     return problem("-o " + escaped(o.output), "it is neither an .onnx nor a .safetensors",
-                   "name a file with one of these ends");
+                   "name a file with one of these ends, or a folder and the model's config with --config FILE.json");
+  if (!isFolder && !o.config.empty())
+    return problem("--config", "it is for a folder, and -o names a file", "leave it out, or name a folder");
   if (isModel && o.model.empty()) return problem("--model", "it is missing", "name the .onnx that was trained");
   llvm::Expected<FoundCheckpoint> found = namedCheckpoint("--checkpoint", o.checkpoint);
   if (!found) return found.takeError();
@@ -61,7 +119,8 @@ llvm::Error exportWeights(const WeightExport &o) {
     if (llvm::Error error = checkIsNotRead(written, reader.paths())) return error;
   const std::vector<ReplacedWeight> weights = weightsOf(reader);
   if (weights.empty()) return problem(escaped(reader.folder()), "it has no weights", "take another checkpoint");
-  return isModel ? replaceWeights(o.model, o.output, weights) : writeWeights(o.output, weights);
+  if (isFolder) return writeFolder(o, reader.paths(), weights);
+  return isModel ? replaceWeights(o.model, o.output, weights) : writeFile(o.output, weights);
 }
 
 } // namespace autotp

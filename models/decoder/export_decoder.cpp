@@ -40,16 +40,18 @@ llvm::Expected<ParameterContents> contentsOf(const DecoderExport &options, const
 }
 
 /// One parameter is in memory at a time.
-void storeWeights(DecoderModel &model, const ParameterContents &contents, bool hasWeights, ModelWriter &writer) {
+llvm::Error storeWeights(DecoderModel &model, const ParameterContents &contents, bool hasWeights, ModelWriter &writer) {
   for (size_t i = 0; i < model.parameters.size(); ++i) {
     onnx::TensorProto &tensor = *model.proto.mutable_graph()->mutable_initializer(model.parameters[i].initializer);
     if (!hasWeights) {
       ModelWriter::setExternal(tensor, {{"location", kNoContents}});
       continue;
     }
-    const std::vector<float> values = contents.read(model, i);
-    writer.store(tensor, {reinterpret_cast<const uint8_t *>(values.data()), values.size() * sizeof(float)});
+    llvm::Expected<std::vector<float>> values = contents.read(model, i);
+    if (!values) return values.takeError();
+    writer.store(tensor, {reinterpret_cast<const uint8_t *>(values->data()), values->size() * sizeof(float)});
   }
+  return llvm::Error::success();
 }
 
 } // namespace
@@ -70,7 +72,7 @@ llvm::Error exportDecoder(const DecoderExport &options) {
   const bool isBeside = options.hasWeights && bytesOf(model) > options.mostInlineBytes;
   llvm::Expected<ModelWriter> writer = ModelWriter::create(options.output, isBeside);
   if (!writer) return writer.takeError();
-  storeWeights(model, *contents, options.hasWeights, *writer);
+  if (llvm::Error error = storeWeights(model, *contents, options.hasWeights, *writer)) return error;
   if (model.proto.ByteSizeLong() > size_t(INT32_MAX))
     return problem(options.output, "it would exceed the 2 GiB that a protobuf can hold", "ask for a shorter --seq");
   return writer->commit(model.proto);

@@ -17,7 +17,7 @@ struct DecoderExport {
   std::string family;  ///< the model_type that the config has
   std::string config;  ///< a Hugging Face config.json
   std::string output;  ///< the .onnx file
-  std::string weights; ///< .safetensors, an index of several, or their folder; empty: drawn from `seed`
+  std::string weights; ///< what StoredWeights opens; empty: drawn from `seed`
   int64_t seed = 0;
   bool hasWeights = true; ///< false: external data at kNoContents
   int64_t batch = 1, seq = 128;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "models/decoder/build_decoder.h"
-#include "models/decoder/weight_files.h"
+#include "runtime/checkpoint/stored_weights.h"
 
-#include <optional>
+#include <memory>
 
 namespace autotp {
 
@@ -14,20 +14,20 @@ public:
   /// element e of the n-th parameter is number e of Philox stream n.
   static ParameterContents drawn(uint64_t seed);
 
-  /// F32, BF16 or F16 tensors by the parameters' names, of what `path` names to WeightFiles. Errors, all at once:
+  /// Tensors of floats by the parameters' names, of what `path` names to StoredWeights. Errors, all at once:
   /// tensors that are missing, have another shape or type, or that this model has no place for (tables of frequencies
   /// and the copy of a tied embedding are passed over).
   static llvm::Expected<ParameterContents> fromFiles(const std::string &path, const DecoderConfig &config,
                                                      const DecoderModel &model);
 
-  /// All elements of parameter `ordinal`.
-  std::vector<float> read(const DecoderModel &model, size_t ordinal) const;
+  /// All elements of parameter `ordinal`. Errors: a checkpoint lacks some of them.
+  llvm::Expected<std::vector<float>> read(const DecoderModel &model, size_t ordinal) const;
   /// The files that are read.
   std::vector<std::string> files() const;
 
 private:
   uint64_t seed_ = 0;
-  std::optional<WeightFiles> weights_;
+  std::unique_ptr<StoredWeights> weights_; ///< null: drawn
 };
 
 } // namespace autotp

@@ -122,14 +122,14 @@ void readRest(ConfigKeys &keys, const Family &family, DecoderConfig &config) {
   if (family.scalesEmbedding) config.embeddingScale = std::sqrt(double(config.hidden));
 }
 
-/// The family that the command and the file agree on.
+/// The family that the command, if it names one, and the file agree on.
 llvm::Expected<const Family *> agreedFamily(ConfigKeys &keys, llvm::StringRef where, llvm::StringRef wanted) {
   const std::string place = ("key 'model_type' of " + where).str();
   const std::string said = keys.text("model_type", wanted);
   const Family *family = findFamily(said);
   if (!family)
     return problem(place, "'" + escaped(said) + "' is not supported", "only " + familyNames() + " can be written");
-  if (said != wanted)
+  if (said != wanted && !wanted.empty())
     return problem(place, "'" + said + "' is no " + wanted.str(), "give " + said + " in place of " + wanted.str());
   return family;
 }

@@ -17,10 +17,10 @@ namespace {
 class LlamaWeightsTest : public ScratchFolder {
 protected:
   void write(const std::string &more, bool hasWeights, const std::string &name) const {
-    LlamaExport options = tiny(more);
+    DecoderExport options = tiny(more);
     options.output = path(name);
     options.hasWeights = hasWeights;
-    if (llvm::Error error = exportLlama(options)) FAIL() << describe(std::move(error));
+    if (llvm::Error error = exportDecoder(options)) FAIL() << describe(std::move(error));
   }
 
   /// A plan of `model`, filled from `weights`; empty: from the model.

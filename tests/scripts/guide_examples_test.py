@@ -60,7 +60,8 @@ class Example:
 
     def prepare(self):
         write_files(self.folder)
-        config = ROOT / "models/quickstart/config.json"
+        config = self.folder / "config.json"
+        config.write_text((ROOT / "models/quickstart/config.json").read_text())
         self.run(f"autotp-model llama --config {config} --seq {SEQ} --batch {BATCH} -o model.onnx")
         self.run("autotp-compile model.onnx -o plan/")
 
