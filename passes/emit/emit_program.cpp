@@ -2,6 +2,7 @@
 
 #include "compiler/ops/collectives.h"
 #include "compiler/sharding/rank_program.h"
+#include "passes/emit/initial_numbers.h"
 #include "passes/emit/plan_memory.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/manifest.h"
@@ -183,10 +184,9 @@ private:
         a.set_name(alias.name);
         a.set_transposed(alias.transposed);
       }
-      // As in untrained models, scales begin at 1 and all else is random; used for plans without weights.
-      bool isVector = value.type.shape.size() < 2;
-      to.set_init_value(isVector ? 1.0 : 0.0);
-      to.set_init_stddev(isVector ? 0.0 : 0.02);
+      const InitialNumbers initial = initialNumbersOf(global_, p.local.global);
+      to.set_init_value(initial.mean);
+      to.set_init_stddev(initial.deviation);
     }
     for (const BucketLayout &bucket : program_.buckets) {
       plan::Bucket &to = *out_.add_buckets();

@@ -168,5 +168,24 @@ TEST_F(DecoderCompileTest, ShapesAloneCompileToTheSameAxes) {
   EXPECT_EQ(shardedDimensions(*model), wantedDimensions());
 }
 
+/// A plan without weights starts where transformers does: vectors that are added at zero, also where 1 + w scales.
+TEST_F(DecoderCompileTest, WithoutWeightsVectorsStartAtWhatTheyDo) {
+  for (const auto &[family, more] :
+       {std::pair("qwen2", ""), {"gemma2", ""}, {"llama", ", \"attention_bias\": true, \"mlp_bias\": true"}}) {
+    SCOPED_TRACE(family);
+    DecoderExport options = tiny(more, family);
+    options.hasWeights = false;
+    auto model = compileExport(options, "");
+    ASSERT_TRUE(bool(model)) << describe(model.takeError());
+    for (const plan::Parameter &parameter : model->ranks.emitted[0].parameters()) {
+      const bool isMatrix = parameter.global_shape_size() > 1;
+      const bool isScale =
+          llvm::StringRef(parameter.name()).endswith("norm.weight") && family != llvm::StringRef("gemma2");
+      EXPECT_EQ(parameter.init_value(), isScale ? 1 : 0) << parameter.name();
+      EXPECT_EQ(parameter.init_stddev(), isMatrix ? 0.02 : 0) << parameter.name();
+    }
+  }
+}
+
 } // namespace
 } // namespace autotp
