@@ -188,10 +188,11 @@ void WeightFaults::add(const WeightMatch &match, const Graph &graph, ValueId ini
 
 llvm::Error WeightFaults::take() {
   llvm::Error errors = llvm::Error::success();
-  for (const auto &[fault, list] : found_) {
-    const FaultText &text = *llvm::find_if(kFaults, [&](const FaultText &row) { return row.fault == fault; });
+  for (const FaultText &text : kFaults) {
+    auto list = found_.find(text.fault);
+    if (list == found_.end()) continue;
     std::string what = text.what.str() + ":";
-    for (const std::string &line : list)
+    for (const std::string &line : list->second)
       what += "\n    " + line;
     errors = llvm::joinErrors(std::move(errors), problem(escaped(stored_.path()), what, text.remedy));
   }

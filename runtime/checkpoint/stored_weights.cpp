@@ -252,6 +252,7 @@ const StoredWeights::Tensor *StoredWeights::find(llvm::StringRef name) const {
 
 llvm::Error StoredWeights::read(const Tensor &tensor, int64_t begin, llvm::MutableArrayRef<float> to) const {
   assert(isReadable(tensor.dtype) && begin >= 0 && begin + int64_t(to.size()) <= tensor.elements());
+  if (to.empty()) return llvm::Error::success();
   const uint64_t bytes = to.size() * sizeOf(tensor.dtype);
   bytesRead_ += bytes;
   if (!checkpoint_) {
