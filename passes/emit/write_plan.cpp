@@ -3,11 +3,8 @@
 #include "compiler/sharding/reshard.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/plan/program_file.h"
 #include "runtime/plan/safetensors.h"
-
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <map>
 
 namespace autotp {
 namespace {
@@ -18,15 +15,9 @@ std::string numbered(const char *before, size_t n, const char *after) {
   return before + std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits + after;
 }
 
-std::string serialised(const plan::Program &program) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    program.SerializeToCodedStream(&coded);
-  }
-  return bytes;
+bool hasSameData(const plan::Program &a, const plan::Program &b) {
+  return std::equal(a.constants().begin(), a.constants().end(), b.constants().begin(), b.constants().end(),
+                    [](const plan::Constant &x, const plan::Constant &y) { return x.data() == y.data(); });
 }
 
 class Writer {
@@ -43,24 +34,27 @@ public:
   }
 
 private:
+  /// The number of the file that holds the program; a new one is written.
+  llvm::Expected<int64_t> writeProgramOnce(const plan::Program &program) {
+    std::string message = messageOf(program);
+    if (message.size() > INT32_MAX) return problem("program", "it is larger than 2 GiB", "use a larger --tp");
+    for (auto [number, known] : indexed(written_))
+      if (known.message == message && hasSameData(*known.program, program)) return int64_t(number);
+    std::string name = numbered("programs/", written_.size(), ".plan");
+    llvm::Expected<std::string> digest =
+        folder_.write(name, [&](llvm::raw_ostream &os) { writeProgram(os, program, message); });
+    if (!digest) return digest.takeError();
+    contents_.manifest.programs.push_back({name, std::move(*digest)});
+    written_.push_back({std::move(message), &program});
+    return int64_t(written_.size()) - 1;
+  }
+
   llvm::Error writePrograms() {
-    std::map<std::string, int64_t> known; // from serialised bytes to the program's number
     std::vector<int64_t> byTpRank;
     for (const plan::Program &program : contents_.programs) {
-      constexpr size_t kLargest = INT32_MAX; // the limit of a protobuf message
-      if (program.ByteSizeLong() > kLargest)
-        return problem(
-            "tp rank " + std::to_string(byTpRank.size()),
-            "its program is larger than 2 GiB: it holds the constants of the model, frozen weights among them",
-            "train them, or use a larger --tp");
-      std::string bytes = serialised(program);
-      auto [at, isNew] = known.try_emplace(bytes, int64_t(known.size()));
-      byTpRank.push_back(at->second);
-      if (!isNew) continue;
-      std::string name = numbered("programs/", size_t(at->second), ".plan");
-      llvm::Expected<std::string> digest = folder_.write(name, [&](llvm::raw_ostream &os) { os << bytes; });
-      if (!digest) return digest.takeError();
-      contents_.manifest.programs.push_back({name, std::move(*digest)});
+      llvm::Expected<int64_t> number = writeProgramOnce(program);
+      if (!number) return placed("tp rank " + std::to_string(byTpRank.size()), number.takeError());
+      byTpRank.push_back(*number);
     }
     for (int64_t r = 0; r < contents_.manifest.tp * contents_.manifest.dp; ++r) {
       int64_t tp = r % contents_.manifest.tp;
@@ -110,8 +104,14 @@ private:
     return llvm::Error::success();
   }
 
+  struct Written {
+    std::string message;
+    const plan::Program *program;
+  };
+
   PlanContents contents_;
   OutputFolder &folder_;
+  std::vector<Written> written_; ///< by the number of its file
 };
 
 } // namespace

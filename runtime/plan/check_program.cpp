@@ -269,18 +269,4 @@ llvm::Error checkProgram(const plan::Program &program, int64_t tp, int64_t dp) {
   return ProgramChecker(program, tp, dp).run();
 }
 
-llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef digest, int64_t tp, int64_t dp) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
-  llvm::StringRef bytes = (*file)->getBuffer();
-  if (digestOf(bytes) != digest)
-    return problem(path, "it is not the file that the manifest describes: truncated or edited",
-                   "compile the plan again");
-  plan::Program program;
-  if (bytes.size() > INT32_MAX || !program.ParseFromArray(bytes.data(), int(bytes.size())))
-    return problem(path, "it is no program of a plan", "compile the plan again");
-  if (llvm::Error error = checkProgram(program, tp, dp)) return error;
-  return program;
-}
-
 } // namespace autotp

@@ -1,4 +1,4 @@
-/// \file Reads a program of a plan, and refuses one that would do harm: a plan file is hostile until checked.
+/// \file Refuses a program that would do harm: a plan file is hostile until checked.
 #pragma once
 
 #include "runtime/plan/plan.pb.h"
@@ -19,8 +19,5 @@ llvm::Error checkDTypes(const plan::Program &program);
 
 /// An error if a kernel call is not as its row in kernels.def says; names the step and the node that it is from.
 llvm::Error checkCalls(const plan::Program &program);
-
-/// Reads and checks `path`. Errors: another digest than the manifest's, a file that is no program, and all of above.
-llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef digest, int64_t tp, int64_t dp);
 
 } // namespace autotp

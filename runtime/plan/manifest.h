@@ -14,7 +14,7 @@
 
 namespace autotp {
 
-constexpr int64_t kPlanFormatVersion = 7;
+constexpr int64_t kPlanFormatVersion = 8;
 
 struct Manifest {
   /// What elements of an input index: the rows of a table, the classes of a loss.

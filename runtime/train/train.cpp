@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/check_world.h"
+#include "runtime/plan/program_file.h"
 #include "runtime/train/check_outputs.h"
 #include "runtime/train/communicators.h"
 #include "runtime/train/job.h"
@@ -33,9 +34,6 @@ llvm::Error checkGpus(const Job &job, const Communicator *process) {
 llvm::Error openEvaluated(Job &job, bool checksTokens) {
   const TrainOptions &o = job.options;
   if (o.evalEvery == 0) return llvm::Error::success();
-  if (!llvm::any_of(job.programs[0].sections(), [](const plan::Section &s) { return s.name() == kEvaluate; }))
-    return problem("--eval-every", "the plan has no evaluation, since an older autotp-compile wrote it",
-                   "compile it again");
   const bool isFed = !o.evalFeed.empty();
   auto source = isFed ? openFeed(o.evalFeed, job.manifest, {o.evalSteps * job.globalBatch(), o.evalSteps})
                       : openTokens(o.evalData, job.manifest, {DataOrder::Sequential, 0, checksTokens});

@@ -6,6 +6,7 @@
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/plan/manifest.h"
+#include "runtime/plan/program_file.h"
 #include "runtime/train/resume.h"
 #include "tests/fixtures/run_fixture.h"
 

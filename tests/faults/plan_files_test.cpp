@@ -69,7 +69,7 @@ TEST_F(Plans, WeightsOfSeveralDpRanksFlipped) {
 TEST_F(Plans, ManifestsEditedByHand) {
   const std::string good = read("manifest.json");
   for (auto [from, to, culprit] : std::vector<std::tuple<std::string, std::string, std::string>>{
-           {"\"format_version\": 7", "\"format_version\": 6", "another format version"},
+           {"\"format_version\": 8", "\"format_version\": 7", "another format version"},
            {"\"tp\": 2", "\"tp\": 3", "manifest.json"},
            {"\"tp\": 2", "\"tp\": \"2\"", "tp"},
            {"\"tp\": 2", "\"tq\": 2", "tp"},
