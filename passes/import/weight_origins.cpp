@@ -45,7 +45,10 @@ public:
       llvm::copy_if(folded.sources, std::back_inserter(origin.names),
                     [](llvm::StringRef source) { return source.endswith(".weight"); }); // and not positions
     addNamesOfUses(id, origin.names);
-    origin.form = isAdded || origin.isRenamed ? formOf(id) : Form::Same;
+    if (isAdded || origin.isRenamed)
+      origin.form = formOf(id);
+    else // some optimizer may have turned it under its name
+      origin.form = formByUses(id) == Form::Transposed ? Form::Unknown : Form::Same;
     return origin;
   }
 

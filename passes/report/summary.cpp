@@ -267,7 +267,8 @@ static llvm::json::Value weightsJson(const CompiledModel &compiled, const Weight
   return llvm::json::Object{{"path", weights.stored->path()},
                             {"digest", weights.stored->digest()},
                             {"tensors", int64_t(weights.stored->tensors().size())},
-                            {"passed_over", int64_t(compiled.weights.passedOver)}};
+                            {"passed_over", int64_t(compiled.weights.passedOver)},
+                            {"assumed_transposed", int64_t(compiled.weights.assumed)}};
 }
 
 Manifest describe(const CompiledModel &compiled, const CompileOptions &options) {

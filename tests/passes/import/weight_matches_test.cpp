@@ -108,7 +108,10 @@ TEST(WeightMatches, AnUnsquareMatrixIsConfirmedByItsShape) {
 TEST(WeightMatches, AMatrixThatWasTakenApartHasTheModulesNameAndTheGraphsOrientation) {
   Product p = Product(kSquare, "m.weight").call("aten.linear", {"%x", "%p_m_weight"}, "m");
   p.facts.tensors["m.weight"] = {TensorKind::Parameter, "p_m_weight", {}};
-  EXPECT_EQ(p.match({{"m.weight", {4, 4}}}), "same"); // it kept its name
+  EXPECT_NE(p.match({{"m.weight", {4, 4}}}).find("the exporter does not say how"), std::string::npos);
+  p.facts.calls[0].arguments[1] = "%view"; // of which the call says nothing: it kept its name
+  EXPECT_EQ(p.match({{"m.weight", {4, 4}}}), "same");
+  p.facts.calls[0].arguments[1] = "%p_m_weight";
   p.separated = {"m.weight"};
   EXPECT_EQ(p.match({{"m.weight", {4, 4}}}, WeightLayout::Torch), "transposed");
   EXPECT_EQ(p.match({{"m.weight", {4, 4}}}, WeightLayout::Graph), "same");
