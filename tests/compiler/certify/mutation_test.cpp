@@ -23,7 +23,7 @@ struct Subject {
   double lossScale = 65536;
 };
 /// Gradients of the first step are infinite in f16, those of the second are not: one step is skipped.
-constexpr double kOverflowing = 0x1p17;
+constexpr double kOverflowing = 0x1p18;
 /// Uneven heads, shared KV heads, every ZeRO stage, accumulation, parts of the sequence; every optimizer, those of
 /// training graphs, and a backward that the model brings; small floats, and steps that are skipped; batch statistics.
 constexpr Subject kSubjects[] = {
