@@ -3,7 +3,6 @@
 #include "passes/plan_source.h"
 #include "runtime/base/indexed.h"
 #include "runtime/plan/check_program.h"
-#include "runtime/plan/program_file.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/program_file.h"
 #include "runtime/plan/program_text.h"
