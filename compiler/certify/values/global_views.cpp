@@ -43,9 +43,9 @@ std::optional<GlobalOperand> GlobalValues::joined(const GlobalOperand &a, const 
   const View next = views_[b.view];
   if (next.root != all.root) return std::nullopt;
   auto before = [](llvm::ArrayRef<int64_t> sizes, size_t d) { return elementsOf(sizes.take_front(d)); };
-  auto after = [](llvm::ArrayRef<int64_t> sizes, size_t d) { return elementsOf(sizes.drop_front(d + 1)); };
   for (size_t d = 0; d < all.sizes.size(); ++d) { // of the root
-    if (before(all.sizes, d) != before(all.shape, axis) || after(all.sizes, d) != after(all.shape, axis)) continue;
+    // The joined dimension may be a factor of the axis, the outermost: both parts lie whole behind each other then too.
+    if (before(all.sizes, d) != before(all.shape, axis)) continue;
     Lists others = next.window;
     others[d] = all.window[d];
     const std::optional<ListId> list = lists_.joined(all.window[d], next.window[d]);

@@ -75,6 +75,34 @@ TEST(SmallModels, ATableOfWhichAPartIsUsed) {
   model.expectProof();
 }
 
+/// Two biases whose parts are put into another order and then added, as an LSTM's gates are: each gradient is parts of one
+/// value that is expanded, in that order.
+TEST(SmallModels, BiasesWhosePartsTakeAnotherOrder) {
+  SmallModel model;
+  ModelFile &file = model.file();
+  file.initializer(integers("along", {0}));
+  for (int64_t at = 0; at <= kWidth; at += 2)
+    file.initializer(integers("at" + std::to_string(at), {at}));
+  for (const std::string bias : {"b", "c"}) {
+    file.initializer(weights(bias, {kWidth}));
+    std::vector<std::string> parts;
+    for (int64_t begin : {0, 6, 2, 4}) {
+      parts.push_back(bias + std::to_string(begin));
+      file.node("Slice", {bias, "at" + std::to_string(begin), "at" + std::to_string(begin + 2), "along"},
+                {parts.back()});
+    }
+    file.node("Concat", parts, {bias + "_gates"}, {intAttribute("axis", 0)});
+  }
+  file.node("Concat", {"b_gates", "c_gates"}, {"both"}, {intAttribute("axis", 0)});
+  file.initializer(integers("apart", {2, 4, kWidth / 4}));
+  file.node("Reshape", {"both", "apart"}, {"gates"});
+  file.node("ReduceSum", {"gates", "along"}, {"sum"}, {intAttribute("keepdims", 0)});
+  file.initializer(integers("flat_bias", {kWidth}));
+  file.node("Reshape", {"sum", "flat_bias"}, {"bias"});
+  file.node("Add", {"e", "bias"}, {"x"});
+  model.expectProof();
+}
+
 /// A weight that is cut in three, as for attention over another sequence.
 TEST(SmallModels, AWeightThatIsCut) {
   SmallModel model;
