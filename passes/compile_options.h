@@ -50,6 +50,7 @@ struct WeightsOptions {
   /// Files that fill the parameters, instead of the model's numbers; empty: none.
   std::string path;
   WeightLayout layout = WeightLayout::FromNames;
+  std::string ignored; ///< a regular expression: names of tensors that may be no parameter of the graph; empty: none
   /// What the path names, opened by readOptionFiles(). Null while a plan's graph is made again, which needs frozen
   /// parameters alone.
   std::shared_ptr<const StoredWeights> stored = nullptr;

@@ -82,7 +82,8 @@ llvm::Error fillFrozenStage(Graph &graph, PassState &s) {
     if (!opened) return opened.takeError();
     s.stored = std::move(*opened);
   }
-  s.filling = std::make_unique<WeightFilling>(graph, s.imported.initializers, *s.stored, weights.layout, s.origins);
+  const WeightFilling::Said said{weights.layout, weights.ignored};
+  s.filling = std::make_unique<WeightFilling>(graph, s.imported.initializers, *s.stored, said, s.origins);
   return s.filling->fillFrozen(graph, s.imported.initializers, frozen);
 }
 

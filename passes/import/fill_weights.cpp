@@ -5,6 +5,8 @@
 #include "passes/import/read_weights.h"
 #include "runtime/base/error.h"
 
+#include "llvm/Support/Regex.h"
+
 namespace autotp {
 namespace {
 
@@ -38,9 +40,13 @@ bool hasShapeOf(const StoredWeights::Tensor &tensor, const WeightMatch &match) {
 } // namespace
 
 WeightFilling::WeightFilling(const Graph &graph, llvm::ArrayRef<ValueId> initializers, const StoredWeights &stored,
-                             WeightLayout layout, std::map<std::string, WeightOrigin> origins)
-    : stored_(stored), origins_(std::move(origins)),
-      matched_(matchWeights(graph, initializers, origins_, stored, layout)), faults_(stored) {}
+                             const Said &said, std::map<std::string, WeightOrigin> origins)
+    : stored_(stored), ignored_(said.ignored.str()), origins_(std::move(origins)),
+      matched_(matchWeights(graph, initializers, origins_, stored, said.layout)), faults_(stored) {}
+
+bool WeightFilling::isIgnored(const StoredWeights::Tensor &tensor) const {
+  return !ignored_.empty() && llvm::Regex(ignored_).match(tensor.name);
+}
 
 llvm::Error WeightFilling::fillFrozen(Graph &graph, llvm::ArrayRef<ValueId> initializers,
                                       const std::set<std::string> &frozen) {
@@ -72,7 +78,7 @@ llvm::Error WeightFilling::fillFrozen(Graph &graph, llvm::ArrayRef<ValueId> init
 
 /// A buffer that a file of weights has as well: running statistics, for example, of which those of the graph stay.
 llvm::Error WeightFilling::checkKept(const Value &constant, const WeightMatch &match) {
-  if (match.fault != WeightFault::None || !constant.contents || isNoWeight(*match.tensor))
+  if (match.fault != WeightFault::None || !constant.contents || isNoWeight(*match.tensor) || isIgnored(*match.tensor))
     return llvm::Error::success();
   llvm::Expected<Tensor> numbers = readPart(stored_, match, wholeCovers(constant.type.shape));
   if (!numbers) return numbers.takeError();
@@ -145,7 +151,7 @@ llvm::Error WeightFilling::findUnused(const Graph &graph, const std::map<std::st
   }
   for (const StoredWeights::Tensor &tensor : stored_.tensors()) {
     if (used.count(&tensor)) continue;
-    llvm::Expected<bool> isCopy = isNoWeight(tensor) ? true : isCopyOfTied(graph, found, tensor);
+    llvm::Expected<bool> isCopy = isNoWeight(tensor) || isIgnored(tensor) ? true : isCopyOfTied(graph, found, tensor);
     if (!isCopy) return isCopy.takeError();
     passedOver_ += *isCopy;
     if (!*isCopy) faults_.add(WeightFault::Unused, escaped(tensor.name));

@@ -36,9 +36,9 @@ constexpr FaultText kFaults[] = {
     {Fault::Differs, "it has several names of these tied parameters, with different numbers",
      "leave one of the names out, or train them apart with --no-retie"},
     {Fault::Kept, "these are not trained and stay as the graph has them, but it has other numbers",
-     "export the model with these weights, or leave them out of the file"},
+     "export the model with these weights, or leave them out with --weights-ignore REGEX"},
     {Fault::Unused, "the graph has no parameter for these tensors",
-     "name the weights of this model, or leave these out"},
+     "name the weights of this model, or leave these out with --weights-ignore REGEX"},
 };
 
 std::string shapeText(llvm::ArrayRef<int64_t> shape) {

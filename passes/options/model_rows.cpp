@@ -2,6 +2,8 @@
 
 #include "passes/options/compile_row.h"
 
+#include "llvm/Support/Regex.h"
+
 namespace autotp {
 namespace {
 
@@ -48,6 +50,11 @@ constexpr OptionWord kDTypes[] = {{"", 0, ""}, // as the model's own
                                   {"fp32", int64_t(DType::F32), "32 bits", "f32"},
                                   {"bf16", int64_t(DType::BF16), "bfloat16", "bf16"},
                                   {"fp16", int64_t(DType::F16), "half precision, with a dynamic loss scale", "f16"}};
+
+bool isRegex(llvm::StringRef text) {
+  std::string why;
+  return llvm::Regex(text).isValid(why);
+}
 
 constexpr OptionWord kLayouts[] = {
     {"", int64_t(WeightLayout::FromNames), ""},
@@ -114,6 +121,13 @@ constexpr CompileRow kRows[] = {
       .help = "how the files of --weights hold matrices, where their names do not tell",
       .defaultText = "as the names tell"},
      {.key = "weights_layout", .changes = Changes::Graph}},
+    {{.flag = "weights-ignore",
+      .placeholder = "REGEX",
+      .member = at<&CompileOptions::weights, &WeightsOptions::ignored>(),
+      .isOfItsForm = isRegex,
+      .help = "tensors of the files of --weights that may have no place in the graph, by their names",
+      .detail = "So `--weights-ignore pooler` fills a model of masked tokens from a whole BERT"},
+     {.key = "weights_ignore", .changes = Changes::Graph, .traits = kLeftOutIfEmpty}},
     {{.flag = "dtype",
       .member = accessedBy<dtypeNumber, setDType>(OptionKind::Word),
       .words = kDTypes,

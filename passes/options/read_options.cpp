@@ -61,6 +61,10 @@ llvm::Error checkFlags(const CompileOptions &options) {
   if (isSaid("logits") && !isSaid("loss")) problems.add(problem("--logits", "it needs --loss"));
   if (isSaid("loss-output") && isSaid("loss"))
     problems.add(problem("--loss", "a loss is made, so --loss-output names none", "leave one of them out"));
+  for (const char *flag : {"weights-layout", "weights-ignore"})
+    if (isSaid(flag) && options.weights.path.empty())
+      problems.add(problem(std::string("--") + flag, "there are no files of weights",
+                           "name them with --weights PATH, or leave it out"));
   return problems.take();
 }
 

@@ -33,8 +33,10 @@ public:
   std::string path(const std::string &name) const { return folder_.path() + "/" + name; }
 
   /// A plan that is filled from `weights`, a name in this folder or a path; empty: from the graph.
-  llvm::Error compile(const std::string &plan, int tp, const std::string &weights = "", RunAs runAs = {}) const {
+  llvm::Error compile(const std::string &plan, int tp, const std::string &weights = "", RunAs runAs = {},
+                      const std::string &ignored = "") const {
     CompileOptions options = optionsOf(fixture_, expected_, {tp, 1, 0, 1}, runAs);
+    options.weights.ignored = ignored;
     if (!weights.empty()) {
       options.weights.path = weights[0] == '/' ? weights : path(weights);
       auto stored = StoredWeights::open("--weights", options.weights.path);
@@ -189,6 +191,24 @@ TEST(Weights, AllThatDoesNotFitIsNamedAtOnce) {
                "model.norm.weight [48]: model.norm.weight is [3]", "(model.model.layers.0.mlp.up_proj.weight) [48, ",
                "the graph has no parameter for these tensors:\n    model.layers.2.self_attn.q_proj.weight\n"});
   EXPECT_EQ(text.find("inv_freq"), std::string::npos) << text;
+}
+
+TEST(Weights, WhatHasNoPlaceMayBeIgnored) {
+  const WeightFiles files("models/qwen2");
+  files.expectCompiles("one", 1);
+  TorchWeights torch = files.torch();
+  torch.byName["pooler.dense.weight"] = {{2}, {1, 2}};
+  torch.byName["score.weight"] = {{1}, {3}};
+  torch.write(files.path("more.safetensors"));
+  llvm::Error some = files.compile("some", 1, "more.safetensors", {}, "pooler");
+  ASSERT_TRUE(bool(some));
+  const std::string text = describe(std::move(some));
+  expectParts(text, {"the graph has no parameter for these tensors:\n    score.weight\n", "--weights-ignore"});
+  EXPECT_EQ(text.find("pooler"), std::string::npos) << text;
+  llvm::Error all =
+      files.compile("all", 1, "more.safetensors", {}, "^pooler|^score|q_proj"); // which fills all the same
+  ASSERT_FALSE(bool(all)) << describe(std::move(all));
+  EXPECT_EQ(programsAndWeights(files.path("all")), programsAndWeights(files.path("one")));
 }
 
 TEST(Weights, ATiedTableMayBeThereTwiceWithTheSameNumbers) {

@@ -42,7 +42,7 @@ TEST_F(Commands, UnreadableCommandLines) {
                                {"--optimizer adam --momentum 0.5", "--momentum: adam has no such option"},
                                {"--momentum 0.5", "--momentum: adamw has no such option"},
                                {"--optimizer momentum --nesterov --dampening 0.5", "--nesterov"},
-                               {"--weights-layout some", "--weights-layout"},
+                               {"--weights w --weights-layout some", "--weights-layout"},
                                {"--print-after nothing", "--print-after: there is no pass 'nothing'"},
                                {"--stop-after nothing", "--stop-after: there is no pass 'nothing'"},
                                {"--skip-pass differentiate", "no pass that may be left out, 'differentiate'"},
@@ -58,6 +58,9 @@ TEST_F(Commands, UnreadableCommandLines) {
   fails(1, compile + "--weights some", "--weights some: there is no such file or folder");
   fails(1, compile + "--weights @/mlp/model.onnx", "mlp/model.onnx: it is truncated, or no safetensors file");
   fails(1, compile + "--weights @/mlp", "mlp: it holds several .safetensors");
+  fails(2, compile + "--weights-ignore pooler", "--weights-ignore: there are no files of weights");
+  fails(2, compile + "--weights-layout torch", "--weights-layout: there are no files of weights");
+  fails(2, compile + "--weights @/mlp --weights-ignore (", "--weights-ignore");
   fails(2, "autotp-compile -o {}/plan", "positional");
   fails(2, "autotp-compile @/mlp/model.onnx", "-o");
   fails(2, "autotp-opt", "positional");
