@@ -25,7 +25,8 @@ struct PlanContents {
 };
 
 /// Writes programs/NNNN.plan, weights/tp_NNNN.safetensors (if the manifest asks for copies of the weights) and
-/// manifest.json into `folder`, which the caller commits. Weights are read and written in pieces of 16 MiB. Errors: a file that cannot be written, a parameter without contents to copy.
+/// manifest.json into `folder`, which the caller commits. Weights are read and written in pieces of 16 MiB. Errors: a
+/// file that cannot be written, a parameter without contents to copy.
 llvm::Error writePlan(PlanContents contents, OutputFolder &folder);
 
 } // namespace autotp

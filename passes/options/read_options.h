@@ -27,9 +27,8 @@ llvm::Error readFlags(llvm::ArrayRef<GivenFlag> flags, const KnownPasses &passes
 /// is none, and values that are none of an option's.
 llvm::Error readWords(llvm::StringRef words, CompileOptions &options);
 
-/// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns, and opens
-/// the files of weights. Errors: see
-/// deepspeed/config.h and option_files.h.
+/// Reads DeepSpeed's configuration, which flags overrule, the list of parameters, and the patterns, and opens the files of
+/// weights. Errors: see deepspeed/config.h, option_files.h and StoredWeights.
 llvm::Error readOptionFiles(CompileOptions &options);
 
 /// Errors, all at once: flags that the optimizer does not have, another one that the configuration names, numbers that

@@ -32,9 +32,9 @@ public:
     int64_t elements() const;
   };
 
-  /// Reads the headers alone, but all of a checkpoint, to compare it with its digests. `flag` is how messages call what named the path. Errors, those of an index all at once: there
-  /// is nothing of the above; a file is damaged; an index names a file that is missing, that lies outside of its folder, or
-  /// that holds other tensors than the index says.
+  /// Reads the headers alone, but all of a checkpoint, to compare it with its digests. `flag` is how messages call what
+  /// named the path. Errors, those of an index all at once: there is nothing of the above; a file is damaged; an index
+  /// names a file that is missing, that lies outside of its folder, or that holds other tensors than the index says.
   static llvm::Expected<std::unique_ptr<StoredWeights>> open(llvm::StringRef flag, llvm::StringRef path);
   ~StoredWeights();
 
