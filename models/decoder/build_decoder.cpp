@@ -1,5 +1,6 @@
 #include "models/decoder/build_decoder.h"
 
+#include "compiler/ir/tensor.h"
 #include "models/decoder/graph_writer.h"
 #include "models/decoder/rotary_tables.h"
 
@@ -231,12 +232,7 @@ private:
 
 } // namespace
 
-int64_t DecoderParameter::elements() const {
-  int64_t product = 1;
-  for (int64_t size : shape)
-    product *= size;
-  return product;
-}
+int64_t DecoderParameter::elements() const { return elementsOf(shape); }
 
 DecoderModel buildDecoder(const DecoderConfig &config, int64_t batch, int64_t seq) {
   DecoderModel model;

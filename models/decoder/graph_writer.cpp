@@ -10,37 +10,36 @@ namespace autotp {
 // raw_data is little-endian, as every machine that this project supports.
 static void setRaw(onnx::TensorProto *tensor, const void *data, size_t bytes) { tensor->set_raw_data(data, bytes); }
 
-onnx::AttributeProto intAttribute(const char *name, int64_t value) {
+static onnx::AttributeProto attribute(const char *name, onnx::AttributeProto::AttributeType type) {
   onnx::AttributeProto attribute;
   attribute.set_name(name);
-  attribute.set_type(onnx::AttributeProto::INT);
-  attribute.set_i(value);
+  attribute.set_type(type);
   return attribute;
+}
+
+onnx::AttributeProto intAttribute(const char *name, int64_t value) {
+  onnx::AttributeProto made = attribute(name, onnx::AttributeProto::INT);
+  made.set_i(value);
+  return made;
 }
 
 onnx::AttributeProto intsAttribute(const char *name, llvm::ArrayRef<int64_t> values) {
-  onnx::AttributeProto attribute;
-  attribute.set_name(name);
-  attribute.set_type(onnx::AttributeProto::INTS);
+  onnx::AttributeProto made = attribute(name, onnx::AttributeProto::INTS);
   for (int64_t value : values)
-    attribute.add_ints(value);
-  return attribute;
+    made.add_ints(value);
+  return made;
 }
 
 onnx::AttributeProto floatAttribute(const char *name, float value) {
-  onnx::AttributeProto attribute;
-  attribute.set_name(name);
-  attribute.set_type(onnx::AttributeProto::FLOAT);
-  attribute.set_f(value);
-  return attribute;
+  onnx::AttributeProto made = attribute(name, onnx::AttributeProto::FLOAT);
+  made.set_f(value);
+  return made;
 }
 
 onnx::AttributeProto textAttribute(const char *name, const char *value) {
-  onnx::AttributeProto attribute;
-  attribute.set_name(name);
-  attribute.set_type(onnx::AttributeProto::STRING);
-  attribute.set_s(value);
-  return attribute;
+  onnx::AttributeProto made = attribute(name, onnx::AttributeProto::STRING);
+  made.set_s(value);
+  return made;
 }
 
 std::string GraphWriter::node(const char *op, std::string result, llvm::ArrayRef<std::string> operands,

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/normal_numbers.h"
+#include "runtime/plan/shape_text.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -28,16 +29,12 @@ std::vector<float> draw(uint64_t seed, const DecoderParameter &parameter, size_t
   return values;
 }
 
-std::string textOf(llvm::ArrayRef<int64_t> shape) {
-  return llvm::formatv("[{0:$[, ]}]", llvm::make_range(shape.begin(), shape.end()));
-}
-
 llvm::Error checkTensor(const DecoderParameter &parameter, const StoredWeights::Tensor &found) {
   const std::string where = escaped(found.file) + ": tensor '" + parameter.name + "'";
   llvm::Error errors = llvm::Error::success();
   auto fail = [&](const std::string &what) { errors = llvm::joinErrors(std::move(errors), problem(where, what)); };
   if (found.shape != parameter.shape)
-    fail("its shape is " + textOf(found.shape) + ", but the config gives " + textOf(parameter.shape));
+    fail("its shape is " + shapeText(found.shape) + ", but the config gives " + shapeText(parameter.shape));
   if (!StoredWeights::isReadable(found.dtype)) fail(("its type is " + nameOf(found.dtype) + ", no float").str());
   return errors;
 }

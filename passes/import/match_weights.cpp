@@ -2,6 +2,7 @@
 
 #include "compiler/ir/graph.h"
 #include "runtime/base/error.h"
+#include "runtime/plan/shape_text.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -40,10 +41,6 @@ constexpr FaultText kFaults[] = {
     {Fault::Unused, "the graph has no parameter for these tensors",
      "name the weights of this model, or leave these out with --weights-ignore REGEX"},
 };
-
-std::string shapeText(llvm::ArrayRef<int64_t> shape) {
-  return llvm::formatv("[{0:$[, ]}]", llvm::make_range(shape.begin(), shape.end()));
-}
 
 /// How a tensor may lie to an initializer, by their shapes alone.
 struct Fit {

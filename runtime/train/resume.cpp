@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/checkpoint/find_checkpoint.h"
+#include "runtime/plan/shape_text.h"
 #include "runtime/train/train_options.h"
 
 #include <mutex>
@@ -34,13 +35,6 @@ private:
   size_t count_ = 0;
   llvm::Error errors_ = llvm::Error::success();
 };
-
-std::string shapeText(llvm::ArrayRef<int64_t> shape) {
-  std::string text;
-  for (int64_t d : shape)
-    text += (text.empty() ? "" : ", ") + std::to_string(d);
-  return "[" + text + "]";
-}
 
 /// The parameters and the states of their updates are the same ones.
 void compareTensors(const CheckpointReader &reader, const plan::Program &program, Differences &differences) {

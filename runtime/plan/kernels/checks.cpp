@@ -1,19 +1,12 @@
 #include "runtime/plan/kernels/checks.h"
 
+#include "runtime/plan/shape_text.h"
+
 #include "llvm/ADT/Twine.h"
 
 namespace autotp {
 
-namespace {
-std::string textOf(const ArgShape &shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-} // namespace
-
-std::string textOf(const TensorArg &tensor) { return nameOf(tensor.dtype).str() + " " + textOf(tensor.shape); }
+std::string textOf(const TensorArg &tensor) { return nameOf(tensor.dtype).str() + " " + shapeText(tensor.shape); }
 
 llvm::Error mistake(const KernelCall &call, const llvm::Twine &what) {
   return problem(("kernel " + nameOf(call.kernel)).str(), what.str());
@@ -26,7 +19,7 @@ llvm::Error expectDType(const KernelCall &call, const TensorArg &tensor, DType d
 
 llvm::Error expectShape(const KernelCall &call, const TensorArg &tensor, const ArgShape &shape, llvm::StringRef name) {
   if (tensor.shape == shape) return llvm::Error::success();
-  return mistake(call, name + " has shape " + textOf(tensor.shape) + ", expected " + textOf(shape));
+  return mistake(call, name + " has shape " + shapeText(tensor.shape) + ", expected " + shapeText(shape));
 }
 
 llvm::Error expectElements(const KernelCall &call, const TensorArg &tensor, int64_t elements, llvm::StringRef name) {
