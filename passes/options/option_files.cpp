@@ -13,13 +13,8 @@ namespace {
 
 /// The weights of an index: which file of a sharded checkpoint holds each tensor.
 llvm::Error readIndex(llvm::StringRef path, llvm::StringRef text, ParameterOverrides &parameters) {
-  auto index = parseJson(text);
-  if (!index) return problem(path, "it is no JSON: " + llvm::toString(index.takeError()));
-  const llvm::json::Object *object = index->getAsObject(),
-                           *weights = object ? object->getObject("weight_map") : nullptr;
-  if (!weights)
-    return problem(path, "it has no 'weight_map'",
-                   "give the index of a sharded checkpoint, model.safetensors.index.json");
+  llvm::Expected<llvm::json::Object> weights = weightMapOf(path, text);
+  if (!weights) return weights.takeError();
   for (const auto &entry : *weights)
     parameters.listed.push_back(llvm::StringRef(entry.first).str());
   llvm::sort(parameters.listed); // an object's keys have no order

@@ -2,7 +2,6 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
-#include "runtime/base/parse_json.h"
 #include "runtime/base/small_floats.h"
 #include "runtime/base/transposed.h"
 #include "runtime/checkpoint/find_checkpoint.h"
@@ -73,12 +72,8 @@ std::string inFolder(llvm::StringRef folder, llvm::StringRef name) {
 llvm::Expected<std::map<std::string, std::vector<std::string>>> readIndex(const std::string &path) {
   auto text = llvm::MemoryBuffer::getFile(path);
   if (!text) return problem(escaped(path), "it cannot be read: " + text.getError().message());
-  llvm::Expected<llvm::json::Value> index = parseJson((*text)->getBuffer());
-  if (!index) return problem(escaped(path), "it is no JSON: " + llvm::toString(index.takeError()));
-  const llvm::json::Object *object = index->getAsObject(), *map = object ? object->getObject("weight_map") : nullptr;
-  if (!map)
-    return problem(escaped(path), "it has no 'weight_map'",
-                   "name the index of sharded weights, *.safetensors.index.json");
+  llvm::Expected<llvm::json::Object> map = weightMapOf(escaped(path), (*text)->getBuffer());
+  if (!map) return map.takeError();
   std::map<std::string, std::vector<std::string>> byFile;
   llvm::Error errors = llvm::Error::success();
   for (const auto &entry : *map) {
@@ -141,10 +136,6 @@ int64_t StoredWeights::Tensor::elements() const {
   for (int64_t size : shape)
     count *= size;
   return count;
-}
-
-bool StoredWeights::isReadable(DType dtype) {
-  return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::BF16 || dtype == DType::F16;
 }
 
 llvm::Expected<std::unique_ptr<StoredWeights>> StoredWeights::open(llvm::StringRef flag, llvm::StringRef path) {

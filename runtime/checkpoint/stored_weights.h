@@ -48,7 +48,7 @@ public:
   const std::string &path() const { return path_; }
 
   /// Whether elements of this type can be read: F64, F32, BF16 and F16.
-  static bool isReadable(DType dtype);
+  static bool isReadable(DType dtype) { return isFloat(dtype); }
   /// Elements [begin, begin + to.size()) in row-major order, as f32: F64 is rounded, the others are exact. `tensor` is one of
   /// tensors() and can be read. Several threads may read at once. Errors: a checkpoint lacks some of the elements.
   llvm::Error read(const Tensor &tensor, int64_t begin, llvm::MutableArrayRef<float> to) const;

@@ -135,4 +135,13 @@ llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
   return file;
 }
 
+llvm::Expected<llvm::json::Object> weightMapOf(llvm::StringRef where, llvm::StringRef text) {
+  llvm::Expected<llvm::json::Value> index = parseJson(text);
+  if (!index) return problem(where, "it is no JSON: " + llvm::toString(index.takeError()));
+  llvm::json::Object *object = index->getAsObject(), *map = object ? object->getObject("weight_map") : nullptr;
+  if (!map)
+    return problem(where, "it has no 'weight_map'", "name the index of sharded weights, *.safetensors.index.json");
+  return std::move(*map);
+}
+
 } // namespace autotp

@@ -6,6 +6,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -38,5 +39,9 @@ struct SafetensorsFile {
 };
 /// Errors: sizes and offsets that do not fit the file, unknown dtypes, a header that is no JSON.
 llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path);
+
+/// The "weight_map" in the text of the index of several files: under each tensor's name the file that holds it, whatever that
+/// is. `where` begins the messages. Errors: it is no JSON, or has none.
+llvm::Expected<llvm::json::Object> weightMapOf(llvm::StringRef where, llvm::StringRef text);
 
 } // namespace autotp
