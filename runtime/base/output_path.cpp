@@ -36,6 +36,15 @@ llvm::StringRef nameOf(PathKind kind) {
   return kNames[int(kind)];
 }
 
+llvm::Expected<bool> isFolder(llvm::StringRef flag, llvm::StringRef path) {
+  llvm::Expected<PathKind> kind = pathKind(path);
+  if (!kind) return kind.takeError();
+  if (*kind == PathKind::Absent) return false;
+  if (fs::is_directory(path)) return true;
+  return problem((flag + " " + escaped(path)).str(), ("it is " + nameOf(*kind) + ", not a folder").str(),
+                 "name a folder");
+}
+
 llvm::Error checkParent(llvm::StringRef path) {
   llvm::StringRef parent = path_::parent_path(path);
   if (parent.empty()) parent = ".";

@@ -15,6 +15,10 @@ llvm::Expected<PathKind> pathKind(llvm::StringRef path);
 /// Text such as "a symbolic link".
 llvm::StringRef nameOf(PathKind kind);
 
+/// Whether there is a folder at `path`, or a link to one; false if nothing is. Errors: something else is there, or the path
+/// cannot be looked up. `flag` names it in messages.
+llvm::Expected<bool> isFolder(llvm::StringRef flag, llvm::StringRef path);
+
 /// Errors: the folder of `path` does not exist, or nothing can be made in it.
 llvm::Error checkParent(llvm::StringRef path);
 

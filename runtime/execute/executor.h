@@ -27,7 +27,8 @@ public:
   /// result that is not finite, or -1. It serves diagnosis, since it copies all results to the host.
   llvm::Expected<int> firstNonFinite(llvm::StringRef section);
   /// On a GPU, captures each section that has run, and whose collectives allow it, as a graph that run() replays: one
-  /// launch instead of hundreds. All ranks must have run the same sections. On the host it does nothing.
+  /// launch instead of hundreds, unless it has been captured. All ranks must have run the same sections. On the host
+  /// it does nothing.
   llvm::Error captureSections();
   /// Destroys those graphs, which must happen before any group of this rank is destroyed.
   void releaseGraphs();

@@ -58,15 +58,11 @@ std::vector<Output> outputsOf(const TrainOptions &o) {
 /// Makes the folder of checkpoints if it does not exist yet.
 llvm::Error checkSaveFolder(const std::string &folder) {
   if (folder.empty()) return llvm::Error::success();
-  llvm::Expected<PathKind> kind = pathKind(folder);
-  if (!kind) return kind.takeError();
-  if (*kind == PathKind::Absent) {
-    if (llvm::Error error = checkParent(folder)) return error;
-    return mkdir(folder.c_str(), 0777) == 0 || errno == EEXIST ? llvm::Error::success()
-                                                               : cannotBeWritten(folder, errno);
-  }
-  if (llvm::sys::fs::is_directory(folder)) return checkParent(folder + "/step");
-  return problem("--save " + escaped(folder), ("it is " + nameOf(*kind) + ", not a folder").str(), "name a folder");
+  llvm::Expected<bool> isThere = isFolder("--save", folder);
+  if (!isThere) return isThere.takeError();
+  if (*isThere) return checkParent(folder + "/step");
+  if (llvm::Error error = checkParent(folder)) return error;
+  return mkdir(folder.c_str(), 0777) == 0 || errno == EEXIST ? llvm::Error::success() : cannotBeWritten(folder, errno);
 }
 
 } // namespace

@@ -228,8 +228,7 @@ llvm::Error Rank::evaluate(int64_t step) {
     lossSum += double(sums[0]);
     count += double(sums[1]);
   }
-  if (!std::exchange(hasEvaluated_, true))
-    if (llvm::Error error = executor_->captureSections()) return error;
+  if (llvm::Error error = executor_->captureSections()) return error; // the first time
   if (comm_.rank() != 0) return llvm::Error::success();
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
   return job_.progress->report(

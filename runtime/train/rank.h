@@ -75,8 +75,7 @@ private:
   int64_t firstStep_ = 1, firstRow_ = 0; ///< of this run
   int64_t skipped_ = 0;                  ///< steps that updated nothing, the same on all ranks
   int64_t skippedElsewhere_ = 0;         ///< those of them that the program's own loss scale did not count
-  bool hasEvaluated_ = false;
-  bool isStopping_ = false; ///< this step is the last one, the same on all ranks
+  bool isStopping_ = false;              ///< this step is the last one, the same on all ranks
 };
 
 } // namespace autotp

@@ -23,16 +23,6 @@ double now() {
 /// The form in which TFRecords have a CRC, since a CRC of data that holds CRCs is weak.
 uint32_t masked(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8u; }
 
-llvm::Error makeFolder(const std::string &folder) {
-  llvm::Expected<PathKind> kind = pathKind(folder);
-  if (!kind) return kind.takeError();
-  if (*kind != PathKind::Absent && !llvm::sys::fs::is_directory(folder))
-    return problem("--tensorboard " + escaped(folder), ("it is " + nameOf(*kind) + ", not a folder").str(),
-                   "name a folder");
-  const std::error_code error = llvm::sys::fs::create_directories(folder);
-  return error ? cannotBeWritten(folder, error.value()) : llvm::Error::success();
-}
-
 } // namespace
 
 uint32_t crc32c(llvm::StringRef data) {
@@ -47,7 +37,9 @@ uint32_t crc32c(llvm::StringRef data) {
 }
 
 llvm::Expected<std::unique_ptr<TensorBoard>> TensorBoard::open(const std::string &folder) {
-  if (llvm::Error error = makeFolder(folder)) return error;
+  llvm::Expected<bool> isThere = isFolder("--tensorboard", folder);
+  if (!isThere) return isThere.takeError();
+  if (std::error_code code = llvm::sys::fs::create_directories(folder)) return cannotBeWritten(folder, code.value());
   const double begin = now();
   const std::string path =
       llvm::formatv("{0}/events.out.tfevents.{1}.autotp.{2}", folder, int64_t(begin), getpid()).str();

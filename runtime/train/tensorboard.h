@@ -17,8 +17,8 @@ public:
     double value;
   };
 
-  /// Makes the folder, and those that lead to it, if they do not exist, and a new event file in it: TensorBoard shows all files of a folder as one
-  /// run, so a run that goes on adds to what an earlier one wrote. Errors: either cannot be made.
+  /// Makes the folder, and those that lead to it, if they do not exist, and a new event file in it: TensorBoard shows all
+  /// files of a folder as one run, so a run that goes on adds to what an earlier one wrote. Errors: either cannot be made.
   static llvm::Expected<std::unique_ptr<TensorBoard>> open(const std::string &folder);
   ~TensorBoard();
 
