@@ -38,7 +38,6 @@ llvm::Expected<Certificate> checkPrograms(const Graph &graph, llvm::ArrayRef<con
   Certificate certificate;
   for (const plan::Program *program : byTp) {
     if (llvm::Error error = checkProgram(*program, options.tp, options.dp)) return error;
-    if (llvm::Error error = checkCalls(*program)) return error;
     if (llvm::Error error = checkSections(graph, *program)) return error;
     for (const plan::Section &section : program->sections())
       certificate.instructions += section.instructions_size();

@@ -134,28 +134,19 @@ std::string partsText(const CompiledModel &compiled, AxisId leaf) {
   return isEven ? "" : ", parts " + text;
 }
 
-/// Floating-point operations of one tp rank's micro-step.
-double workOf(const RankProgram &program) {
-  const Graph &g = program.microStep.graph;
-  double flops = 0;
-  for (NodeId id = g.first(); id != kNone; id = g.node(id).next)
-    flops += flopsOf(g, g.node(id));
-  return flops;
-}
-
-/// Floating-point operations of the model in a step, on all ranks.
-double modelFlops(const Graph &graph, const StepOptions &step) {
+/// Floating-point operations of all nodes.
+double flopsOf(const Graph &graph) {
   double flops = 0;
   for (NodeId id = graph.first(); id != kNone; id = graph.node(id).next)
     flops += flopsOf(graph, graph.node(id));
-  return flops * step.dp * step.gradAccum;
+  return flops;
 }
 
 /// The FLOPs of the busiest tp rank divided by their mean; 1 if all have the same.
 double imbalance(const CompiledModel &compiled) {
   double most = 0, sum = 0;
   for (const RankProgram &program : compiled.ranks.programs) {
-    double work = workOf(program);
+    double work = flopsOf(program.microStep.graph);
     most = std::max(most, work);
     sum += work;
   }
@@ -277,7 +268,7 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
     writeField(*row, options, m);
   m.weightsKind = options.weights.areCopied ? "copy" : "none";
   m.weightsSeed = options.weights.seed;
-  m.modelFlops = modelFlops(compiled.graph, options.step);
+  m.modelFlops = flopsOf(compiled.graph) * options.step.dp * options.step.gradAccum;
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
   for (auto [i, id] : indexed(compiled.graph.sources(ValueKind::Input))) {
     const Value &input = compiled.graph.value(id);

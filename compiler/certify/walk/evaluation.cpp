@@ -19,7 +19,8 @@ bool isSamePlace(const plan::TensorRef &a, const plan::TensorRef &b) {
   return a.offset() == b.offset() && a.dp_stride() == b.dp_stride() && bytesOf(a) == bytesOf(b);
 }
 
-/// An evaluation changes nothing that training goes on with: it writes its own values, and the sums that each step begins anew.
+/// An evaluation changes nothing that training goes on with: it writes its own values, and the sums that each step begins
+/// anew.
 llvm::Error checkWrites(const TpRank &rank, const plan::Section &section,
                         llvm::ArrayRef<const plan::TensorRef *> sums) {
   for (const plan::Instruction &instruction : section.instructions()) {
