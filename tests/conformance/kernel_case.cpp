@@ -198,7 +198,7 @@ llvm::Expected<std::vector<Value>> runCase(const Case &c, int threads, Status &s
 }
 
 void expectCase(const Case &c, const std::string &what) {
-  for (int threads : {1, 2}) {
+  for (int threads : {1, 2, 5}) {
     Status status = Status::Ok;
     auto got = runCase(c, threads, status);
     if (!got) {

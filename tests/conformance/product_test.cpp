@@ -271,6 +271,7 @@ TEST(Products, Attention) {
     expectAttention({2, 64, 2, 32, 128, 1, 80, causal, {}});
     expectAttention({1, 40, 2, 16, 37, 1, 48, causal, {}}); // with causal the first three rows see no key
     expectAttention({1, 70, 3, 17, 513, 3, 33, causal, {}});
+    expectAttention({1, 300, 4, 32, 300, 1, 32, causal, {}});
     expectAttention({1, 37, 4, 128, 70, 2, 128, causal, {}});
     expectAttention({1, 34, 2, 256, 40, 1, 200, causal, {1, 1, 34, 40}});
     expectAttention({1, 33, 2, 96, 33, 2, 128, causal, {1, 2, 1, 33}});

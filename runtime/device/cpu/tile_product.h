@@ -13,7 +13,8 @@ struct Strided {
   int64_t row, column;
 };
 
-/// c[m, n] (row stride ldc) = or += a[m, k] b[k, n] (row stride ldb). Tiles of c stay in registers.
+/// c[m, n] (row stride ldc) = or += a[m, k] b[k, n] (row stride ldb), where n is a multiple of 16. Tiles of c stay in
+/// registers.
 void tileProduct(Strided a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t m, int64_t n, int64_t k,
                  bool accumulates);
 
