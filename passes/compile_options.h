@@ -44,9 +44,11 @@ class StoredWeights; // runtime/checkpoint/stored_weights.h
 
 /// What the plan's parameters begin with.
 struct WeightsOptions {
-  /// The model's; they also count as evidence of which are one, where no exporter says it. Else random ones.
-  bool areCopied = true;
-  int64_t seed = 0; ///< of the random ones
+  /// Numbers of the model or of files; the model's also count as evidence of which are one, where no exporter says it. Else
+  /// random ones.
+  bool areGiven = true;
+  bool areReferenced = false; ///< the plan says where they lie, instead of a copy
+  int64_t seed = 0;           ///< of the random ones
   /// Files that fill the parameters, instead of the model's numbers; empty: none.
   std::string path;
   WeightLayout layout = WeightLayout::FromNames;

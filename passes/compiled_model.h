@@ -37,12 +37,15 @@ struct ParameterFindings {
   std::vector<std::string> unknownNames; ///< names in --parameters that no parameter of the graph has
 };
 
-/// What a file of weights fills.
+/// What files of weights fill: those that --weights names, or the model's own if the plan refers to them.
 struct FilledWeights {
-  std::map<std::string, WeightMatch> byParameter; ///< empty: there is no such file
+  std::shared_ptr<const StoredWeights> stored;    ///< null: there are no such files
+  std::map<std::string, WeightMatch> byParameter; ///< of each that is trained
   size_t passedOver = 0;                          ///< tensors of it that are no weights
   size_t assumed = 0;                             ///< see WeightFilling::assumed()
   NamePrefix prefix;                              ///< by which its names differ from those of the module
+  /// The digest of each file by its path, if the plan refers to them.
+  std::vector<std::pair<std::string, std::string>> digests = {};
 };
 
 /// The loss, the samples and the updates of training.

@@ -1,10 +1,12 @@
 #include "passes/stages.h"
 
+#include "compiler/onnx/locate_initializers.h"
 #include "compiler/sharding/batch_axis.h"
 #include "compiler/sharding/find_axes.h"
 #include "passes/check_options.h"
 #include "passes/compile_options.h"
 #include "passes/compiled_model.h"
+#include "passes/import/match_own_weights.h"
 #include "passes/import/parameter_names.h"
 #include "passes/import/retie_weights.h"
 #include "passes/partition/bind_batch.h"
@@ -105,7 +107,7 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
     options.said = std::move(*ties);
     llvm::append_range(options.said, s.ties);
     const Exporter exporter = s.imported.exporter.exporter;
-    options.byContents = s.options.weights.areCopied && exporter != Exporter::Dynamo;
+    options.byContents = s.options.weights.areGiven && exporter != Exporter::Dynamo;
     const bool isSaid = given.isListed || !given.train.empty() || !given.only.empty();
     options.doubtsEqual = exporter == Exporter::Unknown && !isSaid && !given.assumesRoles;
     s.compiled.evidence.unknownNames = namesOfNone(graph, given.listed, s.compiled.source.moduleNames);
@@ -113,11 +115,33 @@ llvm::Error retieStage(Graph &graph, PassState &s) {
   return retieWeights(graph, options, s.compiled.evidence.retied, s.compiled.evidence.equalWeights);
 }
 
-llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
-  if (!s.options.weights.stored || !s.filling) return llvm::Error::success();
-  auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
+/// The model's own files as those that fill its parameters.
+static llvm::Error matchOwnWeights(const Graph &graph, llvm::StringRef model, FilledWeights &filled) {
+  auto located = locateInitializers(model);
+  if (!located) return located.takeError();
+  auto stored = StoredWeights::openLocated(*located);
+  if (!stored) return stored.takeError();
+  auto found = matchOwn(graph, **stored);
   if (!found) return found.takeError();
-  s.compiled.weights = {std::move(*found), s.filling->passedOver(), s.filling->assumed(), s.filling->prefix()};
+  filled.stored = std::move(*stored);
+  filled.byParameter = std::move(*found);
+  return llvm::Error::success();
+}
+
+llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
+  const WeightsOptions &options = s.options.weights;
+  FilledWeights &filled = s.compiled.weights;
+  if (options.stored && s.filling) {
+    auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
+    if (!found) return found.takeError();
+    filled = {options.stored, std::move(*found), s.filling->passedOver(), s.filling->assumed(), s.filling->prefix()};
+  } else if (options.areReferenced) {
+    if (llvm::Error error = matchOwnWeights(graph, s.options.model, filled)) return error;
+  }
+  if (!options.areReferenced) return llvm::Error::success();
+  auto digests = filled.stored->digestsOfFiles();
+  if (!digests) return digests.takeError();
+  filled.digests = std::move(*digests);
   return llvm::Error::success();
 }
 

@@ -16,9 +16,8 @@
 using namespace llvm;
 using namespace autotp;
 
-static Error write(const CompiledModel &compiled, const CompileOptions &options, Manifest manifest,
-                   OutputFolder &folder) {
-  if (Error error = writePlan(planContents(compiled, options, std::move(manifest)), folder)) return error;
+static Error write(const CompiledModel &compiled, Manifest manifest, OutputFolder &folder) {
+  if (Error error = writePlan(planContents(compiled, std::move(manifest)), folder)) return error;
   if (Error error = flushed(outs(), "standard output")) return error; // then there is no plan
   Expected<std::string> movedTo = folder.commit();
   if (!movedTo) return movedTo.takeError();
@@ -35,7 +34,7 @@ static Error finish(CompiledModel &compiled, const CompileOptions &options, Outp
     outs() << formatv("certificate {0} instructions of {1} programs proven, {2:f2} s\n",
                       compiled.certificate->instructions, compiled.certificate->programs,
                       compiled.times.back().seconds);
-  return write(compiled, options, std::move(manifest), folder);
+  return write(compiled, std::move(manifest), folder);
 }
 
 static Expected<std::unique_ptr<OutputFolder>> openPlan(const CompileOptions &options) {

@@ -2,17 +2,11 @@
 #pragma once
 
 #include "compiler/axes/axis_arena.h"
+#include "runtime/plan/cover.h"
 
 #include <map>
 
 namespace autotp {
-
-struct Interval {
-  int64_t begin, end; ///< half open: end is not included
-  bool operator==(const Interval &) const = default;
-};
-/// sorted, disjoint and merged intervals of a dimension; empty if nothing is held
-using Cover = llvm::SmallVector<Interval, 2>;
 
 /// The sharded leaves, each with one interval for each tp rank. Leaves are given as roots (AxisArena::find), so assign
 /// only after the last unify().

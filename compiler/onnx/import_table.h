@@ -3,6 +3,7 @@
 
 #include "compiler/onnx/sequences.h"
 #include "compiler/ops/op_def.h"
+#include "runtime/plan/located_tensor.h"
 
 #include <onnx/onnx_pb.h>
 
@@ -158,6 +159,8 @@ std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most
 llvm::Expected<Type> typeOf(const onnx::TensorProto &proto);
 /// The contents of a tensor, checked against its shape. `folder` is the folder in which external data lies.
 llvm::Expected<Tensor> readTensor(const onnx::TensorProto &proto, llvm::StringRef folder);
+/// Where a tensor's contents lie that has them in a file beneath `folder`. Errors: somewhere else; the file is shorter.
+llvm::Expected<LocatedTensor> locateExternal(const onnx::TensorProto &proto, const Type &type, llvm::StringRef folder);
 llvm::Expected<DType> dtypeOf(int onnxType);
 int onnxTypeOf(DType dtype);
 

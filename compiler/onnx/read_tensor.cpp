@@ -28,7 +28,9 @@ llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
   return llvm::Error::success();
 }
 
-llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, const Type &type, llvm::StringRef folder) {
+} // namespace
+
+llvm::Expected<LocatedTensor> locateExternal(const onnx::TensorProto &proto, const Type &type, llvm::StringRef folder) {
   std::string location;
   uint64_t offset = 0, length = type.bytes();
   for (const auto &entry : proto.external_data()) {
@@ -48,9 +50,21 @@ llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, const Type &
     return problem("", llvm::formatv("it needs {0} bytes at {1} of '{2}', which has {3}", type.bytes(), offset,
                                      escaped(location), size)
                            .str());
-  auto mapped = llvm::MemoryBuffer::getFileSlice(path, length, offset);
-  if (!mapped)
+  return LocatedTensor{proto.name(), type.dtype, {type.shape.begin(), type.shape.end()}, path.str().str(), offset};
+}
+
+namespace {
+
+llvm::Expected<Tensor> readExternal(const onnx::TensorProto &proto, const Type &type, llvm::StringRef folder) {
+  llvm::Expected<LocatedTensor> at = locateExternal(proto, type, folder);
+  if (!at) return at.takeError();
+  const uint64_t length = type.bytes();
+  auto mapped = llvm::MemoryBuffer::getFileSlice(at->file, length, at->offset);
+  if (!mapped) {
+    llvm::StringRef location = at->file;
+    (void)(location.consume_front(folder) && location.consume_front("/"));
     return problem("", "its data file '" + escaped(location) + "' cannot be read: " + mapped.getError().message());
+  }
   std::shared_ptr<llvm::MemoryBuffer> owner = std::move(*mapped);
   return Tensor{type, llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(owner->getBufferStart()), length),
                 owner};

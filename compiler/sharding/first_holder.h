@@ -6,8 +6,6 @@
 
 namespace autotp {
 
-using Covers = llvm::SmallVector<Cover, 6>; ///< one cover for each dimension
-
 /// Which points of a box one tp rank is the first to hold.
 struct FirstHeld {
   enum class Points : uint8_t { All, None, Some } points = Points::All;

@@ -7,8 +7,7 @@
 
 namespace autotp {
 
-/// The elements that the covers select of the graph's parameter, in f32. A transposed tensor is read in stripes, so that
-/// nothing but the result lies in memory. Errors: they cannot be read.
+/// The elements that the covers select of the graph's parameter, in f32. Errors: they cannot be read.
 llvm::Expected<Tensor> readPart(const StoredWeights &stored, const WeightMatch &match, const Covers &covers);
 
 /// Whether two tensors would give an initializer of this shape the same numbers.

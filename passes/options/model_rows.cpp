@@ -8,11 +8,13 @@ namespace autotp {
 namespace {
 
 /// How --weights spells what the plan's parameters begin with.
-constexpr llvm::StringLiteral kCopied = "copy", kFresh = "none";
+constexpr llvm::StringLiteral kCopied = "copy", kReferenced = "reference", kFresh = "none";
 
 OptionValue weightsText(const CompileOptions &o) {
-  if (!o.weights.path.empty()) return o.weights.path;
-  if (o.weights.areCopied) return kCopied.str();
+  const std::string &path = o.weights.path;
+  if (o.weights.areReferenced) return kReferenced.str() + (path.empty() ? "" : ":" + path);
+  if (!path.empty()) return path;
+  if (o.weights.areGiven) return kCopied.str();
   return kFresh.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
 }
 
@@ -27,9 +29,11 @@ std::optional<int64_t> seedOf(llvm::StringRef text) {
 void setWeights(CompileOptions &o, const OptionValue &value) {
   const std::string &text = std::get<std::string>(value);
   const std::optional<int64_t> seed = seedOf(text);
-  o.weights.areCopied = !seed;
+  o.weights.areGiven = !seed;
   o.weights.seed = seed.value_or(0);
-  o.weights.path = seed || text == kCopied ? "" : text;
+  const auto [word, path] = llvm::StringRef(text).split(':');
+  o.weights.areReferenced = word == kReferenced;
+  o.weights.path = o.weights.areReferenced ? path.str() : seed || text == kCopied ? "" : text;
 }
 
 OptionValue dtypeNumber(const CompileOptions &o) { return o.dtype ? int64_t(*o.dtype) : 0; }
@@ -103,14 +107,18 @@ constexpr CompileRow kRows[] = {
       .help = "the logits, where several outputs could be; with --loss"},
      {.key = "logits", .changes = Changes::Graph}},
     {{.flag = "weights",
-      .placeholder = "copy|none[:seed]|PATH",
+      .placeholder = "copy|reference[:PATH]|none[:seed]|PATH",
       .member = accessedBy<weightsText, setWeights>(OptionKind::Text),
-      .isOfItsForm = [](llvm::StringRef text) { return !text.empty() && (!text.startswith("none:") || seedOf(text)); },
+      .isOfItsForm =
+          [](llvm::StringRef text) {
+            return !text.empty() && text != "reference:" && (!text.startswith("none:") || seedOf(text));
+          },
       .help = "copy the model's weights into the plan; none[:seed]: random ones; PATH: those of a safetensors file, of "
-              "the index or folder of sharded ones, or of a checkpoint, by their names",
+              "the index or folder of sharded ones, or of a checkpoint, by their names; reference, reference:PATH: "
+              "copy nothing, ranks read the model's files or those of PATH when a run begins",
       .detail = "See `docs/guide/weights.md`"},
      {.key = "ties_by_contents",
-      .recorded = at<&CompileOptions::weights, &WeightsOptions::areCopied>(),
+      .recorded = at<&CompileOptions::weights, &WeightsOptions::areGiven>(),
       .changes = Changes::Graph}},
     {{.member = at<&CompileOptions::weights, &WeightsOptions::path>(),
       .help = "the files that --weights names, which frozen parameters are read from"},

@@ -6,9 +6,8 @@
 namespace autotp {
 
 struct CompiledModel;
-struct CompileOptions;
 
-/// Refers to `compiled` and `options`. `manifest` is what describe() makes of them.
-PlanContents planContents(const CompiledModel &compiled, const CompileOptions &options, Manifest manifest);
+/// Refers to `compiled`. `manifest` is what describe() makes of it.
+PlanContents planContents(const CompiledModel &compiled, Manifest manifest);
 
 } // namespace autotp

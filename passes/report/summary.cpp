@@ -9,6 +9,7 @@
 #include "passes/report/axis_roles.h"
 #include "passes/report/module_names.h"
 #include "passes/report/parameters.h"
+#include "passes/report/references.h"
 #include "passes/report/training_lines.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
@@ -254,10 +255,11 @@ void printMemory(const CompiledModel &compiled, llvm::raw_ostream &os) {
 
 /// Where the weights came from; null for those of the graph, and for random ones.
 static llvm::json::Value weightsJson(const CompiledModel &compiled, const WeightsOptions &weights) {
-  if (!weights.stored) return nullptr;
-  return llvm::json::Object{{"path", weights.stored->path()},
-                            {"digest", weights.stored->digest()},
-                            {"tensors", int64_t(weights.stored->tensors().size())},
+  if (weights.path.empty()) return nullptr;
+  const StoredWeights &stored = *compiled.weights.stored;
+  return llvm::json::Object{{"path", stored.path()},
+                            {"digest", stored.digest()},
+                            {"tensors", int64_t(stored.tensors().size())},
                             {"passed_over", int64_t(compiled.weights.passedOver)},
                             {"assumed_transposed", int64_t(compiled.weights.assumed)}};
 }
@@ -266,7 +268,8 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   Manifest m;
   for (const CompileRow *row : optionRows())
     writeField(*row, options, m);
-  m.weightsKind = options.weights.areCopied ? "copy" : "none";
+  m.weightsKind = options.weights.areReferenced ? "reference" : options.weights.areGiven ? "copy" : "none";
+  if (options.weights.areReferenced) m.referenced = referencesTo(compiled);
   m.weightsSeed = options.weights.seed;
   m.modelFlops = flopsOf(compiled.graph) * options.step.dp * options.step.gradAccum;
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
@@ -327,13 +330,15 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
 
 /// Prints which files fill the weights.
 static void printWeights(const CompiledModel &compiled, const WeightsOptions &weights, llvm::raw_ostream &os) {
-  if (!weights.stored) return;
+  if (!compiled.weights.stored) return;
   const NamePrefix &prefix = compiled.weights.prefix;
-  os << "weights     from " << escaped(weights.stored->path()) << ", " << weights.stored->tensors().size()
-     << " tensors";
+  os << "weights     from " << escaped(weights.path.empty() ? "the model's own files" : compiled.weights.stored->path())
+     << ", " << compiled.weights.stored->tensors().size() << " tensors";
   if (compiled.weights.passedOver) os << ", of which " << compiled.weights.passedOver << " are no weights";
   if (!prefix.text.empty())
     os << "; its names " << (prefix.isOfFile ? "have '" : "lack '") << escaped(prefix.text) << "' in front";
+  if (weights.areReferenced)
+    os << "; none is copied: ranks read them when a run begins, so leave them there, as they are";
   os << "\n";
   if (compiled.weights.assumed)
     os << "note        TorchScript does not say how it made " << compiled.weights.assumed

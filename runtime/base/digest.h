@@ -14,6 +14,8 @@ constexpr size_t kDigestDigits = 32;
 /// faster than memory is read, and finds what was cut or edited; against somebody who seeks two files of one digest it
 /// is no protection.
 std::string digestOf(llvm::StringRef bytes);
+/// That of a file, which is read in pieces, so that it does not end up in memory. Empty if it cannot be read.
+std::string digestOfFile(const std::string &path);
 
 /// The same of bytes that come one piece after the other.
 class Digest {

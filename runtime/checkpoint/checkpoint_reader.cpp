@@ -5,7 +5,6 @@
 #include "runtime/base/folder_listing.h"
 
 #include <cstring>
-#include <fstream>
 
 namespace autotp {
 namespace {
@@ -59,18 +58,6 @@ std::vector<HeldRun> copyCommon(llvm::ArrayRef<HeldRun> wanted, llvm::ArrayRef<H
     keep(end);
   }
   return rest;
-}
-
-/// Empty if it cannot be read. The file is read in pieces, so that it does not end up in memory.
-std::string digestOfFile(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::vector<char> piece(size_t(1) << 20);
-  Digest digest;
-  while (stream.good()) {
-    stream.read(piece.data(), std::streamsize(piece.size()));
-    digest.add({piece.data(), size_t(stream.gcount())});
-  }
-  return stream.eof() ? digest.text() : "";
 }
 
 } // namespace

@@ -5,13 +5,13 @@
 #include "runtime/base/small_floats.h"
 #include "runtime/base/transposed.h"
 #include "runtime/checkpoint/find_checkpoint.h"
+#include "runtime/checkpoint/stored_checkpoint.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 
 #include <cstring>
-#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -97,8 +97,8 @@ llvm::Expected<std::map<std::string, std::vector<std::string>>> readIndex(const 
 
 /// The files of tensors, as many mappings as there are files.
 struct StoredWeights::Mapped {
-  std::map<std::string, SafetensorsFile> files; ///< by path
-  std::atomic<uint64_t> sinceRelease = 0;       ///< bytes that were read since pages were given back
+  std::map<std::string, std::unique_ptr<llvm::MemoryBuffer>> files; ///< by path
+  std::atomic<uint64_t> sinceRelease = 0; ///< bytes that were read since pages were given back
 
   /// Gives the pages back that were read: they stay in the system's cache, but no longer count as this process's.
   void release(uint64_t justRead) {
@@ -106,26 +106,13 @@ struct StoredWeights::Mapped {
     if ((sinceRelease += justRead) < kMost) return;
     sinceRelease = 0;
     for (const auto &[path, file] : files)
-      if (file.buffer->getBufferKind() == llvm::MemoryBuffer::MemoryBuffer_MMap) {
+      if (file->getBufferKind() == llvm::MemoryBuffer::MemoryBuffer_MMap) {
         const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
-        const char *begin = file.buffer->getBufferStart(), *end = file.buffer->getBufferEnd();
+        const char *begin = file->getBufferStart(), *end = file->getBufferEnd();
         begin += llvm::alignTo(uintptr_t(begin), page) - uintptr_t(begin);
         if (begin < end) madvise(const_cast<char *>(begin), size_t(end - begin), MADV_DONTNEED);
       }
   }
-};
-
-/// A checkpoint, and the tensor that was read last: put together from its slices, whole.
-struct StoredWeights::OfCheckpoint {
-  struct Source {
-    const Checkpoint::Tensor *tensor;
-    bool isTransposed;
-  };
-  std::unique_ptr<CheckpointReader> reader;
-  std::map<std::string, Source> sources; ///< by name
-  std::mutex mutex;                      ///< guards what follows
-  std::string last;
-  std::vector<float> elements;
 };
 
 StoredWeights::StoredWeights() : mapped_(std::make_unique<Mapped>()) {}
@@ -144,6 +131,47 @@ llvm::Expected<std::unique_ptr<StoredWeights>> StoredWeights::open(llvm::StringR
   llvm::sort(weights->tensors_, [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
   if (weights->tensors_.empty()) return problem(escaped(weights->path_), "it has no tensors", kExpected);
   return weights;
+}
+
+llvm::Expected<std::unique_ptr<StoredWeights>> StoredWeights::openLocated(llvm::ArrayRef<LocatedTensor> tensors) {
+  std::unique_ptr<StoredWeights> weights(new StoredWeights());
+  llvm::Error errors = llvm::Error::success();
+  for (const LocatedTensor &tensor : tensors)
+    errors = llvm::joinErrors(std::move(errors), weights->openRange(tensor));
+  if (errors) return errors;
+  llvm::sort(weights->tensors_, [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
+  return weights;
+}
+
+llvm::Expected<std::unique_ptr<StoredWeights>> StoredWeights::openUnchecked(llvm::StringRef checkpoint) {
+  auto reader = CheckpointReader::open(checkpoint);
+  if (!reader) return reader.takeError();
+  std::unique_ptr<StoredWeights> weights(new StoredWeights());
+  weights->openCheckpoint(std::move(*reader));
+  llvm::sort(weights->tensors_, [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
+  return weights;
+}
+
+/// Maps the file of a tensor, which may hold others.
+llvm::Error StoredWeights::openRange(const LocatedTensor &tensor) {
+  auto [known, isNew] = mapped_->files.try_emplace(tensor.file);
+  if (isNew) {
+    auto mapped = llvm::sys::fs::is_regular_file(tensor.file) // reading a FIFO would wait for ever
+                      ? llvm::MemoryBuffer::getFile(tensor.file, /*IsText=*/false, /*RequiresNullTerminator=*/false)
+                      : std::make_error_code(std::errc::no_such_file_or_directory);
+    if (!mapped) return problem(escaped(tensor.file), "it cannot be read: " + mapped.getError().message());
+    known->second = std::move(*mapped);
+  }
+  if (!known->second) return llvm::Error::success(); // it was said of the first of its tensors
+  const llvm::StringRef all = known->second->getBuffer();
+  int64_t bytes = int64_t(sizeOf(tensor.dtype));
+  for (int64_t size : tensor.shape)
+    if (size < 0 || llvm::MulOverflow(bytes, size, bytes))
+      return problem(escaped(tensor.file), "tensor '" + escaped(tensor.name) + "' is too large");
+  if (tensor.offset > all.size() || uint64_t(bytes) > all.size() - tensor.offset)
+    return problem(escaped(tensor.file), "it ends before tensor '" + escaped(tensor.name) + "' does");
+  tensors_.push_back({tensor, reinterpret_cast<const uint8_t *>(all.data()) + tensor.offset});
+  return llvm::Error::success();
 }
 
 llvm::Error StoredWeights::openPath(llvm::StringRef flag, const std::string &path) {
@@ -188,9 +216,11 @@ llvm::Expected<bool> StoredWeights::openFolder(const std::string &path) {
 llvm::Error StoredWeights::openFile(const std::string &path) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);
   if (!file) return file.takeError();
+  const auto *start = reinterpret_cast<const uint8_t *>(file->buffer->getBufferStart());
   for (const NamedTensor &tensor : file->tensors)
-    tensors_.push_back({tensor.name, tensor.dtype, tensor.shape, path, tensor.bytes.data()});
-  mapped_->files.emplace(path, std::move(*file));
+    tensors_.push_back(
+        {{tensor.name, tensor.dtype, tensor.shape, path, uint64_t(tensor.bytes.data() - start)}, tensor.bytes.data()});
+  mapped_->files.emplace(path, std::move(file->buffer));
   return llvm::Error::success();
 }
 
@@ -201,16 +231,17 @@ llvm::Error StoredWeights::openIndex(const std::string &path) {
   auto add = [&](llvm::Error error) { errors = llvm::joinErrors(std::move(errors), std::move(error)); };
   for (auto &[name, listed] : *byFile) {
     const std::string file = inFolder(llvm::sys::path::parent_path(path), name);
+    const size_t before = tensors_.size();
     if (llvm::Error error = openFile(file)) {
       add(std::move(error));
       continue;
     }
-    const SafetensorsFile &opened = mapped_->files.find(file)->second;
+    const auto opened = llvm::makeArrayRef(tensors_).drop_front(before);
     for (const std::string &tensor : listed)
-      if (!opened.find(tensor))
+      if (llvm::none_of(opened, [&](const Tensor &t) { return t.name == tensor; }))
         add(problem(escaped(file), "it lacks tensor '" + escaped(tensor) + "', which the index puts there",
                     "fetch or save the model again, whole"));
-    for (const NamedTensor &tensor : opened.tensors)
+    for (const Tensor &tensor : opened)
       if (!llvm::is_contained(listed, tensor.name))
         add(problem(escaped(file), "it holds tensor '" + escaped(tensor.name) + "', which the index does not put there",
                     "fetch or save the model again, whole"));
@@ -226,7 +257,7 @@ void StoredWeights::openCheckpoint(std::unique_ptr<CheckpointReader> reader) {
     auto add = [&](const std::string &name, bool isTransposed) {
       std::vector<int64_t> shape = tensor.shape;
       if (isTransposed) std::swap(shape[0], shape[1]);
-      tensors_.push_back({name, DType::F32, std::move(shape), path_});
+      tensors_.push_back({{name, DType::F32, std::move(shape), path_}});
       checkpoint_->sources[name] = {&tensor, isTransposed};
     };
     add(tensor.parameter, false);
@@ -271,6 +302,18 @@ std::vector<std::string> StoredWeights::paths() const {
     if (path != path_) paths.push_back(path);
   if (checkpoint_) llvm::append_range(paths, checkpoint_->reader->paths());
   return paths;
+}
+
+llvm::Expected<std::vector<std::pair<std::string, std::string>>> StoredWeights::digestsOfFiles() const {
+  std::vector<std::pair<std::string, std::string>> digests;
+  if (checkpoint_)
+    for (const auto &[name, digest] : checkpoint_->reader->facts().digests)
+      digests.push_back({checkpoint_->reader->folder() + "/" + name, digest});
+  for (const auto &[path, file] : mapped_->files) {
+    digests.push_back({path, digestOfFile(path)});
+    if (digests.back().second.empty()) return problem(escaped(path), "it cannot be read");
+  }
+  return digests;
 }
 
 std::string StoredWeights::digest() const {

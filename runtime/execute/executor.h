@@ -117,6 +117,13 @@ private:
 /// any mesh.
 llvm::Error loadWeights(Executor &executor, llvm::StringRef safetensors, std::optional<llvm::StringRef> digest);
 void initialiseWeights(Executor &executor, int64_t seed);
+/// Reads so many of the elements that a rank holds of a parameter, in f32, from the `begin`-th on.
+using HeldReader = llvm::function_ref<llvm::Error(int64_t begin, llvm::MutableArrayRef<float> to)>;
+/// Fills a parameter, and its master weight if there is one, or just what the rank has of it in one of the tensors of its
+/// bucket. What lies on other ranks is not read. Errors are those of `read`.
+llvm::Error fillParameter(Executor &executor, const plan::Parameter &parameter, HeldReader read);
+llvm::Error fillPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
+                     HeldReader read);
 /// Writes a whole tensor of f32, bf16 or f16, to the nearest values of its dtype.
 void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::ArrayRef<float> values);
 

@@ -60,6 +60,24 @@ void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::Array
   executor.upload(tensor, narrowed(values, dtype).data());
 }
 
+llvm::Error fillPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
+                     HeldReader read) {
+  const auto begin = int64_t(parameter.bucket_begin());
+  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
+                                     begin + elementsOf(parameter.tensor()), executor.place());
+  if (part.begin == part.end) return llvm::Error::success();
+  std::vector<float> values(size_t(part.end - part.begin));
+  if (llvm::Error error = read(part.begin - begin, values)) return error;
+  uploadFloats(executor, part.tensor, values);
+  return llvm::Error::success();
+}
+
+llvm::Error fillParameter(Executor &executor, const plan::Parameter &parameter, HeldReader read) {
+  const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
+  if (llvm::Error error = fillPart(executor, parameter, bucket.parameters(), read)) return error;
+  return bucket.has_master() ? fillPart(executor, parameter, bucket.master(), read) : llvm::Error::success();
+}
+
 llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<llvm::StringRef> digest) {
   llvm::Expected<SafetensorsFile> file = readSafetensors(path);
   if (!file) return file.takeError();

@@ -74,7 +74,7 @@ bool fromJSON(const llvm::json::Value &value, Manifest &m, llvm::json::Path path
   for (const ManifestRow &row : kRows)
     if (!std::visit([&](auto member) { return read(row, memberOf(m, member)); }, row.member)) return false;
   return map.map("inputs", m.inputs) && map.map("programs", m.programs) && map.map("weights", m.weights) &&
-         map.map("ranks", m.ranks);
+         map.mapOptional("referenced", m.referenced) && map.map("ranks", m.ranks);
 }
 
 namespace {
@@ -154,8 +154,8 @@ llvm::Error checkConsistent(const Manifest &m) {
   }
   if (m.weightsKind == "copy" && int64_t(m.weights.size()) != m.tp)
     return bad("it does not list the weights of every tp rank");
-  if (m.weightsKind != "copy" && m.weightsKind != "none")
-    return bad("its weights_kind '" + escaped(m.weightsKind) + "' is neither copy nor none");
+  if (m.weightsKind != "copy" && m.weightsKind != "reference" && m.weightsKind != "none")
+    return bad("its weights_kind '" + escaped(m.weightsKind) + "' is none of copy, reference and none");
   for (const Manifest::Input &input : m.inputs)
     if (!dtypeNamed(input.dtype))
       return bad("input '" + escaped(input.name) + "' is of an unknown dtype '" + escaped(input.dtype) + "'");
@@ -186,6 +186,11 @@ std::string manifestText(const Manifest &m) {
     });
     writeFiles(json, "programs", m.programs);
     writeFiles(json, "weights", m.weights);
+    if (m.weightsKind == "reference") {
+      json.attributeBegin("referenced");
+      writeReferenced(json, m.referenced);
+      json.attributeEnd();
+    }
     json.attributeArray("ranks", [&] {
       for (const Manifest::Rank &rank : m.ranks)
         json.object([&] {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/plan/lr_schedule.h"
+#include "runtime/plan/referenced_files.h"
 
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
@@ -50,12 +51,13 @@ struct Manifest {
   };
 
   int64_t tp = 1, dp = 1, zero = 0, microBatch = 1, gradAccum = 1;
-  std::string device = "cpu", lossKind, weightsKind; ///< "cross_entropy_sum" or "mean"; "copy" or "none"
+  std::string device = "cpu", lossKind, weightsKind; ///< "cross_entropy_sum" or "mean"; "copy", "reference" or "none"
   int64_t weightsSeed = 0;
   double modelFlops = 0; ///< of a step on all ranks, forward and backward; what is computed again is not counted
   LrSchedule lr;         ///< without its runSteps
   std::vector<Input> inputs;
   std::vector<File> programs, weights; ///< weights by tp rank
+  ReferencedFiles referenced;          ///< for the kind "reference"
   std::vector<Rank> ranks;
   llvm::json::Object source; ///< the model and the options that decide its graph: what verifying the plan begins with
   llvm::json::Object report; ///< for people: model, options, parameters, axes, collectives, memory

@@ -72,6 +72,8 @@ llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest, std::v
   for (const auto *files : {&manifest.programs, &manifest.weights})
     for (const Manifest::File &file : *files)
       inputs.push_back(o.plan + "/" + file.path);
+  for (const ReferencedFiles::File &file : manifest.referenced.files)
+    inputs.push_back(file.path);
   const std::vector<Output> outputs = outputsOf(o);
   for (const Output &output : outputs) {
     for (const Output &other : outputs)

@@ -4,6 +4,7 @@
 #include "runtime/data/source.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/train/progress.h"
+#include "runtime/train/referenced_weights.h"
 #include "runtime/train/resume.h"
 #include "runtime/train/stop_signals.h"
 #include "runtime/train/train_options.h"
@@ -22,9 +23,10 @@ struct Job {
   LrSchedule lr; ///< of this run
   std::vector<plan::Program> programs;
   std::unique_ptr<Source> source;
-  std::unique_ptr<Source> evaluated;         ///< the samples of an evaluation; null: there is none
-  std::unique_ptr<CheckpointReader> resumed; ///< what training goes on from; null: it begins
-  std::unique_ptr<Progress> progress;        ///< only if rank 0 runs in this process
+  std::unique_ptr<Source> evaluated;             ///< the samples of an evaluation; null: there is none
+  std::unique_ptr<CheckpointReader> resumed;     ///< what training goes on from; null: it begins
+  std::unique_ptr<ReferencedWeights> referenced; ///< what training begins with; null: the plan has it, or `resumed`
+  std::unique_ptr<Progress> progress;            ///< only if rank 0 runs in this process
   StopSignals signals;
   std::mutex mutex;
   std::optional<llvm::Error> failure; ///< the error of the rank that failed first

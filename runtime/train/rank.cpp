@@ -79,6 +79,10 @@ llvm::Error Rank::joinWorld() {
 }
 
 llvm::Error Rank::fillParameters() {
+  if (job_.referenced) {
+    if (llvm::Error error = job_.referenced->verify(size_t(comm_.rank()), size_t(comm_.size()))) return error;
+    return job_.referenced->fill(*executor_);
+  }
   if (job_.manifest.weightsKind != "copy") {
     initialiseWeights(*executor_, job_.seed());
     return llvm::Error::success();

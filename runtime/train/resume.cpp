@@ -80,26 +80,16 @@ llvm::Expected<FoundCheckpoint> find(const TrainOptions &options) {
   return namedCheckpoint("--resume", options.resume);
 }
 
-/// Reads what this rank has of a kind of a parameter into one of the tensors of its bucket.
-llvm::Error restorePart(Executor &executor, const CheckpointReader &reader, const plan::Parameter &parameter,
-                        llvm::StringRef kind, const plan::TensorRef &flat) {
-  const auto begin = int64_t(parameter.bucket_begin());
-  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
-                                     begin + elementsOf(parameter.tensor()), executor.place());
-  if (part.begin == part.end) return llvm::Error::success();
-  std::vector<float> values(size_t(part.end - part.begin));
-  if (llvm::Error error = reader.read(parameter, kind, part.begin - begin, values)) return error;
-  uploadFloats(executor, part.tensor, values);
-  return llvm::Error::success();
-}
-
 llvm::Error restoreParameter(Executor &executor, const CheckpointReader &reader, const plan::Parameter &parameter) {
   const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
-  if (llvm::Error error = restorePart(executor, reader, parameter, kWeights, bucket.parameters())) return error;
-  if (bucket.has_master())
-    if (llvm::Error error = restorePart(executor, reader, parameter, kWeights, bucket.master())) return error;
+  auto of = [&](llvm::StringRef kind) {
+    return [&, kind](int64_t begin, llvm::MutableArrayRef<float> to) {
+      return reader.read(parameter, kind, begin, {to.data(), to.size()});
+    };
+  };
+  if (llvm::Error error = fillParameter(executor, parameter, of(kWeights))) return error;
   for (const plan::OptimizerState &state : bucket.states())
-    if (llvm::Error error = restorePart(executor, reader, parameter, state.name(), state.tensor())) return error;
+    if (llvm::Error error = fillPart(executor, parameter, state.tensor(), of(state.name()))) return error;
   return llvm::Error::success();
 }
 

@@ -106,6 +106,11 @@ llvm::Error open(Job &job, const Communicator *process) {
     if (llvm::Error error = checkGpus(job, process)) return error;
   llvm::Expected<std::vector<std::string>> notes = openSamples(job, process);
   if (!notes) return notes.takeError();
+  if (job.manifest.weightsKind == "reference" && !job.resumed) {
+    auto referenced = ReferencedWeights::open(job.manifest.referenced);
+    if (!referenced) return referenced.takeError();
+    job.referenced = std::move(*referenced);
+  }
   if (process && process->rank() != 0) return llvm::Error::success();
   std::vector<std::string> inputs = job.source->files();
   if (job.evaluated) llvm::append_range(inputs, job.evaluated->files());

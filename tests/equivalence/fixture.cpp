@@ -282,8 +282,7 @@ llvm::Expected<CompiledModel> compileTo(const std::string &folder, const Compile
   if (!compiled->certificate) return problem("plan", "it was not proven");
   auto plan = OutputFolder::open(folder, {});
   if (!plan) return plan.takeError();
-  if (llvm::Error error = writePlan(planContents(*compiled, options, describe(*compiled, options)), **plan))
-    return error;
+  if (llvm::Error error = writePlan(planContents(*compiled, describe(*compiled, options)), **plan)) return error;
   if (llvm::Expected<std::string> movedTo = (*plan)->commit(); !movedTo) return movedTo.takeError();
   return compiled;
 }

@@ -43,8 +43,7 @@ protected:
     if (!compiled) return compiled.takeError();
     auto folder = OutputFolder::open(path(plan), {});
     if (!folder) return folder.takeError();
-    if (llvm::Error error = writePlan(planContents(*compiled, options, describe(*compiled, options)), **folder))
-      return error;
+    if (llvm::Error error = writePlan(planContents(*compiled, describe(*compiled, options)), **folder)) return error;
     llvm::Expected<std::string> moved = (*folder)->commit();
     if (!moved) return moved.takeError();
     return compiled;

@@ -77,5 +77,30 @@ TEST_F(Memory, WeightsAreCopiedIntoAPlanInPieces) {
   }
 }
 
+/// The plan holds no weight, and a run has no more in memory than its arena, though it reads 269 MB of bf16.
+TEST_F(Memory, WeightsAreReadBySlicesFromTheUsersFiles) {
+  folder.write("config.json", kConfig);
+  writeZeros(folder.path() + "/weights.safetensors");
+  succeeds("autotp-model llama --config {}/config.json --no-weights --seq 512 --batch 1 -o {}/model.onnx");
+  const test::Ended without = run("autotp-compile {}/model.onnx --weights reference -o {}/plan");
+  EXPECT_EQ(without.code, 1);
+  EXPECT_NE(without.err.find("the model holds no numbers for these parameters:\n    "), std::string::npos)
+      << without.err;
+  const test::Ended compiled =
+      run("autotp-compile {}/model.onnx --weights reference:{}/weights.safetensors -o {}/plan");
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  EXPECT_LE(double(compiled.peakBytes), 150e6);
+  uint64_t planBytes = 0;
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(folder.path() + "/plan"))
+    if (entry.is_regular_file()) planBytes += entry.file_size();
+  EXPECT_LE(planBytes, 3000000u);
+  llvm::json::Value memory = llvm::cantFail(llvm::json::parse(run("autotp-plan memory --json {}/plan").out));
+  const int64_t planned = *(*memory.getAsArray())[0].getAsObject()->getInteger("arena_bytes");
+  const test::Ended ended = run("autotp-run {}/plan --steps 1");
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  // Two threads read a tensor each, at most the table and another one, beside pages of the file that are given back.
+  EXPECT_LE(double(ended.peakBytes), 1.15 * double(planned) + 60e6);
+}
+
 } // namespace
 } // namespace autotp

@@ -20,7 +20,7 @@ int64_t outerElements(const plan::TensorRef &ref, int64_t axis) {
   return n;
 }
 
-std::optional<Lists> listsOf(IndexLists &lists, const Covers &covers, const plan::TensorRef &ref) {
+std::optional<Lists> listsOf(IndexLists &lists, const PlanCovers &covers, const plan::TensorRef &ref) {
   Lists all;
   if (covers.size() != ref.shape_size()) return std::nullopt;
   for (auto [d, cover] : indexed(covers)) {

@@ -15,8 +15,8 @@ Sizes shapeOf(const plan::TensorRef &ref);
 /// Returns the number of elements of the dimensions before `axis`.
 int64_t outerElements(const plan::TensorRef &ref, int64_t axis);
 
-using Covers = google::protobuf::RepeatedPtrField<plan::Cover>;
+using PlanCovers = google::protobuf::RepeatedPtrField<plan::Cover>;
 /// Returns the covers of a tensor as lists, one for each dimension; nothing if they do not fit the tensor.
-std::optional<Lists> listsOf(IndexLists &lists, const Covers &covers, const plan::TensorRef &ref);
+std::optional<Lists> listsOf(IndexLists &lists, const PlanCovers &covers, const plan::TensorRef &ref);
 
 } // namespace autotp

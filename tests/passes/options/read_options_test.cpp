@@ -53,7 +53,7 @@ TEST(ReadFlags, SetTheirMembers) {
   EXPECT_EQ(options.import.shapes.lookup("ids:1"), 16);
   EXPECT_EQ(options.inputRoles.lookup("a=b"), "tokens");
   EXPECT_EQ(options.dtype, DType::F32);
-  EXPECT_FALSE(options.weights.areCopied);
+  EXPECT_FALSE(options.weights.areGiven);
   EXPECT_EQ(options.weights.seed, 7);
   EXPECT_FALSE(options.retie);
   EXPECT_TRUE(options.recognise);
@@ -85,6 +85,23 @@ TEST(ReadFlags, ASchedule) {
             "  do:  give fewer, or more --steps or --decay-steps");
   EXPECT_NE(read({{"lr-schedule", "step"}}).find("'step' is none of constant, linear, cosine, wsd, inverse-sqrt"),
             std::string::npos);
+}
+
+TEST(ReadFlags, WhereWeightsComeFrom) {
+  auto weightsOf = [](const char *text) {
+    CompileOptions options;
+    EXPECT_EQ(read({{"weights", text}}, options), "") << text;
+    const WeightsOptions &w = options.weights;
+    return (w.areGiven ? w.areReferenced ? "reference " : "copy " : "random ") + w.path;
+  };
+  EXPECT_EQ(weightsOf("copy"), "copy ");
+  EXPECT_EQ(weightsOf("none"), "random ");
+  EXPECT_EQ(weightsOf("w.safetensors"), "copy w.safetensors");
+  EXPECT_EQ(weightsOf("reference"), "reference ");
+  EXPECT_EQ(weightsOf("reference:a:b"), "reference a:b");
+  EXPECT_EQ(weightsOf("./reference"), "copy ./reference");
+  EXPECT_NE(read({{"weights", "reference:"}}), "");
+  EXPECT_EQ(read({{"weights", "reference:x"}, {"weights-layout", "torch"}}), "");
 }
 
 TEST(ReadFlags, WhoSaidIt) {
@@ -152,7 +169,7 @@ TEST(ReadFlags, AllThatIsWrongIsSaidAtOnce) {
             "error: --beta1: '1' is not in [0, 1)\n"
             "error: --lr: '-1' is negative, infinite or no number\n"
             "error: --bucket-mb: '0' is not from 1 to 1099511627776\n"
-            "error: --weights: 'none:x' is not of the form copy|none[:seed]|PATH\n"
+            "error: --weights: 'none:x' is not of the form copy|reference[:PATH]|none[:seed]|PATH\n"
             "error: --print-after: there is no pass 'third'\n"
             "  do:  there are: first, second\n"
             "error: --skip-pass: there is no pass that may be left out, 'first'\n"
