@@ -1,6 +1,7 @@
 /// \file What all ranks of one process share.
 #pragma once
 
+#include "runtime/checkpoint/save_lock.h"
 #include "runtime/data/source.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/train/progress.h"
@@ -27,6 +28,7 @@ struct Job {
   std::unique_ptr<CheckpointReader> resumed;     ///< what training goes on from; null: it begins
   std::unique_ptr<ReferencedWeights> referenced; ///< what training begins with; null: the plan has it, or `resumed`
   std::unique_ptr<Progress> progress;            ///< only if rank 0 runs in this process
+  std::unique_ptr<SaveLock> lock;                ///< on the folder of --save, if rank 0 runs in this process
   StopSignals signals;
   std::mutex mutex;
   std::optional<llvm::Error> failure; ///< the error of the rank that failed first

@@ -116,6 +116,12 @@ llvm::Error open(Job &job, const Communicator *process) {
   if (job.evaluated) llvm::append_range(inputs, job.evaluated->files());
   if (job.resumed) llvm::append_range(inputs, job.resumed->paths());
   if (llvm::Error error = checkOutputs(o, job.manifest, std::move(inputs))) return error;
+  if (!o.save.empty()) {
+    auto lock = SaveLock::take(o.save);
+    if (!lock) return lock.takeError();
+    job.lock = std::move(*lock);
+    if (!job.lock->note().empty()) notes->push_back(job.lock->note());
+  }
   if (llvm::Error error = checkSaves(o, job.resumed ? job.resumed->facts().step : 0)) return error;
   auto progress = Progress::open({o.log, o.tensorboard, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
   if (!progress) return progress.takeError();

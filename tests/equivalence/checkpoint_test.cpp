@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/folder_listing.h"
 #include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/save_lock.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -291,6 +292,23 @@ TEST(Checkpoints, FlagsThatNeedAFolderSaySoAtOnce) {
   options.resume.clear();
   options.save = plan.folder() + "/plan/manifest.json";
   EXPECT_TRUE(contains(errorOf(options), "not a folder"));
+}
+
+/// The one that has begun is named, and another run may save there once it has ended.
+TEST(Checkpoints, TwoRunsDoNotSaveIntoOneFolder) {
+  const SavedPlan plan("mlp", {1, 1, 0, 1});
+  TrainOptions options = plan.options();
+  options.save = plan.folder() + "/checkpoints";
+  options.log.clear();
+  llvm::cantFail(llvm::errorCodeToError(llvm::sys::fs::create_directory(options.save)));
+  {
+    const auto lock = llvm::cantFail(SaveLock::take(options.save));
+    const std::string error = errorOf(options);
+    EXPECT_TRUE(contains(error, "another run saves there: process " + std::to_string(getpid()) + " on "));
+    EXPECT_FALSE(llvm::sys::fs::exists(options.save + "/step-5"));
+  }
+  EXPECT_EQ(errorOf(options), "");
+  EXPECT_TRUE(llvm::sys::fs::exists(options.save + "/step-5"));
 }
 
 /// A signal ends the run after the step that it is in, with a checkpoint.
