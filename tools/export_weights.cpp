@@ -114,7 +114,7 @@ llvm::Error exportWeights(const WeightExport &o) {
   if (!found) return found.takeError();
   const CheckpointReader &reader = *found->reader;
   if (reader.folder() != o.checkpoint) llvm::outs() << "checkpoint " << reader.folder() << "\n";
-  if (llvm::Error error = reader.verify(0, 1)) return error;
+  if (llvm::Error error = reader.verify()) return error;
   for (const std::string &written : {o.output, o.output + ".data"})
     if (llvm::Error error = checkIsNotRead(written, reader.paths())) return error;
   const std::vector<ReplacedWeight> weights = weightsOf(reader);

@@ -52,6 +52,9 @@ struct Checkpoint {
   std::map<std::string, std::string> digests = {}; ///< of its files, by name; of one that was read
 };
 
+/// Folders that have a checkpoint's name, and what is wrong with each.
+using DamagedCheckpoints = std::map<std::string, std::string>;
+
 /// The name of the file into which a rank writes a kind.
 std::string fileOfSlices(llvm::StringRef kind, int rank);
 

@@ -149,17 +149,20 @@ std::vector<std::string> CheckpointReader::paths() const {
 
 std::string CheckpointReader::digest() const { return digestOf(listingText(checkpoint_.digests)); }
 
-llvm::Error CheckpointReader::verify(size_t first, size_t of) const {
-  llvm::Error errors = llvm::Error::success();
+std::vector<std::string> CheckpointReader::changedFiles(size_t first, size_t of) const {
+  std::vector<std::string> changed;
   size_t i = 0;
-  for (const auto &[name, digest] : checkpoint_.digests) {
-    if (i++ % of != first) continue;
-    const std::string path = folder_ + "/" + name;
-    if (digestOfFile(path) == digest) continue;
-    errors =
-        llvm::joinErrors(std::move(errors), problem(escaped(path), "it is not as it was written: truncated, or edited",
-                                                    "take another checkpoint"));
-  }
+  for (const auto &[name, digest] : checkpoint_.digests)
+    if (i++ % of == first && digestOfFile(folder_ + "/" + name) != digest) changed.push_back(name);
+  return changed;
+}
+
+llvm::Error CheckpointReader::areChanged(llvm::ArrayRef<std::string> names) const {
+  llvm::Error errors = llvm::Error::success();
+  for (const std::string &name : names)
+    errors = llvm::joinErrors(std::move(errors),
+                              problem(escaped(folder_ + "/" + name),
+                                      "it is not as it was written: truncated, or edited", "take another checkpoint"));
   return errors;
 }
 

@@ -36,8 +36,12 @@ public:
   /// A digest of all of it: two checkpoints of one digest hold the same.
   std::string digest() const;
 
-  /// Compares every `of`-th file, from the `first` on, with its digest. Errors name those that differ.
-  llvm::Error verify(size_t first, size_t of) const;
+  /// The names of the files that differ from their digests, of every `of`-th file from the `first` on.
+  std::vector<std::string> changedFiles(size_t first, size_t of) const;
+  /// An error that names these files; none if there are none.
+  llvm::Error areChanged(llvm::ArrayRef<std::string> names) const;
+  /// Errors: those of all files that differ.
+  llvm::Error verify() const { return areChanged(changedFiles(0, 1)); }
 
 private:
   explicit CheckpointReader(llvm::StringRef folder) : folder_(folder.str()) {}

@@ -45,8 +45,9 @@ std::string checkpointOf(llvm::StringRef folder, int64_t step) {
   return (folder + "/" + kPrefix + std::to_string(step)).str();
 }
 
-FoundCheckpoint newestCheckpoint(llvm::StringRef folder) {
+FoundCheckpoint newestCheckpoint(llvm::StringRef folder, const DamagedCheckpoints &known) {
   FoundCheckpoint found;
+  found.isChosen = true;
   const std::vector<Entry> entries = entriesIn(folder);
   for (const Entry &entry : llvm::reverse(entries)) {
     const std::string path = (folder + "/" + entry.name).str();
@@ -54,17 +55,23 @@ FoundCheckpoint newestCheckpoint(llvm::StringRef folder) {
       found.passedOver.push_back(path + ": it was not written to its end");
       continue;
     }
-    llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(path);
-    if (reader) {
-      found.reader = std::move(*reader);
-      return found;
+    auto why = known.find(path);
+    if (why == known.end()) {
+      llvm::Expected<std::unique_ptr<CheckpointReader>> reader = CheckpointReader::open(path);
+      if (reader) {
+        found.reader = std::move(*reader);
+        return found;
+      }
+      why = found.damaged.emplace(path, inOneLine(reader.takeError())).first;
     }
-    found.passedOver.push_back(inOneLine(reader.takeError()));
+    found.damaged.insert(*why);
+    found.passedOver.push_back(why->second);
   }
   return found;
 }
 
-llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named) {
+llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named,
+                                                const DamagedCheckpoints &known) {
   const std::string where = (flag + " " + escaped(named)).str();
   FoundCheckpoint found;
   if (llvm::sys::fs::exists(named + "/" + kCheckpointManifest)) {
@@ -76,7 +83,7 @@ llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::Stri
   if (!llvm::sys::fs::is_directory(named))
     return problem(where, llvm::sys::fs::exists(named) ? "it is no folder" : "there is no such folder",
                    "name a checkpoint, or a folder of checkpoints");
-  found = newestCheckpoint(named);
+  found = newestCheckpoint(named, known);
   if (!found.reader) return problem(where, "there is no whole checkpoint in it", "name another folder");
   return found;
 }

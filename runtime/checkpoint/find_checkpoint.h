@@ -12,12 +12,16 @@ std::string checkpointOf(llvm::StringRef folder, int64_t step);
 struct FoundCheckpoint {
   std::unique_ptr<CheckpointReader> reader; ///< null: there is none
   std::vector<std::string> passedOver;
+  DamagedCheckpoints damaged; ///< those that were passed over and have a checkpoint's name
+  bool isChosen = false;      ///< a folder of checkpoints was named, and not this one
 };
-/// The newest whole one in a folder. Other names than those of checkpoints, whole or half written, are not looked at.
-FoundCheckpoint newestCheckpoint(llvm::StringRef folder);
+/// The newest whole one in a folder that is not `known` to be damaged. Other names than those of checkpoints, whole or half
+/// written, are not looked at.
+FoundCheckpoint newestCheckpoint(llvm::StringRef folder, const DamagedCheckpoints &known = {});
 
 /// The checkpoint that a flag names, or the newest whole one in the folder that it names. Errors: there is none.
-llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named);
+llvm::Expected<FoundCheckpoint> namedCheckpoint(llvm::StringRef flag, llvm::StringRef named,
+                                                const DamagedCheckpoints &known = {});
 
 /// What is wrong, in a note among others: without its remedy.
 std::string inOneLine(llvm::Error error);

@@ -184,7 +184,7 @@ llvm::Error StoredWeights::openPath(llvm::StringRef flag, const std::string &pat
   if (!isFound || *isFound) return isFound.takeError();
   llvm::Expected<FoundCheckpoint> found = namedCheckpoint(flag, path);
   if (!found) return llvm::joinErrors(found.takeError(), problem(where, "it holds no .safetensors", kExpected));
-  if (llvm::Error error = found->reader->verify(0, 1)) return error;
+  if (llvm::Error error = found->reader->verify()) return error;
   openCheckpoint(std::move(found->reader));
   return llvm::Error::success();
 }

@@ -86,13 +86,14 @@ llvm::Error checkOutputs(const TrainOptions &o, const Manifest &manifest, std::v
   return checkSaveFolder(o.save);
 }
 
-llvm::Error checkSaves(const TrainOptions &o, int64_t done) {
+llvm::Error checkSaves(const TrainOptions &o, int64_t done, const DamagedCheckpoints &damaged) {
   llvm::Error errors = llvm::Error::success();
   for (int64_t step : stepsIn(o.save)) {
     const bool isWritten =
         step > done && (step == o.steps || (o.saveEvery > 0 && step % o.saveEvery == 0 && step < o.steps));
     if (!isWritten) continue;
     const std::string path = checkpointOf(o.save, step);
+    if (damaged.count(path)) continue; // it will be moved aside
     auto folder = OutputFolder::open(path, {});
     if (folder) continue;
     errors = llvm::joinErrors(std::move(errors), problem("--save " + escaped(o.save), inOneLine(folder.takeError()),

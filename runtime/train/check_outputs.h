@@ -1,6 +1,8 @@
 /// \file Checks what a run will write before its first step, instead of failing after the last one.
 #pragma once
 
+#include "runtime/checkpoint/checkpoint.h"
+
 #include "llvm/Support/Error.h"
 
 #include <string>
@@ -19,6 +21,7 @@ llvm::Error checkTogether(const TrainOptions &options);
 llvm::Error checkOutputs(const TrainOptions &options, const Manifest &manifest, std::vector<std::string> inputs);
 
 /// Errors: something lies where a checkpoint will be written, and is not ours to replace. `done`: steps before this run.
-llvm::Error checkSaves(const TrainOptions &options, int64_t done);
+/// `damaged`: what a run that goes on from an older checkpoint moves aside.
+llvm::Error checkSaves(const TrainOptions &options, int64_t done, const DamagedCheckpoints &damaged);
 
 } // namespace autotp

@@ -14,9 +14,12 @@
 
 namespace autotp {
 
-/// All of it is read-only while ranks run, except `failure`, which `mutex` protects, and `progress`, which is rank 0's.
+/// All of it is read-only while ranks run, except `failure` and `passedOver`, which `mutex` protects, and `progress`, which
+/// is rank 0's.
 struct Job {
-  Job(const TrainOptions &options, bool hasAllRanks) : options(options), hasAllRanks(hasAllRanks) {}
+  /// `damaged` are checkpoints that are known to be.
+  Job(const TrainOptions &options, bool hasAllRanks, DamagedCheckpoints damaged)
+      : options(options), hasAllRanks(hasAllRanks), damaged(std::move(damaged)) {}
 
   const TrainOptions &options;
   bool hasAllRanks; ///< as threads of this process
@@ -26,12 +29,15 @@ struct Job {
   std::unique_ptr<Source> source;
   std::unique_ptr<Source> evaluated;             ///< the samples of an evaluation; null: there is none
   std::unique_ptr<CheckpointReader> resumed;     ///< what training goes on from; null: it begins
+  DamagedCheckpoints damaged;                    ///< that are newer
+  bool isChosen = false;                         ///< `resumed` is the newest of several
   std::unique_ptr<ReferencedWeights> referenced; ///< what training begins with; null: the plan has it, or `resumed`
   std::unique_ptr<Progress> progress;            ///< only if rank 0 runs in this process
   std::unique_ptr<SaveLock> lock;                ///< on the folder of --save, if rank 0 runs in this process
   StopSignals signals;
   std::mutex mutex;
   std::optional<llvm::Error> failure; ///< the error of the rank that failed first
+  DamagedCheckpoints passedOver;      ///< what `resumed` turned out to be: the run begins anew, with an older one
 
   const plan::Program &programOf(int rank) const { return programs[size_t(manifest.ranks[size_t(rank)].program)]; }
   /// The programs of all tp ranks: those of ranks 0 to tp - 1, which have dp rank 0.
@@ -45,6 +51,10 @@ struct Job {
   int64_t seed() const { return options.seed.value_or(resumed ? resumed->facts().seed : manifest.weightsSeed); }
   int64_t globalBatch() const { return manifest.microBatch * manifest.gradAccum * manifest.dp; }
 
+  void passOver(const std::string &folder, std::string why) {
+    std::lock_guard lock(mutex);
+    passedOver.emplace(folder, std::move(why));
+  }
   void fail(llvm::Error error) {
     std::lock_guard lock(mutex);
     if (!failure)

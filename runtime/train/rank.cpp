@@ -1,6 +1,7 @@
 #include "runtime/train/rank.h"
 
 #include "runtime/base/error.h"
+#include "runtime/checkpoint/find_checkpoint.h"
 #include "runtime/device/cpu/device.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/train/gather_parameters.h"
@@ -29,6 +30,7 @@ Rank::~Rank() {
 
 llvm::Error Rank::run() {
   if (llvm::Error error = load()) return error;
+  if (isPassedOver_) return llvm::Error::success();
   for (int64_t step = firstStep_; step <= job_.options.steps && !isStopping_; ++step) {
     if (llvm::Error error = runStep(step)) return error;
     if (llvm::Error error = endStep(step)) return error;
@@ -58,7 +60,7 @@ llvm::Error Rank::load() {
   const TrainOptions &o = job_.options;
   if (!o.save.empty())
     saver_ = std::make_unique<CheckpointSaver>(*executor_, *world_, comm_.rank(), job_.byTp(),
-                                               SaveOptions{o.save, o.keep, o.savesAsync});
+                                               SaveOptions{o.save, o.keep, o.savesAsync, job_.damaged});
   return job_.resumed ? resume(*job_.resumed) : fillParameters();
 }
 
@@ -96,7 +98,15 @@ llvm::Error Rank::fillParameters() {
 
 /// The program's own loss scale may come from the checkpoint or not, and with it the steps that it has skipped.
 llvm::Error Rank::resume(const CheckpointReader &reader) {
-  if (llvm::Error error = verifyTogether(*executor_, *world_, comm_.rank(), reader)) return error;
+  llvm::Expected<std::vector<std::string>> changed = changedFiles(*executor_, *world_, comm_.rank(), reader);
+  if (!changed) return changed.takeError();
+  // If this one was named, rank 0 says it, which ends the others.
+  if (llvm::Error error = job_.isChosen || comm_.rank() == 0 ? reader.areChanged(*changed) : llvm::Error::success()) {
+    if (!job_.isChosen) return error;
+    job_.passOver(reader.folder(), inOneLine(std::move(error)));
+    isPassedOver_ = true;
+    return llvm::Error::success();
+  }
   if (llvm::Error error = restore(*executor_, reader)) return error;
   const Checkpoint &facts = reader.facts();
   firstStep_ = facts.step + 1;

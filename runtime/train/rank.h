@@ -75,6 +75,7 @@ private:
   int64_t firstStep_ = 1, firstRow_ = 0; ///< of this run
   int64_t skipped_ = 0;                  ///< steps that updated nothing, the same on all ranks
   int64_t skippedElsewhere_ = 0;         ///< those of them that the program's own loss scale did not count
+  bool isPassedOver_ = false;            ///< the checkpoint is damaged and an older one will do, the same on all ranks
   bool isStopping_ = false;              ///< this step is the last one, the same on all ranks
 };
 

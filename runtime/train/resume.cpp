@@ -75,9 +75,9 @@ void compareScalars(const CheckpointReader &reader, const plan::Program &program
 }
 
 /// What is named, or with auto the newest in --save's folder, which need not have one.
-llvm::Expected<FoundCheckpoint> find(const TrainOptions &options) {
-  if (options.resume == kAuto) return newestCheckpoint(options.save);
-  return namedCheckpoint("--resume", options.resume);
+llvm::Expected<FoundCheckpoint> find(const TrainOptions &options, const DamagedCheckpoints &known) {
+  if (options.resume == kAuto) return newestCheckpoint(options.save, known);
+  return namedCheckpoint("--resume", options.resume, known);
 }
 
 llvm::Error restoreParameter(Executor &executor, const CheckpointReader &reader, const plan::Parameter &parameter) {
@@ -95,11 +95,14 @@ llvm::Error restoreParameter(Executor &executor, const CheckpointReader &reader,
 
 } // namespace
 
-llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp) {
+llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp,
+                                    const DamagedCheckpoints &known) {
   Resumed resumed;
   if (options.resume.empty()) return resumed;
-  llvm::Expected<FoundCheckpoint> found = find(options);
+  llvm::Expected<FoundCheckpoint> found = find(options, known);
   if (!found) return found.takeError();
+  resumed.damaged = std::move(found->damaged);
+  resumed.isChosen = found->isChosen;
   for (const std::string &passed : found->passedOver)
     resumed.notes.push_back("passed over " + passed);
   if (!found->reader) {
@@ -139,8 +142,8 @@ llvm::Error restore(Executor &executor, const CheckpointReader &reader) {
   return errors;
 }
 
-llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const CheckpointReader &reader) {
-  if (llvm::Error error = reader.verify(size_t(rank), world.size())) return error;
+llvm::Expected<std::vector<std::string>> changedFiles(Executor &executor, Group &world, int rank,
+                                                      const CheckpointReader &reader) {
   std::vector<float> own; // the digest's digits, whose sums are exact
   for (const char digit : reader.digest())
     own.push_back(float(digit));
@@ -148,9 +151,19 @@ llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const Che
   if (llvm::Error error = executor.sumIntoAll(world, sums)) return error;
   for (float &digit : own)
     digit *= float(world.size());
-  if (sums == own) return llvm::Error::success();
-  return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some see another one there",
-                 "name one on a file system that all hosts share");
+  if (sums != own)
+    return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some see another one there",
+                   "name one on a file system that all hosts share");
+  const std::vector<std::string> found = reader.changedFiles(size_t(rank), world.size());
+  std::vector<float> isChanged;
+  for (const auto &[name, digest] : reader.facts().digests)
+    isChanged.push_back(float(llvm::is_contained(found, name)));
+  if (llvm::Error error = executor.sumIntoAll(world, isChanged)) return error;
+  std::vector<std::string> changed;
+  size_t i = 0;
+  for (const auto &[name, digest] : reader.facts().digests)
+    if (isChanged[i++] > 0) changed.push_back(name);
+  return changed;
 }
 
 } // namespace autotp

@@ -11,18 +11,22 @@ struct TrainOptions;
 /// What --resume names.
 struct Resumed {
   std::unique_ptr<CheckpointReader> reader; ///< null: training begins
+  DamagedCheckpoints damaged;               ///< newer ones
+  bool isChosen = false;                    ///< as the newest of several: if it is damaged, an older one will do
   std::vector<std::string> notes;           ///< for the user, a line each
 };
 
-/// Opens the checkpoint that the options name, if they name one. Errors: there is none, or it is of another model: all
-/// parameters and states in which they differ.
-llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp);
+/// Opens the checkpoint that the options name, if they name one, or the newest of several that is not `known` to be damaged.
+/// Errors: there is none, or it is of another model: all parameters and states in which they differ.
+llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp,
+                                    const DamagedCheckpoints &known);
 
 /// Fills a rank's parameters and states. Each rank reads what it holds and no more. Errors: elements are missing.
 llvm::Error restore(Executor &executor, const CheckpointReader &reader);
 
-/// Checks the checkpoint's files, each on one of the ranks, and that all ranks see the same one. All ranks of `world`
-/// call it. Errors: a file was changed; another rank has failed.
-llvm::Error verifyTogether(Executor &executor, Group &world, int rank, const CheckpointReader &reader);
+/// Compares the checkpoint's files with their digests, each on one of the ranks. All ranks of `world` call it, and get the
+/// names of all files that were changed. Errors: not all see the same checkpoint; another rank has failed.
+llvm::Expected<std::vector<std::string>> changedFiles(Executor &executor, Group &world, int rank,
+                                                      const CheckpointReader &reader);
 
 } // namespace autotp

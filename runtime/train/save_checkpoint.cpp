@@ -74,6 +74,7 @@ llvm::Error CheckpointSaver::agreeOnFolder() {
   if (rank_ == 0) {
     OutputFolder::Options options;
     options.isDurable = true;
+    options.force = options_.damaged.count(checkpoint) != 0;
     llvm::Expected<std::unique_ptr<OutputFolder>> folder = OutputFolder::open(checkpoint, std::move(options));
     if (!folder) return folder.takeError();
     folder_ = std::move(*folder);
@@ -190,6 +191,7 @@ llvm::Error CheckpointSaver::nameFolder() {
   std::string note;
   llvm::raw_string_ostream(note) << "saved " << folder_->path() << llvm::format(" in %.2f s", seconds);
   notes_.push_back(std::move(note));
+  if (!movedTo->empty()) notes_.push_back("the damaged one that stood there is now " + *movedTo);
   folder_.reset();
   if (options_.keep > 0) deleteOldOnes();
   return llvm::Error::success();

@@ -12,9 +12,10 @@
 namespace autotp {
 
 struct SaveOptions {
-  std::string folder;   ///< checkpoints are folders in it
-  int64_t keep = 0;     ///< delete all but so many of the newest ones; 0: none
-  bool isAsync = false; ///< files are written while training goes on
+  std::string folder;              ///< checkpoints are folders in it
+  int64_t keep = 0;                ///< delete all but so many of the newest ones; 0: none
+  bool isAsync = false;            ///< files are written while training goes on
+  DamagedCheckpoints damaged = {}; ///< what is moved aside if a checkpoint is to have its name
 };
 
 /// A rank's end. All ranks call its functions at the same points of the run, on the thread that owns their rank. If another

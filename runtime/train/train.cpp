@@ -47,9 +47,11 @@ llvm::Error openEvaluated(Job &job, bool checksTokens) {
 /// Opens the checkpoint that the run goes on from, if there is one, and then its samples. Returns lines for the user.
 llvm::Expected<std::vector<std::string>> openSamples(Job &job, const Communicator *process) {
   const TrainOptions &o = job.options;
-  llvm::Expected<Resumed> resumed = openResumed(o, job.byTp());
+  llvm::Expected<Resumed> resumed = openResumed(o, job.byTp(), job.damaged);
   if (!resumed) return resumed.takeError();
   job.resumed = std::move(resumed->reader);
+  job.damaged = std::move(resumed->damaged);
+  job.isChosen = resumed->isChosen;
   WantedRows wanted{o.steps * job.globalBatch(), o.steps};
   if (job.resumed) {
     const Checkpoint &facts = job.resumed->facts();
@@ -122,7 +124,7 @@ llvm::Error open(Job &job, const Communicator *process) {
     job.lock = std::move(*lock);
     if (!job.lock->note().empty()) notes->push_back(job.lock->note());
   }
-  if (llvm::Error error = checkSaves(o, job.resumed ? job.resumed->facts().step : 0)) return error;
+  if (llvm::Error error = checkSaves(o, job.resumed ? job.resumed->facts().step : 0, job.damaged)) return error;
   auto progress = Progress::open({o.log, o.tensorboard, job.resumed != nullptr, o.isQuiet, /*hasBar=*/!process});
   if (!progress) return progress.takeError();
   job.progress = std::move(*progress);
@@ -175,10 +177,8 @@ llvm::Error runAsOneOf(Job &job, Communicator &process) {
   return error;
 }
 
-} // namespace
-
-llvm::Error train(const TrainOptions &options, Communicator *process) {
-  Job job(options, !process);
+/// Runs all ranks that this process has.
+llvm::Error run(Job &job, Communicator *process) {
   if (process) {
     llvm::Error error = runAsOneOf(job, *process);
     if (!error) return error;
@@ -191,6 +191,19 @@ llvm::Error train(const TrainOptions &options, Communicator *process) {
   runHere(job);
   if (job.failure) return std::move(*job.failure);
   return llvm::Error::success();
+}
+
+} // namespace
+
+/// Begins anew whenever the ranks have found that the checkpoint is damaged from which they wanted to go on.
+llvm::Error train(const TrainOptions &options, Communicator *process) {
+  DamagedCheckpoints damaged;
+  for (;;) {
+    Job job(options, !process, damaged);
+    if (llvm::Error error = run(job, process)) return error;
+    if (job.passedOver.empty()) return llvm::Error::success();
+    damaged.merge(job.passedOver);
+  }
 }
 
 } // namespace autotp

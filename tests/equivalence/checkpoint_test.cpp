@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <thread>
@@ -33,6 +34,10 @@ testing::AssertionResult contains(const std::string &text, llvm::StringRef part)
 
 void append(const std::string &path, const std::string &bytes) {
   std::ofstream(path, std::ios::binary | std::ios::app) << bytes;
+}
+
+std::string bytesIn(const std::string &path) {
+  return llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(path)))->getBuffer().str();
 }
 
 TEST(Checkpoints, GoOnOnAnyMesh) {
@@ -191,6 +196,51 @@ TEST(Checkpoints, TheNewestWholeOneIsTaken) {
   EXPECT_EQ(plan.run(options).size(), 3u); // a file of step 2 is missing
 }
 
+void flipLastByte(const std::string &file) {
+  std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+  stream.seekg(-1, std::ios::end);
+  const char last = char(stream.get());
+  stream.seekp(-1, std::ios::end);
+  stream.put(char(last ^ 1));
+}
+
+/// A byte of a state, which only a digest tells: ranks find it together, and all take the one before.
+TEST(Checkpoints, DamagedOnesArePassedOver) {
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, kFrom}) {
+    const SavedPlan plan("mlp", mesh);
+    TrainOptions options = plan.options();
+    options.save = plan.folder() + "/checkpoints";
+    options.saveEvery = 1;
+    const std::vector<double> losses = plan.run(options);
+    flipLastByte(options.save + "/step-5/exp_avg-00000.safetensors");
+    flipLastByte(options.save + "/step-4/weights-00000.safetensors");
+    const std::string damaged = bytesIn(options.save + "/step-4/weights-00000.safetensors");
+    options.resume = options.save; // a folder of them
+    options.log = plan.folder() + "/again.jsonl";
+    append(options.log, "");
+    testing::internal::CaptureStdout();
+    options.isQuiet = false;
+    const std::vector<double> again = plan.run(options);
+    const std::string said = testing::internal::GetCapturedStdout();
+    EXPECT_EQ(again, std::vector<double>(losses.begin() + 3, losses.end())) << said;
+    EXPECT_TRUE(contains(said, "passed over " + options.save +
+                                   "/step-5/exp_avg-00000.safetensors: it is not as it was written"));
+    EXPECT_TRUE(contains(said, "passed over " + options.save + "/step-4/weights-00000.safetensors: "));
+    EXPECT_TRUE(contains(said, "resumed " + options.save + "/step-3: 3 steps are done"));
+    EXPECT_TRUE(contains(said, "the damaged one that stood there is now " + options.save + "/step-4.old-"));
+    int kept = 0; // nothing is deleted
+    for (const auto &entry : std::filesystem::directory_iterator(options.save))
+      if (llvm::StringRef(entry.path().filename().string()).startswith("step-4.old-"))
+        kept += bytesIn(entry.path().string() + "/weights-00000.safetensors") == damaged;
+    EXPECT_EQ(kept, 1);
+    options.resume = "auto";
+    testing::internal::CaptureStdout();
+    EXPECT_TRUE(plan.run(options).empty());
+    EXPECT_TRUE(contains(testing::internal::GetCapturedStdout(),
+                         "resumed " + options.save + "/step-5: 5 steps are done")); // which was written anew
+  }
+}
+
 TEST(Checkpoints, WhatWasChangedIsRefusedByName) {
   const SavedPlan plan("mlp", {2, 1, 0, 1});
   TrainOptions options = plan.options();
@@ -216,10 +266,6 @@ TEST(Checkpoints, AnotherModelIsRefusedWithAllDifferences) {
   const std::string error = errorOf(other);
   EXPECT_TRUE(contains(error, "it lacks the momentum_buffer of parameter '"));
   EXPECT_TRUE(contains(error, "it has the exp_avg of parameter '"));
-}
-
-std::string bytesIn(const std::string &path) {
-  return llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(path)))->getBuffer().str();
 }
 
 /// Runs `autotp-plan export` of a checkpoint.

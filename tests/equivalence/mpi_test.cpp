@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 
 namespace autotp::test {
 namespace {
@@ -44,22 +45,39 @@ TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
   }
 }
 
-/// Each process writes and reads its own part; what goes on is what was not interrupted, bit by bit.
-TEST(CheckpointsUnderMpirun, GoOn) {
-  const SavedPlan plan("llama", {2, 2, 2, 1});
-  const TrainOptions o = plan.options();
-  auto run = [&](const std::string &flags) {
+class CheckpointsUnderMpirun : public testing::Test {
+protected:
+  /// Runs four processes, and returns the losses in their log, which goes on if they resume.
+  std::vector<double> run(const std::string &flags) const {
+    const TrainOptions o = plan.options();
     const std::string log = plan.folder() + "/processes.jsonl";
     const std::string command = std::string(AUTOTP_MPIEXEC) + " 4 " + AUTOTP_BINARY_DIR + "/bin/autotp-run " + o.plan +
                                 " --feed " + o.feed + " --threads 1 --quiet --log " + log + " " + flags;
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return readLog(log, "loss");
-  };
+  }
+
+  const SavedPlan plan{"llama", {2, 2, 2, 1}};
   const std::string save = plan.folder() + "/checkpoints";
+};
+
+/// Each process writes and reads its own part; what goes on is what was not interrupted, bit by bit.
+TEST_F(CheckpointsUnderMpirun, GoOn) {
   const std::vector<double> whole = run("--steps 5");
   run("--steps 3 --save-async --save " + save);
-  EXPECT_EQ(run("--steps 5 --resume auto --keep 1 --save " + save), whole); // the log goes on
-  expectLoadsExactly(o.plan, save + "/step-5");
+  EXPECT_EQ(run("--steps 5 --resume auto --keep 1 --save " + save), whole);
+  expectLoadsExactly(plan.options().plan, save + "/step-5");
+}
+
+/// One process finds the byte that was changed, and all of them go on from the checkpoint before.
+TEST_F(CheckpointsUnderMpirun, PassOverADamagedOneTogether) {
+  std::vector<double> losses = run("--steps 5 --save-every 1 --save " + save);
+  std::fstream file(save + "/step-5/exp_avg-00002.safetensors", std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(-3, std::ios::end).put('\1');
+  file.close();
+  losses.push_back(losses[4]);
+  EXPECT_EQ(run("--steps 5 --resume auto --save " + save), losses);
+  expectLoadsExactly(plan.options().plan, save + "/step-5");
 }
 
 /// Open MPI gives rank 0 a terminal of its own, whatever mpirun writes to.

@@ -242,8 +242,9 @@ TEST(CheckpointReader, FilesAreVerifiedInTurn) {
   const TemporaryFolder folder;
   const auto reader = llvm::cantFail(CheckpointReader::open(write(folder, kShards)));
   folder.write("step-7/b", "changed"); // the second by name, of "a", "b", "c", "manifest.json", "scalars.safetensors"
-  EXPECT_FALSE(bool(reader->verify(0, 3)));
-  const std::string error = describe(reader->verify(1, 3));
+  EXPECT_TRUE(reader->changedFiles(0, 3).empty());
+  EXPECT_EQ(reader->changedFiles(1, 3), std::vector<std::string>{"b"});
+  const std::string error = describe(reader->verify());
   EXPECT_NE(error.find("step-7/b: it is not as it was written"), std::string::npos) << error;
 }
 
@@ -260,6 +261,11 @@ TEST(FindCheckpoint, TakesTheNewestWholeOneByNumber) {
   EXPECT_NE(found.passedOver[1].find("step-8.autotp-00: it was not written to its end"), std::string::npos);
   EXPECT_EQ(stepsIn(folder.path()), (std::vector<int64_t>{7, 10}));
   EXPECT_FALSE(newestCheckpoint(folder.path() + "/none").reader);
+  const std::string newest = folder.path() + "/step-7";
+  const FoundCheckpoint without = newestCheckpoint(folder.path(), {{newest, "it is damaged"}});
+  EXPECT_FALSE(without.reader);
+  EXPECT_EQ(without.passedOver.back(), "it is damaged");
+  EXPECT_EQ(without.damaged.size(), 2u); // and not step-8, which is half written
 }
 
 } // namespace
