@@ -1,6 +1,7 @@
 #include "runtime/base/output_folder.h"
 
 #include "runtime/base/digest.h"
+#include "runtime/base/durable_stream.h"
 #include "runtime/base/error.h"
 #include "runtime/base/output_path.h"
 
@@ -58,6 +59,13 @@ int exchangeFolders(const char *a, const char *b) { return renameat2(AT_FDCWD, a
 
 llvm::Expected<std::string> writeNewFile(const std::string &file, llvm::StringRef shown, bool isDurable,
                                          llvm::function_ref<void(llvm::raw_ostream &)> contents) {
+  if (isDurable) {
+    DurableStream os(file);
+    if (os.errorNumber() == 0) contents(os);
+    const std::string digest = os.finish();
+    if (os.errorNumber() != 0) return cannotBeWritten(shown, os.errorNumber());
+    return digest;
+  }
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0) return cannotBeWritten(shown, errno);
   llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
@@ -68,9 +76,8 @@ llvm::Expected<std::string> writeNewFile(const std::string &file, llvm::StringRe
     digest = digesting.digest();
   }
   os.flush();
-  const int failedSync = isDurable && !os.has_error() && fsync(descriptor) != 0 ? errno : 0;
   os.close();
-  const int errorNumber = os.has_error() ? os.error().value() : failedSync;
+  const int errorNumber = os.has_error() ? os.error().value() : 0;
   os.clear_error(); // it would end the process otherwise
   if (errorNumber) return cannotBeWritten(shown, errorNumber);
   return digest;
