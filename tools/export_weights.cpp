@@ -4,6 +4,7 @@
 #include "models/decoder/build_decoder.h"
 #include "models/decoder/parse_config.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/output_folder.h"
 #include "runtime/base/transposed.h"
@@ -81,8 +82,8 @@ llvm::Error checkAgainst(llvm::StringRef config, const std::string &where, llvm:
 /// Writes a folder as transformers has it: config.json and model.safetensors.
 llvm::Error writeFolder(const WeightExport &o, std::vector<std::string> inputs,
                         llvm::ArrayRef<ReplacedWeight> weights) {
-  auto config = llvm::MemoryBuffer::getFile(o.config);
-  if (!config) return problem("--config " + escaped(o.config), "it cannot be read: " + config.getError().message());
+  auto config = mapFile("--config " + escaped(o.config), o.config);
+  if (!config) return config.takeError();
   const llvm::StringRef text = (*config)->getBuffer();
   if (llvm::Error error = checkAgainst(text, o.config, weights)) return error;
   OutputFolder::Options options;

@@ -5,8 +5,7 @@
 #include "compiler/onnx/import_options.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/indexed.h"
-
-#include "llvm/Support/MemoryBuffer.h"
+#include "runtime/base/input_file.h"
 
 namespace autotp {
 namespace {
@@ -15,10 +14,9 @@ constexpr llvm::StringLiteral kAccumulated = "_grad.accumulation.buffer"; ///< s
 
 /// Reads a model of the folder, and appends its digest to `digests`.
 llvm::Error readModel(const std::string &path, onnx::ModelProto &proto, std::string &digests) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file)
-    return problem(path, "it cannot be read: " + file.getError().message(),
-                   "the folder must be one that onnxruntime-training's generate_artifacts wrote");
+  auto file =
+      mapFile(escaped(path), path, "the folder must be one that onnxruntime-training's generate_artifacts wrote");
+  if (!file) return file.takeError();
   digests += digestOf((*file)->getBuffer());
   return parseModel(path, (*file)->getBuffer(), proto);
 }

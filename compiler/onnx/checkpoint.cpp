@@ -2,9 +2,9 @@
 
 #include "compiler/onnx/import_table.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 namespace autotp {
 namespace {
@@ -86,8 +86,8 @@ llvm::Expected<CheckpointTensor> readTensor(FlatBuffer &file, uint64_t table, bo
 } // namespace
 
 llvm::Expected<std::vector<CheckpointTensor>> readCheckpoint(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer) return problem(path, "it cannot be read: " + buffer.getError().message());
+  auto buffer = mapFile(path);
+  if (!buffer) return buffer.takeError();
   const llvm::StringRef bytes = (*buffer)->getBuffer();
   if (bytes.size() < 8 || bytes.substr(4, 4) != "ODTC")
     return problem(path, "it is no checkpoint of onnxruntime-training",

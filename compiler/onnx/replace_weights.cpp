@@ -3,11 +3,11 @@
 #include "compiler/onnx/importer.h"
 #include "compiler/onnx/write_model.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 namespace autotp {
@@ -134,8 +134,8 @@ llvm::Error replaceWeights(const std::string &path, const std::string &output, l
   if (llvm::sys::fs::is_directory(path))
     return problem(escaped(path), "it is a folder of onnxruntime-training's artifacts",
                    "write the weights alone: -o FILE.safetensors");
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(escaped(path), "it cannot be read: " + file.getError().message());
+  auto file = mapFile(path);
+  if (!file) return file.takeError();
   onnx::ModelProto model;
   if (llvm::Error error = parseModel(path, (*file)->getBuffer(), model)) return error;
   onnx::GraphProto &graph = *model.mutable_graph();

@@ -5,8 +5,7 @@
 #include "models/decoder/parameter_contents.h"
 #include "models/decoder/parse_config.h"
 #include "runtime/base/error.h"
-
-#include "llvm/Support/MemoryBuffer.h"
+#include "runtime/base/input_file.h"
 
 namespace autotp {
 namespace {
@@ -58,8 +57,8 @@ llvm::Error storeWeights(DecoderModel &model, const ParameterContents &contents,
 
 llvm::Error exportDecoder(const DecoderExport &options) {
   if (llvm::Error error = checkOptions(options)) return error;
-  auto text = llvm::MemoryBuffer::getFile(options.config);
-  if (!text) return problem(options.config, "it cannot be read: " + text.getError().message());
+  auto text = mapFile(options.config);
+  if (!text) return text.takeError();
   llvm::Expected<DecoderConfig> config = parseDecoderConfig((*text)->getBuffer(), options.config, options.family);
   if (!config) return config.takeError();
   DecoderModel model = buildDecoder(*config, options.batch, options.seq);

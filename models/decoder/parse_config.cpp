@@ -138,7 +138,7 @@ llvm::Expected<const Family *> agreedFamily(ConfigKeys &keys, llvm::StringRef wh
 
 llvm::Expected<DecoderConfig> parseDecoderConfig(llvm::StringRef text, llvm::StringRef where, llvm::StringRef wanted) {
   llvm::Expected<llvm::json::Value> value = parseJson(text);
-  if (!value) return problem(where, "it is no JSON: " + llvm::toString(value.takeError()));
+  if (!value) return problem(where, llvm::toString(value.takeError()));
   const llvm::json::Object *object = value->getAsObject();
   if (!object) return problem(where, "it is no JSON object");
   llvm::Error errors = llvm::Error::success();

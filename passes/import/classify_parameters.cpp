@@ -4,6 +4,7 @@
 #include "passes/import/named_uses.h"
 #include "passes/import/parameter_names.h"
 #include "passes/import/parameter_roles.h"
+#include "runtime/base/bounded_regex.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -17,7 +18,8 @@ namespace {
 class Pattern {
 public:
   Pattern(llvm::StringRef flag, llvm::StringRef text, const llvm::StringMap<std::string> &moduleNames)
-      : flag_(flag), text_(text), regex_(text), moduleNames_(moduleNames) {}
+      : flag_(flag), text_(text), fault_(faultOfRegex(text)), regex_(fault_.empty() ? text : ""),
+        moduleNames_(moduleNames) {}
 
   bool isGiven() const { return !text_.empty(); }
   bool matches(llvm::StringRef name) const {
@@ -28,9 +30,8 @@ public:
   std::string text() const { return (flag_ + " " + text_).str(); }
 
   llvm::Error check(const Graph &graph, llvm::ArrayRef<ValueId> initializers) {
-    std::string why;
     if (!isGiven()) return llvm::Error::success();
-    if (!regex_.isValid(why)) return problem(flag_, "'" + escaped(text_) + "' is no regular expression: " + why);
+    if (!fault_.empty()) return problem(flag_, "'" + escaped(text_) + "' " + fault_);
     if (llvm::any_of(initializers, [&](ValueId v) { return matches(graph.value(v).name); }))
       return llvm::Error::success();
     return problem(flag_, "'" + escaped(text_) + "' matches no initializer", "--explain parameters lists their names");
@@ -38,6 +39,7 @@ public:
 
 private:
   llvm::StringRef flag_, text_;
+  std::string fault_; ///< why it cannot be used; empty: it can
   llvm::Regex regex_;
   const llvm::StringMap<std::string> &moduleNames_;
 };

@@ -3,10 +3,9 @@
 #include "passes/import/classify_parameters.h"
 #include "passes/shard/partition_rules.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/parse_json.h"
 #include "runtime/plan/safetensors.h"
-
-#include "llvm/Support/MemoryBuffer.h"
 
 namespace autotp {
 namespace {
@@ -39,8 +38,8 @@ llvm::Error readParameterList(llvm::StringRef path, ParameterOverrides &paramete
     for (const NamedTensor &tensor : file->tensors)
       parameters.listed.push_back(tensor.name);
   } else {
-    auto file = llvm::MemoryBuffer::getFile(path);
-    if (!file) return problem(path, "it cannot be read: " + file.getError().message());
+    auto file = mapFile(path);
+    if (!file) return file.takeError();
     llvm::StringRef text = (*file)->getBuffer();
     if (llvm::Error error =
             text.ltrim().startswith("{") ? readIndex(path, text, parameters) : readLines(text, parameters))
@@ -50,10 +49,10 @@ llvm::Error readParameterList(llvm::StringRef path, ParameterOverrides &paramete
 }
 
 llvm::Expected<llvm::json::Value> readJson(llvm::StringRef path) {
-  auto file = llvm::MemoryBuffer::getFile(path);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
+  auto file = mapFile(path);
+  if (!file) return file.takeError();
   auto value = parseJson((*file)->getBuffer());
-  if (!value) return problem(path, "it is no JSON: " + llvm::toString(value.takeError()));
+  if (!value) return problem(path, llvm::toString(value.takeError()));
   return value;
 }
 

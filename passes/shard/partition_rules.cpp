@@ -2,6 +2,7 @@
 
 #include "compiler/ir/graph.h"
 #include "compiler/sharding/graph_axes.h"
+#include "runtime/base/bounded_regex.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 
@@ -72,8 +73,7 @@ llvm::Expected<PartitionRule> readRule(const JsonObject &spec) {
     auto text = pattern.getAsString();
     if (!text) return wrongKey("patterns", "holds something that is no text");
     rule.patterns.push_back(text->str());
-    std::string why;
-    if (!llvm::Regex(*text).isValid(why)) return wrongKey(*text, "is no regular expression: " + why);
+    if (const std::string fault = faultOfRegex(*text); !fault.empty()) return wrongKey(*text, fault);
   }
   if (const JsonValue *shape = spec.get("shape")) {
     auto read = readShape(*shape);

@@ -1,6 +1,7 @@
 #include "runtime/base/digest.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -28,6 +29,7 @@ void Digest::add(llvm::StringRef bytes) { XXH3_128bits_update(&state_->xxh, byte
 std::string Digest::text() const { return textOf(XXH3_128bits_digest(&state_->xxh)); }
 
 std::string digestOfFile(const std::string &path) {
+  if (!llvm::sys::fs::is_regular_file(path)) return "";
   std::ifstream stream(path, std::ios::binary);
   std::vector<char> piece(size_t(1) << 20);
   Digest digest;

@@ -31,13 +31,29 @@ llvm::Error placed(llvm::StringRef where, llvm::Error error) {
       [&](const llvm::ErrorInfoBase &other) { return problem(where, other.message()); });
 }
 
+/// The text without what a terminal would obey: control characters, but for the ends of lines, are written as \x1b. So
+/// whoever composes a message may forget escaped() without harm.
+static std::string printable(llvm::StringRef text) {
+  std::string safe;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t c = uint8_t(text[i]);
+    const bool isC1 = c == 0xc2 && i + 1 < text.size() && uint8_t(text[i + 1]) >= 0x80 && uint8_t(text[i + 1]) < 0xa0;
+    if (isC1) ++i; // U+0080 to U+009F, of which some begin sequences as ESC does
+    if (isC1 || (c < 0x20 && c != '\n') || c == 0x7f)
+      safe += "\\x" + llvm::toHex(llvm::StringRef(&text.data()[i], 1), /*LowerCase=*/true);
+    else
+      safe += char(c);
+  }
+  return safe;
+}
+
 std::string describe(llvm::Error error) {
   std::vector<std::string> said; // two attempts may have met the same error
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
     std::string text = info.isA<Problem>() ? "" : "error: ";
     llvm::raw_string_ostream os(text);
     info.log(os);
-    if (!llvm::is_contained(said, os.str())) said.push_back(os.str());
+    if (std::string safe = printable(os.str()); !llvm::is_contained(said, safe)) said.push_back(std::move(safe));
   });
   return llvm::join(said, "\n");
 }

@@ -40,7 +40,7 @@ public:
 llvm::Error placed(llvm::StringRef where, llvm::Error error);
 
 /// The text for the user: one `error: ...` line for each joined error, each with its `  do:  ...` line; equal ones
-/// once. Consumes the error.
+/// once. Control characters that a message took over from a file are escaped. Consumes the error.
 std::string describe(llvm::Error error);
 
 /// A name from a file, safe to print: control characters and quotes are escaped, and long names are shortened.

@@ -2,6 +2,7 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
@@ -62,8 +63,10 @@ bool isRegular(const std::string &path, struct stat &status) {
 
 /// The contents of a file; null if it cannot be read.
 std::unique_ptr<llvm::MemoryBuffer> contentsOf(const std::string &path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  return buffer ? std::move(*buffer) : nullptr;
+  auto buffer = mapFile(path);
+  if (buffer) return std::move(*buffer);
+  llvm::consumeError(buffer.takeError());
+  return nullptr;
 }
 
 /// The list of a folder; null if it has none.

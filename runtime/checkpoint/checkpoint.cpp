@@ -3,12 +3,12 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/folder_listing.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/parse_json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
@@ -195,16 +195,13 @@ llvm::Expected<Checkpoint> readCheckpointFacts(llvm::StringRef folder) {
   std::map<std::string, std::string> files = listedDigests(folder.str());
   if (files.empty()) return bad("it is no checkpoint, or not a whole one: it has no list of its files");
   const std::string path = (folder + "/" + kCheckpointManifest).str();
-  auto text =
-      llvm::sys::fs::is_regular_file(path)
-          ? llvm::MemoryBuffer::getFile(path)
-          : llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::invalid_argument));
-  if (!text) return bad("its manifest.json cannot be read: " + text.getError().message());
+  auto text = mapFile(escaped(path), path, "take another checkpoint");
+  if (!text) return text.takeError();
   const auto listed = files.find(kCheckpointManifest.str());
   if (listed == files.end() || listed->second != digestOf((*text)->getBuffer()))
     return bad("its manifest.json is not as it was written");
   llvm::Expected<llvm::json::Value> json = parseJson((*text)->getBuffer());
-  if (!json) return bad("its manifest.json is no JSON: " + llvm::toString(json.takeError()));
+  if (!json) return bad("its manifest.json: " + llvm::toString(json.takeError()));
   const llvm::json::Object *object = json->getAsObject();
   if (!object || object->getInteger("format_version") != kCheckpointFormatVersion)
     return bad("its manifest.json is of another format version, or no checkpoint's");

@@ -2,6 +2,7 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/small_floats.h"
 #include "runtime/base/transposed.h"
 #include "runtime/checkpoint/find_checkpoint.h"
@@ -70,8 +71,8 @@ std::string inFolder(llvm::StringRef folder, llvm::StringRef name) {
 
 /// Which tensors lie in each file, as an index says. Errors: it says something else.
 llvm::Expected<std::map<std::string, std::vector<std::string>>> readIndex(const std::string &path) {
-  auto text = llvm::MemoryBuffer::getFile(path);
-  if (!text) return problem(escaped(path), "it cannot be read: " + text.getError().message());
+  auto text = mapFile(path);
+  if (!text) return text.takeError();
   llvm::Expected<llvm::json::Object> map = weightMapOf(escaped(path), (*text)->getBuffer());
   if (!map) return map.takeError();
   std::map<std::string, std::vector<std::string>> byFile;

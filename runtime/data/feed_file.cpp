@@ -3,6 +3,7 @@
 #include "runtime/data/input_files.h"
 #include "runtime/data/npz.h"
 #include "runtime/data/source.h"
+#include "runtime/data/store_element.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -21,28 +22,6 @@ std::optional<ElementType> elementTypeOf(DType dtype) {
                            : dtype == DType::I32 || dtype == DType::I64 ? ElementKind::Signed
                                                                         : ElementKind::Float;
   return ElementType{kind, uint8_t(sizeOf(dtype))};
-}
-
-template <typename T> void storeElement(DType dtype, T value, std::byte *at) {
-  auto as = [&](auto typed) { std::memcpy(at, &typed, sizeof typed); };
-  switch (dtype) {
-  case DType::F32:
-    return as(float(double(value)));
-  case DType::F64:
-    return as(double(value));
-  case DType::F16:
-    return as(doubleToHalf(double(value)));
-  case DType::BF16:
-    return as(floatToBf16(float(double(value))));
-  case DType::I64:
-    return as(int64_t(value));
-  case DType::I32:
-    return as(int32_t(int64_t(value)));
-  case DType::U8:
-    return as(uint8_t(int64_t(value)));
-  case DType::Bool:
-    return as(uint8_t(double(value) != 0));
-  }
 }
 
 /// The array of an input in one file, and its rows.

@@ -2,8 +2,6 @@
 
 #include "runtime/base/error.h"
 
-#include <cerrno>
-#include <cstring>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -19,18 +17,6 @@ llvm::Expected<std::vector<std::string>> filesOf(llvm::StringRef where, const st
   globfree(&found);
   if (paths.empty()) return problem(where, "no file matches '" + escaped(pattern) + "'", "name files that exist");
   return paths;
-}
-
-llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> mapFile(llvm::StringRef where, const std::string &path,
-                                                            llvm::StringRef remedy) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0)
-    return problem(where, std::string("it cannot be read: ") + std::strerror(errno), remedy);
-  if (S_ISDIR(status.st_mode)) return problem(where, "it is a folder", "name the files in it, for example by FOLDER/*");
-  if (!S_ISREG(status.st_mode)) return problem(where, "it is no regular file, so it cannot be mapped", "give a file");
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(where, "it cannot be read: " + file.getError().message(), remedy);
-  return std::shared_ptr<llvm::MemoryBuffer>(std::move(*file));
 }
 
 } // namespace autotp

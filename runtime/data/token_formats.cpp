@@ -1,7 +1,7 @@
 #include "runtime/data/token_formats.h"
 
 #include "runtime/base/error.h"
-#include "runtime/data/input_files.h"
+#include "runtime/base/input_file.h"
 #include "runtime/data/npy.h"
 
 #include "llvm/Support/Endian.h"

@@ -1,11 +1,12 @@
 #include "runtime/data/token_source.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
 #include "runtime/base/normal_numbers.h"
-#include "runtime/plan/dtype.h"
+#include "runtime/data/store_element.h"
 
 #include <algorithm>
-#include <cstring>
+#include <vector>
 
 namespace autotp {
 
@@ -26,12 +27,11 @@ llvm::Error TokenSource::fill(int64_t row, size_t index, std::span<std::byte> to
   if (!input.isBatched) row = 0; // the same in all steps
   DType dtype = dtypeNamed(input.dtype).value_or(DType::I64);
   const int64_t elements = int64_t(to.size() / sizeOf(dtype));
-  if (dtype == DType::F32) {
-    const std::span<float> values(reinterpret_cast<float *>(to.data()), size_t(elements));
-    if (input.role == "ones")
-      std::ranges::fill(values, 1.0f);
-    else
-      drawNormals(values, seed_, kDataStream + index, uint64_t(row * elements), 0, 1);
+  if (isFloat(dtype)) {
+    std::vector<float> values(size_t(elements), 1.0f);
+    if (input.role != "ones") drawNormals(values, seed_, kDataStream + index, uint64_t(row * elements), 0, 1);
+    for (auto [i, value] : indexed(values))
+      storeElement(dtype, value, to.data() + i * sizeOf(dtype));
     return llvm::Error::success();
   }
   const Row place{row, elements, readsTokens(input) ? windowOf(row) : Window()};
@@ -44,8 +44,7 @@ llvm::Error TokenSource::fill(int64_t row, size_t index, std::span<std::byte> to
           llvm::formatv("token {0} at row {1}, position {2} lies outside the model's {3}", value, row, i, input.limit)
               .str(),
           "train a model with a larger vocabulary, or give other data");
-    std::memcpy(to.data() + i * int64_t(sizeOf(dtype)), &value,
-                sizeOf(dtype)); // the first bytes, as the host is little-endian, also for narrower types
+    storeElement(dtype, value, to.data() + i * int64_t(sizeOf(dtype)));
   }
   return llvm::Error::success();
 }

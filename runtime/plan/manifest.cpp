@@ -1,11 +1,11 @@
 #include "runtime/plan/manifest.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/parse_json.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
@@ -208,11 +208,10 @@ std::string manifestText(const Manifest &m) {
 
 llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
   std::string path = planFolder.str() + "/manifest.json";
-  auto file = llvm::MemoryBuffer::getFile(path);
-  if (!file)
-    return problem(path, "it cannot be read: " + file.getError().message(), "name a folder that autotp-compile wrote");
+  auto file = mapFile(path, path, "name a folder that autotp-compile wrote");
+  if (!file) return file.takeError();
   llvm::Expected<llvm::json::Value> json = parseJson((*file)->getBuffer());
-  if (!json) return problem(path, "it is no JSON: " + llvm::toString(json.takeError()), "compile the plan again");
+  if (!json) return problem(path, llvm::toString(json.takeError()), "compile the plan again");
   const llvm::json::Object *object = json->getAsObject();
   if (!object || object->getInteger("format_version") != kPlanFormatVersion)
     return problem(path, "it is of another format version", "compile the plan again with this autotp-compile");

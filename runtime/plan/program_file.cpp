@@ -2,14 +2,15 @@
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/dtype.h"
 
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 
 namespace autotp {
 namespace {
@@ -68,14 +69,15 @@ void writeProgram(llvm::raw_ostream &os, const plan::Program &program, llvm::Str
 }
 
 llvm::Expected<plan::Program> readProgram(llvm::StringRef path, llvm::StringRef digest, int64_t tp, int64_t dp) {
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message(), "compile the plan again");
+  auto file = mapFile(path, path, "compile the plan again");
+  if (!file) return file.takeError();
   llvm::StringRef bytes = (*file)->getBuffer();
   if (digestOf(bytes) != digest)
     return problem(path, "it is not the file that the manifest describes: truncated or edited",
                    "compile the plan again");
   const llvm::StringRef message = takeMessage(bytes);
   plan::Program program;
+  const google::protobuf::LogSilencer silence; // the error below says it
   if (message.empty() || !program.ParseFromArray(message.data(), int(message.size())) || !fillConstants(program, bytes))
     return problem(path, "it is no program of a plan", "compile the plan again");
   if (llvm::Error error = checkProgram(program, tp, dp)) return error;

@@ -1,6 +1,7 @@
 #include "runtime/plan/safetensors.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/input_file.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/parse_json.h"
 
@@ -50,6 +51,29 @@ llvm::Expected<NamedTensor> readEntry(llvm::StringRef path, llvm::StringRef name
     return bad("its data_offsets do not fit its shape or the file");
   tensor.bytes = data.slice(size_t(begin), size_t(end - begin));
   return tensor;
+}
+
+/// Errors: two tensors share bytes, or bytes belong to none: then one of them is not what it was when it was written.
+llvm::Error checkPlaces(llvm::StringRef path, llvm::ArrayRef<NamedTensor> tensors, llvm::ArrayRef<uint8_t> data) {
+  std::vector<const NamedTensor *> inOrder;
+  for (const NamedTensor &tensor : tensors)
+    if (!tensor.bytes.empty()) inOrder.push_back(&tensor);
+  llvm::sort(inOrder, [](auto *a, auto *b) {
+    return std::pair(a->bytes.begin(), a->name) < std::pair(b->bytes.begin(), b->name);
+  });
+  const uint8_t *end = data.begin();
+  const NamedTensor *before = nullptr;
+  for (const NamedTensor *tensor : inOrder) {
+    if (tensor->bytes.begin() < end)
+      return problem(path.str() + ": tensor '" + escaped(tensor->name) + "'",
+                     "it shares bytes with tensor '" + escaped(before->name) + "'", "write the file again");
+    if (tensor->bytes.begin() > end) break;
+    end = tensor->bytes.end();
+    before = tensor;
+  }
+  if (end == data.end()) return llvm::Error::success();
+  return problem(path, ("bytes of it belong to no tensor, from " + llvm::Twine(end - data.begin()) + " on").str(),
+                 "write the file again");
 }
 
 void writeHeader(llvm::raw_ostream &out, llvm::ArrayRef<NamedTensor> tensors) {
@@ -112,17 +136,15 @@ llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedTensor> t
 }
 
 llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
-  if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path)) // reading a FIFO would wait for ever
-    return problem(path, "it is no regular file");
-  auto mapped = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!mapped) return problem(path, "it cannot be read: " + mapped.getError().message());
+  auto mapped = mapFile(path);
+  if (!mapped) return mapped.takeError();
   SafetensorsFile file{std::move(*mapped), {}};
   llvm::StringRef all = file.buffer->getBuffer();
   uint64_t length = 0;
   if (all.size() >= 8) std::memcpy(&length, all.data(), 8);
   if (all.size() < 8 || length > all.size() - 8) return problem(path, "it is truncated, or no safetensors file");
   llvm::Expected<llvm::json::Value> header = parseJson(all.substr(8, length));
-  if (!header) return problem(path, "its header is no JSON: " + llvm::toString(header.takeError()));
+  if (!header) return problem(path.str() + ": its header", llvm::toString(header.takeError()));
   if (!header->getAsObject()) return problem(path, "its header is no JSON object");
   llvm::ArrayRef<uint8_t> data(reinterpret_cast<const uint8_t *>(all.data()) + 8 + length, all.size() - 8 - length);
   for (const auto &entry : *header->getAsObject()) {
@@ -131,13 +153,14 @@ llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path) {
     if (!tensor) return tensor.takeError();
     file.tensors.push_back(std::move(*tensor));
   }
+  if (llvm::Error error = checkPlaces(path, file.tensors, data)) return error;
   llvm::sort(file.tensors, [](const NamedTensor &a, const NamedTensor &b) { return a.name < b.name; });
   return file;
 }
 
 llvm::Expected<llvm::json::Object> weightMapOf(llvm::StringRef where, llvm::StringRef text) {
   llvm::Expected<llvm::json::Value> index = parseJson(text);
-  if (!index) return problem(where, "it is no JSON: " + llvm::toString(index.takeError()));
+  if (!index) return problem(where, llvm::toString(index.takeError()));
   llvm::json::Object *object = index->getAsObject(), *map = object ? object->getObject("weight_map") : nullptr;
   if (!map)
     return problem(where, "it has no 'weight_map'", "name the index of sharded weights, *.safetensors.index.json");

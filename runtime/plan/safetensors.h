@@ -37,7 +37,8 @@ struct SafetensorsFile {
   std::vector<NamedTensor> tensors; ///< by name
   const NamedTensor *find(llvm::StringRef name) const;
 };
-/// Errors: sizes and offsets that do not fit the file, unknown dtypes, a header that is no JSON.
+/// Errors: sizes and offsets that do not fit the file, tensors that share bytes, bytes of none, unknown dtypes, a header
+/// that is no JSON.
 llvm::Expected<SafetensorsFile> readSafetensors(llvm::StringRef path);
 
 /// The "weight_map" in the text of the index of several files: under each tensor's name the file that holds it, whatever that

@@ -15,7 +15,7 @@ std::string npz(const std::vector<std::pair<std::string, std::string>> &arrays, 
   for (const auto &[name, bytes] : arrays) {
     uint64_t size = claimed ? claimed : bytes.size();
     std::string sizes =
-        little(0, 4) + little(bytes.size(), 4) + little(size, 4) + little(name.size(), 2) + little(0, 2);
+        little(crcOf(bytes), 4) + little(bytes.size(), 4) + little(size, 4) + little(name.size(), 2) + little(0, 2);
     directory += "PK\x01\x02" + little(20, 2) + little(20, 2) + little(0, 2) + little(claimed ? 8 : 0, 2) +
                  little(0, 4) + sizes + little(0, 10) + little(all.size(), 4) + name;
     all += "PK\x03\x04" + little(20, 2) + little(0, 8) + sizes + name + bytes;

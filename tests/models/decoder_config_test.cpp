@@ -10,7 +10,7 @@ namespace autotp {
 namespace {
 
 llvm::Expected<DecoderConfig> parse(const std::string &more, const std::string &family = "llama") {
-  return parseDecoderConfig(tinyConfig(family) + more + "}", "config.json", family);
+  return parseDecoderConfig(tinyConfig(family, more), "config.json", family);
 }
 
 std::string errorOf(const std::string &text, const std::string &family = "llama") {

@@ -17,8 +17,8 @@ inline std::string npy(const std::string &descr, const std::string &shape, const
 
 /// A zip of one stored file, as numpy.savez writes it.
 inline std::string npz(const std::string &name, const std::string &bytes) {
-  std::string sizes = little(0, 4) + little(bytes.size(), 4) + little(bytes.size(), 4) + little(name.size(), 2) +
-                      little(0, 2); // crc, sizes, names
+  std::string sizes = little(crcOf(bytes), 4) + little(bytes.size(), 4) + little(bytes.size(), 4) +
+                      little(name.size(), 2) + little(0, 2); // crc, sizes, names
   std::string local = "PK\x03\x04" + little(20, 2) + little(0, 8) + sizes + name + bytes;
   std::string directory = "PK\x01\x02" + little(20, 2) + little(20, 2) + little(0, 8) + sizes + little(0, 2) +
                           little(0, 2) + little(0, 2) + little(0, 4) + little(0, 4) + name;

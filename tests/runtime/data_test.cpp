@@ -1,4 +1,5 @@
 /// \file Token sources: what they give, and the files that they refuse.
+#include "runtime/base/small_floats.h"
 #include "tests/runtime/data_files.h"
 
 namespace autotp {
@@ -19,6 +20,37 @@ TEST(Tokens, OtherInputs) {
   auto ignored = openTokens(folder.write("t.txt", "\xff\xff\xff\xff\xff"), m);
   ASSERT_TRUE(bool(ignored)) << describe(ignored.takeError());
   EXPECT_EQ(rowOf(**ignored, 0, 0, 3), (std::vector<int64_t>{255, 255, 255}));
+}
+
+/// An input of any float has the numbers that one of f32 has.
+TEST(Tokens, SyntheticFloats) {
+  Manifest m;
+  m.microBatch = 1;
+  for (const char *dtype : {"f32", "f64", "f16", "bf16"})
+    for (const char *role : {"data", "ones"})
+      m.inputs.push_back({"x", dtype, role, {1, 4}, true, 0, {}});
+  auto source = openTokens("synthetic:1", m);
+  ASSERT_TRUE(bool(source));
+  auto fill = [&](size_t input, auto *values) {
+    std::span<std::byte> bytes(reinterpret_cast<std::byte *>(values), 4 * sizeof *values);
+    EXPECT_FALSE(bool((*source)->fill(3, input, bytes)));
+  };
+  float singles[2][4];
+  double doubles[2][4];
+  uint16_t halves[2][4], brains[2][4];
+  for (size_t role = 0; role < 2; ++role) {
+    fill(role, singles[role]);
+    fill(2 + role, doubles[role]);
+    fill(4 + role, halves[role]);
+    fill(6 + role, brains[role]);
+  }
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_NE(doubles[0][i], 0);
+    EXPECT_EQ(singles[1][i], 1);
+    EXPECT_EQ(doubles[1][i], 1);
+    EXPECT_EQ(halfToDouble(halves[1][i]), 1);
+    EXPECT_EQ(bf16ToFloat(brains[1][i]), 1);
+  }
 }
 
 TEST(Tokens, Synthetic) {

@@ -64,6 +64,26 @@ TEST(Safetensors, BrokenFiles) {
   llvm::consumeError(missing.takeError());
 }
 
+/// Every byte belongs to one tensor: else a name stands for what another one was trained to be.
+TEST(Safetensors, TensorsThatShareBytesOrLeaveSomeOut) {
+  TemporaryFolder folder;
+  auto said = [&](const std::string &header) {
+    auto file = readSafetensors(folder.write("bad", little(header.size(), 8) + header + std::string(16, 'x')));
+    return file ? "" : describe(file.takeError());
+  };
+  const std::string a = R"("a":{"dtype":"F32","shape":[2],"data_offsets":[)",
+                    b = R"("b":{"dtype":"F32","shape":[2],"data_offsets":[)",
+                    none = R"("none":{"dtype":"F32","shape":[0],"data_offsets":[4,4]})";
+  EXPECT_EQ(said("{" + b + "8,16]}," + none + "," + a + "0,8]}}"), "");
+  EXPECT_NE(said("{" + a + "0,8]}," + b + "0,8]}}").find("tensor 'b': it shares bytes with tensor 'a'"),
+            std::string::npos);
+  EXPECT_NE(said("{" + a + "0,8]}," + b + "4,12]}}").find("tensor 'b': it shares bytes with tensor 'a'"),
+            std::string::npos);
+  EXPECT_NE(said("{" + a + "0,8]}}").find("bytes of it belong to no tensor, from 8 on"), std::string::npos);
+  EXPECT_NE(said("{" + a + "8,16]}}").find("bytes of it belong to no tensor, from 0 on"), std::string::npos);
+  EXPECT_NE(said("{" + a + "0,8]}," + a + "8,16]}}").find("it has 'a' twice in one object"), std::string::npos);
+}
+
 Manifest sampleManifest() {
   Manifest m;
   m.tp = 2;

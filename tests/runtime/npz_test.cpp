@@ -2,6 +2,8 @@
 #include "runtime/data/npz.h"
 #include "tests/runtime/data_files.h"
 
+#include <zlib.h>
+
 namespace autotp {
 namespace {
 
@@ -77,9 +79,9 @@ TEST(Npy, EveryElementType) {
 }
 
 /// A stored file as the directory of a zip64 lists it: sizes and offset stand in an extra field.
-std::string zip64Entry(const std::string &name, uint64_t size, uint64_t offset) {
+std::string zip64Entry(const std::string &name, uint64_t size, uint64_t offset, uint32_t crc) {
   const std::string extra = little(1, 2) + little(24, 2) + little(size, 8) + little(size, 8) + little(offset, 8);
-  return "PK\x01\x02" + little(45, 2) + little(45, 2) + little(0, 8) + little(0, 4) + little(0xffffffff, 4) +
+  return "PK\x01\x02" + little(45, 2) + little(45, 2) + little(0, 8) + little(crc, 4) + little(0xffffffff, 4) +
          little(0xffffffff, 4) + little(name.size(), 2) + little(extra.size(), 2) + little(0, 10) +
          little(0xffffffff, 4) + name + extra;
 }
@@ -100,7 +102,7 @@ std::string zip64End(uint64_t count, uint64_t bytes, uint64_t offset) {
 TEST(Npz, Zip64Records) {
   TemporaryFolder folder;
   const std::string array = npy("<i8", "(2,)", longs({7, 8})), local = localHeader("ids.npy") + array,
-                    directory = zip64Entry("ids.npy", array.size(), 0);
+                    directory = zip64Entry("ids.npy", array.size(), 0, crcOf(array));
   const std::string good = local + directory + zip64End(1, directory.size(), local.size());
   auto arrays = readNpz(folder.write("a.npz", good));
   ASSERT_TRUE(bool(arrays)) << describe(arrays.takeError());
@@ -115,6 +117,16 @@ TEST(Npz, Zip64Records) {
   }
 }
 
+/// The CRC of these bytes and so many zeros after them.
+uint32_t crcAndZeros(const std::string &bytes, uint64_t zeros) {
+  uLong all = crcOf(bytes), some = crcOf(std::string(1, '\0')); // some: of `length` zeros
+  for (uint64_t length = 1; length <= zeros; length *= 2) {
+    if (zeros & length) all = crc32_combine(all, some, z_off_t(length));
+    some = crc32_combine(some, some, z_off_t(length));
+  }
+  return uint32_t(all);
+}
+
 /// The first array is a hole in the file, so the second lies beyond 4 GiB and yet takes no room.
 TEST(Npz, ArraysBeyondFourGib) {
   TemporaryFolder folder;
@@ -123,7 +135,8 @@ TEST(Npz, ArraysBeyondFourGib) {
   const uint64_t bigSize = big.size() + elements;
   const std::string first = localHeader("big.npy") + big, array = npy("<i8", "(2,)", longs({7, 8}));
   const uint64_t second = localHeader("big.npy").size() + bigSize;
-  const std::string directory = zip64Entry("big.npy", bigSize, 0) + zip64Entry("ids.npy", array.size(), second);
+  const std::string directory = zip64Entry("big.npy", bigSize, 0, crcAndZeros(big, elements)) +
+                                zip64Entry("ids.npy", array.size(), second, crcOf(array));
   const std::string rest = localHeader("ids.npy") + array;
   std::ofstream file(folder.path() + "/a.npz", std::ios::binary);
   file << first;
@@ -138,10 +151,32 @@ TEST(Npz, ArraysBeyondFourGib) {
   EXPECT_EQ(loadElement<int64_t>((*arrays)[1].data.data(), 0), 7);
 }
 
+/// numpy writes a CRC of each array, and every other reader checks it.
+TEST(Npz, AChangedByteOfAnArrayIsFound) {
+  TemporaryFolder folder;
+  const std::string bytes = npy("<i8", "(2,)", longs({7, 8})), good = npz("a.npy", bytes);
+  ASSERT_EQ(saidOf(readNpz(folder.write("a.npz", good))), "");
+  const size_t last = good.find(bytes) + bytes.size() - 1;
+  std::string changed = good;
+  changed[last] ^= 1;
+  EXPECT_NE(saidOf(readNpz(folder.write("b.npz", changed))).find("array 'a.npy' is damaged"), std::string::npos);
+}
+
+/// Else a file of some MB could hold any number of arrays that are each as large as it is.
+TEST(Npz, ArraysInTheSameBytes) {
+  TemporaryFolder folder;
+  const std::string array = npy("|u1", "(1,)", "a"), local = localHeader("a.npy") + array,
+                    directory = zip64Entry("a.npy", array.size(), 0, crcOf(array)) +
+                                zip64Entry("b.npy", array.size(), 0, crcOf(array));
+  const std::string bytes = local + directory + zip64End(2, directory.size(), local.size());
+  EXPECT_NE(saidOf(readNpz(folder.write("a.npz", bytes))).find("arrays 'a.npy' and 'b.npy' lie in the same bytes"),
+            std::string::npos);
+}
+
 TEST(Npz, TwoArraysOfOneName) {
   TemporaryFolder folder;
   const std::string array = npy("|u1", "(1,)", "a"), local = localHeader("a.npy") + array,
-                    directory = zip64Entry("a.npy", array.size(), 0) + zip64Entry("a.npy", array.size(), 0);
+                    directory = zip64Entry("a.npy", array.size(), 0, 0) + zip64Entry("a.npy", array.size(), 0, 0);
   const std::string bytes = local + directory + zip64End(2, directory.size(), local.size());
   EXPECT_NE(saidOf(readNpz(folder.write("a.npz", bytes))).find("two arrays 'a.npy'"), std::string::npos);
 }

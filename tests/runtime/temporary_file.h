@@ -1,6 +1,9 @@
 /// \file A file that a test writes byte by byte, gone at its end.
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/CRC.h"
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -33,6 +36,11 @@ inline std::string little(uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i)
     text.push_back(i < 8 ? char(value >> (8 * i)) : '\0');
   return text;
+}
+
+/// As a zip has it of each file.
+inline uint32_t crcOf(const std::string &bytes) {
+  return llvm::crc32(llvm::makeArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
 }
 
 } // namespace autotp::test

@@ -1,7 +1,6 @@
 #include "passes/options/deepspeed/hjson.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 
 namespace autotp {
 namespace {
@@ -43,27 +42,6 @@ std::string withoutComments(llvm::StringRef text) {
     i = text[i] == '"' ? endOfString(text, i) : i + 1;
   }
   return json;
-}
-
-std::string repeatedKey(llvm::StringRef json) {
-  std::vector<llvm::StringSet<>> open; // the keys of each object and array that is not over
-  bool mayBeKey = false;               // a string that stands here, if a colon follows it
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (c == '{' || c == '[')
-      open.emplace_back();
-    else if ((c == '}' || c == ']') && !open.empty())
-      open.pop_back();
-    if (c == '{' || c == ',') mayBeKey = true;
-    if (c != '"') continue;
-    const size_t end = endOfString(json, i);
-    const llvm::StringRef key = json.slice(i + 1, end - 1);
-    const bool isKey = mayBeKey && !open.empty() && json.drop_front(end).ltrim().startswith(":");
-    if (isKey && !open.back().insert(key).second) return key.str();
-    mayBeKey = false;
-    i = end - 1;
-  }
-  return "";
 }
 
 } // namespace autotp

@@ -12,7 +12,4 @@ namespace autotp {
 /// name. A comment that does not end is left for the parser to refuse.
 std::string withoutComments(llvm::StringRef text);
 
-/// A key that an object of this JSON has twice, of which a parser would keep one without a word; empty: none.
-std::string repeatedKey(llvm::StringRef json);
-
 } // namespace autotp

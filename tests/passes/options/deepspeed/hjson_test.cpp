@@ -38,11 +38,5 @@ TEST(Hjson, MistakesKeepTheirPlaces) {
   EXPECT_EQ(llvm::toString(value.takeError()).find("[3:7"), 0u);
 }
 
-TEST(Hjson, RepeatedKeysAreFound) {
-  EXPECT_EQ(repeatedKey(R"({"a": {"b": 1, "c": "a"}, "b": [{"b": 1}, {"b": 2}], "c": ["a", "a"]})"), "");
-  EXPECT_EQ(repeatedKey(R"({"a": 1, "b": {"c": 1, "d": {"c": 2}, "c" : 3}})"), "c");
-  EXPECT_EQ(repeatedKey(R"({"a": ",", "b": "a", "a": 2})"), "a");
-}
-
 } // namespace
 } // namespace autotp
