@@ -1,7 +1,9 @@
 // autotp-plan: looks into plans.
 #include "compiler/certify/certify.h"
 #include "passes/plan_source.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/indexed.h"
+#include "runtime/base/input_file.h"
 #include "runtime/plan/check_program.h"
 #include "runtime/plan/manifest.h"
 #include "runtime/plan/program_file.h"
@@ -155,7 +157,24 @@ static std::vector<std::string> linesOfManifest(Manifest manifest) {
   return {lines.begin(), lines.end()};
 }
 
+/// Errors: all files of weights that are not as they were written.
+static Error checkWeights(const LoadedPlan &plan) {
+  Error errors = Error::success();
+  for (const Manifest::File &weights : plan.manifest.weights) {
+    const std::string path = first + "/" + weights.path;
+    Expected<std::unique_ptr<MemoryBuffer>> file = mapFile(path, path, "compile the plan again");
+    if (!file)
+      errors = joinErrors(std::move(errors), file.takeError());
+    else if (digestOf((*file)->getBuffer()) != weights.digest)
+      errors = joinErrors(std::move(errors),
+                          problem(path, "it is not the file that the manifest describes: truncated or edited",
+                                  "compile the plan again"));
+  }
+  return errors;
+}
+
 static Error verify(const LoadedPlan &plan) {
+  if (Error error = checkWeights(plan)) return error;
   Expected<Certificate> certificate = certifyPlan(plan.manifest, plan.programs, model);
   if (!certificate) return certificate.takeError();
   outs() << formatv("certificate {0} instructions of {1} programs proven\n", certificate->instructions,

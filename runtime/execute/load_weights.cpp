@@ -7,6 +7,10 @@
 #include "runtime/plan/held_elements.h"
 #include "runtime/plan/safetensors.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <cmath>
 #include <future>
 #include <vector>
 
@@ -52,6 +56,22 @@ llvm::Expected<std::vector<llvm::ArrayRef<float>>> valuesIn(const SafetensorsFil
   return values;
 }
 
+/// Errors: the parameters with a number that is infinite or none, of those that are marked. Nothing can be trained with
+/// one: every gradient would become so in the first step.
+llvm::Error checkFinite(const plan::Program &program, llvm::StringRef path, llvm::ArrayRef<uint8_t> isWrong) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < isWrong.size(); ++i)
+    if (isWrong[i]) names.push_back("'" + escaped(program.parameters(int(i)).name()) + "'");
+  if (names.empty()) return llvm::Error::success();
+  constexpr size_t kMost = 8;
+  const size_t more = names.size() > kMost ? names.size() - kMost : 0;
+  names.resize(names.size() - more);
+  return problem(path,
+                 "it has weights that are infinite or no numbers (NaN), in parameter " + llvm::join(names, ", ") +
+                     (more ? " and " + std::to_string(more) + " more" : std::string()),
+                 "compile the plan with weights that are numbers, or with --weights none");
+}
+
 } // namespace
 
 void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::ArrayRef<float> values) {
@@ -87,10 +107,14 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<
   llvm::Expected<std::vector<llvm::ArrayRef<float>>> values = valuesIn(*file, path, executor.program());
   if (!values) return values.takeError();
   const auto &parameters = executor.program().parameters();
+  std::vector<uint8_t> isWrong(values->size());
 #pragma omp parallel for schedule(dynamic) if (executor.isOnHost())
-  for (int i = 0; i < parameters.size(); ++i)
-    setParameter(executor, parameters[i], (*values)[size_t(i)]);
-  if (isIt.get()) return llvm::Error::success();
+  for (int i = 0; i < parameters.size(); ++i) {
+    const llvm::ArrayRef<float> own = (*values)[size_t(i)];
+    isWrong[size_t(i)] = llvm::any_of(own, [](float value) { return !std::isfinite(value); });
+    setParameter(executor, parameters[i], own);
+  }
+  if (isIt.get()) return checkFinite(executor.program(), path, isWrong);
   return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/plan/manifest.h"
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/input_file.h"
 #include "runtime/base/parse_json.h"
@@ -128,6 +129,15 @@ void writeRows(llvm::json::OStream &json, const Manifest &m) {
         row.member);
 }
 
+/// Where the digest stands in the text of a manifest; npos: it has none.
+size_t placeOfDigest(llvm::StringRef text) {
+  constexpr llvm::StringLiteral kBefore = "\n  \"digest\": \"", kAfter = "\"\n}\n";
+  const size_t length = kBefore.size() + kDigestDigits + kAfter.size();
+  const llvm::StringRef end = text.take_back(length);
+  if (end.size() != length || !end.startswith(kBefore) || !end.endswith(kAfter)) return llvm::StringRef::npos;
+  return text.size() - length + kBefore.size();
+}
+
 llvm::Error checkBounds(const Manifest::Input &input) {
   const int64_t elements = input.elementsOfSample();
   auto isOut = [&](int64_t place) { return place < 0 || place >= elements; };
@@ -201,9 +211,17 @@ std::string manifestText(const Manifest &m) {
     });
     json.attribute("source", llvm::json::Object(m.source));
     json.attribute("report", llvm::json::Object(m.report));
+    json.attribute("digest", std::string(kDigestDigits, '0'));
   });
   os << "\n";
-  return os.str();
+  return withDigest(os.str());
+}
+
+std::string withDigest(std::string text) {
+  const size_t at = placeOfDigest(text);
+  if (at == std::string::npos) return text;
+  text.replace(at, kDigestDigits, kDigestDigits, '0');
+  return text.replace(at, kDigestDigits, digestOf(text));
 }
 
 llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
@@ -215,6 +233,10 @@ llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder) {
   const llvm::json::Object *object = json->getAsObject();
   if (!object || object->getInteger("format_version") != kPlanFormatVersion)
     return problem(path, "it is of another format version", "compile the plan again with this autotp-compile");
+  const std::string text = (*file)->getBuffer().str();
+  if (placeOfDigest(text) == std::string::npos || withDigest(text) != text)
+    return problem(path, "it is not as it was written: truncated or edited",
+                   "compile the plan again; a run may say --lr and the like itself");
   Manifest manifest;
   llvm::json::Path::Root root("manifest");
   if (!fromJSON(*json, manifest, root)) return problem(path, llvm::toString(root.getError()), "compile the plan again");

@@ -15,7 +15,7 @@
 
 namespace autotp {
 
-constexpr int64_t kPlanFormatVersion = 8;
+constexpr int64_t kPlanFormatVersion = 9;
 
 struct Manifest {
   /// What elements of an input index: the rows of a table, the classes of a loss.
@@ -74,9 +74,12 @@ template <typename T> const T &memberOf(const Manifest &manifest, T LrSchedule::
 /// Its key in the file.
 llvm::StringRef keyOf(ManifestMember member);
 
-/// Fixed key order, two spaces of indent: byte-identical for the same plan.
+/// Fixed key order, two spaces of indent: byte-identical for the same plan. Its last key is "digest", the digest of the
+/// text with zeros in that place, so that every change shows.
 std::string manifestText(const Manifest &manifest);
-/// Errors name the key that is missing or of a wrong type, and what does not fit together.
+/// The text with the digest that it must have, for who changes one on purpose.
+std::string withDigest(std::string text);
+/// Errors: the file is not as it was written. Else they name the key that is missing or of a wrong type, and what does not fit together.
 llvm::Expected<Manifest> readManifest(llvm::StringRef planFolder);
 
 } // namespace autotp

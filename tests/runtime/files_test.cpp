@@ -118,6 +118,20 @@ TEST(Manifest, RoundTrip) {
   EXPECT_EQ(read->inputs[1].bounds[0].places, (std::vector<int64_t>{0, 2}));
 }
 
+/// What a person or a disk changes is found: else another learning rate would be trained with.
+TEST(Manifest, EveryChangedByteIsFound) {
+  TemporaryFolder folder;
+  const std::string text = manifestText(sampleManifest());
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = char(changed[i] ^ (1 << i % 8));
+    folder.write("manifest.json", changed);
+    auto read = readManifest(folder.path());
+    ASSERT_FALSE(bool(read)) << i << " in " << changed;
+    llvm::consumeError(read.takeError());
+  }
+}
+
 TEST(Manifest, ASchedule) {
   TemporaryFolder folder;
   EXPECT_EQ(manifestText(sampleManifest()).find("lr_schedule"), std::string::npos); // without one there are no keys
@@ -152,7 +166,7 @@ TEST(Manifest, ASchedule) {
                           {"\"decay_stairs\": 4", "\"decay_stairs\": 1000000000001"}}) {
     std::string changed = text;
     ASSERT_NE(changed.find(from), std::string::npos) << from;
-    folder.write("manifest.json", changed.replace(changed.find(from), strlen(from), to));
+    folder.write("manifest.json", withDigest(changed.replace(changed.find(from), strlen(from), to)));
     auto wrong = readManifest(folder.path());
     EXPECT_FALSE(bool(wrong)) << to;
     if (!wrong) llvm::consumeError(wrong.takeError());
