@@ -1,4 +1,6 @@
 #include "compiler/ir/graph.h"
+
+#include "compiler/ir/constant_pool.h"
 #include "runtime/base/indexed.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -50,6 +52,9 @@ llvm::ArrayRef<int64_t> Attributes::integers(llvm::StringRef name) const {
   return value ? llvm::ArrayRef<int64_t>(std::get<llvm::SmallVector<int64_t, 6>>(*value)) : llvm::ArrayRef<int64_t>();
 }
 
+/// About what a value or a node takes beside its contents.
+static constexpr double kBytesOfValue = 512;
+
 /// Names in use, with the next number to try for each stem. Copies of a graph share it, so the table only grows.
 struct Graph::NameTable {
   llvm::StringMap<unsigned> next;
@@ -75,9 +80,21 @@ ValueId Graph::addSource(ValueKind kind, llvm::StringRef name, Type type, std::o
   return ValueId(values_.size() - 1);
 }
 
+ValueId Graph::addConstant(llvm::StringRef name, Tensor contents) {
+  if (!constants_) constants_ = std::make_shared<ConstantPool>();
+  const bool isNew = constants_->share(contents);
+  if (budget) {
+    budget->takeOperations(double(contents.type.elements()));
+    budget->takeBytes(kBytesOfValue + (isNew ? double(contents.bytes.size()) : 0));
+  }
+  Type type = contents.type;
+  return addSource(ValueKind::Constant, name, std::move(type), std::move(contents));
+}
+
 NodeId Graph::addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> resultTypes,
                       Attributes attributes, llvm::StringRef origin, NodeId before) {
   NodeId id = NodeId(nodes_.size());
+  if (budget) budget->takeBytes(kBytesOfValue * double(1 + resultTypes.size()) + double(origin.size()));
   Node node;
   node.op = op;
   node.operands.assign(operands.begin(), operands.end());

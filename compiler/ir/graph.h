@@ -2,6 +2,7 @@
 /// compiler/ops.
 #pragma once
 
+#include "compiler/ir/budget.h"
 #include "compiler/ir/ids.h"
 #include "compiler/ir/tensor.h"
 
@@ -89,6 +90,8 @@ struct ParameterInfo {
   llvm::SmallVector<Alias, 1> aliases; ///< other initializers that were tied to it
 };
 
+class ConstantPool;
+
 /// Nodes are in execution order. Ids stay valid as long as the graph lives; those of erased nodes are not given again.
 /// Not thread-safe.
 class Graph {
@@ -98,10 +101,8 @@ public:
     return addSource(ValueKind::Parameter, name, std::move(type), std::move(contents));
   }
   ValueId addState(llvm::StringRef name, Type type) { return addSource(ValueKind::State, name, std::move(type), {}); }
-  ValueId addConstant(llvm::StringRef name, Tensor contents) {
-    Type type = contents.type;
-    return addSource(ValueKind::Constant, name, std::move(type), std::move(contents));
-  }
+  /// Contents that another constant of the graph has too are held once. Takes from the budget.
+  ValueId addConstant(llvm::StringRef name, Tensor contents);
   /// Adds a node before `before`, or at the end for kNone. The types must be right: Builder of compiler/ops infers
   /// them.
   NodeId addNode(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, llvm::ArrayRef<Type> resultTypes,
@@ -140,6 +141,8 @@ public:
   /// `wanted`, with a number appended if the name is taken.
   std::string uniqueName(llvm::StringRef wanted);
 
+  /// What nodes and constants may take until the graph is complete; null: any amount. Copies of the graph share it.
+  std::shared_ptr<Budget> budget;
   std::vector<Output> outputs;
   std::vector<ParameterInfo> parameters; ///< filled by classify-parameters
 
@@ -155,6 +158,7 @@ private:
   NodeId first_ = kNone, last_ = kNone;
   struct NameTable;
   std::shared_ptr<NameTable> names_;
+  std::shared_ptr<ConstantPool> constants_; ///< shared by copies
 };
 
 } // namespace autotp

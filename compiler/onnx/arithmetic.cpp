@@ -155,7 +155,7 @@ llvm::Error foldBits(NodeImport &node, llvm::function_ref<int64_t(int64_t, int64
   const Array &left = known[0], &right = known.back();
   auto shape = broadcastShapes(left.type.shape, right.type.shape);
   if (!shape) return node.fail(shape.takeError());
-  if (!countElements(*shape, kMostFolded)) return node.fail("its result is too large");
+  if (llvm::Error error = node.mustHold(*shape, 2)) return error;
   Array result(Type{left.type.dtype, *shape});
   BroadcastWalk walk(*shape, {left.type, right.type});
   while (walk.next())

@@ -172,7 +172,7 @@ llvm::Error importTrilu(NodeImport &node) {
   if (!shift) return shift.takeError();
   const Shape shape = node.type(0).shape;
   if (shape.size() < 2 || shift->size() != 1) return node.fail("it needs a matrix and one diagonal");
-  if (!countElements(shape, kMostFolded)) return node.fail("its matrix is too large");
+  if (llvm::Error error = node.mustHold(shape)) return error;
   int64_t rows = shape[shape.size() - 2], columns = shape.back();
   Array kept(Type{DType::Bool, {rows, columns}});
   bool isUpper = node.integer("upper", 1);
@@ -187,11 +187,12 @@ llvm::Error importTrilu(NodeImport &node) {
 llvm::Error importOneHot(NodeImport &node) {
   const Tensor *given = node.constant(node[1]);
   if (!given || given->type.elements() != 1) return node.fail("its depth must be known when compiling");
-  const int64_t depth = int64_t(std::clamp(toArray(*given).data[0], 0.0, double(kMostFolded)));
+  const int64_t depth = int64_t(std::clamp(toArray(*given).data[0], 0.0, double(kMostElements)));
   const size_t rank = node.type(0).shape.size() + 1;
   auto axis = node.axis(node.integer("axis", -1), rank);
   if (!axis) return axis.takeError();
   if (depth < 1) return node.fail("its depth is out of range");
+  if (llvm::Error error = node.mustHold({depth})) return error;
   Formula f(node);
   Shape apart = node.type(0).shape, places(rank, 1);
   apart.insert(apart.begin() + *axis, 1);

@@ -59,7 +59,8 @@ llvm::Error importRange(NodeImport &node) {
     bounds[k] = toArray(*tensor).data[0];
   }
   double count = bounds[2] == 0 ? -1 : std::ceil((bounds[1] - bounds[0]) / bounds[2]);
-  if (!(count <= double(kMostFolded)) || bounds[2] == 0) return node.fail("its range is endless or too long");
+  if (!(count <= double(kMostElements)) || bounds[2] == 0) return node.fail("its range is endless or too long");
+  if (llvm::Error error = node.mustHold({int64_t(std::max(count, 0.0))})) return error;
   Array array(Type{node.type(0).dtype, {int64_t(std::max(count, 0.0))}});
   for (auto [i, element] : indexed(array.data))
     element = bounds[0] + double(i) * bounds[2];

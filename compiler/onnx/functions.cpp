@@ -45,7 +45,8 @@ Functions::Functions(const onnx::ModelProto &model) : model_(model) {
   for (const auto &opset : model.opset_import())
     versions_[domainOf(opset.domain())] = opset.version();
   for (const auto &function : model.functions())
-    functions_[idOf(function.domain(), function.name(), function.overload())] = &function;
+    bytes_[functions_[idOf(function.domain(), function.name(), function.overload())] = &function] =
+        double(function.ByteSizeLong());
 }
 
 const onnx::FunctionProto *Functions::ofModel(const onnx::NodeProto &call) const {

@@ -3,6 +3,7 @@
 
 #include "compiler/ir/graph.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/Error.h"
 
 #include <onnx/onnx_pb.h>
@@ -29,10 +30,14 @@ public:
   llvm::Expected<std::optional<onnx::FunctionProto>> bodyOf(const onnx::NodeProto &call,
                                                             const std::vector<onnx::TypeProto> &operands) const;
 
+  /// The bytes of a body of the model's own, which a call copies.
+  double bytesOf(const onnx::FunctionProto &function) const { return bytes_.lookup(&function); }
+
 private:
   const onnx::ModelProto &model_;
   std::map<std::string, int64_t> versions_; ///< versions of operator sets, by domain
   std::map<std::string, const onnx::FunctionProto *> functions_;
+  llvm::DenseMap<const onnx::FunctionProto *, double> bytes_; ///< only looked up
 };
 
 } // namespace autotp

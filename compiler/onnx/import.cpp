@@ -1,26 +1,26 @@
 #include "compiler/onnx/importer.h"
 
 #include "compiler/onnx/artifacts.h"
+#include "compiler/onnx/check_file.h"
 #include "compiler/onnx/import_options.h"
 #include "compiler/onnx/training_info.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
+#include "runtime/base/input_file.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <map>
 #include <set>
 
 namespace autotp {
 namespace {
-
-constexpr int64_t kOldestOpset = 13;
 
 /// Whether a weight has no contents, since it is to be trained from scratch: its file states only its type.
 bool isWithoutContents(const onnx::TensorProto &proto) {
@@ -42,7 +42,9 @@ std::string whereOf(const onnx::NodeProto &node) {
 
 Importer::Importer(const onnx::ModelProto &proto, llvm::StringRef path, const ImportOptions &options)
     : proto_(proto), path_(path), folder_(llvm::sys::path::parent_path(path)), options_(options), functions_(proto),
-      metadata_(proto) {}
+      metadata_(proto) {
+  model.graph.budget = options.budget;
+}
 
 llvm::Expected<ImportedModel> Importer::run() {
   if (llvm::Error error = check()) return error;
@@ -71,11 +73,8 @@ llvm::Expected<ImportedModel> Importer::run() {
 llvm::Error Importer::check() {
   if (!proto_.has_graph() || proto_.graph().node_size() == 0)
     return problem(path_, "it holds no graph", "is it an ONNX model?");
-  for (const auto &opset : proto_.opset_import())
-    if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
-  if (opset_ < kOldestOpset)
-    return problem(path_, "its opset " + std::to_string(opset_) + " is older than 13",
-                   "export the model with opset 13 or newer");
+  if (llvm::Error error = checkVersions(path_, proto_)) return error;
+  if (llvm::Error error = checkTexts(path_, proto_)) return error;
   std::vector<const Nodes *> lists = {&proto_.graph().node()};
   for (const auto &training : proto_.training_info())
     lists.insert(lists.end(), {&training.initialization().node(), &training.algorithm().node()});
@@ -99,25 +98,28 @@ llvm::Error Importer::checkInputNames() const {
                  "rename the argument or the parameter in the model, and export it again");
 }
 
-/// Looks at each function of the model once, when it is first called.
-void Importer::findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const {
-  for (const onnx::NodeProto &node : nodes) {
-    if (const onnx::GraphProto *body = bodyOf(node)) findUnknown(body->node(), unknown, seen);
-    if (isControlFlow(node) || isTrainingOperator(node) || findImport(node.domain(), node.op_type())) continue;
-    if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
-      if (seen.insert(function).second) findUnknown(function->node(), unknown, seen);
-    } else if (!functions_.isDefinedByStandard(node)) {
-      std::string op = (node.domain().empty() ? "" : node.domain() + ".") + node.op_type();
-      ++unknown.insert({op, {0, nameOf(node)}}).first->second.first;
+/// Looks at each function of the model once, when it is first called. Bodies and functions wait in a list, since a file
+/// may nest them as deeply as it is long.
+Importer::Unknown Importer::findUnknown(llvm::ArrayRef<const Nodes *> lists) const {
+  Unknown unknown;
+  std::set<const onnx::FunctionProto *> seen;
+  llvm::SmallVector<const Nodes *> waiting(lists.rbegin(), lists.rend());
+  while (!waiting.empty())
+    for (const onnx::NodeProto &node : *waiting.pop_back_val()) {
+      if (const onnx::GraphProto *body = bodyOf(node)) waiting.push_back(&body->node());
+      if (isControlFlow(node) || isTrainingOperator(node) || findImport(node.domain(), node.op_type())) continue;
+      if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
+        if (seen.insert(function).second) waiting.push_back(&function->node());
+      } else if (!functions_.isDefinedByStandard(node)) {
+        std::string op = (node.domain().empty() ? "" : node.domain() + ".") + node.op_type();
+        ++unknown.insert({op, {0, nameOf(node)}}).first->second.first;
+      }
     }
-  }
+  return unknown;
 }
 
 llvm::Error Importer::listUnknown(llvm::ArrayRef<const Nodes *> lists) const {
-  Unknown unknown;
-  std::set<const onnx::FunctionProto *> seen;
-  for (const Nodes *nodes : lists)
-    findUnknown(*nodes, unknown, seen);
+  const Unknown unknown = findUnknown(lists);
   if (unknown.empty()) return llvm::Error::success();
   std::string list;
   for (const auto &[op, row] : unknown) {
@@ -152,8 +154,12 @@ llvm::Error Importer::addInitializer(const onnx::TensorProto &proto, Scope &scop
   if (!tensor) return tensor.takeError();
   Type type = tensor->type;
   bool mayTrain = isFloat(type.dtype) && (!type.shape.empty() || numbersMayTrain_);
-  value = mayTrain ? model.graph.addParameter(proto.name(), type, std::move(*tensor))
-                   : model.graph.addConstant(proto.name(), std::move(*tensor));
+  if (mayTrain && !scope.outer) {
+    value = model.graph.addParameter(proto.name(), type, std::move(*tensor));
+  } else { // those of a body are read anew each time that it is written out, so they are shared, and take from the budget
+    value = model.graph.addConstant(proto.name(), std::move(*tensor));
+    if (mayTrain) model.graph.setKind(value, ValueKind::Parameter);
+  }
   if (mayTrain) model.initializers.push_back(value);
   return scope.define(proto.name(), value);
 }
@@ -185,7 +191,8 @@ llvm::Error Importer::addNode(const onnx::NodeProto &node, Scope &scope) {
                      "its operand '" + escaped(operand) + "' is defined after it, or nowhere");
     operands.push_back(*value);
   }
-  if (++numNodes_ > kMostNodes) return problem("node '" + escaped(name) + "'", "the model's functions grow too large");
+  model.graph.budget->takeBytes(kBytesOfCall + double(name.size()));
+  if (llvm::Error error = model.graph.budget->check()) return placed("node '" + escaped(name) + "'", std::move(error));
   const NodeId first = NodeId(model.graph.numNodes());
   const bool isCopy = metadata_.isCopy(node) && operands[0] != kNone && !isSequence(operands[0]) &&
                       model.graph.value(operands[0]).kind == ValueKind::Parameter;
@@ -252,6 +259,10 @@ Importer::Results Importer::addOperator(const onnx::NodeProto &node, const std::
     if (isSequence(operands[k]) && (k >= 8 || !(row.sequences >> k & 1)))
       return import.fail("operand " + llvm::Twine(k) + " is a sequence");
   llvm::Error error = row.build(import);
+  if (llvm::Error overdrawn = model.graph.budget->check()) { // whatever the import function made of it
+    llvm::consumeError(std::move(error));
+    return import.fail(std::move(overdrawn));
+  }
   if (!import.wrongAttribute().empty()) { // reported in any case, since the import function took it as absent
     llvm::consumeError(std::move(error));
     return import.fail("attribute '" + import.wrongAttribute() + "' is of a wrong kind");
@@ -268,6 +279,10 @@ Importer::Results Importer::addCall(const onnx::NodeProto &node, const std::stri
                                     llvm::ArrayRef<ValueId> operands, unsigned depth) {
   std::string where = "node '" + escaped(name) + "' (" + escaped(node.op_type()) + ")";
   if (depth == kDeepestCall) return problem(where, "functions call each other too deeply, or in a circle");
+  if (const onnx::FunctionProto *function = functions_.ofModel(node)) {
+    model.graph.budget->takeOperations(functions_.bytesOf(*function));
+    if (llvm::Error error = model.graph.budget->check()) return placed(where, std::move(error));
+  }
   std::vector<onnx::TypeProto> types;
   for (ValueId operand : operands)
     types.push_back(typeProtoOf(operand));
@@ -301,15 +316,30 @@ llvm::Error parseModel(llvm::StringRef path, llvm::StringRef bytes, onnx::ModelP
   if (bytes.size() > INT32_MAX) return problem(path, "it is larger than 2 GiB", "export its weights as external data");
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), int(bytes.size()));
   stream.SetRecursionLimit(100);
+  const google::protobuf::LogSilencer silence; // the error below says it
   if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     return problem(path, "it is no ONNX model, or is truncated");
   return llvm::Error::success();
 }
 
+/// Twice the model and 1 GiB, unless the user says something else.
+static uint64_t budgetBytes(llvm::StringRef path, const ImportOptions &options) {
+  if (options.budgetMegabytes > 0) return uint64_t(options.budgetMegabytes) * 1000000;
+  uint64_t bytes = 0, size = 0;
+  std::error_code code;
+  if (!llvm::sys::fs::is_directory(path)) {
+    if (!llvm::sys::fs::file_size(path, size)) bytes = size;
+  } else {
+    for (llvm::sys::fs::directory_iterator at(path, code), end; !code && at != end; at.increment(code))
+      if (!llvm::sys::fs::file_size(at->path(), size)) bytes += size;
+  }
+  return 2 * bytes + Budget::kDefaultBytes;
+}
+
 static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const ImportOptions &options) {
   if (llvm::sys::fs::is_directory(path)) return importArtifacts(path, options);
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file) return problem(path, "it cannot be read: " + file.getError().message());
+  auto file = mapFile(path);
+  if (!file) return file.takeError();
   onnx::ModelProto proto;
   if (llvm::Error error = parseModel(path, (*file)->getBuffer(), proto)) return error;
   llvm::Expected<ImportedModel> model = Importer(proto, path, options).run();
@@ -320,7 +350,9 @@ static llvm::Expected<ImportedModel> readModel(llvm::StringRef path, const Impor
 
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options) {
   try {
-    return readModel(path, options);
+    ImportOptions own = options;
+    own.budget = std::make_shared<Budget>(budgetBytes(path, options));
+    return readModel(path, own);
   } catch (const std::exception &exception) { // Protocol Buffers and allocation may throw
     return problem(path, std::string("it cannot be imported: ") + exception.what());
   }

@@ -42,6 +42,7 @@ struct ImportedModel {
 /// initializers of a few numbers only. External data is read beneath the model's folder only. A training graph in the
 /// file (TrainingInfoProto) is read as training_info.h says; if `path` is a folder, it holds onnxruntime-training's
 /// artifacts (artifacts.h).
+/// What is folded and kept may take the budget of the options, by default twice the file and 1 GiB.
 /// Errors: the file cannot be read or is inconsistent; a dimension is unbound; operators have no import row (all of
 /// them at once, with their nodes).
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path, const ImportOptions &options);

@@ -65,7 +65,7 @@ public:
   llvm::Expected<std::vector<int64_t>> constantIntegers(size_t k) const;
   llvm::Expected<std::vector<int64_t>> constantIntegersOr(size_t k, std::vector<int64_t> otherwise) const;
   /// The contents of a value that depends on no input, and on no initializer of more than a few numbers; null
-  /// otherwise.
+  /// otherwise, and if the budget does not suffice to look at them.
   const Tensor *constant(ValueId value) const;
   /// The contents of a constant or of an initializer of any size, null otherwise: for an operand that controls how the
   /// node works. No node of ours then reads the initializer, so it is no parameter.
@@ -88,6 +88,9 @@ public:
   ValueId scalar(DType dtype, double value) { return graph_.addConstant("c", scalarTensor(dtype, value)); }
   ValueId integerConstant(llvm::ArrayRef<int64_t> values) { return graph_.addConstant("c", integerTensor(values)); }
   ValueId constantOf(Tensor tensor) { return graph_.addConstant("c", std::move(tensor)); }
+  /// Errors: so many arrays of doubles of this shape, which the import function makes next, are more than the budget
+  /// has left; or it is no shape.
+  llvm::Error mustHold(llvm::ArrayRef<int64_t> shape, size_t arrays = 1) const;
   /// A constant with the same value in all elements. Errors: the shape is invalid or too large.
   llvm::Expected<ValueId> filled(const Type &type, double value);
   /// An error about this node, as a value that the import function returns.
@@ -149,8 +152,6 @@ llvm::ArrayRef<const ImportDef *> allImports();
 const ImportDef *findImport(llvm::StringRef domain, llvm::StringRef name);
 
 constexpr int64_t kMostElements = int64_t(1) << 40; ///< the most elements of any value
-/// The most elements of a constant that the import makes, since constants are held in memory.
-constexpr int64_t kMostFolded = int64_t(1) << 28;
 /// The product of the dimensions, or nothing if one is negative or the product is larger than `most`.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most = kMostElements);
 

@@ -61,8 +61,8 @@ bool isControlFlow(const onnx::NodeProto &node);
 /// The body of a Loop or Scan; null for other nodes, and if it is missing.
 const onnx::GraphProto *bodyOf(const onnx::NodeProto &node);
 
-constexpr unsigned kDeepestCall = 32;  ///< the deepest nesting of functions and graphs
-constexpr size_t kMostNodes = 2 << 20; ///< the most nodes to which functions and loops may expand
+constexpr unsigned kDeepestCall = 32; ///< the deepest nesting of functions and graphs
+constexpr double kBytesOfCall = 128;  ///< what each node of the file takes beside those that it becomes
 
 class Importer {
 public:
@@ -100,7 +100,7 @@ private:
   using Unknown = std::map<std::string, std::pair<int, std::string>>;
   using Results = llvm::Expected<llvm::SmallVector<ValueId, 2>>;
 
-  void findUnknown(const Nodes &nodes, Unknown &unknown, std::set<const onnx::FunctionProto *> &seen) const;
+  Unknown findUnknown(llvm::ArrayRef<const Nodes *> lists) const;
   llvm::Error addInitializer(const onnx::TensorProto &proto, Scope &scope);
   llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope);
   std::string batchName() const;
@@ -133,11 +133,9 @@ private:
   const onnx::ModelProto &proto_;
   llvm::StringRef path_, folder_;
   const ImportOptions &options_;
-  int64_t opset_ = 0;
   Functions functions_;
   Sequences sequences_;
   ExporterMetadata metadata_;
-  size_t numNodes_ = 0;
   /// Whether initializers of rank 0 are symbolic too and Constant nodes are initializers: not with a training graph.
   bool numbersMayTrain_ = false;
 };

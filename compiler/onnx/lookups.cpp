@@ -259,7 +259,7 @@ llvm::Error importGatherND(NodeImport &node) {
   if (indices.empty() || batch < 0 || batch >= int64_t(std::min(data.size(), indices.size())))
     return node.fail("its batch_dims do not fit its operands");
   Shape space(indices.begin(), indices.end() - 1);
-  if (!countElements(space, kMostFolded)) return node.fail("it has too many indices");
+  if (llvm::Error error = node.mustHold(space, data.size() + 2)) return error;
   if (indices.back() < 1 || batch + indices.back() > int64_t(data.size()))
     return node.fail("it has more indices than its operand has dimensions");
   std::vector<Component> components;
@@ -279,7 +279,7 @@ llvm::Error importGatherElements(NodeImport &node) {
   auto axis = node.axis(node.integer("axis", 0), data.size());
   if (!axis) return axis.takeError();
   if (space.size() != data.size()) return node.fail("its operands differ in rank");
-  if (!countElements(space, kMostFolded)) return node.fail("it has too many indices");
+  if (llvm::Error error = node.mustHold(space, data.size() + 2)) return error;
   std::vector<Component> components;
   for (size_t d = 0; d < data.size(); ++d) {
     if (int64_t(d) != *axis && space[d] > data[d]) return node.fail("its indices exceed dimension " + llvm::Twine(d));

@@ -1,6 +1,7 @@
 #include "compiler/onnx/import_table.h"
 #include "compiler/ops/evaluate.h"
 #include "runtime/base/error.h"
+#include "runtime/base/indexed.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
@@ -95,9 +96,18 @@ llvm::Error NodeImport::result(llvm::Expected<ValueId> value) {
 }
 
 llvm::Expected<ValueId> NodeImport::filled(const Type &type, double value) {
-  if (!countElements(type.shape, kMostFolded))
-    return fail("its constant " + type.text() + " is of a negative size, or too large");
+  if (llvm::Error error = mustHold(type.shape)) return error;
   return graph_.addConstant("c", filledTensor(type, value));
+}
+
+llvm::Error NodeImport::mustHold(llvm::ArrayRef<int64_t> shape, size_t arrays) const {
+  const std::optional<int64_t> elements = countElements(shape);
+  if (!elements) return fail("a shape of it is negative, or too large");
+  if (!graph_.budget) return llvm::Error::success();
+  const double all = double(*elements) * double(arrays);
+  graph_.budget->takeOperations(all);
+  llvm::Error error = graph_.budget->check(all * sizeof(double));
+  return error ? fail(std::move(error)) : llvm::Error::success();
 }
 
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> shape, int64_t most) {
@@ -117,6 +127,10 @@ bool NodeImport::isConstant(ValueId value) const {
 
 const Tensor *NodeImport::constant(ValueId value) const {
   if (!isConstant(value) && !foldNumbers(value)) return nullptr;
+  if (llvm::Error error = mustHold(graph_.type(value).shape)) {
+    llvm::consumeError(std::move(error)); // said after the import function, as the budget is overdrawn now
+    return nullptr;
+  }
   return &*graph_.value(value).contents;
 }
 
@@ -135,31 +149,29 @@ bool NodeImport::foldNumbers(ValueId &value) const {
     const ValueId next = worklist.pop_back_val();
     if (isKnown(next)) continue;
     const NodeId producer = graph_.value(next).producer;
-    const bool isSmall = countElements(graph_.type(next).shape, kMostFolded).has_value();
-    if (producer == kNone || !isSmall || nodes.size() == kMostFoldedNodes) return false;
+    if (producer == kNone || nodes.size() == kMostFoldedNodes) return false;
     if (!seen.insert(producer).second) continue;
     nodes.push_back(producer);
     llvm::append_range(worklist, graph_.node(producer).operands);
   }
   llvm::sort(nodes); // by id, so in the order in which they were made
-  llvm::DenseMap<ValueId, Array> known;
-  auto contentsOf = [&](ValueId v) -> const Array & {
-    auto [at, isNew] = known.try_emplace(v);
-    if (isNew) at->second = toArray(*graph_.value(v).contents);
-    return at->second;
-  };
+  llvm::DenseMap<ValueId, Tensor> known;
+  auto contentsOf = [&](ValueId v) { return known.count(v) ? known[v] : *graph_.value(v).contents; };
   for (NodeId node : nodes) {
-    std::vector<Array> operands;
-    llvm::SmallVector<const Array *, 4> pointers;
+    llvm::SmallVector<Tensor, 4> operands;
     for (ValueId operand : graph_.node(node).operands)
       operands.push_back(contentsOf(operand));
-    for (const Array &operand : operands)
-      pointers.push_back(&operand);
-    llvm::SmallVector<Array, 2> results = evaluateNode(graph_, node, pointers);
-    for (size_t j = 0; j < results.size(); ++j)
-      known[graph_.node(node).results[j]] = std::move(results[j]);
+    llvm::Expected<llvm::SmallVector<Tensor, 2>> results = foldNode(graph_, node, operands);
+    if (!results) {
+      llvm::consumeError(results.takeError()); // said after the import function, as the budget is overdrawn now
+      return false;
+    }
+    for (auto [j, result] : indexed(*results)) {
+      if (graph_.budget) graph_.budget->takeBytes(double(result.bytes.size()));
+      known[graph_.node(node).results[j]] = std::move(result);
+    }
   }
-  value = graph_.addConstant("c", toTensor(contentsOf(value)));
+  value = graph_.addConstant("c", contentsOf(value));
   return true;
 }
 
@@ -222,21 +234,17 @@ llvm::Expected<llvm::SmallVector<ValueId, 2>> NodeImport::makeMany(llvm::StringR
   // A value without elements is known.
   auto isKnown = [&](ValueId v) { return isConstant(v) || graph_.type(v).elements() == 0; };
   if (!llvm::all_of(operands, isKnown)) return results;
-  for (ValueId result : *results)
-    if (!countElements(graph_.type(result).shape, kMostFolded))
-      return fail("its constant result " + graph_.type(result).text() + " is too large");
-  llvm::SmallVector<Array, 4> contents;
-  llvm::SmallVector<const Array *, 4> pointers;
+  llvm::SmallVector<Tensor, 4> contents;
   for (ValueId operand : operands)
-    contents.push_back(isConstant(operand) ? toArray(*graph_.value(operand).contents) : Array(graph_.type(operand)));
-  for (const Array &array : contents)
-    pointers.push_back(&array);
+    contents.push_back(isConstant(operand) ? *graph_.value(operand).contents : Tensor{graph_.type(operand), {}, {}});
   NodeId node = graph_.value((*results)[0]).producer;
-  llvm::SmallVector<ValueId, 2> folded;
-  for (const Array &result : evaluateNode(graph_, node, pointers))
-    folded.push_back(graph_.addConstant(op, toTensor(result)));
+  auto folded = foldNode(graph_, node, contents);
+  if (!folded) return folded.takeError();
+  llvm::SmallVector<ValueId, 2> constants;
+  for (Tensor &result : *folded)
+    constants.push_back(graph_.addConstant(op, std::move(result)));
   graph_.erase(node);
-  return folded;
+  return constants;
 }
 
 llvm::Expected<ValueId> NodeImport::make(llvm::StringRef op, llvm::ArrayRef<ValueId> operands, Attributes attributes,

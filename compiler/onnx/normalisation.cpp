@@ -107,7 +107,7 @@ llvm::Error importLrn(NodeImport &node) {
   const Type x = node.type(0);
   const int64_t size = node.integer("size", 0);
   if (x.shape.size() < 2 || size < 1) return node.fail("its operand has no channels, or its size is no number of them");
-  if (!countElements({x.shape[1], x.shape[1]}, kMostFolded)) return node.fail("it has too many channels");
+  if (llvm::Error error = node.mustHold({x.shape[1], x.shape[1]})) return error;
   Array near(Type{x.dtype, {x.shape[1], x.shape[1]}});
   for (int64_t c = 0; c < x.shape[1]; ++c)
     for (int64_t other = std::max<int64_t>(c - (size - 1) / 2, 0); other <= std::min(c + size / 2, x.shape[1] - 1);

@@ -61,10 +61,9 @@ Array countsOf(const Window &window, const Shape &x, DType dtype, bool countsPad
 llvm::Error checkSpace(NodeImport &node, const Window &window) {
   const Shape x = node.type(0).shape;
   for (size_t d = 0; d < window.dims; ++d)
-    if (!countElements({window.result[d], x[2 + d]}, kMostFolded)) return node.fail("its operand is too large");
-  if (!countElements(window.result, kMostFolded) || elementsOf(window.result) == 0)
-    return node.fail("its result is empty, or too large");
-  return llvm::Error::success();
+    if (llvm::Error error = node.mustHold({window.result[d], x[2 + d]})) return error;
+  if (llvm::Error error = node.mustHold(window.result)) return error;
+  return elementsOf(window.result) == 0 ? node.fail("its result is empty") : llvm::Error::success();
 }
 
 llvm::Error importAveragePool(NodeImport &node) {
@@ -154,7 +153,7 @@ llvm::Error importMaxPool(NodeImport &node) {
   Formula f(node);
   Best best{x.dtype == DType::U8 ? f.cast(node[0], DType::I32) : node[0]};
   if (node.numResults() > 1) {
-    if (!countElements(x.shape, kMostFolded)) return node.fail("its operand is too large");
+    if (llvm::Error error = node.mustHold(x.shape)) return error;
     best.place = node.constantOf(toTensor(numbersOf(x.shape, node.integer("storage_order", 0))));
   }
   const double lowest = lowestOf(f.typeOf(best.value).dtype);

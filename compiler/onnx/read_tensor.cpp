@@ -12,9 +12,11 @@
 namespace autotp {
 namespace {
 
-/// Checks that a path stays beneath `folder`: it is relative, and has neither ".." nor links.
+/// Checks that a path leads to a regular file beneath `folder`, and to no other: it is relative, has neither ".." nor
+/// links, and is the file's only name, since another name of it may lie anywhere.
 llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
   llvm::SmallString<256> path(folder);
+  if (location.contains('\0')) return problem("", "the name of its data file '" + escaped(location) + "' holds a NUL");
   if (location.empty() || llvm::sys::path::is_absolute(location))
     return problem("", "its external data lies at '" + escaped(location) + "', outside the model's folder");
   for (llvm::StringRef part : llvm::make_range(llvm::sys::path::begin(location), llvm::sys::path::end(location))) {
@@ -25,6 +27,14 @@ llvm::Error checkLocation(llvm::StringRef folder, llvm::StringRef location) {
       return problem("", "its external data '" + escaped(location) + "' is a link",
                      "put the file itself beside the model");
   }
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(path, status))
+    return problem("", "its data file '" + escaped(location) + "' cannot be read: " + code.message());
+  if (status.type() != llvm::sys::fs::file_type::regular_file)
+    return problem("", "its data '" + escaped(location) + "' is no regular file");
+  if (status.getLinkCount() > 1)
+    return problem("", "its data file '" + escaped(location) + "' is a hard link: the file has other names too",
+                   "put a copy of it beside the model");
   return llvm::Error::success();
 }
 

@@ -174,8 +174,9 @@ llvm::Expected<std::vector<Resized>> resizedOf(NodeImport &node, const std::vect
   for (auto [k, axis] : indexed(axes)) {
     const int64_t from = node.type(0).shape[size_t(axis)];
     const double to = isBySize ? given[k] : std::floor(given[k] * double(from));
-    if (!(to >= 1 && to * double(from) <= double(kMostFolded)) || from < 1)
+    if (!(to >= 1 && to <= double(kMostElements)) || from < 1)
       return node.fail("dimension " + llvm::Twine(axis) + " of it becomes empty, or is too large");
+    if (llvm::Error error = node.mustHold({int64_t(to), from})) return error;
     all.push_back({from, int64_t(to), isBySize ? to / double(from) : given[k]});
     if (!roi->empty() && node.text("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
       all.back().begin = (*roi)[k];

@@ -59,8 +59,8 @@ llvm::Expected<std::string> joinOf(NodeImport &node) {
 
 /// Elements without an update keep the data; for the others, the updates are looked up.
 llvm::Error putByLanding(NodeImport &node, const Targets &targets, llvm::StringRef join) {
-  if (!countElements(node.type(0).shape, kMostFolded) || !countElements(node.type(2).shape, kMostFolded))
-    return node.fail("its operands are too large");
+  for (size_t k : {0, 2})
+    if (llvm::Error error = node.mustHold(node.type(k).shape, 4)) return error;
   auto layers = landingsOf(node, targets, join.empty());
   if (!layers) return layers.takeError();
   Formula f(node);
@@ -134,7 +134,7 @@ llvm::Error addElements(NodeImport &node, int64_t axis) {
     std::swap(perm[0], perm[axis]); // a permutation that is its own inverse
     return f.finish(f.transpose(withRowsAdded(f, f.transpose(node[0], perm), rows, f.transpose(node[2], perm)), perm));
   }
-  if (!countElements(space, kMostFolded)) return node.fail("it has too many indices");
+  if (llvm::Error error = node.mustHold(space, data.size() + 2)) return error;
   std::vector<Component> components;
   for (size_t d = 0; d < data.size(); ++d)
     components.push_back(counting(space, d));
@@ -176,7 +176,7 @@ llvm::Error importScatterElements(NodeImport &node) {
 llvm::Error addPoints(NodeImport &node, size_t depth) {
   const Shape data = node.type(0).shape, given = node.type(1).shape;
   Shape space(given.begin(), given.end() - 1), updates = {elementsOf(space)};
-  if (!countElements(space, kMostFolded)) return node.fail("it has too many indices");
+  if (llvm::Error error = node.mustHold(space, data.size() + 2)) return error;
   auto leading = llvm::ArrayRef<int64_t>(data).take_front(depth);
   Shape table = {elementsOf(leading)};
   table.append(data.begin() + depth, data.end());

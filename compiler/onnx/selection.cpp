@@ -114,8 +114,8 @@ llvm::Error importEyeLike(NodeImport &node) {
   const Shape shape = node.type(0).shape;
   auto dtype = dtypeOf(int(node.integer("dtype", onnxTypeOf(node.type(0).dtype))));
   if (!dtype) return node.fail(dtype.takeError());
-  if (shape.size() != 2 || !countElements(shape, kMostFolded))
-    return node.fail("its operand is no matrix, or too large");
+  if (shape.size() != 2) return node.fail("its operand is no matrix");
+  if (llvm::Error error = node.mustHold(shape)) return error;
   Array eye(Type{*dtype, shape});
   for (int64_t row = 0; row < shape[0]; ++row)
     if (int64_t column = row + node.integer("k", 0); column >= 0 && column < shape[1])

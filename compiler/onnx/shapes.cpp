@@ -222,8 +222,9 @@ namespace {
 llvm::Expected<ValueId> paddedFromWithin(NodeImport &node, ValueId x, int64_t axis, int64_t before, int64_t after,
                                          llvm::StringRef mode) {
   const int64_t size = node.graph().type(x).shape[axis];
-  if (size == 0 || std::max(before, after) > kMostFolded || size + before + after < 0)
+  if (size == 0 || std::max(before, after) > kMostElements || size + before + after < 0)
     return node.fail("its padding does not fit dimension " + llvm::Twine(axis));
+  if (llvm::Error error = node.mustHold({size + before + after}, 2)) return error;
   const int64_t period = mode == "reflect" ? std::max<int64_t>(2 * (size - 1), 1) : size;
   std::vector<double> indices;
   for (int64_t i = -before; i < size + after; ++i) {

@@ -123,6 +123,8 @@ llvm::Expected<Types> inferCompare(const OpCall &call) {
 llvm::Expected<Types> inferIsNan(const OpCall &call) { return Types{Type{DType::Bool, call.operands[0].shape}}; }
 
 llvm::Expected<Types> inferWhere(const OpCall &call) {
+  if (call.operands[0].dtype != DType::Bool)
+    return problem("", "its condition is " + call.operands[0].text() + ", and no bool", "compare it with a number");
   llvm::Expected<Types> branches = inferBinary(OpCall{call.operands.drop_front(), call.attributes, {}});
   if (!branches) return branches.takeError();
   llvm::Expected<Shape> shape = broadcastShapes(call.operands[0].shape, (*branches)[0].shape);

@@ -133,6 +133,39 @@ llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId id, llvm::Ar
   return results;
 }
 
+/// Takes the operations of a node from the budget, and checks that its operands and results fit into it as doubles and
+/// as what they become.
+static llvm::Error takeFold(const Graph &graph, NodeId id) {
+  if (!graph.budget) return llvm::Error::success();
+  const Node &node = graph.node(id);
+  double elements = 0, bytes = 0;
+  for (ValueId operand : node.operands)
+    elements += double(graph.type(operand).elements());
+  for (ValueId result : node.results) {
+    elements += double(graph.type(result).elements());
+    bytes += double(graph.type(result).bytes());
+  }
+  const double operations = std::max(elements, flopsOf(graph, node));
+  if (llvm::Error error = graph.budget->check(elements * sizeof(double) + bytes, operations))
+    return placed("node '" + escaped(node.origin) + "' (" + node.op.str() + ")", std::move(error));
+  graph.budget->takeOperations(operations);
+  return llvm::Error::success();
+}
+
+llvm::Expected<llvm::SmallVector<Tensor, 2>> foldNode(const Graph &graph, NodeId id, llvm::ArrayRef<Tensor> operands) {
+  if (llvm::Error error = takeFold(graph, id)) return error;
+  std::vector<Array> contents;
+  llvm::SmallVector<const Array *, 4> pointers;
+  for (const Tensor &operand : operands)
+    contents.push_back(toArray(operand));
+  for (const Array &array : contents)
+    pointers.push_back(&array);
+  llvm::SmallVector<Tensor, 2> results;
+  for (const Array &result : evaluateNode(graph, id, pointers))
+    results.push_back(toTensor(result));
+  return results;
+}
+
 llvm::Expected<std::vector<std::vector<Array>>> evaluateRanks(llvm::ArrayRef<const Graph *> graphs,
                                                               llvm::ArrayRef<Sources> sources) {
   std::vector<Rank> ranks;

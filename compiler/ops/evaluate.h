@@ -13,6 +13,10 @@ using Sources = llvm::DenseMap<ValueId, Array>; ///< contents of inputs, paramet
 /// The results of one node from the contents of its operands.
 llvm::SmallVector<Array, 2> evaluateNode(const Graph &graph, NodeId node, llvm::ArrayRef<const Array *> operands);
 
+/// The same for constant folding: from tensors to tensors, within the graph's budget. Errors name the node: the budget
+/// does not suffice.
+llvm::Expected<llvm::SmallVector<Tensor, 2>> foldNode(const Graph &graph, NodeId node, llvm::ArrayRef<Tensor> operands);
+
 /// All values of a graph, by ValueId. `sources` holds inputs, parameters and states; constants have their own contents.
 /// Errors: a source without contents, or an operator that cannot be evaluated on one rank alone.
 llvm::Expected<std::vector<Array>> evaluateGraph(const Graph &graph, const Sources &sources);

@@ -17,10 +17,12 @@ class Canonicaliser {
 public:
   explicit Canonicaliser(Graph &graph) : graph_(graph) {}
 
-  void run() {
+  llvm::Error run() {
     for (NodeId id : graph_.order()) {
       if (graph_.node(id).erased) continue;
-      if (fold(id)) continue;
+      llvm::Expected<bool> isFolded = fold(id);
+      if (!isFolded) return isFolded.takeError();
+      if (*isFolded) continue;
       if (ValueId same = simplify(id); same != kNone) {
         graph_.replaceAllUses(graph_.node(id).results[0], same);
         continue;
@@ -28,6 +30,7 @@ public:
       shareEqual(id);
     }
     graph_.removeDead();
+    return llvm::Error::success();
   }
 
 private:
@@ -36,7 +39,7 @@ private:
   /// A value without elements is known, whatever computes it.
   bool isKnown(ValueId v) const { return isConstant(v) || graph_.type(v).elements() == 0; }
 
-  bool fold(NodeId id) {
+  llvm::Expected<bool> fold(NodeId id) {
     const Node node = graph_.node(id);
     if (node.is("full") || !llvm::all_of(node.operands, [&](ValueId v) { return isKnown(v); })) return false;
     int64_t before = 0, after = 0;
@@ -45,15 +48,13 @@ private:
     for (ValueId v : node.results)
       after += graph_.type(v).elements();
     if (after > before && after > kLargestGrown) return false;
-    std::vector<Array> contents;
-    llvm::SmallVector<const Array *, 4> operands;
+    llvm::SmallVector<Tensor, 4> operands;
     for (ValueId v : node.operands)
-      contents.push_back(isConstant(v) ? toArray(*graph_.value(v).contents) : Array(graph_.type(v)));
-    for (const Array &array : contents)
-      operands.push_back(&array);
-    llvm::SmallVector<Array, 2> results = evaluateNode(graph_, id, operands);
-    for (size_t j = 0; j < results.size(); ++j)
-      graph_.replaceAllUses(node.results[j], graph_.addConstant("folded", toTensor(results[j])));
+      operands.push_back(isConstant(v) ? *graph_.value(v).contents : Tensor{graph_.type(v), {}, {}});
+    auto results = foldNode(graph_, id, operands);
+    if (!results) return results.takeError();
+    for (size_t j = 0; j < results->size(); ++j)
+      graph_.replaceAllUses(node.results[j], graph_.addConstant("folded", std::move((*results)[j])));
     return true;
   }
 
@@ -171,9 +172,6 @@ private:
 
 } // namespace
 
-llvm::Error canonicalise(Graph &graph) {
-  Canonicaliser(graph).run();
-  return llvm::Error::success();
-}
+llvm::Error canonicalise(Graph &graph) { return Canonicaliser(graph).run(); }
 
 } // namespace autotp

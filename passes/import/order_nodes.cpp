@@ -19,6 +19,7 @@ public:
     }
     for (const ParameterInfo &parameter : from_.parameters)
       to_.parameters.push_back({values_[parameter.value], parameter.aliases});
+    to_.budget = from_.budget; // which has what was copied already
     return std::move(to_);
   }
 

@@ -1,8 +1,7 @@
 #include "passes/options/option_rows.h"
 
 #include "passes/options/compile_row.h"
-
-#include "llvm/Support/Regex.h"
+#include "runtime/base/bounded_regex.h"
 
 namespace autotp {
 namespace {
@@ -55,10 +54,7 @@ constexpr OptionWord kDTypes[] = {{"", 0, ""}, // as the model's own
                                   {"bf16", int64_t(DType::BF16), "bfloat16", "bf16"},
                                   {"fp16", int64_t(DType::F16), "half precision, with a dynamic loss scale", "f16"}};
 
-bool isRegex(llvm::StringRef text) {
-  std::string why;
-  return llvm::Regex(text).isValid(why);
-}
+bool isRegex(llvm::StringRef text) { return faultOfRegex(text).empty(); }
 
 constexpr OptionWord kLayouts[] = {
     {"", int64_t(WeightLayout::FromNames), ""},
@@ -86,6 +82,13 @@ constexpr CompileRow kRows[] = {
       .help = "size of a dynamic dimension, by its name, or by its input and place, counted from 0",
       .detail = "One without a name that leads an input is the batch"},
      {.key = "shapes", .changes = Changes::Graph}},
+    {{.flag = "import-mb",
+      .placeholder = "MB",
+      .member = at<&CompileOptions::import, &ImportOptions::budgetMegabytes>(),
+      .range = kNotNegative,
+      .help = "memory for constants and nodes that the model's import makes and folds, and 2 operations for each byte",
+      .defaultText = "twice the model's file and 1 GiB"},
+     {.key = "import_mb", .changes = Changes::Graph}},
     {{.flag = "input",
       .placeholder = "NAME=ROLE",
       .member = at<&CompileOptions::inputRoles>(),

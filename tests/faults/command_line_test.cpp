@@ -1,6 +1,8 @@
 // Command lines that cannot be read end with 2; what they name but cannot be used, with 1.
 #include "tests/faults/command.h"
 
+#include <sys/stat.h>
+
 namespace autotp::test {
 namespace {
 
@@ -152,6 +154,21 @@ TEST_F(Commands, ModelsThatCannotBeUsed) {
   for (const char *input : {"error: input 'input_ids'", "error: input 'labels'"})
     EXPECT_NE(unbound.err.find(input), std::string::npos) << unbound.err;
   EXPECT_NE(unbound.err.find("do:  give it one with --shape seq=N"), std::string::npos) << unbound.err;
+}
+
+/// Nobody writes to the FIFO, and /dev/zero has no end: neither is opened, whatever it is named for.
+TEST_F(Commands, OnlyRegularFilesAreRead) {
+  ASSERT_EQ(mkfifo((folder.path() + "/fifo").c_str(), 0600), 0);
+  const std::string compile = "autotp-compile @/mlp/model.onnx -o {}/plan ";
+  succeeds("autotp-compile @/llama/model.onnx --micro-batch 2 -o {}/whole");
+  for (const std::string &file : {std::string("{}/fifo"), std::string("/dev/zero")}) {
+    const std::string name = file == "/dev/zero" ? file : "/fifo";
+    for (const std::string &arguments :
+         {"autotp-compile " + file + " -o {}/plan", compile + "--weights " + file, compile + "--ds-config " + file,
+          compile + "--patterns " + file, compile + "--parameters " + file, "autotp-run {}/whole --feed " + file,
+          "autotp-run {}/whole --data text:" + file, "autotp-model llama --seq 8 -o {}/m.onnx --config " + file})
+      fails(1, arguments, name + ": it is no regular file");
+  }
 }
 
 TEST_F(Commands, ListsOfParameters) {

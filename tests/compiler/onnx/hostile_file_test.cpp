@@ -1,6 +1,8 @@
 /// \file Files that are no model, and tensors that lie about themselves: one clear line each.
 #include "tests/compiler/onnx/model_file.h"
 
+#include <sys/stat.h>
+
 namespace autotp {
 namespace {
 
@@ -49,6 +51,15 @@ TEST_F(Weighted, ExternalDataStaysBesideTheModel) {
   }
   external("link.bin");
   refuses("'link.bin' is a link");
+  std::filesystem::create_hard_link(file.folder.write("other.bin", std::string(32, '\0')),
+                                    file.folder.path() + "/hard.bin");
+  external("hard.bin");
+  refuses("'hard.bin' is a hard link");
+  external(std::string("w.bin\0.txt", 10));
+  refuses("the name of its data file 'w.bin\\x00.txt' holds a NUL");
+  ASSERT_EQ(mkfifo((file.folder.path() + "/fifo.bin").c_str(), 0600), 0);
+  external("fifo.bin");
+  refuses("'fifo.bin' is no regular file");
   external("none.bin");
   refuses("'none.bin' cannot be read");
   external(".");
