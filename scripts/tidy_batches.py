@@ -17,17 +17,6 @@ FOLDERS = ("compiler", "passes", "runtime", "tools", "models", "bench")
 MOST_SOURCES = 20
 # Not checked: clang 14 knows no __builtin_cpu_supports("x86-64-v3").
 UNREADABLE = {"runtime/device/cpu/instruction_sets.cpp"}
-# libstdc++ 12's vector is constexpr, so clang 14 instantiates it at once, also for the incomplete type in LLVM's JSON.h.
-VECTOR = """#include <memory>
-#include <string>
-#undef _GLIBCXX20_CONSTEXPR
-#define _GLIBCXX20_CONSTEXPR
-#define __fill_a1 __fill_a1_of_bits
-#include <vector>
-#undef __fill_a1
-#undef _GLIBCXX20_CONSTEXPR
-#define _GLIBCXX20_CONSTEXPR constexpr
-"""
 
 
 def flags(entry):
@@ -67,8 +56,7 @@ def main():
 
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
-    vector = os.path.join(out, "vector.h")
-    write(vector, VECTOR)
+    vector = os.path.abspath("cmake/clang14_vector.h")
     files = [(os.path.abspath(path), command) for path, command in commands.items()]
     for i, (command, batch) in enumerate(batches(commands)):
         path = os.path.join(out, f"batch{i:02}.cpp")
