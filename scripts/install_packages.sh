@@ -2,7 +2,7 @@
 # Installs what autotp builds with, from Debian's packages: only what is missing, so a second run does nothing.
 set -euo pipefail
 packages=(build-essential cmake ninja-build ccache python3 python3-pip python3-venv ca-certificates libprotobuf-dev protobuf-compiler
-          llvm-14-dev clang-format-14 clang-tidy-14 libomp-14-dev zlib1g-dev libxxhash-dev libdnnl-dev libgtest-dev
+          llvm-14-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev zlib1g-dev libxxhash-dev libdnnl-dev libgtest-dev
           libbenchmark-dev libopenmpi-dev openmpi-bin)
 missing=()
 for package in "${packages[@]}"; do
