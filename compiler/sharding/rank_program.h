@@ -13,6 +13,9 @@ struct StateBuffer {
   std::string name, region;
   Type type;
   bool isZeroedEachStep = false;
+  /// Each micro_step writes all of it without reading it, and optimizer_step comes next: its memory is free until it is
+  /// written.
+  bool isWithinStep = false;
   /// empty: it begins as zeros; otherwise the bytes of the whole tensor, or those of one element for all
   std::vector<uint8_t> initial = {};
 };

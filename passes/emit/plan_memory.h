@@ -1,6 +1,7 @@
 /// \file Gives every value of a rank's sections its address in one arena.
 /// Before:  graphs and states
-/// After:   byte offsets; states and inputs have theirs for good, activations from their first to their last use
+/// After:   byte offsets; states and inputs have theirs for good, activations from their first to their last use, and
+/// gradients that are not accumulated from when they are written to the end of the step
 /// Views share the bytes of their operand. Operators that work in place share those of the operand that they overwrite.
 /// An operand of a concat along the outermost dimension is computed at its place in the result. Sections never run at
 /// the same time, so their activations share one memory region.

@@ -22,7 +22,7 @@ Graph taken(Graph &microStep) {
 /// Adds a state of zeros for the statistic, which micro_step reads.
 unsigned addState(RankProgram &program, const std::string &name, const Type &type) {
   const auto state = unsigned(program.states.size());
-  program.states.push_back({name, "gradients", type, /*isZeroedEachStep=*/true});
+  program.states.push_back({name, "sums", type, /*isZeroedEachStep=*/true});
   program.states.back().initial.assign(sizeOf(type.dtype), 0); // so that the plan lists the state
   const Graph &microStep = program.microStep.graph;
   for (ValueId read : microStep.sources(ValueKind::State))

@@ -50,8 +50,8 @@ public:
     placeBuckets();
     program_.microStep.graph = std::move(local_.graph);
     program_.constants = std::move(local_.constants);
-    lossState_ = addState("loss_sum", "gradients", Type{DType::F32, {}}, true);
-    countState_ = addState("count", "gradients", Type{DType::F32, {}}, true);
+    lossState_ = addState("loss_sum", "sums", Type{DType::F32, {}}, true);
+    countState_ = addState("count", "sums", Type{DType::F32, {}}, true);
     addBatchStatistics(program_, options_.dp);
     if (isScaled_) {
       scaleState_ = addState("loss_scale", "optimizer states", Type{DType::F32, {4}});
@@ -83,7 +83,8 @@ private:
       const DType dtype = bucket.kind.dtype;
       bucket.parameters = add("parameters", "parameters", dtype, bucket.kept);
       bucket.gradients = add("gradients", "gradients", DType::F32, bucket.accumulated);
-      program_.states.back().isZeroedEachStep = options_.gradAccum > 1;
+      StateBuffer &gradients = program_.states.back();
+      (options_.gradAccum > 1 ? gradients.isZeroedEachStep : gradients.isWithinStep) = true;
       bucket.master =
           dtype == DType::F32 ? bucket.parameters : add("master", "optimizer states", DType::F32, bucket.own);
     }

@@ -33,6 +33,21 @@ TEST_F(Memory, ThePlannedArenaIsAllThereIs) {
   EXPECT_LE(double(ended.peakBytes), 1.15 * double(planned) + 60e6);
 }
 
+/// Without accumulation, gradients take the place of the activations that the backward has used.
+TEST_F(Memory, GradientsLieAmongActivations) {
+  folder.write("config.json", kConfig);
+  succeeds("autotp-model llama --config {}/config.json --no-weights --seq 512 --batch 1 -o {}/model.onnx");
+  auto planned = [&](const std::string &region, const std::string &plan) {
+    llvm::json::Value memory = llvm::cantFail(llvm::json::parse(run("autotp-plan memory --json {}/" + plan).out));
+    return double(*(*memory.getAsArray())[0].getAsObject()->getInteger(region));
+  };
+  succeeds("autotp-compile {}/model.onnx --weights none -o {}/alone");
+  succeeds("autotp-compile {}/model.onnx --weights none --grad-accum 2 -o {}/summed");
+  EXPECT_EQ(planned("gradients", "alone"), 0);
+  EXPECT_GE(planned("gradients", "summed"), 4.0 * 134.5e6);
+  EXPECT_LE(planned("gradients and activations", "alone"), 1.1 * planned("activations", "summed"));
+}
+
 /// Weights of this shape in bf16, all zeros: a file with holes.
 void writeZeros(const std::string &path) {
   std::map<std::string, std::vector<int64_t>> shapes = {{"model.embed_tokens.weight", {49152, 576}},

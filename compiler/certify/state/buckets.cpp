@@ -109,14 +109,13 @@ std::vector<int> bucketsInParts(const TpRank &rank) {
 
 namespace {
 
-/// Returns the parts of a gradient as one content; null if they are not of one, or if some are reduced and others are not.
-const Content *joinedGradient(Proof &proof, const Pieces &parts, const Proof::Parameter &row) {
+/// Returns the parts of a gradient as one content; null if they are not all of one, or if some are reduced and others are
+/// not.
+const Content *joinedGradient(Proof &proof, const Pieces &parts, const Proof::Parameter &row, const Lists &covers) {
   const Content *all = proof.joins.together(parts);
   if (!all || all->isZero()) return all;
   const auto *elements = all->as<Elements>();
-  if (!elements || row.gradient.kind != GlobalOperand::Kind::Value ||
-      elements->root != proof.symbols.rootOf(row.gradient))
-    return nullptr;
+  if (!elements || !proof.areOfGradient(*elements, row, covers)) return nullptr;
   for (const Piece &part : parts) {
     const auto *own = part.content->as<Elements>();
     if (!part.content->isZero() && (own ? own->partial : Partial::None) != elements->partial) return nullptr;
@@ -141,7 +140,8 @@ std::optional<Pieces> joinedImage(const TpRank &rank, int number, const Pieces &
     if (parts.size() == 1) append(joined, parts[0]);
     if (parts.size() == 1) continue;
     isOneMade = true;
-    const Content *all = bytes ? joinedGradient(rank.proof, parts, rowOf(rank, parameter)) : nullptr;
+    const Content *all =
+        bytes ? joinedGradient(rank.proof, parts, rowOf(rank, parameter), *coversOf(rank, parameter)) : nullptr;
     if (bytes && !all) return std::nullopt;
     if (bytes) append(joined, {all, 0, bytes});
   }

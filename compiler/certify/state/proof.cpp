@@ -150,8 +150,14 @@ bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm:
     return content.isZero() && gradient.kind == GlobalOperand::Kind::Fill && gradient.fill == 0;
   const auto *own = content.as<Elements>();
   if (!own || own->isPartial() || own->isUpdated || (options.gradAccum > 1 && !own->summedOver.microSteps) ||
-      (options.dp > 1 && !own->summedOver.dp) || own->root != symbols.rootOf(gradient))
+      (options.dp > 1 && !own->summedOver.dp))
     return false;
+  return areOfGradient(*own, parameter, held);
+}
+
+bool Proof::areOfGradient(const Elements &own, const Parameter &parameter, llvm::ArrayRef<ListId> held) {
+  const GlobalOperand &gradient = parameter.gradient;
+  if (gradient.kind != GlobalOperand::Kind::Value || own.root != symbols.rootOf(gradient)) return false;
   IndexLists &lists = symbols.lists;
   auto isAll = [&](const std::optional<Lists> &own, const std::optional<Lists> &wanted) {
     bool isEqual = own && wanted && own->size() == wanted->size();
@@ -160,8 +166,8 @@ bool Proof::isGradient(const Content &content, const Parameter &parameter, llvm:
     return isEqual;
   };
   const View &view = symbols.values.view(gradient.view);
-  return isAll(inView(lists, view, own->lists, lists.lengths(held)), Lists(held.begin(), held.end())) ||
-         isAll(own->lists, inRoot(lists, view, held)); // a list that is free may be so in the root's dimensions alone
+  return isAll(inView(lists, view, own.lists, lists.lengths(held)), Lists(held.begin(), held.end())) ||
+         isAll(own.lists, inRoot(lists, view, held)); // a list that is free may be so in the root's dimensions alone
 }
 
 } // namespace autotp

@@ -61,6 +61,8 @@ struct Proof {
   llvm::Error checkGradient(const Content &content, const Parameter &parameter, llvm::ArrayRef<ListId> held);
   /// Checks the same of pieces that may be no boxes. `held` is what memory holds of the parameter.
   llvm::Error checkGradient(Piece gradient, const Parameter &parameter, Piece held);
+  /// Says whether elements are those of a parameter's gradient that belong to `held`, reduced or not.
+  bool areOfGradient(const Elements &own, const Parameter &parameter, llvm::ArrayRef<ListId> held);
 
 private:
   bool isAllOf(const Content &content, const GlobalOperand &value);

@@ -16,7 +16,9 @@
 
 namespace autotp {
 
-bool isScratch(const plan::Region &region) { return region.name() == "activations" || region.name() == "workspace"; }
+bool isScratch(const plan::Region &region) {
+  return llvm::StringRef(region.name()).endswith("activations") || region.name() == "workspace";
+}
 
 namespace {
 

@@ -90,9 +90,11 @@ llvm::Error checkMicroStep(TpRank &rank) {
 
 llvm::Error enterSection(TpRank &rank, const plan::Section &section) {
   rank.section = section.name();
-  for (const plan::Region &region : rank.program.regions())
-    if (isScratch(region)) rank.arena.forget(region.offset(), region.bytes());
   const bool isMicroStep = rank.section != "optimizer_step";
+  // Gradients of a step's only micro-step lie among its activations.
+  const bool findsGradients = !isMicroStep && rank.proof.options.gradAccum == 1;
+  for (const plan::Region &region : rank.program.regions())
+    if (isScratch(region) && !findsGradients) rank.arena.forget(region.offset(), region.bytes());
   for (const plan::Input &input : rank.program.inputs())
     if ((input.kind() == plan::FEED || input.kind() == plan::RANDOM_COUNTER) == isMicroStep)
       if (llvm::Error error = placeInput(rank, input)) return error;

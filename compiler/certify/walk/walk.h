@@ -26,8 +26,8 @@ llvm::Error checkEvaluation(TpRank &rank, const plan::Section &section);
 /// there (end_step.cpp).
 llvm::Error endStep(TpRank &rank);
 
-/// Says whether a region has values that no section finds: the runtime leaves it as it is when it loads a program, and
-/// sets everything else to 0.
+/// Says whether a region has values that no section finds, but for the gradients that optimizer_step does: the runtime
+/// leaves it as it is when it loads a program, and sets everything else to 0.
 bool isScratch(const plan::Region &region);
 
 /// Fails if results lie over what is still read.
