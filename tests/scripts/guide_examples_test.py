@@ -17,7 +17,7 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDES = ("docs/custom-patterns.md", "docs/guide/checkpoints.md", "docs/guide/data.md", "docs/guide/schedules.md",
-          "docs/guide/watching.md")
+          "docs/guide/watching.md", "docs/guide/weights.md")
 SEQ, BATCH = 16, 4
 # What a folder of examples has beside its model and plan.
 SHORTER = ((r"--steps \d+", "--steps 4"), (r"--(save|eval)-every \d+", r"--\1-every 2"), (r"--decay-steps \d+", "--decay-steps 3"),
@@ -64,6 +64,8 @@ class Example:
         config.write_text((ROOT / "models/quickstart/config.json").read_text())
         self.run(f"autotp-model llama --config {config} --seq {SEQ} --batch {BATCH} -o model.onnx")
         self.run("autotp-compile model.onnx -o plan/")
+        self.run("autotp-run plan/ --steps 4 --save ckpt --save-every 4")
+        self.run("autotp-plan export --checkpoint ckpt --model model.onnx --config config.json -o Llama-3.1-8B")
 
 
 def shorter(command):
