@@ -2,8 +2,7 @@
 /// score as it grows (Milakov and Gimelshein 2018; Dao et al. 2022).
 #include "runtime/device/cpu/attention_problem.h"
 #include "runtime/device/cpu/parallel.h"
-#include "runtime/device/cpu/vector_math.h"
-#include "runtime/device/cpu/vectors.h"
+#include "runtime/device/cpu/row_math.h"
 
 namespace autotp::cpu {
 
@@ -16,14 +15,6 @@ struct RowStates {
 
 /// What is taken from the scores of a row; 0 where it has seen no key.
 float shiftOf(float most) { return most == -kInfinity ? 0.0f : most; }
-
-/// Of n floats, a multiple of kAttentionLanes; ignores NaN.
-float maximumOfVectors(const float *x, int64_t n) {
-  Vector most = loadVector(x);
-  for (int64_t j = kVectorLanes; j < n; j += kVectorLanes)
-    most = Larger()(loadVector(x + j), most);
-  return foldedLanes(most, Larger());
-}
 
 /// Makes n scores, a multiple of kAttentionLanes, the exponentials of their distances to `shift`. Returns their sum.
 float exponentials(float *row, int64_t n, float shift) {
@@ -48,7 +39,7 @@ void followMaxima(int64_t rows, int64_t keys, float *scores, RowStates &states, 
   const int64_t end = roundedUp(keys, kAttentionLanes);
   float most[kQueryRows];
   for (int64_t r = 0; r < rows; ++r)
-    most[r] = std::max(states.most[r], maximumOfVectors(scores + r * kScoreStride, end));
+    most[r] = std::max(states.most[r], maximumOf(scores + r * kScoreStride, end));
   for (int64_t r = 0; r < rows; ++r) {
     if (most[r] == states.most[r]) continue;
     const float factor = expOfDistance(states.most[r] - shiftOf(most[r]));

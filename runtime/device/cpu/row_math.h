@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/device/cpu/vector_math.h"
+#include "runtime/device/cpu/vectors.h"
 
 #include <limits>
 
@@ -9,20 +10,21 @@ namespace autotp::cpu {
 
 /// -infinity for an empty row; ignores NaN.
 inline float maximumOf(const float *x, int64_t n) {
-  constexpr int kLanes = 64; // several vectors in flight
-  float lanes[kLanes];
-  for (float &lane : lanes)
-    lane = -std::numeric_limits<float>::infinity();
+  constexpr int kChains = 4; // vectors that do not wait for one another
+  constexpr Larger kLarger;
+  Vector most[kChains];
+  for (Vector &chain : most)
+    chain = Vector{} - std::numeric_limits<float>::infinity();
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int l = 0; l < kLanes; ++l)
-      lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
-  for (int64_t l = 0; l < n - i; ++l)
-    lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
-  for (int width = kLanes / 2; width > 0; width /= 2) // one after the other, each maximum would wait for the last
-    for (int l = 0; l < width; ++l)
-      lanes[l] = lanes[l + width] > lanes[l] ? lanes[l + width] : lanes[l];
-  return lanes[0];
+  for (; i + kChains * kVectorLanes <= n; i += kChains * kVectorLanes)
+    for (int c = 0; c < kChains; ++c)
+      most[c] = kLarger(loadVector(x + i + c * kVectorLanes), most[c]);
+  for (; i + kVectorLanes <= n; i += kVectorLanes)
+    most[0] = kLarger(loadVector(x + i), most[0]);
+  float largest = foldedLanes(kLarger(kLarger(most[0], most[1]), kLarger(most[2], most[3])), kLarger);
+  for (; i < n; ++i)
+    largest = kLarger(x[i], largest);
+  return largest;
 }
 
 /// sum of exp(x - shift), where no x is far above the shift.
