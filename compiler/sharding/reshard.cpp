@@ -9,13 +9,6 @@
 namespace autotp {
 namespace {
 
-int64_t countOf(const Cover &cover) {
-  int64_t n = 0;
-  for (const Interval &i : cover)
-    n += i.end - i.begin;
-  return n;
-}
-
 bool overlap(const Cover &a, const Cover &b) {
   for (const Interval &x : a)
     for (const Interval &y : b)
@@ -89,7 +82,7 @@ ValueId padToWhole(Builder &b, ValueId value, const Covers &held, llvm::ArrayRef
 Shape shapeOf(const Covers &covers) {
   Shape shape;
   for (const Cover &cover : covers)
-    shape.push_back(countOf(cover));
+    shape.push_back(lengthOf(cover));
   return shape;
 }
 
@@ -104,7 +97,7 @@ std::vector<Covers> piecesOf(const Covers &covers, int64_t mostElements) {
   if (covers.empty()) return {covers};
   int64_t rowElements = 1;
   for (const Cover &cover : llvm::ArrayRef<Cover>(covers).drop_front())
-    rowElements *= countOf(cover);
+    rowElements *= lengthOf(cover);
   const int64_t most = std::max<int64_t>(1, mostElements / std::max<int64_t>(1, rowElements));
   std::vector<Covers> pieces;
   for (const Interval &interval : covers[0])

@@ -12,6 +12,8 @@ Covers wholeCovers(llvm::ArrayRef<int64_t> shape);
 /// What covers select, in pieces one after the other in row-major order: rows, or several of them that together have at
 /// most so many elements.
 std::vector<Covers> piecesOf(const Covers &covers, int64_t mostElements);
+/// Elements of a piece where weights pass through memory: 16 MiB of f32.
+constexpr int64_t kPieceElements = int64_t(1) << 22;
 
 /// The elements `to` of a value of which `from` is held; `to` must lie inside `from`. Makes slices and concats only,
 /// without communication.

@@ -89,13 +89,12 @@ private:
 
   /// The bytes of what a rank holds of a parameter.
   llvm::Error writeParts(llvm::raw_ostream &os, const LocalParameter &parameter) {
-    constexpr int64_t kMostElements = int64_t(1) << 22;
     const Value &value = contents_.global.value(parameter.global);
     if (!contents_.readPart && shapeOf(parameter.covers) == value.type.shape) {
       os.write(reinterpret_cast<const char *>(value.contents->bytes.data()), value.contents->bytes.size());
       return llvm::Error::success();
     }
-    for (const Covers &piece : piecesOf(parameter.covers, kMostElements)) {
+    for (const Covers &piece : piecesOf(parameter.covers, kPieceElements)) {
       llvm::Expected<Tensor> part = contents_.readPart ? contents_.readPart(value, piece)
                                                        : llvm::Expected<Tensor>(partOf(*value.contents, piece));
       if (!part) return part.takeError();

@@ -9,11 +9,10 @@ namespace autotp {
 namespace {
 
 llvm::Expected<bool> hasNumbersOf(const StoredWeights &own, const WeightMatch &match, const Tensor &contents) {
-  constexpr int64_t kMostElements = int64_t(1) << 22; // of a piece, 16 MiB
   if (!StoredWeights::isReadable(match.tensor->dtype) || contents.type.dtype != DType::F32 ||
       llvm::makeArrayRef(match.tensor->shape) != llvm::makeArrayRef(contents.type.shape))
     return false;
-  for (const Covers &piece : piecesOf(wholeCovers(contents.type.shape), kMostElements)) {
+  for (const Covers &piece : piecesOf(wholeCovers(contents.type.shape), kPieceElements)) {
     llvm::Expected<Tensor> stored = readPart(own, match, piece);
     if (!stored) return stored.takeError();
     if (stored->bytes != partOf(contents, piece).bytes) return false;

@@ -14,8 +14,7 @@ llvm::Expected<Tensor> readPart(const StoredWeights &stored, const WeightMatch &
 
 llvm::Expected<bool> areEqual(const StoredWeights &stored, const WeightMatch &a, const WeightMatch &b,
                               llvm::ArrayRef<int64_t> shape) {
-  constexpr int64_t kMostElements = int64_t(1) << 22; // of a piece, 16 MiB
-  for (const Covers &piece : piecesOf(wholeCovers(shape), kMostElements)) {
+  for (const Covers &piece : piecesOf(wholeCovers(shape), kPieceElements)) {
     llvm::Expected<Tensor> one = readPart(stored, a, piece), other = readPart(stored, b, piece);
     if (!one || !other) return llvm::joinErrors(one.takeError(), other.takeError());
     if (one->bytes != other->bytes) return false;

@@ -2,19 +2,10 @@
 #include "runtime/checkpoint/checkpoint_reader.h"
 #include "runtime/checkpoint/stored_checkpoint.h"
 
-#include "llvm/Support/MathExtras.h"
-
 #include <algorithm>
 
 namespace autotp {
 namespace {
-
-int64_t lengthOf(const Cover &cover) {
-  int64_t size = 0;
-  for (const Interval &interval : cover)
-    size += interval.end - interval.begin;
-  return size;
-}
 
 /// Reads runs that are neighbours in the file: the last dimension's intervals, and all of it where it is whole.
 class Reader {
