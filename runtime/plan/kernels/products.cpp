@@ -67,7 +67,7 @@ static uint64_t widenedBytes(const WorkspaceCall &call) {
 /// Of a^T b, by their shapes: which side is transposed is not known here.
 static uint64_t columnBlockBytes(const WorkspaceCall &call) {
   const auto &a = call.operands[0].shape, &b = call.operands[1].shape;
-  const bool mayBe = a.size() == 2 && b.size() == 2 && a[0] == b[0] && call.results[0].dtype == DType::F32;
+  const bool mayBe = a.size() == 2 && b.size() == 2 && a[0] == b[0];
   return mayBe && goesByColumns(a[1], b[1]) ? blockBytes(a[0]) : 0;
 }
 
