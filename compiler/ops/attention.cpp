@@ -27,17 +27,18 @@ llvm::Expected<Sizes> sizesOf(const OpCall &call) {
 llvm::Expected<Types> inferAttention(const OpCall &call) {
   llvm::Expected<Sizes> z = sizesOf(call);
   if (!z) return z.takeError();
-  for (const Type &type : call.operands.drop_front())
-    if (type.dtype != call.operands[0].dtype) return typeProblem("it has operands of several element types");
+  const DType own = call.operands[0].dtype, statistics = own == DType::F64 ? DType::F64 : DType::F32;
+  for (const Type &type : call.operands.slice(1, 2))
+    if (type.dtype != own) return typeProblem("it has operands of several element types");
   if (call.operands.size() > 3) {
     const Shape &mask = call.operands[3].shape;
+    if (call.operands[3].dtype != statistics) return typeProblem("its mask is " + llvm::Twine(call.operands[3].text()));
     bool isWhole = mask.size() == 4 && (mask[0] == 1 || mask[0] == z->b) && (mask[1] == 1 || mask[1] == z->h) &&
                    mask[2] == z->s && mask[3] == z->t;
     if (!isWhole)
       return typeProblem("its mask is " + llvm::Twine(call.operands[3].text()) + " for q " + call.operands[0].text());
   }
-  DType statistics = call.operands[0].dtype == DType::F64 ? DType::F64 : DType::F32;
-  return Types{Type{call.operands[0].dtype, {z->b, z->s, z->h, z->e}}, Type{statistics, {z->b, z->h, z->s, 2}}};
+  return Types{Type{own, {z->b, z->s, z->h, z->e}}, Type{statistics, {z->b, z->h, z->s, 2}}};
 }
 
 llvm::Expected<Types> inferAttentionGrad(const OpCall &call) {
@@ -149,17 +150,26 @@ void evaluateAttentionGrad(const OpCall &call, llvm::ArrayRef<const Array *> in,
 /// the dimensions along which the mask was broadcast. If no mask is trained, these nodes are dead and removed.
 class MaskGradient {
 public:
-  MaskGradient(Builder &b, const Node &node, ValueId dO) : builder_(b), node_(node), dO_(dO) {}
+  MaskGradient(Builder &b, const Node &node, ValueId dO) : builder_(b), node_(node), dO_(wide(dO)) {}
 
   ValueId build() {
     const Shape mask = shapeOf(node_.operands[3]);
-    ValueId rows = builder_.make("reduce_sum", {builder_.make("mul", {dO_, node_.results[0]})}, alongLast());
-    ValueId slopes = builder_.make("sub", {product(dO_, node_.operands[2]), builder_.transpose(rows, {0, 2, 1, 3})});
+    ValueId rows = builder_.make("reduce_sum", {builder_.make("mul", {dO_, wide(node_.results[0])})}, alongLast());
+    ValueId slopes =
+        builder_.make("sub", {product(dO_, wide(node_.operands[2])), builder_.transpose(rows, {0, 2, 1, 3})});
     return builder_.sumTo(builder_.make("mul", {probabilities(), slopes}), mask);
   }
 
 private:
   Shape shapeOf(ValueId value) const { return builder_.graph.type(value).shape; }
+  /// In the type of the mask, which is not small.
+  ValueId wide(ValueId value) {
+    Type type = builder_.graph.type(value);
+    const DType own = builder_.graph.type(node_.operands[3]).dtype;
+    if (type.dtype == own) return value;
+    type.dtype = own;
+    return builder_.makeTyped("cast", {value}, type);
+  }
   ValueId number(double value) { return builder_.scalar(builder_.graph.type(dO_).dtype, value); }
   static Attributes alongLast() { return {{"axes", llvm::SmallVector<int64_t, 6>{3}}, {"keepdims", int64_t(1)}}; }
 
@@ -175,7 +185,7 @@ private:
 
   ValueId probabilities() {
     ValueId scores = builder_.make(
-        "mul", {product(node_.operands[0], node_.operands[1]), number(node_.attributes.real("scale", 1))});
+        "mul", {product(wide(node_.operands[0]), wide(node_.operands[1])), number(node_.attributes.real("scale", 1))});
     scores = builder_.make("add", {scores, node_.operands[3]});
     ValueId largest = builder_.slice(node_.results[1], 3, 0, 1), logarithm = builder_.slice(node_.results[1], 3, 1, 1);
     ValueId p = builder_.make("exp", {builder_.make("sub", {builder_.make("sub", {scores, largest}), logarithm})});
@@ -297,7 +307,8 @@ const OpDef kOps[] = {
      .gradient = attentionGradient,
      .flops = attentionFlops,
      .kernel = KernelId::Attention,
-     .precision = Precision::Full,
+     .fullOperands = 0b1000,
+     .fullResults = 0b10,
      .savedResults = 0b10},
     {.name = "attention_grad",
      .axisRule = attentionGradAxes,
@@ -306,7 +317,7 @@ const OpDef kOps[] = {
      .evaluate = evaluateAttentionGrad,
      .flops = attentionGradFlops,
      .kernel = KernelId::AttentionGrad,
-     .precision = Precision::Full},
+     .fullOperands = 0b1010000},
     {.name = "rotary",
      .axes = "b s h d!, s f!, s f! -> b s h d!",
      .linearIn = operand(0),

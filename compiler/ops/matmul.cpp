@@ -28,6 +28,7 @@ llvm::Expected<Sides> sidesOf(const OpCall &call) {
   return s;
 }
 
+/// A product of small floats may stay as it is summed: in f32, if that is stated.
 llvm::Expected<Types> inferMatMul(const OpCall &call) {
   llvm::Expected<Sides> s = sidesOf(call);
   if (!s) return s.takeError();
@@ -35,7 +36,9 @@ llvm::Expected<Types> inferMatMul(const OpCall &call) {
     return typeProblem("its operands are " + llvm::Twine(call.operands[0].text()) + " and " + call.operands[1].text());
   Shape shape = s->batch;
   shape.append({s->m, s->n});
-  return Types{Type{call.operands[0].dtype, shape}};
+  const bool isSummedOnly = !call.results.empty() && call.results[0].dtype == DType::F32;
+  const DType own = call.operands[0].dtype;
+  return Types{Type{isSummedOnly && isSmallFloat(own) ? DType::F32 : own, shape}};
 }
 
 void evaluateMatMul(const OpCall &call, llvm::ArrayRef<const Array *> in, llvm::MutableArrayRef<Array> out) {

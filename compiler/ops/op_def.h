@@ -46,7 +46,7 @@ constexpr OperandSet operand(unsigned k) { return OperandSet(1u << k); }
 enum class Precision : uint8_t {
   Follows, ///< that of its operands: low if one of them is
   Low,     ///< bf16 or f16, with sums in f32: products
-  /// f32, between casts: norms, softmax, losses, sums, and functions whose results leave the range of small floats
+  /// f32, between casts: softmax, losses, sums, and functions whose results leave the range of small floats
   Full,
 };
 
@@ -131,6 +131,7 @@ struct OpDef {
   std::array<int8_t, 2> operands = {-1, -1};
   Precision precision = Precision::Follows;
   uint8_t fullOperands = 0; ///< bits of operands that are f32 even if the operator runs in small floats
+  uint8_t fullResults = 0;  ///< the same of results: statistics
   uint8_t savedResults = 0; ///< bits of results that serve the gradient alone; nothing differentiates through them
   Sharing sharing = Sharing::None;
   OnPartFn onPart = nullptr;     ///< null: its attributes are the same on a part

@@ -1,6 +1,7 @@
 #include "passes/train/lower_precision.h"
 
 #include "compiler/ops/op_def.h"
+#include "runtime/base/indexed.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
@@ -11,8 +12,6 @@
 
 namespace autotp {
 namespace {
-
-bool isSmall(DType dtype) { return dtype == DType::BF16 || dtype == DType::F16; }
 
 /// The same numbers in another float type. Finite numbers stay finite, since masks of -FLT_MAX must.
 Tensor converted(const Tensor &tensor, DType dtype) {
@@ -62,11 +61,18 @@ public:
       const Node *last = graph_.producer(output.value);
       bool isNarrowed = last && last->is("cast") && graph_.type(output.value).dtype == low_;
       if (isNarrowed && graph_.type(last->operands[0]).dtype == DType::F32) output.value = last->operands[0];
+      if (isSummedForParameter(output)) graph_.value(output.value).type.dtype = DType::F32;
     }
     graph_.removeDead();
   }
 
 private:
+  /// Whether an output is a product that nothing else reads: the gradient of a parameter, which is summed in f32.
+  bool isSummedForParameter(const Output &output) const {
+    const Node *last = graph_.producer(output.value);
+    return last && last->is("matmul") && last->backward && graph_.value(output.value).uses.empty();
+  }
+
   void findWhatLeadsToProducts() {
     leadsToProduct_.assign(graph_.numNodes(), false);
     std::vector<NodeId> order = graph_.order();
@@ -87,11 +93,22 @@ private:
     case Precision::Follows:
       break;
     }
-    return hasSmallOperand(node) && leadsToProduct_[id] ? low_ : DType::F32;
+    return hasSmallOperand(node) && leadsToProduct_[id] && !isStatisticRead(node) ? low_ : DType::F32;
   }
 
+  static bool isFull(uint8_t set, unsigned k) { return k < 8 && set >> k & 1; }
+
   bool hasSmallOperand(const Node &node) const {
-    return llvm::any_of(node.operands, [&](ValueId v) { return graph_.type(v).dtype == low_; });
+    for (const auto &[k, operand] : indexed(node.operands))
+      if (graph_.type(operand).dtype == low_ && !isFull(opOf(node).fullOperands, unsigned(k))) return true;
+    return false;
+  }
+
+  /// The gradient that comes by a statistic is computed by operators that know one type.
+  bool isStatisticRead(const Node &node) const {
+    for (const auto &[j, result] : indexed(node.results))
+      if (isFull(opOf(node).fullResults, unsigned(j)) && !graph_.value(result).uses.empty()) return true;
+    return false;
   }
 
   bool isOther(ValueId value, DType wanted) const {
@@ -99,17 +116,19 @@ private:
     return dtype != wanted && (dtype == DType::F32 || dtype == low_);
   }
 
-  /// Makes a node run in the float type `wanted`: casts its operands (but those that its row wants in f32) and changes
-  /// the types of its results.
+  /// Makes a node run in the float type `wanted`: casts its operands and changes the types of its results, but those that
+  /// its row wants in f32.
   void run(NodeId id, DType wanted) {
-    const uint8_t full = opOf(graph_.node(id)).fullOperands;
+    const OpDef &row = opOf(graph_.node(id));
     for (unsigned k = 0; k < graph_.node(id).operands.size(); ++k) {
-      const DType own = k < 8 && full >> k & 1 ? DType::F32 : wanted;
+      const DType own = isFull(row.fullOperands, k) ? DType::F32 : wanted;
       if (ValueId operand = graph_.node(id).operands[k]; isOther(operand, own))
         graph_.setOperand(id, k, cast(operand, own, id));
     }
-    for (ValueId result : graph_.node(id).results)
-      if (isOther(result, wanted)) graph_.value(result).type.dtype = wanted;
+    for (const auto &[j, result] : indexed(graph_.node(id).results)) {
+      const DType own = isFull(row.fullResults, unsigned(j)) ? DType::F32 : wanted;
+      if (isOther(result, own)) graph_.value(result).type.dtype = own;
+    }
   }
 
   /// If a backward node reads an f32 value of the forward that also exists in the small type, it reads a cast of the
@@ -177,7 +196,7 @@ RaisedPrecision raisePrecision(Graph &graph) {
     if (elements[dtype] > elements[raised.own]) raised.own = dtype;
   for (ValueId id = 0; id < graph.numValues(); ++id) {
     Value &value = graph.value(id);
-    if (!isSmall(value.type.dtype) && !(raised.hadDoubles && value.type.dtype == DType::F64)) continue;
+    if (!isSmallFloat(value.type.dtype) && !(raised.hadDoubles && value.type.dtype == DType::F64)) continue;
     value.type.dtype = DType::F32;
     if (value.contents) value.contents = converted(*value.contents, DType::F32);
   }
@@ -185,11 +204,11 @@ RaisedPrecision raisePrecision(Graph &graph) {
 }
 
 void lowerPrecision(Graph &graph, DType dtype) {
-  if (isSmall(dtype)) Lowering(graph, dtype).lowerForward();
+  if (isSmallFloat(dtype)) Lowering(graph, dtype).lowerForward();
 }
 
 void lowerGradients(Graph &graph, DType dtype) {
-  if (isSmall(dtype)) Lowering(graph, dtype).lowerBackward();
+  if (isSmallFloat(dtype)) Lowering(graph, dtype).lowerBackward();
 }
 
 } // namespace autotp

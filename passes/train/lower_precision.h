@@ -1,9 +1,9 @@
 /// \file Decides in which float types a model trains. These passes work on the global graph, before and after
 /// differentiate.
 /// Before:  %n = rms_norm(%x: f32, %scale: f32);          %y = matmul(%n, %w: f32)
-/// After:   %n = rms_norm(cast(%x: bf16), cast(%scale: bf16)) : f32;   %y = matmul(cast(%n), %w: bf16) : bf16
-/// The row of each operator says in which type it runs (Precision in compiler/ops/op_def.h). All nodes behind the last
-/// product belong to the loss and run in f32.
+/// After:   %n = rms_norm(%x: bf16, cast(%scale: bf16)) : bf16;   %y = matmul(%n, %w: bf16) : bf16
+/// The row of each operator says in which type it runs (Precision, fullOperands and fullResults in compiler/ops/op_def.h).
+/// All nodes behind the last product belong to the loss and run in f32.
 #pragma once
 
 #include "compiler/ir/graph.h"
@@ -23,7 +23,7 @@ RaisedPrecision raisePrecision(Graph &graph);
 void lowerPrecision(Graph &graph, DType dtype);
 
 /// The same for the backward: gradients have the types of their values, and operators that need f32 get casts. The
-/// gradient of a parameter stays f32 if it was computed in f32.
+/// gradient of a parameter stays f32 if it was computed, or summed by a product, in f32.
 void lowerGradients(Graph &graph, DType dtype);
 
 } // namespace autotp

@@ -29,6 +29,8 @@ constexpr size_t sizeOf(DType dtype) {
   return 0;
 }
 constexpr bool isFloat(DType d) { return d == DType::F32 || d == DType::F64 || d == DType::BF16 || d == DType::F16; }
+/// Those that an operator may compute with in f32.
+constexpr bool isSmallFloat(DType d) { return d == DType::BF16 || d == DType::F16; }
 
 /// "f32", "i64", "bool", ...: the spelling of IR text, plans and messages.
 llvm::StringRef nameOf(DType dtype);

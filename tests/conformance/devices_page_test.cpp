@@ -36,19 +36,28 @@ const DeviceColumn kDevices[] = {
     {"cpu", makeCpu, [](KernelId) { return llvm::StringRef(); }}, // it is the reference: it lacks nothing
     {"cuda", makeCuda, whyMissingOnCuda}};
 
-/// Whether the device makes the call ready with `dtype` in the place of its data's; or of the first operand's and
-/// result's alone, where the others are f32 always.
-bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype, bool isFirstAlone) {
+/// Whether the device makes the call ready with `dtype` in the place of its data's.
+bool accepts(const DeviceColumn &column, bench::KernelCall call, DType dtype) {
   std::unique_ptr<Device> device = column.make();
   const DType data = dataDType(call);
+  const Signature &signature = signatureOf(call.kernel);
+  bool hasData = false; // else its signature names all dtypes
   KernelArgs args;
-  for (auto [from, to] : {std::pair(&call.operands, &args.operands), {&call.results, &args.results}})
-    for (TensorShape &tensor : *from) {
-      if (tensor.dtype == data && (!isFirstAlone || &tensor == from->data())) tensor.dtype = dtype;
+  auto place = [&](std::vector<TensorShape> &from, const std::vector<Signature::Tensor> &stated,
+                   std::vector<TensorArg> &to) {
+    for (size_t k = 0; k < from.size(); ++k) {
+      TensorShape &tensor = from[k];
+      const bool isData = stated[std::min(k, stated.size() - 1)].type == Signature::Type::Data;
+      hasData |= isData;
+      if (isData && tensor.dtype == data) tensor.dtype = dtype;
       TensorArg arg{nullptr, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()}};
       arg.data = llvm::cantFail(device->allocate(size_t(arg.elements()) * sizeOf(arg.dtype))).data();
-      to->push_back(std::move(arg));
+      to.push_back(std::move(arg));
     }
+  };
+  place(call.operands, signature.operands, args.operands);
+  place(call.results, signature.results, args.results);
+  if (!hasData && dtype != data) return false;
   for (size_t r = 0; r < call.inPlace.size(); ++r)
     args.results[r].data = args.operands[size_t(call.inPlace[r])].data;
   args.attributes = call.attributes;
@@ -67,8 +76,7 @@ std::string cell(const DeviceColumn &column, const KernelDef &row, const std::ve
     if (call.kernel != row.id || isCalled) continue;
     isCalled = true;
     for (DType dtype : kAll)
-      if (accepts(column, call, dtype, false) || accepts(column, call, dtype, true))
-        (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
+      if (accepts(column, call, dtype)) (dtypes += dtypes.empty() ? "" : " ") += nameOf(dtype).str();
   }
   EXPECT_TRUE(isCalled) << row.name << " has no call in bench/kernel_calls.cpp";
   std::string stated;

@@ -52,15 +52,13 @@ TEST(Products, MatMul) {
           for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
             Value x = randomValue(a, 1, -2, 2, dtype), y = randomValue(b, 2, -2, 2, dtype);
             Value c = productOf(x, y, transA, transB);
+            const std::string what = nameOf(dtype).str() + " batches " + std::to_string(row.batchA.size()) +
+                                     std::to_string(row.batchB.size()) + " sizes " + std::to_string(m) + "," +
+                                     std::to_string(k) + "," + std::to_string(n);
+            const KernelAttributes flags = attributes({{"trans_a", transA}, {"trans_b", transB}});
+            expectCase({KernelId::MatMul, {x, y}, {c}, flags, 1e-5}, what + " to f32");
             c.dtype = dtype;
-            expectCase({KernelId::MatMul,
-                        {x, y},
-                        {c},
-                        attributes({{"trans_a", transA}, {"trans_b", transB}}),
-                        std::max(1e-5, roundingOf(dtype))},
-                       nameOf(dtype).str() + " batches " + std::to_string(row.batchA.size()) +
-                           std::to_string(row.batchB.size()) + " sizes " + std::to_string(m) + "," + std::to_string(k) +
-                           "," + std::to_string(n));
+            expectCase({KernelId::MatMul, {x, y}, {c}, flags, std::max(1e-5, roundingOf(dtype))}, what);
           }
         }
 }
@@ -73,6 +71,22 @@ TEST(Products, OfFarRows) {
     expectCase({KernelId::MatMul, {x, y}, {productOf(x, y, true, false)}, attributes({{"trans_a", 1}}), 1e-5},
                std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n));
   }
+}
+
+/// Those whose columns the cpu device may divide among its threads, and a neighbour.
+TEST(Products, OfLargeRightSides) {
+  for (auto [m, k, n] : {std::tuple<int64_t, int64_t, int64_t>{3, 1500, 705}, {2, 2048, 512}, {2, 2047, 512}})
+    for (bool transA : {false, true}) {
+      const Value x = randomValue(transA ? Shape{k, m} : Shape{m, k}, 1, -2, 2), y = randomValue({k, n}, 2, -2, 2);
+      const Value bias = randomValue({n}, 3, -2, 2), product = productOf(x, y, transA, false);
+      Value sum = product;
+      for (size_t i = 0; i < sum.v.size(); ++i)
+        sum.v[i] += bias.v[i % size_t(n)];
+      const KernelAttributes flags = attributes({{"trans_a", int64_t(transA)}});
+      const std::string what = std::to_string(m) + "," + std::to_string(k) + "," + std::to_string(n);
+      expectCase({KernelId::MatMul, {x, y}, {product}, flags, 1e-4}, what);
+      expectCase({KernelId::MatMulBias, {x, y, bias}, {sum}, flags, 1e-4}, what);
+    }
 }
 
 /// Gelu in its tanh form (Hendrycks and Gimpel 2016), and its derivative.
@@ -236,13 +250,15 @@ void fillRow(AttentionCase &c, const Sizes &z, int64_t b, int64_t i, int64_t h, 
     }
 }
 
-void expectAttention(const Sizes &z, HiddenRows hidden = {}) {
+void expectAttention(const Sizes &z, HiddenRows hidden = {}, DType dtype = DType::F32) {
   const Shape q = {z.b, z.s, z.h, z.d}, k = {z.b, z.t, z.kv, z.d}, v = {z.b, z.t, z.kv, z.e}, o = {z.b, z.s, z.h, z.e};
-  AttentionCase c{randomValue(q, 1), randomValue(k, 2),
-                  randomValue(v, 3), randomValue(z.mask, 4),
-                  filled(o, 0),      filled({z.b, z.h, z.s, 2}, 0),
-                  randomValue(o, 5), filled(q, 0),
-                  filled(k, 0),      filled(v, 0)};
+  auto random = [&](const Shape &shape, int seed) { return randomValue(shape, seed, -2, 2, dtype); };
+  auto zeros = [&](const Shape &shape) { return filled(shape, 0, dtype); };
+  AttentionCase c{random(q, 1), random(k, 2),
+                  random(v, 3), randomValue(z.mask, 4),
+                  zeros(o),     filled({z.b, z.h, z.s, 2}, 0),
+                  random(o, 5), zeros(q),
+                  zeros(k),     zeros(v)};
   for (size_t i = 0; i < c.mask.v.size() && !z.mask.empty(); ++i) {
     if (hidden.value != 0 && int64_t(i) / z.mask[3] % 4 == 2) c.mask.v[i] = hidden.value;
     if (i % 3 == 1) c.mask.v[i] = -INFINITY;
@@ -258,9 +274,23 @@ void expectAttention(const Sizes &z, HiddenRows hidden = {}) {
     backward.push_back(c.mask);
   }
   std::string what = "s " + std::to_string(z.s) + " t " + std::to_string(z.t) + " h " + std::to_string(z.h) +
-                     " causal " + std::to_string(z.causal);
-  expectCase({KernelId::Attention, forward, {c.out, c.statistics}, a, 2e-5}, what);
-  expectCase({KernelId::AttentionGrad, backward, {c.dq, c.dk, c.dv}, a, 1e-4}, what);
+                     " causal " + std::to_string(z.causal) + " " + nameOf(dtype).str();
+  expectCase({KernelId::Attention, forward, {c.out, c.statistics}, a, std::max(2e-5, roundingOf(dtype))}, what);
+  // The output is rounded before its gradient reads it.
+  expectCase({KernelId::AttentionGrad, backward, {c.dq, c.dk, c.dv}, a, std::max(1e-4, 8 * roundingOf(dtype))}, what);
+}
+
+/// Heads whose rows are no whole vectors, keys of several blocks, parts of threads that share a KV head, masks in f32.
+TEST(Products, AttentionOfSmallFloats) {
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    expectAttention({2, 7, 4, 5, 7, 2, 3, 1, {}}, {}, dtype);
+    expectAttention({1, 65, 6, 64, 65, 3, 64, 1, {}}, {}, dtype);
+    expectAttention({1, 40, 2, 16, 37, 1, 48, 1, {}}, {}, dtype);
+    expectAttention({1, 70, 3, 17, 513, 3, 33, 0, {}}, {}, dtype);
+    expectAttention({1, 300, 4, 32, 300, 1, 32, 1, {}}, {}, dtype);
+    expectAttention({1, 33, 2, 96, 33, 2, 128, 0, {1, 2, 1, 33}}, {}, dtype);
+    expectAttention({1, 0, 2, 8, 4, 2, 8, 0, {}}, {}, dtype);
+  }
 }
 
 TEST(Products, Attention) {

@@ -134,13 +134,18 @@ struct NormCase {
 };
 
 /// From the formulas of the papers, in double. `centred`: LayerNorm, else RMS norm.
-NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred) {
+NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred, DType dtype) {
   const Shape all = {rows, n};
-  NormCase c{randomValue(all, 1),      randomValue({n}, 2),
-             randomValue({n}, 3),      randomValue(all, 4),
-             {DType::F32, all, {}},    {DType::F32, {rows}, {}},
-             {DType::F32, {rows}, {}}, {DType::F32, all, {}},
-             filled({n}, 0),           filled({n}, 0)};
+  NormCase c{randomValue(all, 1, -2, 2, dtype),
+             randomValue({n}, 2),
+             randomValue({n}, 3),
+             randomValue(all, 4, -2, 2, dtype),
+             {dtype, all, {}},
+             {DType::F32, {rows}, {}},
+             {DType::F32, {rows}, {}},
+             {dtype, all, {}},
+             filled({n}, 0),
+             filled({n}, 0)};
   for (int64_t r = 0; r < rows; ++r) {
     const double *x = &c.x.v[size_t(r * n)], *g = &c.dy.v[size_t(r * n)];
     double mean = 0, square = 0, sum = 0, dot = 0;
@@ -166,14 +171,16 @@ NormCase normCase(int64_t rows, int64_t n, double epsilon, bool centred) {
 }
 
 TEST(Rows, Norms) {
-  for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 3}, {5, 17}, {129, 257}, {0, 4}}) {
-    KernelAttributes a = attributes({{"epsilon", 1e-5}});
-    NormCase l = normCase(rows, n, 1e-5, true), r = normCase(rows, n, 1e-5, false);
-    expectCase({KernelId::LayerNorm, {l.x, l.scale, l.bias}, {l.y, l.mean, l.rstd}, a});
-    expectCase({KernelId::LayerNormGrad, {l.x, l.scale, l.mean, l.rstd, l.dy}, {l.dx, l.dscale, l.dbias}, a});
-    expectCase({KernelId::RmsNorm, {r.x, r.scale}, {r.y, r.rstd}, a});
-    expectCase({KernelId::RmsNormGrad, {r.x, r.scale, r.rstd, r.dy}, {r.dx, r.dscale}, a});
-  }
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    for (auto [rows, n] : {std::pair<int64_t, int64_t>{1, 3}, {5, 17}, {129, 257}, {7, 64}, {0, 4}}) {
+      KernelAttributes a = attributes({{"epsilon", 1e-5}});
+      NormCase l = normCase(rows, n, 1e-5, true, dtype), r = normCase(rows, n, 1e-5, false, dtype);
+      const double bound = std::max(1e-5, roundingOf(dtype));
+      expectCase({KernelId::LayerNorm, {l.x, l.scale, l.bias}, {l.y, l.mean, l.rstd}, a, bound});
+      expectCase({KernelId::LayerNormGrad, {l.x, l.scale, l.mean, l.rstd, l.dy}, {l.dx, l.dscale, l.dbias}, a, bound});
+      expectCase({KernelId::RmsNorm, {r.x, r.scale}, {r.y, r.rstd}, a, bound});
+      expectCase({KernelId::RmsNormGrad, {r.x, r.scale, r.rstd, r.dy}, {r.dx, r.dscale}, a, bound});
+    }
 }
 
 TEST(Rows, Rotary) {

@@ -52,44 +52,48 @@ void followMaxima(int64_t rows, int64_t keys, float *scores, RowStates &states, 
     states.total[r] += exponentials(scores + r * kScoreStride, end, shiftOf(most[r]));
 }
 
-struct Forward {
+template <typename S> struct Forward {
   AttentionProblem p;
-  float *out, *statistics;
+  const S *q, *k, *v;
+  S *out;
+  float *statistics;
 };
 
 /// A thread's part of the workspace.
 struct Work {
-  float *keys, *values, *scores, *sums;
+  float *keys, *values, *queries, *scores, *sums;
   Work(const AttentionSizes &z, float *at)
-      : keys(at), values(keys + z.paddedT() * z.d), scores(values + z.paddedT() * z.paddedE()),
-        sums(scores + kQueryRows * kScoreStride) {}
+      : keys(at), values(keys + z.paddedT() * z.d), queries(values + z.paddedT() * z.paddedE()),
+        scores(queries + kQueryRows * z.paddedD()), sums(scores + kQueryRows * kScoreStride) {}
 };
 
-void store(const Forward &f, const QueryBlock &block, const RowStates &states, const float *sums) {
+template <typename S>
+void store(const Forward<S> &f, const QueryBlock &block, const RowStates &states, const float *sums) {
   for (int64_t r = 0; r < block.rows(); ++r) {
     const bool seesNothing = states.most[r] == -kInfinity;
     const float inverse = seesNothing ? 0.0f : 1.0f / states.total[r];
     const float *from = sums + r * f.p.z.paddedE();
-    float *to = f.out + f.p.outputAt(block, r), *statistics = f.statistics + f.p.statisticsAt(block, r);
+    S *to = f.out + f.p.outputAt(block, r);
+    float *statistics = f.statistics + f.p.statisticsAt(block, r);
 #pragma omp simd
     for (int64_t e = 0; e < f.p.z.e; ++e)
-      to[e] = from[e] * inverse;
+      to[e] = Narrowed<S>::from(from[e] * inverse);
     statistics[0] = states.most[r];
     statistics[1] = seesNothing ? 0.0f : std::log(states.total[r]);
   }
 }
 
-void runBlock(const Forward &f, const QueryBlock &block, const Work &work) {
+template <typename S> void runBlock(const Forward<S> &f, const QueryBlock &block, const Work &work) {
   const AttentionProblem &p = f.p;
   const int64_t width = p.z.paddedE(), rows = block.rows(), seen = p.keysFor(block.end);
-  const Strided queries{p.q + p.queryAt(block, 0), p.z.h * p.z.d, 1};
+  packRows(f.q + p.queryAt(block, 0), p.z.h * p.z.d, rows, p.z.d, work.queries, p.z.paddedD());
   RowStates states;
   std::fill_n(states.most, rows, -kInfinity);
   std::fill_n(states.total, rows, 0.0f);
   std::fill_n(work.sums, rows * width, 0.0f);
   for (int64_t begin = 0; begin < seen; begin += kBlockKeys) {
     const int64_t keys = std::min(kBlockKeys, seen - begin);
-    panelProduct(queries, rows, p.z.d, work.keys, begin, keys, work.scores); // the scale is in the keys
+    panelProduct({work.queries, p.z.paddedD(), 1}, rows, p.z.d, work.keys, begin, keys, work.scores); // scaled keys
     hideKeys(p, block, begin, keys, work.scores);
     followMaxima(rows, keys, work.scores, states, work.sums, width);
     tileProduct({work.scores, kScoreStride, 1}, work.values + begin * width, width, work.sums, width, rows, width, keys,
@@ -98,23 +102,26 @@ void runBlock(const Forward &f, const QueryBlock &block, const Work &work) {
   store(f, block, states, work.sums);
 }
 
-void runPart(const Forward &f, BlockRange part, const Work &work) {
+template <typename S> void runPart(const Forward<S> &f, BlockRange part, const Work &work) {
   const AttentionProblem &p = f.p;
   int64_t packed = -1;
   for (int64_t at = part.begin; at < part.end; ++at) {
     const QueryBlock block = p.block(at);
     if (block.group != packed) {
       const int64_t row = p.firstKeyRow(block.group);
-      packPanels(p.k + row * p.z.d, p.z.kv * p.z.d, p.z.t, p.z.d, p.scale, work.keys);
-      packRows(p.v + row * p.z.e, p.z.kv * p.z.e, p.z.t, p.z.e, work.values, p.z.paddedE());
+      packPanels(f.k + row * p.z.d, p.z.kv * p.z.d, p.z.t, p.z.d, p.scale, work.keys);
+      packRows(f.v + row * p.z.e, p.z.kv * p.z.e, p.z.t, p.z.e, work.values, p.z.paddedE());
       packed = block.group;
     }
     runBlock(f, block, work);
   }
 }
 
-Prepared prepareAttention(const Call &call) {
-  Forward f{AttentionProblem(call), call.args.results[0].as<float>(), call.args.results[1].as<float>()};
+template <typename S> Prepared prepareFor(const Call &call) {
+  const auto &in = call.args.operands;
+  Forward<S> f{
+      AttentionProblem(call),          in[0].as<S>(), in[1].as<S>(), in[2].as<S>(), call.args.results[0].as<S>(),
+      call.args.results[1].as<float>()};
   if (llvm::Error error = expectWorkspace(call, attentionWorkspace(f.p.z, call.threads))) return error;
   return ready([f = std::move(f), work = reinterpret_cast<float *>(call.args.workspace.data())] {
     const AttentionSizes &z = f.p.z;
@@ -124,6 +131,10 @@ Prepared prepareAttention(const Call &call) {
     });
     return Status::Ok;
   });
+}
+
+Prepared prepareAttention(const Call &call) {
+  return asStored(call, [&](auto stored) { return prepareFor<decltype(stored)>(call); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Attention, prepareAttention}};

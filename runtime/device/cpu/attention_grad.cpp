@@ -8,10 +8,11 @@ namespace autotp::cpu {
 
 namespace {
 
-struct Backward {
+template <typename S> struct Backward {
   AttentionProblem p;
-  const float *out, *statistics, *dOut;
-  float *dQ, *dK, *dV;
+  const S *q, *k, *v, *out, *dOut;
+  const float *statistics;
+  S *dQ, *dK, *dV;
   float *work;
 };
 
@@ -24,7 +25,7 @@ struct Work {
 /// apart, since a part may hold the end of one head and the beginning of another.
 enum class Holds { Beginning, Rest };
 
-Work workOf(const Backward &g, size_t part, Holds holds) {
+template <typename S> Work workOf(const Backward<S> &g, size_t part, Holds holds) {
   const AttentionSizes &z = g.p.z;
   float *at = g.work + int64_t(part) * z.backwardFloats();
   const auto take = [&](int64_t floats) { return std::exchange(at, at + floats); };
@@ -62,24 +63,25 @@ void clearReplaced(const AttentionProblem &p, const QueryBlock &block, int64_t b
   }
 }
 
-void packBlock(const Backward &g, const QueryBlock &block, const Work &w, float *dots) {
+template <typename S> void packBlock(const Backward<S> &g, const QueryBlock &block, const Work &w, float *dots) {
   const AttentionProblem &p = g.p;
   const int64_t rows = block.rows(), at = p.outputAt(block, 0), stride = p.z.h * p.z.e;
-  packRows(p.q + p.queryAt(block, 0), p.z.h * p.z.d, rows, p.z.d, w.queries, p.z.paddedD());
+  packRows(g.q + p.queryAt(block, 0), p.z.h * p.z.d, rows, p.z.d, w.queries, p.z.paddedD());
   packRows(g.dOut + at, stride, rows, p.z.e, w.dOut, p.z.paddedE());
   std::fill_n(w.dQ, rows * p.z.paddedD(), 0.0f);
   for (int64_t r = 0; r < rows; ++r) {
-    const float *out = g.out + at + r * stride, *dOut = g.dOut + at + r * stride;
+    const S *out = g.out + at + r * stride;
+    const float *dOut = w.dOut + r * p.z.paddedE();
     float dot = 0;
 #pragma omp simd reduction(+ : dot)
     for (int64_t e = 0; e < p.z.e; ++e)
-      dot += out[e] * dOut[e];
+      dot += widened(out[e]) * dOut[e];
     dots[r] = dot;
   }
 }
 
 /// Writes the dQ of a block, and adds what it gives to dK and dV of its KV head.
-void runBlock(const Backward &g, const QueryBlock &block, const Work &w) {
+template <typename S> void runBlock(const Backward<S> &g, const QueryBlock &block, const Work &w) {
   const AttentionProblem &p = g.p;
   const int64_t rows = block.rows(), seen = p.keysFor(block.end), d = p.z.paddedD(), e = p.z.paddedE();
   float dots[kQueryRows];
@@ -98,32 +100,35 @@ void runBlock(const Backward &g, const QueryBlock &block, const Work &w) {
     tileProduct({w.probabilities, 1, kScoreStride}, w.dOut, e, w.dV + begin * e, e, keys, e, rows, true);
   }
   for (int64_t r = 0; r < rows; ++r)
-    std::copy_n(w.dQ + r * d, p.z.d, g.dQ + p.queryAt(block, r));
+    storeRow(w.dQ + r * d, p.z.d, g.dQ + p.queryAt(block, r));
 }
 
-/// Writes keys [begin, end) of dK and dV of a KV head: the sum of what the parts `from` hold of them, in their order.
-void storeKvGrad(const Backward &g, int64_t group, llvm::ArrayRef<Work> from, int64_t begin, int64_t end) {
+/// Writes keys [begin, end) of dK and dV of a KV head: the sum of what the parts `from` hold of them, in their order. The sum
+/// is made where the first part holds its own.
+template <typename S>
+void storeKvGrad(const Backward<S> &g, int64_t group, llvm::ArrayRef<Work> from, int64_t begin, int64_t end) {
   const AttentionSizes &z = g.p.z;
-  const auto storeRow = [&](float *to, int64_t n, float *const Work::*of, int64_t at) {
-    std::copy_n(from[0].*of + at, n, to);
+  const auto summed = [&](int64_t n, float *const Work::*of, int64_t at) {
+    float *sum = from[0].*of + at;
     for (const Work &other : from.drop_front())
       for (int64_t i = 0; i < n; ++i)
-        to[i] += (other.*of)[at + i];
+        sum[i] += (other.*of)[at + i];
+    return sum;
   };
   for (int64_t t = begin; t < end; ++t) {
     const int64_t row = g.p.firstKeyRow(group) + t * z.kv;
-    storeRow(g.dK + row * z.d, z.d, &Work::dK, t * z.paddedD());
-    storeRow(g.dV + row * z.e, z.e, &Work::dV, t * z.paddedE());
+    storeRow(summed(z.d, &Work::dK, t * z.paddedD()), z.d, g.dK + row * z.d);
+    storeRow(summed(z.e, &Work::dV, t * z.paddedE()), z.e, g.dV + row * z.e);
   }
 }
 
-void runPart(const Backward &g, size_t part) {
+template <typename S> void runPart(const Backward<S> &g, size_t part) {
   const AttentionProblem &p = g.p;
   const int64_t each = p.blocksOfGroup(), end = p.parts[part].end;
   for (int64_t at = p.parts[part].begin; at < end;) {
     const int64_t group = at / each, first = group * each, last = first + each;
     const Work w = workOf(g, part, at == first ? Holds::Beginning : Holds::Rest);
-    const float *k = p.k + p.firstKeyRow(group) * p.z.d, *v = p.v + p.firstKeyRow(group) * p.z.e;
+    const S *k = g.k + p.firstKeyRow(group) * p.z.d, *v = g.v + p.firstKeyRow(group) * p.z.e;
     packPanels(k, p.z.kv * p.z.d, p.z.t, p.z.d, p.scale, w.keyPanels);
     packPanels(v, p.z.kv * p.z.e, p.z.t, p.z.e, 1, w.valuePanels);
     packRows(k, p.z.kv * p.z.d, p.z.t, p.z.d, w.keys, p.z.paddedD());
@@ -131,12 +136,12 @@ void runPart(const Backward &g, size_t part) {
     const bool holdsAll = at == first && end >= last;
     for (; at < std::min(end, last); ++at)
       runBlock(g, p.block(at), w);
-    if (holdsAll) storeKvGrad(g, group, w, 0, p.z.t);
+    if (holdsAll) storeKvGrad<S>(g, group, w, 0, p.z.t);
   }
 }
 
 /// Writes dK and dV of the KV heads that several parts hold.
-void storeShared(const Backward &g) {
+template <typename S> void storeShared(const Backward<S> &g) {
   const AttentionProblem &p = g.p;
   const int64_t each = p.blocksOfGroup();
   for (size_t part = 0; part < p.parts.size(); ++part) {
@@ -147,23 +152,30 @@ void storeShared(const Backward &g) {
     for (size_t next = part + 1; next < p.parts.size() && p.parts[next].begin < last; ++next)
       if (p.parts[next].begin < p.parts[next].end) holders.push_back(workOf(g, next, Holds::Rest));
     parallelFor(p.threads, p.z.t, p.z.d + p.z.e,
-                [&](int64_t from, int64_t to, int) { storeKvGrad(g, group, holders, from, to); });
+                [&](int64_t from, int64_t to, int) { storeKvGrad<S>(g, group, holders, from, to); });
   }
 }
 
-Prepared prepareAttentionGrad(const Call &call) {
+template <typename S> Prepared prepareFor(const Call &call) {
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  Backward g{AttentionProblem(call), in[3].as<float>(),
-             in[4].as<float>(),      in[5].as<float>(),
-             out[0].as<float>(),     out[1].as<float>(),
-             out[2].as<float>(),     reinterpret_cast<float *>(call.args.workspace.data())};
+  Backward<S> g{AttentionProblem(call),
+                in[0].as<S>(),
+                in[1].as<S>(),
+                in[2].as<S>(),
+                in[3].as<S>(),
+                in[5].as<S>(),
+                in[4].as<float>(),
+                out[0].as<S>(),
+                out[1].as<S>(),
+                out[2].as<S>(),
+                reinterpret_cast<float *>(call.args.workspace.data())};
   const AttentionSizes z = g.p.z;
   if (llvm::Error error = expectWorkspace(call, attentionGradWorkspace(z, call.threads))) return error;
   if (z.b * z.s * z.h == 0) // no query gives a gradient to the keys
     return ready([g = std::move(g), z] {
-      std::fill_n(g.dK, z.b * z.t * z.kv * z.d, 0.0f);
-      std::fill_n(g.dV, z.b * z.t * z.kv * z.e, 0.0f);
+      std::fill_n(g.dK, z.b * z.t * z.kv * z.d, S{});
+      std::fill_n(g.dV, z.b * z.t * z.kv * z.e, S{});
       return Status::Ok;
     });
   return ready([g = std::move(g), z] {
@@ -174,6 +186,10 @@ Prepared prepareAttentionGrad(const Call &call) {
     storeShared(g);
     return Status::Ok;
   });
+}
+
+Prepared prepareAttentionGrad(const Call &call) {
+  return asStored(call, [&](auto stored) { return prepareFor<decltype(stored)>(call); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::AttentionGrad, prepareAttentionGrad}};

@@ -23,10 +23,6 @@ static std::vector<BlockRange> divided(const AttentionProblem &p) {
 }
 
 AttentionProblem::AttentionProblem(const Call &call) : z(attentionSizes(call)), threads(call.threads) {
-  const auto &in = call.args.operands;
-  q = in[0].as<float>();
-  k = in[1].as<float>();
-  v = in[2].as<float>();
   scale = float(call.args.attributes.real("scale", 1));
   isCausal = call.args.attributes.integer("causal");
   replaces = call.args.attributes.integer("replaces");
@@ -41,25 +37,6 @@ QueryBlock AttentionProblem::block(int64_t at) const {
   const int64_t group = at / blocksOfGroup(), ofGroup = at % blocksOfGroup() / blocksOfHead(),
                 begin = at % blocksOfHead() * kQueryRows;
   return {group, group / z.kv, group % z.kv * (z.h / z.kv) + ofGroup, begin, std::min(begin + kQueryRows, z.s)};
-}
-
-void packPanels(const float *from, int64_t stride, int64_t t, int64_t columns, float scale, float *panels) {
-  for (int64_t begin = 0; begin < t; begin += kPanelKeys, panels += columns * kPanelKeys) {
-    const int64_t keys = std::min(kPanelKeys, t - begin);
-    for (int64_t c = 0; c < columns; ++c) {
-      float *row = panels + c * kPanelKeys;
-      for (int64_t j = 0; j < keys; ++j)
-        row[j] = scale * from[(begin + j) * stride + c];
-      std::fill(row + keys, row + kPanelKeys, 0.0f);
-    }
-  }
-}
-
-void packRows(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t width) {
-  for (int64_t r = 0; r < rows; ++r, to += width) {
-    std::copy_n(from + r * stride, columns, to);
-    std::fill(to + columns, to + width, 0.0f);
-  }
 }
 
 void panelProduct(Strided left, int64_t rows, int64_t columns, const float *panels, int64_t begin, int64_t keys,

@@ -2,7 +2,7 @@
 /// of scores.
 #pragma once
 
-#include "runtime/device/cpu/kernel_table.h"
+#include "runtime/device/cpu/stored_as.h"
 #include "runtime/device/cpu/tile_product.h"
 #include "runtime/plan/kernels/attention_workspace.h"
 
@@ -27,7 +27,7 @@ struct BlockRange {
 
 struct AttentionProblem {
   AttentionSizes z;
-  const float *q, *k, *v, *mask = nullptr;
+  const float *mask = nullptr;
   std::array<int64_t, 4> maskStrides{}; ///< of [b, h, s, t]; 0 where it broadcasts
   float scale;
   bool isCausal, replaces;
@@ -71,10 +71,36 @@ private:
 
 /// panels [t / kPanelKeys, columns, kPanelKeys] = scale * from [t, columns], whose rows are `stride` apart; zeros fill the
 /// last panel.
-void packPanels(const float *from, int64_t stride, int64_t t, int64_t columns, float scale, float *panels);
+template <typename S>
+void packPanels(const S *from, int64_t stride, int64_t t, int64_t columns, float scale, float *panels) {
+  for (int64_t begin = 0; begin < t; begin += kPanelKeys, panels += columns * kPanelKeys) {
+    const int64_t keys = std::min(kPanelKeys, t - begin);
+    for (int64_t c = 0; c < columns; ++c) {
+      float *row = panels + c * kPanelKeys;
+      for (int64_t j = 0; j < keys; ++j)
+        row[j] = scale * widened(from[(begin + j) * stride + c]);
+      std::fill(row + keys, row + kPanelKeys, 0.0f);
+    }
+  }
+}
 
 /// to [rows, width] = from [rows, columns], whose rows are `stride` apart; zeros fill each row.
-void packRows(const float *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t width);
+template <typename S>
+void packRows(const S *from, int64_t stride, int64_t rows, int64_t columns, float *to, int64_t width) {
+  for (int64_t r = 0; r < rows; ++r, to += width, from += stride) {
+#pragma omp simd
+    for (int64_t c = 0; c < columns; ++c)
+      to[c] = widened(from[c]);
+    std::fill(to + columns, to + width, 0.0f);
+  }
+}
+
+/// to [n] = from [n], as it is stored.
+template <typename S> void storeRow(const float *from, int64_t n, S *to) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    to[i] = Narrowed<S>::from(from[i]);
+}
 
 /// A block [rows, keys] = left [rows, columns] x panels of keys from `begin` on. Its rows are kScoreStride apart and
 /// computed to whole vectors, since a rest would take as long as all the others.

@@ -24,21 +24,24 @@ template <typename To, typename From> void convert(To *to, const From *from, int
   });
 }
 
-/// A product in f32, whose operands and result are stored in S: they pass through the end of the workspace.
+/// A product in f32, whose operands and result, unless it is f32, are stored in S: they pass through the end of the
+/// workspace.
 template <typename S> Prepared buildWidened(const Call &call, ProductTensors t, bool transA, bool transB) {
   const ProductTensors stored = t;
-  TensorArg *wide[] = {&t.a, &t.b, &t.c, &t.bias};
-  const size_t count = t.bias.data ? 4 : 3;
+  const bool narrows = t.c.dtype != DType::F32;
+  llvm::SmallVector<TensorArg *, 4> wide{&t.a, &t.b};
+  if (narrows) wide.push_back(&t.c);
+  if (t.bias.data) wide.push_back(&t.bias);
   size_t bytes = 0;
-  for (size_t i = 0; i < count; ++i)
-    bytes += size_t(wide[i]->elements()) * sizeof(float);
+  for (const TensorArg *tensor : wide)
+    bytes += size_t(tensor->elements()) * sizeof(float);
   if (llvm::Error error = expectWorkspace(call, bytes)) return error;
   std::byte *at = nullptr;
   const Call inF32 = withoutLast(call, bytes, at);
-  for (size_t i = 0; i < count; ++i) {
-    wide[i]->data = at;
-    wide[i]->dtype = DType::F32;
-    at += size_t(wide[i]->elements()) * sizeof(float);
+  for (TensorArg *tensor : wide) {
+    tensor->data = at;
+    tensor->dtype = DType::F32;
+    at += size_t(tensor->elements()) * sizeof(float);
   }
   Prepared made = product(inF32, t, transA, transB);
   if (!made) return made.takeError();
@@ -46,8 +49,8 @@ template <typename S> Prepared buildWidened(const Call &call, ProductTensors t, 
     convert(t.a.as<float>(), stored.a.as<S>(), t.a.elements(), threads);
     convert(t.b.as<float>(), stored.b.as<S>(), t.b.elements(), threads);
     if (t.bias.data) convert(t.bias.as<float>(), stored.bias.as<S>(), t.bias.elements(), threads);
-    Status status = made->run();
-    convert(stored.c.as<S>(), t.c.as<float>(), t.c.elements(), threads);
+    const Status status = made->run();
+    if (narrows) convert(stored.c.as<S>(), t.c.as<float>(), t.c.elements(), threads);
     return status;
   });
 }
@@ -79,7 +82,7 @@ Prepared prepareMatMul(const Call &call) {
   const bool hasBias = call.kernel != KernelId::MatMul && call.kernel != KernelId::MatMulGeluGrad;
   if (t.c.elements() == 0) return ready([] { return Status::Ok; });
   if (productSizes(call).k == 0) { // a sum over nothing
-    Prepared zeros = ready([to = t.c.data, bytes = size_t(t.c.elements()) * sizeOf(dtype)] {
+    Prepared zeros = ready([to = t.c.data, bytes = size_t(t.c.elements()) * sizeOf(t.c.dtype)] {
       std::memset(to, 0, bytes);
       return Status::Ok;
     });

@@ -5,7 +5,7 @@
 
 namespace autotp::cpu {
 
-/// a [.., m, k] x b [.., k, n] = c [.., m, n], all of them f32, or all bf16 where `multipliesBf16()`. Leading dimensions
+/// a [.., m, k] x b [.., k, n] = c [.., m, n], all of them f32, or all bf16 where `multipliesBf16()`, where c may be f32. Leading dimensions
 /// broadcast. Of a transposed operand the last two dimensions are the other way round.
 struct ProductTensors {
   TensorArg a, b, bias, c;                       ///< the bias is [n]; its data is null where there is none

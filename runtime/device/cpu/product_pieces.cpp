@@ -80,7 +80,7 @@ constexpr int64_t kLargeOperand = int64_t(1) << 20;
 bool goesByThreads([[maybe_unused]] const Call &call, [[maybe_unused]] const ProductTensors &t,
                    [[maybe_unused]] bool transB) {
 #if defined(__AVX512F__)
-  return call.threads > 1 && !transB && t.c.dtype == DType::F32 && t.a.shape.size() == 2 && t.b.shape.size() == 2 &&
+  return call.threads > 1 && !transB && t.a.dtype == DType::F32 && t.a.shape.size() == 2 && t.b.shape.size() == 2 &&
          t.b.elements() >= kLargeOperand && t.b.shape[1] / call.threads >= kThreadsColumns;
 #else
   return false;

@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/kernel_table.h"
 #include "runtime/device/cpu/parallel.h"
 #include "runtime/device/cpu/storage.h"
+#include "runtime/device/cpu/stored_as.h"
 
 namespace autotp::cpu {
 
@@ -35,17 +36,7 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(const Call &call) {
-  const DType dtype = call.args.operands[0].dtype;
-  switch (dtype) {
-  case DType::F32:
-    return rotaryOf<float>(call);
-  case DType::BF16:
-    return rotaryOf<Bf16>(call);
-  case DType::F16:
-    return rotaryOf<Half>(call);
-  default:
-    return unsupported(call, dtype);
-  }
+  return asStored(call, [&](auto stored) { return rotaryOf<decltype(stored)>(call); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Rotary, prepareRotary}};

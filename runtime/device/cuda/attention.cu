@@ -23,9 +23,9 @@ llvm::Expected<AttentionProblem> attentionProblem(const Call &call) {
     return mistake(call, "has heads of " + llvm::Twine(std::max(p.d, p.e)) + ", and the cuda device takes up to " +
                              llvm::Twine(kWidestHead));
   if (std::max(p.s, p.t) > kLongestSequence) return mistake(call, "has a longer sequence than the cuda device takes");
-  p.q = in[0].as<float>();
-  p.k = in[1].as<float>();
-  p.v = in[2].as<float>();
+  p.q = stored(in[0]);
+  p.k = stored(in[1]);
+  p.v = stored(in[2]);
   p.scale = float(call.args.attributes.real("scale", 1));
   p.isCausal = call.args.attributes.integer("causal");
   p.replaces = call.args.attributes.integer("replaces");
@@ -80,14 +80,14 @@ __device__ __forceinline__ void takeScores(const AttentionProblem &p, const Head
 
 template <int D, bool IsMasked>
 __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !IsMasked) ? 2 : 1)
-    attentionKernel(AttentionProblem p, float *out, float *statistics) {
+    attentionKernel(AttentionProblem p, StoredFloats out, float *statistics) {
   float *queries = dynamicShared<float>(), *keys = queries + Tile<D>::owned * Tile<D>::pitch,
         *values = keys + kStreamed * Tile<D>::pitch, *weights = values + kStreamed * Tile<D>::pitch;
   const int64_t tiles = (p.s + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tiles;
   // With a causal mask later queries see more keys: those blocks start first, so that the last ones are short.
   const int query0 = int(tiles - 1 - (at - headAt * tiles)) * Tile<D>::owned, end = query0 + Tile<D>::owned;
   const Head head(p, headAt / p.h, headAt % p.h);
-  loadTile<D, Tile<D>::owned>(queries, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(queries, p.q, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
   RowStates<D> state;
 #pragma unroll
   for (int r = 0; r < Tile<D>::rows; ++r) {
@@ -99,8 +99,8 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !Is
   const int limit = keysFor(p, end < int(p.s) ? end : int(p.s));
   for (int key0 = 0; key0 < limit; key0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(keys, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
-    loadTile<D, kStreamed>(values, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
+    loadTile<D, kStreamed>(keys, p.k, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(values, p.v, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
     __syncthreads();
     float scores[Tile<D>::rows][Tile<D>::columns];
     dotTiles<D>(scores, queries, keys, int(p.d));
@@ -123,11 +123,11 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !Is
       own[1] = state.most[r] == -INFINITY ? 0.0f : logf(state.total[r]);
     }
   }
-  storeRows<D>(sum, out + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
+  storeRows<D>(sum, out, head.out(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
 }
 
 template <int D, bool IsMasked>
-Prepared start(const Call &call, const AttentionProblem &p, float *out, float *statistics) {
+Prepared start(const Call &call, const AttentionProblem &p, StoredFloats out, float *statistics) {
   const int64_t blocks = (p.s + Tile<D>::owned - 1) / Tile<D>::owned * p.b * p.h;
   const LaunchShape shape{dim3(unsigned(blocks)), dim3(kAttentionThreads), sharedFloats<D>() * sizeof(float)};
   if (blocks > kMostBlocks) return mistake(call, "has more tiles than a grid has blocks");
@@ -143,8 +143,9 @@ Prepared prepareAttention(const Call &call) {
   const auto &results = call.args.results;
   const int64_t rows = p->b * p->s * p->h;
   if (rows == 0) return nothingToDo();
-  float *out = results[0].as<float>(), *statistics = results[1].as<float>();
-  p->vectors = areVectors({p->q, p->k, p->v, out}, *p);
+  const StoredFloats out = stored(results[0]);
+  float *statistics = results[1].as<float>();
+  p->vectors = areVectors({p->q.data, p->k.data, p->v.data, out.data}, *p);
   return withVariant(*p, [&](auto dimension, auto isMasked) {
     return start<decltype(dimension)::value, decltype(isMasked)::value>(call, *p, out, statistics);
   });

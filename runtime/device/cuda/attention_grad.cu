@@ -12,19 +12,20 @@ namespace {
 
 struct Backward {
   AttentionProblem p;
-  const float *out, *statistics, *dOut;
+  StoredFloats out;
+  const float *statistics;
+  StoredFloats dOut;
   float *dots; ///< of each row of out with its gradient, [b, h, s]
-  float *dq, *dk, *dv;
+  StoredFloats dq, dk, dv;
 };
 
 /// A warp for each row [b, s, h] of out.
 __global__ void rowDotsKernel(Backward g, int64_t rows) {
   const int64_t row = int64_t(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
-  const float *out = g.out + row * g.p.e, *dOut = g.dOut + row * g.p.e;
   float dot = 0;
-  for (int64_t i = threadIdx.x; i < g.p.e; i += 32)
-    dot += out[i] * dOut[i];
+  for (int64_t i = row * g.p.e + threadIdx.x; i < (row + 1) * g.p.e; i += 32)
+    dot += g.out.at<1>(i).at[0] * g.dOut.at<1>(i).at[0];
   dot = joinWarp(dot, Plus());
   if (threadIdx.x != 0) return;
   const int64_t token = quotient(row, g.p.h), h = row - token * g.p.h, b = quotient(token, g.p.s);
@@ -86,15 +87,15 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !Is
   // The longest start first.
   const int query0 = int(tilesOfHead - 1 - (at - headAt * tilesOfHead)) * Tile<D>::owned, end = query0 + Tile<D>::owned;
   const Head head(p, headAt / p.h, headAt % p.h);
-  loadTile<D, Tile<D>::owned>(tiles.first, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
-  loadTile<D, Tile<D>::owned>(tiles.second, g.dOut + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.first, p.q, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.second, g.dOut, head.out(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
   Rows<D> dq;
   clearRows<D>(dq);
   const int limit = keysFor(p, end < int(p.s) ? end : int(p.s));
   for (int key0 = 0; key0 < limit; key0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(tiles.passing, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
-    loadTile<D, kStreamed>(tiles.passingSecond, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
+    loadTile<D, kStreamed>(tiles.passing, p.k, head.k(p), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(tiles.passingSecond, p.v, head.v(p), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
     __syncthreads();
     Scores<D> scores, slopes;
     dotTiles<D>(scores, tiles.first, tiles.passing, int(p.d));
@@ -109,7 +110,7 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 || (D == 128 && !Is
     setWeights<D>(tiles.weights, slopes);
     addProduct<D>(dq, tiles.weights, tiles.passing);
   }
-  storeRows<D>(dq, g.dq + (head.b * p.s * p.h + head.h) * p.d, p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+  storeRows<D>(dq, g.dq, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
 }
 
 /// What a block that owns keys holds, and one head's queries.
@@ -122,9 +123,8 @@ __device__ __forceinline__ void passQueries(const Backward &g, const Tiles<D> &t
   const int hidden = p.isCausal ? key0 + int(p.s) - int(p.t) : 0; // queries before see none of these keys
   for (int query0 = hidden > 0 ? hidden / kStreamed * kStreamed : 0; query0 < int(p.s); query0 += kStreamed) {
     __syncthreads(); // the tiles before have been read
-    loadTile<D, kStreamed>(tiles.passing, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
-    loadTile<D, kStreamed>(tiles.passingSecond, g.dOut + head.outRows(p), p.h * p.e, query0, int(p.s), int(p.e),
-                           p.vectors);
+    loadTile<D, kStreamed>(tiles.passing, p.q, head.q(p), p.h * p.d, query0, int(p.s), int(p.d), p.vectors);
+    loadTile<D, kStreamed>(tiles.passingSecond, g.dOut, head.out(p), p.h * p.e, query0, int(p.s), int(p.e), p.vectors);
     __syncthreads();
     Scores<D> scores, slopes;
     dotTiles<D>(scores, tiles.first, tiles.passing, int(p.d));
@@ -153,17 +153,17 @@ __global__ void __launch_bounds__(kAttentionThreads, D == 64 && !IsMasked ? 2 : 
   const int64_t tilesOfHead = (p.t + Tile<D>::owned - 1) / Tile<D>::owned, at = blockIdx.x, headAt = at / tilesOfHead;
   const int64_t b = headAt / p.kv, kvHead = headAt % p.kv;
   const int key0 = int(at - headAt * tilesOfHead) * Tile<D>::owned;
-  float *dk = g.dk + (b * p.t * p.kv + kvHead) * p.d, *dv = g.dv + (b * p.t * p.kv + kvHead) * p.e;
-  loadTile<D, Tile<D>::owned>(tiles.first, p.k + (dk - g.dk), p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
-  loadTile<D, Tile<D>::owned>(tiles.second, p.v + (dv - g.dv), p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
+  const int64_t keys = (b * p.t * p.kv + kvHead) * p.d, values = (b * p.t * p.kv + kvHead) * p.e;
+  loadTile<D, Tile<D>::owned>(tiles.first, p.k, keys, p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+  loadTile<D, Tile<D>::owned>(tiles.second, p.v, values, p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
   KeyGrad<D> sums;
   clearRows<D>(sums.dk);
   clearRows<D>(sums.dv);
   const int64_t group = p.h / p.kv;
   for (int64_t h = kvHead * group; h < (kvHead + 1) * group; ++h)
     passQueries<D, IsMasked>(g, tiles, Head(p, b, h), key0, sums);
-  storeRows<D>(sums.dk, dk, p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
-  storeRows<D>(sums.dv, dv, p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
+  storeRows<D>(sums.dk, g.dk, keys, p.kv * p.d, key0, int(p.t), int(p.d), p.vectors);
+  storeRows<D>(sums.dv, g.dv, values, p.kv * p.e, key0, int(p.t), int(p.e), p.vectors);
 }
 
 template <int D, bool IsMasked> Prepared start(const Call &call, const Backward &g) {
@@ -194,15 +194,15 @@ Prepared prepareAttentionGrad(const Call &call) {
   const auto &out = call.args.results;
   const int64_t rows = p->b * p->s * p->h;
   if (llvm::Error error = expectWorkspace(call, uint64_t(rows) * sizeof(float))) return taken(error);
-  p->vectors = areVectors({p->q, p->k, p->v, in[5].data, out[0].data, out[1].data, out[2].data}, *p);
+  p->vectors = areVectors({p->q.data, p->k.data, p->v.data, in[5].data, out[0].data, out[1].data, out[2].data}, *p);
   const Backward g{*p,
-                   in[3].as<float>(),
+                   stored(in[3]),
                    in[4].as<float>(),
-                   in[5].as<float>(),
+                   stored(in[5]),
                    workspaceOf<float>(call),
-                   out[0].as<float>(),
-                   out[1].as<float>(),
-                   out[2].as<float>()};
+                   stored(out[0]),
+                   stored(out[1]),
+                   stored(out[2])};
   return withVariant(*p, [&](auto dimension, auto isMasked) {
     return start<decltype(dimension)::value, decltype(isMasked)::value>(call, g);
   });

@@ -28,22 +28,23 @@ template <int D> struct Tile {
 __device__ __forceinline__ int tileRow() { return threadIdx.x / kSide; }
 __device__ __forceinline__ int tileColumn() { return threadIdx.x % kSide; }
 
-/// Rows [first, first + Rows) of `width` floats, `stride` apart, with zeros around what is there.
+/// Rows [first, first + Rows) of `width` floats, `stride` apart, of which the first begins at element `begin`, with zeros
+/// around what is there.
 template <int D, int Rows>
-__device__ void loadTile(float *tile, const float *from, int64_t stride, int first, int limit, int width,
-                         bool vectors) {
+__device__ void loadTile(float *tile, const StoredFloats &from, int64_t begin, int64_t stride, int first, int limit,
+                         int width, bool vectors) {
   constexpr int kPacks = D / 4;
 #pragma unroll 2
   for (int i = threadIdx.x; i < Rows * kPacks; i += kAttentionThreads) {
     const int row = i / kPacks, column = i % kPacks * 4;
     Pack<float, 4> pack{};
-    const float *at = from + int64_t(first + row) * stride + column;
+    const int64_t at = begin + int64_t(first + row) * stride + column;
     if (first + row < limit && column < width) {
       if (vectors) {
-        pack = *reinterpret_cast<const Pack<float, 4> *>(at);
+        pack = from.at<4>(at);
       } else {
         for (int k = 0; k < 4 && column + k < width; ++k)
-          pack.at[k] = at[k];
+          pack.at[k] = from.at<1>(at + k).at[0];
       }
     }
     *reinterpret_cast<Pack<float, 4> *>(tile + row * Tile<D>::pitch + column) = pack;
@@ -115,10 +116,10 @@ template <int D> __device__ __forceinline__ void clearRows(Rows<D> &sum) {
       sum[r][p] = Pack<float, 4>{};
 }
 
-/// to[first + row] = sum[row], for rows below `limit` and `width` columns.
+/// Row first + row of what begins at element `begin` = sum[row], for rows below `limit` and `width` columns.
 template <int D>
-__device__ __forceinline__ void storeRows(const Rows<D> &sum, float *to, int64_t stride, int first, int limit,
-                                          int width, bool vectors) {
+__device__ __forceinline__ void storeRows(const Rows<D> &sum, const StoredFloats &to, int64_t begin, int64_t stride,
+                                          int first, int limit, int width, bool vectors) {
 #pragma unroll
   for (int r = 0; r < Tile<D>::rows; ++r) {
     const int row = first + tileRow() + kSide * r;
@@ -126,12 +127,12 @@ __device__ __forceinline__ void storeRows(const Rows<D> &sum, float *to, int64_t
     for (int p = 0; p < Tile<D>::packs; ++p) {
       const int column = 4 * tileColumn() + 4 * kSide * p;
       if (row >= limit || column >= width) continue;
-      float *at = to + int64_t(row) * stride + column;
+      const int64_t at = begin + int64_t(row) * stride + column;
       if (vectors) {
-        *reinterpret_cast<Pack<float, 4> *>(at) = sum[r][p];
+        to.set<4>(at, sum[r][p]);
       } else {
         for (int k = 0; k < 4; ++k)
-          if (column + k < width) at[k] = sum[r][p].at[k];
+          if (column + k < width) to.set<1>(at + k, {sum[r][p].at[k]});
       }
     }
   }
@@ -144,14 +145,14 @@ template <typename Join> __device__ __forceinline__ float joinRow(float v, Join 
   return v;
 }
 
-/// Where a head's operands are: the block's place among [b, h].
+/// The first elements of a head's operands: the block's place among [b, h].
 struct Head {
   int64_t b, h, kvHead;
   __device__ Head(const AttentionProblem &p, int64_t b, int64_t h) : b(b), h(h), kvHead(h / (p.h / p.kv)) {}
-  __device__ const float *q(const AttentionProblem &p) const { return p.q + (b * p.s * p.h + h) * p.d; }
-  __device__ const float *k(const AttentionProblem &p) const { return p.k + (b * p.t * p.kv + kvHead) * p.d; }
-  __device__ const float *v(const AttentionProblem &p) const { return p.v + (b * p.t * p.kv + kvHead) * p.e; }
-  __device__ int64_t outRows(const AttentionProblem &p) const { return (b * p.s * p.h + h) * p.e; } ///< out's, dout's
+  __device__ int64_t q(const AttentionProblem &p) const { return (b * p.s * p.h + h) * p.d; }
+  __device__ int64_t k(const AttentionProblem &p) const { return (b * p.t * p.kv + kvHead) * p.d; }
+  __device__ int64_t v(const AttentionProblem &p) const { return (b * p.t * p.kv + kvHead) * p.e; }
+  __device__ int64_t out(const AttentionProblem &p) const { return (b * p.s * p.h + h) * p.e; } ///< and of dout
 };
 
 __device__ __forceinline__ float maskOf(const AttentionProblem &p, const Head &head, int i, int j) {

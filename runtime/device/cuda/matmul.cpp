@@ -70,16 +70,16 @@ public:
   }
 
   bool open(ProductSizes z, bool transA, bool transB) {
-    const bool rounds = gpu_.allowsTf32 && c_.dtype == DType::F32;
+    const bool rounds = gpu_.allowsTf32 && a_.dtype == DType::F32;
     const cublasComputeType_t compute = rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     const cublasOperation_t operations[] = {CUBLAS_OP_N, CUBLAS_OP_T};
     note(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F));
     set(CUBLASLT_MATMUL_DESC_TRANSA, operations[transB]); // B comes first
     set(CUBLASLT_MATMUL_DESC_TRANSB, operations[transA]);
     if (epilogue_.kind != CUBLASLT_EPILOGUE_DEFAULT) setEpilogue(z);
-    describe(layoutB_, transB ? z.k : z.n, transB ? z.n : z.k, batches_.strideB);
-    describe(layoutA_, transA ? z.m : z.k, transA ? z.k : z.m, batches_.strideA);
-    describe(layoutC_, z.n, z.m, batches_.strideC);
+    describe(layoutB_, b_.dtype, transB ? z.k : z.n, transB ? z.n : z.k, batches_.strideB);
+    describe(layoutA_, a_.dtype, transA ? z.m : z.k, transA ? z.k : z.m, batches_.strideA);
+    describe(layoutC_, c_.dtype, z.n, z.m, batches_.strideC);
     choose();
     return isSound_;
   }
@@ -117,10 +117,10 @@ private:
     set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_BATCH_STRIDE, batches_.strideC);
   }
 
-  void describe(cublasLtMatrixLayout_t &layout, int64_t rows, int64_t columns, int64_t stride) {
+  void describe(cublasLtMatrixLayout_t &layout, DType dtype, int64_t rows, int64_t columns, int64_t stride) {
     const int32_t count = int32_t(batches_.count);
     if (isSound_)
-      note(cublasLtMatrixLayoutCreate(&layout, libraryType(c_.dtype), uint64_t(rows), uint64_t(columns), rows));
+      note(cublasLtMatrixLayoutCreate(&layout, libraryType(dtype), uint64_t(rows), uint64_t(columns), rows));
     if (isSound_)
       note(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
     if (isSound_)
@@ -163,7 +163,7 @@ private:
   Gpu &gpu_;
   Batches batches_;
   std::span<std::byte> workspace_;
-  TensorArg a_, b_, c_; ///< of one dtype
+  TensorArg a_, b_, c_; ///< of one dtype, but that c may be f32
   Epilogue epilogue_;
   cublasLtMatmulDesc_t description_ = nullptr;
   cublasLtMatrixLayout_t layoutA_ = nullptr, layoutB_ = nullptr, layoutC_ = nullptr;

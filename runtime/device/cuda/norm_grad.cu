@@ -2,6 +2,7 @@
 /// own d scale (and d bias); a second kernel adds the blocks' sums in order.
 #include "runtime/device/cuda/norm.h"
 #include "runtime/device/cuda/row_kernels.cuh"
+#include "runtime/device/cuda/stored_as.cuh"
 #include "runtime/plan/kernels/cuda_workspace.h"
 
 namespace autotp::cuda {
@@ -12,9 +13,10 @@ constexpr int kThreads = 256;
 constexpr int64_t kMostShared =
     64 << 10; ///< bytes of sums that a block holds in shared memory; more stay in the workspace
 
-struct Backward {
-  const float *x, *scale, *mean, *rstd, *dy; ///< mean: layer norm's alone
-  float *dx;
+template <typename S> struct Backward {
+  const S *x, *dy;
+  const float *scale, *mean, *rstd; ///< mean: layer norm's alone
+  S *dx;
   float *sums; ///< [parts, vectors, n]: d scale, d bias
   int64_t rows, n;
   bool holdsSums; ///< in shared memory
@@ -31,7 +33,7 @@ __device__ inline TwoSums fromLane(TwoSums v, int mask) {
 }
 
 /// A thread owns the same columns in every row, so sums need no exchange until the last kernel.
-template <int V, bool Centred> __global__ void __launch_bounds__(kThreads) normGradKernel(Backward b) {
+template <typename S, int V, bool Centred> __global__ void __launch_bounds__(kThreads) normGradKernel(Backward<S> b) {
   __shared__ TwoSums scratch[kThreads / 32];
   constexpr int kVectors = Centred ? 2 : 1;
   const int64_t n = b.n;
@@ -41,7 +43,8 @@ template <int V, bool Centred> __global__ void __launch_bounds__(kThreads) normG
       setPack<V>(sums + v * n, i, Pack<float, V>{});
   });
   for (int64_t row = blockIdx.x; row < b.rows; row += gridDim.x) {
-    const float *x = b.x + row * n, *dy = b.dy + row * n, rstd = b.rstd[row];
+    const S *x = b.x + row * n, *dy = b.dy + row * n;
+    const float rstd = b.rstd[row];
     float mean = 0;
     if constexpr (Centred) mean = b.mean[row];
     TwoSums total{0, 0};
@@ -97,7 +100,7 @@ __global__ void joinPartsKernel(const float *sums, float *dscale, float *dbias, 
   (v == 0 ? dscale : dbias)[i] = total;
 }
 
-template <bool Centred> Prepared start(const Call &call, Backward b, float *dscale, float *dbias) {
+template <bool Centred, typename S> Prepared start(const Call &call, Backward<S> b, float *dscale, float *dbias) {
   constexpr int kVectors = Centred ? 2 : 1;
   const int64_t parts = cudaNormParts(b.rows), bytes = kVectors * b.n * int64_t(sizeof(float));
   b.holdsSums = bytes <= kMostShared;
@@ -111,30 +114,35 @@ template <bool Centred> Prepared start(const Call &call, Backward b, float *dsca
                                   : status;
     });
   };
-  if (fourFit(b.n, {b.x, b.scale, b.dy, b.dx, b.sums})) return with(normGradKernel<4, Centred>);
-  return with(normGradKernel<1, Centred>);
+  if (fourFit(b.n, {b.x, b.scale, b.dy, b.dx, b.sums})) return with(normGradKernel<S, 4, Centred>);
+  return with(normGradKernel<S, 1, Centred>);
 }
 
-Prepared prepareNormGrad(const Call &call) {
+template <typename S> Prepared prepareFor(const Call &call) {
   const bool centred = call.kernel == KernelId::LayerNormGrad;
-  if (llvm::Error error = checkNormOnCuda(call)) return taken(error);
   const RowSizes r = rowsOf(call.args.operands[0]);
-  if (llvm::Error error = expectWorkspace(call, cudaNormGradBytes(r.count, r.width, centred ? 2 : 1)))
-    return taken(error);
   const auto &in = call.args.operands;
   const auto &out = call.args.results;
-  Backward b{};
-  b.x = in[0].as<float>();
+  Backward<S> b{};
+  b.x = in[0].as<S>();
   b.scale = in[1].as<float>();
   b.mean = centred ? in[2].as<float>() : nullptr;
   b.rstd = in[centred ? 3 : 2].as<float>();
-  b.dy = in.back().as<float>();
-  b.dx = out[0].as<float>();
+  b.dy = in.back().as<S>();
+  b.dx = out[0].as<S>();
   b.sums = workspaceOf<float>(call);
   b.rows = r.count;
   b.n = r.width;
   if (centred) return start<true>(call, b, out[1].as<float>(), out[2].as<float>());
   return start<false>(call, b, out[1].as<float>(), nullptr);
+}
+
+Prepared prepareNormGrad(const Call &call) {
+  if (llvm::Error error = checkNormOnCuda(call)) return taken(error);
+  const RowSizes r = rowsOf(call.args.operands[0]);
+  const int vectors = call.kernel == KernelId::LayerNormGrad ? 2 : 1;
+  if (llvm::Error error = expectWorkspace(call, cudaNormGradBytes(r.count, r.width, vectors))) return taken(error);
+  return asStored(call, [&](auto stored) { return prepareFor<decltype(stored)>(call); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::LayerNormGrad, prepareNormGrad}, {KernelId::RmsNormGrad, prepareNormGrad}};

@@ -1,5 +1,6 @@
 /// \file Rotary position embedding (Su et al. 2021) on halves of the head dimension.
 #include "runtime/device/cuda/elementwise.cuh"
+#include "runtime/device/cuda/stored_as.cuh"
 
 namespace autotp::cuda {
 
@@ -57,17 +58,7 @@ template <typename S> Prepared rotaryOf(const Call &call) {
 }
 
 Prepared prepareRotary(const Call &call) {
-  const DType dtype = call.args.operands[0].dtype;
-  switch (dtype) {
-  case DType::F32:
-    return rotaryOf<float>(call);
-  case DType::BF16:
-    return rotaryOf<Bf16>(call);
-  case DType::F16:
-    return rotaryOf<Half>(call);
-  default:
-    return unsupported(call, dtype);
-  }
+  return asStored(call, [&](auto stored) { return rotaryOf<decltype(stored)>(call); });
 }
 
 constexpr KernelRow kRows[] = {{KernelId::Rotary, prepareRotary}};

@@ -16,11 +16,12 @@ constexpr int blockThreads(int threads) { return threads == 32 ? 32 * kRowsPerBl
 /// A block is (Threads, rows): threads of x share a row.
 __device__ inline int64_t rowOfThread() { return int64_t(blockIdx.x) * blockDim.y + threadIdx.y; }
 
-template <int V> __device__ __forceinline__ Pack<float, V> packAt(const float *row, int64_t i) {
-  return *reinterpret_cast<const Pack<float, V> *>(row + i);
+/// In f32, whatever the row is stored in.
+template <int V, typename S> __device__ __forceinline__ Pack<float, V> packAt(const S *row, int64_t i) {
+  return packAs<S, V>(row, i);
 }
-template <int V> __device__ __forceinline__ void setPack(float *row, int64_t i, const Pack<float, V> &pack) {
-  *reinterpret_cast<Pack<float, V> *>(row + i) = pack;
+template <int V, typename S> __device__ __forceinline__ void setPack(S *row, int64_t i, const Pack<float, V> &pack) {
+  setPackAs<S, V>(row, i, pack);
 }
 
 /// body(i) for every V-th element of a row of n that is this thread's; V divides n.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/device/cuda/launch.h"
+#include "runtime/plan/dtype.h"
 
 #include <cstdint>
 #include <cstring>
@@ -73,6 +74,40 @@ template <> struct Narrowed<Half> {
     if (rest > half || (rest == half && (kept & 1))) ++kept;
     if (exponent >= -14) kept += uint64_t(exponent + 14) << 10; // a carry out of the fraction grows the exponent
     return {uint16_t(sign | (exponent > 15 || kept >= 0x7c00 ? 0x7c00 : kept))};
+  }
+};
+
+/// N elements of S from the i-th on, in one access, as f32.
+template <typename S, int N> __device__ __forceinline__ Pack<float, N> packAs(const void *data, int64_t i) {
+  const auto stored = *reinterpret_cast<const Pack<S, N> *>(static_cast<const S *>(data) + i);
+  Pack<float, N> pack;
+  for (int k = 0; k < N; ++k)
+    pack.at[k] = widened(stored.at[k]);
+  return pack;
+}
+template <typename S, int N>
+__device__ __forceinline__ void setPackAs(void *data, int64_t i, const Pack<float, N> &pack) {
+  Pack<S, N> stored;
+  for (int k = 0; k < N; ++k)
+    stored.at[k] = Narrowed<S>::from(pack.at[k]);
+  *reinterpret_cast<Pack<S, N> *>(static_cast<S *>(data) + i) = stored;
+}
+
+/// Elements of f32, bf16 or f16, read and written as f32, whose type a kernel learns when it runs: one kernel for all of them,
+/// where compiling it is dear and its loads are few.
+struct StoredFloats {
+  void *data = nullptr;
+  DType dtype = DType::F32;
+
+  /// N elements from the i-th on, in one access; their address must be a multiple of its bytes.
+  template <int N> __device__ __forceinline__ Pack<float, N> at(int64_t i) const {
+    if (dtype == DType::F32) return packAs<float, N>(data, i);
+    return dtype == DType::BF16 ? packAs<Bf16, N>(data, i) : packAs<Half, N>(data, i);
+  }
+  template <int N> __device__ __forceinline__ void set(int64_t i, const Pack<float, N> &pack) const {
+    if (dtype == DType::F32) return setPackAs<float, N>(data, i, pack);
+    if (dtype == DType::BF16) return setPackAs<Bf16, N>(data, i, pack);
+    setPackAs<Half, N>(data, i, pack);
   }
 };
 

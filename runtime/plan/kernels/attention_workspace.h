@@ -29,8 +29,10 @@ struct AttentionSizes {
   int64_t paddedE() const { return roundedUp(e, kAttentionLanes); }
   int64_t paddedT() const { return roundedUp(t, kPanelKeys); }
 
-  /// Of a thread: keys in panels, values, and of a block its scores and its output.
-  int64_t forwardFloats() const { return paddedT() * (d + paddedE()) + kQueryRows * (kScoreStride + paddedE()); }
+  /// Of a thread: keys in panels, values, and of a block its queries, its scores and its output.
+  int64_t forwardFloats() const {
+    return paddedT() * (d + paddedE()) + kQueryRows * (paddedD() + kScoreStride + paddedE());
+  }
   /// dK and dV of a KV head.
   int64_t kvGradFloats() const { return paddedT() * (paddedD() + paddedE()); }
   /// Of a thread: keys and values in panels, keys, dK and dV of two KV heads, and of a block its probabilities, the

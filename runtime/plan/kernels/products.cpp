@@ -29,8 +29,9 @@ std::vector<int64_t> productShape(const KernelCall &call) {
 }
 
 static llvm::Error sameDTypes(const KernelCall &call) {
+  const bool staysWide = call.kernel == KernelId::MatMul && call.args.results[0].dtype == DType::F32;
   for (const auto *list : {&call.args.operands, &call.args.results})
-    for (const TensorArg &tensor : *list)
+    for (const TensorArg &tensor : llvm::ArrayRef(*list).drop_back(list == &call.args.results && staysWide))
       if (llvm::Error error = expectDType(call, tensor, call.args.operands[0].dtype, "an operand or result"))
         return error;
   return llvm::Error::success();
@@ -57,8 +58,8 @@ llvm::Error checkMatMul(const KernelCall &call) {
 
 /// Small floats pass through f32 on processors that do not multiply them, and a plan runs on any.
 static uint64_t widenedBytes(const WorkspaceCall &call) {
-  if (call.results[0].dtype == DType::F32) return 0;
-  int64_t elements = call.results[0].elements();
+  if (call.operands[0].dtype == DType::F32) return 0;
+  int64_t elements = call.results[0].dtype == DType::F32 ? 0 : call.results[0].elements();
   for (const TensorShape &operand : call.operands)
     elements += operand.elements();
   return uint64_t(elements) * sizeof(float) + 64;
