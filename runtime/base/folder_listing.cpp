@@ -139,14 +139,14 @@ bool isSame(const struct timespec &a, const struct timespec &b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/// Compares the times of a file's contents and name; of a folder only those of its entries, since it may have been
+/// Compares the size and the times of a file's contents and name; of a folder only those of its entries, since it may have been
 /// renamed.
 bool isUnchanged(const std::string &folder, const FolderContents::Entry &entry) {
   struct stat now;
   const struct stat &then = entry.status;
   return lstat(pathIn(folder, entry.path).c_str(), &now) == 0 && now.st_dev == then.st_dev &&
          now.st_ino == then.st_ino && isSame(now.st_mtim, then.st_mtim) &&
-         (S_ISDIR(now.st_mode) || isSame(now.st_ctim, then.st_ctim));
+         (S_ISDIR(now.st_mode) || (now.st_size == then.st_size && isSame(now.st_ctim, then.st_ctim)));
 }
 
 } // namespace
@@ -191,6 +191,23 @@ llvm::Expected<FolderContents> examineFolder(const std::string &folder) {
     if (error) return error;
     return std::move(examination.contents);
   }
+}
+
+FolderContents contentsOfWritten(const std::string &folder, llvm::ArrayRef<std::string> paths) {
+  FolderContents contents;
+  std::set<std::string> folders = {""};
+  struct stat status;
+  for (const std::string &path : paths) {
+    if (!isRegular(pathIn(folder, path), status)) return {};
+    contents.files.push_back({path, status});
+    for (llvm::StringRef at = llvm::sys::path::parent_path(path); !at.empty(); at = llvm::sys::path::parent_path(at))
+      folders.insert(at.str());
+  }
+  for (const std::string &inner : llvm::reverse(folders)) { // what lies within another one comes before it
+    if (lstat(pathIn(folder, inner).c_str(), &status) != 0) return {};
+    contents.folders.push_back({inner, status});
+  }
+  return contents;
 }
 
 bool isUnchanged(const std::string &folder, const FolderContents &contents) {

@@ -2,6 +2,7 @@
 /// nothing but what its list says, byte for byte, is proven to be ours and may be deleted.
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 #include <map>
@@ -38,6 +39,10 @@ struct FolderContents {
 /// Examines a folder by reading every listed file, without following links. If another process has just moved the
 /// folder away, the result is empty. Errors: the folder cannot be read.
 llvm::Expected<FolderContents> examineFolder(const std::string &folder);
+
+/// The contents of a folder into which the caller has just written these files and nothing else: none is read again. Empty if one
+/// of them is not there.
+FolderContents contentsOfWritten(const std::string &folder, llvm::ArrayRef<std::string> paths);
 
 /// Whether `folder` still is as it was when `contents` were read, by the times of its entries; no file is read again.
 bool isUnchanged(const std::string &folder, const FolderContents &contents);

@@ -155,6 +155,10 @@ llvm::Expected<std::string> OutputFolder::commit() {
   if (llvm::Expected<std::string> digest = write(kListingName, [&](llvm::raw_ostream &os) { os << listing; }); !digest)
     return digest.takeError();
   if (options_.isDurable) makeDurable(temporary_);
+  std::vector<std::string> paths;
+  for (const auto &[path, digest] : digests_)
+    paths.push_back(path);
+  written_ = contentsOfWritten(temporary_, paths);
   constexpr int kAttempts = 1000; // each one is lost to another process that was faster
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     llvm::Expected<bool> isDone = tryCommit();

@@ -47,6 +47,9 @@ public:
   /// Gives the folder, with its list, its name. If something that is not ours lay there, returns where it lies now;
   /// returns an empty text if nothing did, or it was ours and is deleted.
   llvm::Expected<std::string> commit();
+  /// What commit() has given its name, as it was when nobody else knew its place: isUnchanged() tells by it, without reading
+  /// a file, that the folder still is what was written.
+  const FolderContents &written() const { return written_; }
 
 private:
   OutputFolder(llvm::StringRef path, Options options) : path_(path.str()), options_(std::move(options)) {}
@@ -60,6 +63,7 @@ private:
   Options options_;
   std::map<std::string, std::string> digests_; ///< of the written files, by name
   FolderContents standing_;                    ///< what lies at `path_`; empty if nothing does
+  FolderContents written_;
   std::string movedTo_;
 };
 

@@ -269,6 +269,7 @@ llvm::Error Rank::endStep(int64_t step) {
   if (isLast && saver_ && saver_->isWriting())
     if (llvm::Error error = saver_->complete()) return error;
   if (comm_.rank() != 0) return llvm::Error::success();
+  if (isLast && saver_) saver_->finishDeleting();
   if (llvm::Error error = sayNotes(step)) return error;
   if (!isStopping_ || step == o.steps) return llvm::Error::success();
   return job_.progress->say("stopped after step " + std::to_string(step) + " of " + std::to_string(o.steps));

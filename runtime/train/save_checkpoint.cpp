@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/checkpoint/find_checkpoint.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -34,7 +35,8 @@ std::string temporaryOf(llvm::StringRef checkpoint, llvm::StringRef token) {
 
 CheckpointSaver::CheckpointSaver(Executor &executor, Group &world, int rank, llvm::ArrayRef<const plan::Program *> byTp,
                                  SaveOptions options)
-    : executor_(executor), world_(world), rank_(rank), options_(std::move(options)), byTp_(byTp.vec()) {
+    : executor_(executor), world_(world), rank_(rank), options_(std::move(options)), byTp_(byTp.vec()),
+      old_(options_.folder, options_.keep) {
   const std::vector<SavedSlice> slices = savedSlices(byTp_, executor.place().dp);
   tensors_ = tensorsOf(slices);
   for (const SavedSlice &slice : slices) {
@@ -48,7 +50,6 @@ CheckpointSaver::CheckpointSaver(Executor &executor, Group &world, int rank, llv
 /// A write that is under way ends first, since it reads what this owns.
 CheckpointSaver::~CheckpointSaver() {
   if (written_.valid()) written_.wait();
-  if (deleted_.valid()) deleted_.wait();
 }
 
 llvm::Error CheckpointSaver::save(Checkpoint facts) {
@@ -192,36 +193,15 @@ llvm::Error CheckpointSaver::nameFolder() {
   llvm::raw_string_ostream(note) << "saved " << folder_->path() << llvm::format(" in %.2f s", seconds);
   notes_.push_back(std::move(note));
   if (!movedTo->empty()) notes_.push_back("the damaged one that stood there is now " + *movedTo);
+  old_.add(facts_.step, folder_->written());
   folder_.reset();
-  if (options_.keep > 0) deleteOldOnes();
   return llvm::Error::success();
 }
 
-/// Deletes, in the background, what is proven to be a checkpoint of ours: all of its files are read for that.
-void CheckpointSaver::deleteOldOnes() {
-  if (deleted_.valid())
-    for (std::string &note : deleted_.get())
-      notes_.push_back(std::move(note));
-  std::vector<int64_t> steps = stepsIn(options_.folder);
-  llvm::erase_if(steps, [&](int64_t step) { return step > facts_.step; }); // of a run that got further, once
-  if (int64_t(steps.size()) <= options_.keep) return;
-  steps.resize(steps.size() - size_t(options_.keep));
-  deleted_ = std::async(std::launch::async, [steps, folder = options_.folder] {
-    std::vector<std::string> notes;
-    for (int64_t step : steps) {
-      const std::string path = checkpointOf(folder, step);
-      llvm::Expected<FolderContents> contents = examineFolder(path);
-      if (!contents)
-        notes.push_back("kept " + inOneLine(contents.takeError()));
-      else if (contents->isEmpty())
-        (void)llvm::sys::fs::remove(path); // left by a process that was killed while it deleted
-      else if (!contents->isOurs())
-        notes.push_back("kept " + path + ": it holds what this command did not write: " + contents->foreignNames());
-      else if (!deleteOurs(path, *contents))
-        notes.push_back("kept " + path + ": it cannot be deleted whole");
-    }
-    return notes;
-  });
+std::vector<std::string> CheckpointSaver::takeNotes() {
+  std::vector<std::string> notes = std::exchange(notes_, {});
+  llvm::append_range(notes, old_.takeNotes());
+  return notes;
 }
 
 } // namespace autotp

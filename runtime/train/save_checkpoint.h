@@ -5,6 +5,7 @@
 #include "runtime/checkpoint/checkpoint.h"
 #include "runtime/execute/executor.h"
 #include "runtime/plan/safetensors.h"
+#include "runtime/train/old_checkpoints.h"
 
 #include <chrono>
 #include <future>
@@ -36,8 +37,10 @@ public:
   bool hasWritten() const;
   /// Completes the checkpoint, after all ranks have written their files, for which it waits.
   llvm::Error complete();
+  /// Waits for the deletion of old checkpoints, which goes on in the background.
+  void finishDeleting() { old_.finish(); }
   /// What was saved since the last call and what was not deleted, a line each: on rank 0.
-  std::vector<std::string> takeNotes() { return std::exchange(notes_, {}); }
+  std::vector<std::string> takeNotes();
 
 private:
   struct File {
@@ -56,7 +59,6 @@ private:
   Written writeFiles() const;
   llvm::Error shareDigests(const Written &written);
   llvm::Error nameFolder();
-  void deleteOldOnes();
 
   Executor &executor_;
   Group &world_;
@@ -76,7 +78,7 @@ private:
   std::vector<std::vector<uint8_t>> scalarBytes_;
   std::chrono::steady_clock::time_point begun_;
   std::future<Written> written_;
-  std::future<std::vector<std::string>> deleted_; ///< notes of the deletion that runs in the background
+  OldCheckpoints old_; ///< on rank 0
   std::vector<std::string> notes_;
 };
 
