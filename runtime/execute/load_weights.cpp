@@ -86,7 +86,10 @@ llvm::Error fillPart(Executor &executor, const plan::Parameter &parameter, const
   const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
                                      begin + elementsOf(parameter.tensor()), executor.place());
   if (part.begin == part.end) return llvm::Error::success();
-  std::vector<float> values(size_t(part.end - part.begin));
+  const auto count = size_t(part.end - part.begin);
+  if (executor.isOnHost() && DType(part.tensor.dtype()) == DType::F32) // to where it belongs, without a copy between
+    return read(part.begin - begin, {reinterpret_cast<float *>(executor.bytes(part.tensor).data()), count});
+  std::vector<float> values(count);
   if (llvm::Error error = read(part.begin - begin, values)) return error;
   uploadFloats(executor, part.tensor, values);
   return llvm::Error::success();

@@ -98,7 +98,7 @@ llvm::Error Rank::fillParameters() {
 
 /// The program's own loss scale may come from the checkpoint or not, and with it the steps that it has skipped.
 llvm::Error Rank::resume(const CheckpointReader &reader) {
-  llvm::Expected<std::vector<std::string>> changed = changedFiles(*executor_, *world_, comm_.rank(), reader);
+  llvm::Expected<std::vector<std::string>> changed = restore(*executor_, *world_, comm_.rank(), reader);
   if (!changed) return changed.takeError();
   // If this one was named, rank 0 says it, which ends the others.
   if (llvm::Error error = job_.isChosen || comm_.rank() == 0 ? reader.areChanged(*changed) : llvm::Error::success()) {
@@ -107,7 +107,6 @@ llvm::Error Rank::resume(const CheckpointReader &reader) {
     isPassedOver_ = true;
     return llvm::Error::success();
   }
-  if (llvm::Error error = restore(*executor_, reader)) return error;
   const Checkpoint &facts = reader.facts();
   firstStep_ = facts.step + 1;
   firstRow_ = facts.rows;

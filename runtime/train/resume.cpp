@@ -5,6 +5,7 @@
 #include "runtime/plan/shape_text.h"
 #include "runtime/train/train_options.h"
 
+#include <future>
 #include <mutex>
 #include <set>
 
@@ -125,7 +126,8 @@ llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<
   return resumed;
 }
 
-llvm::Error restore(Executor &executor, const CheckpointReader &reader) {
+/// Fills a rank's parameters and states. Errors: elements are missing.
+static llvm::Error fill(Executor &executor, const CheckpointReader &reader) {
   const plan::Program &program = executor.program();
   std::mutex mutex;
   llvm::Error errors = llvm::Error::success();
@@ -142,8 +144,8 @@ llvm::Error restore(Executor &executor, const CheckpointReader &reader) {
   return errors;
 }
 
-llvm::Expected<std::vector<std::string>> changedFiles(Executor &executor, Group &world, int rank,
-                                                      const CheckpointReader &reader) {
+/// Errors: the ranks do not see the same checkpoint.
+static llvm::Error compareViews(Executor &executor, Group &world, const CheckpointReader &reader) {
   std::vector<float> own; // the digest's digits, whose sums are exact
   for (const char digit : reader.digest())
     own.push_back(float(digit));
@@ -151,10 +153,18 @@ llvm::Expected<std::vector<std::string>> changedFiles(Executor &executor, Group 
   if (llvm::Error error = executor.sumIntoAll(world, sums)) return error;
   for (float &digit : own)
     digit *= float(world.size());
-  if (sums != own)
-    return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some see another one there",
-                   "name one on a file system that all hosts share");
-  const std::vector<std::string> found = reader.changedFiles(size_t(rank), world.size());
+  if (sums == own) return llvm::Error::success();
+  return problem(escaped(reader.folder()), "not all ranks see this checkpoint: some see another one there",
+                 "name one on a file system that all hosts share");
+}
+
+llvm::Expected<std::vector<std::string>> restore(Executor &executor, Group &world, int rank,
+                                                 const CheckpointReader &reader) {
+  if (llvm::Error error = compareViews(executor, world, reader)) return error;
+  std::future<std::vector<std::string>> checking =
+      std::async(std::launch::async, [&] { return reader.changedFiles(size_t(rank), world.size()); });
+  if (llvm::Error error = fill(executor, reader)) return error;
+  const std::vector<std::string> found = checking.get();
   std::vector<float> isChanged;
   for (const auto &[name, digest] : reader.facts().digests)
     isChanged.push_back(float(llvm::is_contained(found, name)));

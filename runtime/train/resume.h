@@ -21,12 +21,11 @@ struct Resumed {
 llvm::Expected<Resumed> openResumed(const TrainOptions &options, llvm::ArrayRef<const plan::Program *> byTp,
                                     const DamagedCheckpoints &known);
 
-/// Fills a rank's parameters and states. Each rank reads what it holds and no more. Errors: elements are missing.
-llvm::Error restore(Executor &executor, const CheckpointReader &reader);
-
-/// Compares the checkpoint's files with their digests, each on one of the ranks. All ranks of `world` call it, and get the
-/// names of all files that were changed. Errors: not all see the same checkpoint; another rank has failed.
-llvm::Expected<std::vector<std::string>> changedFiles(Executor &executor, Group &world, int rank,
-                                                      const CheckpointReader &reader);
+/// Fills a rank's parameters and states, of which it reads what it holds and no more, and meanwhile compares the checkpoint's
+/// files with their digests, each on one of the ranks. All ranks of `world` call it, and get the names of all files that were
+/// changed: with any, what was filled is of no use. Errors: elements are missing; not all see the same checkpoint; another
+/// rank has failed.
+llvm::Expected<std::vector<std::string>> restore(Executor &executor, Group &world, int rank,
+                                                 const CheckpointReader &reader);
 
 } // namespace autotp

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <numeric>
 #include <thread>
 
 namespace autotp::test {
@@ -153,7 +154,10 @@ void expectLoadsExactly(const std::string &plan, const std::string &checkpoint) 
       auto device = manifest.device == "cuda" ? makeCudaDevice({}) : makeCpuDevice(1);
       executors[r] = llvm::cantFail(Executor::create(programs[size_t(manifest.ranks[r].program)], manifest.tp,
                                                      manifest.dp, *comms[r], llvm::cantFail(std::move(device))));
-      llvm::cantFail(restore(*executors[r], *reader));
+      std::vector<int> all(comms.size());
+      std::iota(all.begin(), all.end(), 0);
+      const auto world = llvm::cantFail(comms[r]->group(all, executors[r]->device()));
+      EXPECT_TRUE(llvm::cantFail(restore(*executors[r], *world, int(r), *reader)).empty());
     });
   for (std::thread &thread : threads)
     thread.join();
