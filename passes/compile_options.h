@@ -42,13 +42,18 @@ struct NamedFiles {
 
 class StoredWeights; // runtime/checkpoint/stored_weights.h
 
+/// Where a plan has its weights: in files of its own, or, as a note of where they lie, in the user's.
+enum class WeightsHeld : uint8_t { BySize, Copied, Referenced };
+
 /// What the plan's parameters begin with.
 struct WeightsOptions {
   /// Numbers of the model or of files; the model's also count as evidence of which are one, where no exporter says it. Else
   /// random ones.
   bool areGiven = true;
-  bool areReferenced = false; ///< the plan says where they lie, instead of a copy
-  int64_t seed = 0;           ///< of the random ones
+  WeightsHeld held = WeightsHeld::BySize;
+  /// By size, larger ones are not copied, if they lie in files as they are.
+  int64_t mostCopiedBytes = int64_t(1) << 30;
+  int64_t seed = 0; ///< of the random ones
   /// Files that fill the parameters, instead of the model's numbers; empty: none.
   std::string path;
   WeightLayout layout = WeightLayout::FromNames;

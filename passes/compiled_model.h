@@ -44,6 +44,8 @@ struct FilledWeights {
   size_t passedOver = 0;                          ///< tensors of it that are no weights
   size_t assumed = 0;                             ///< see WeightFilling::assumed()
   NamePrefix prefix;                              ///< by which its names differ from those of the module
+  bool areReferenced = false;                     ///< the plan says where they lie, instead of a copy
+  std::string whyCopied;                          ///< though they are large
   /// The digest of each file by its path, if the plan refers to them.
   std::vector<std::pair<std::string, std::string>> digests = {};
 };

@@ -32,6 +32,7 @@ llvm::Expected<CompileOptions> optionsOf(const Manifest &manifest, llvm::StringR
   if (options.model.empty())
     return problem("manifest.json", "it does not say what the plan was made from", "compile the plan again");
   if (!model.empty()) options.model = model.str();
+  options.weights.held = WeightsHeld::Copied; // nothing is written, so nothing need be found in files
   options.look.stopAfter = lastGraphPass();
   return options;
 }

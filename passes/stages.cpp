@@ -128,17 +128,32 @@ static llvm::Error matchOwnWeights(const Graph &graph, llvm::StringRef model, Fi
   return llvm::Error::success();
 }
 
+static bool isLarge(const Graph &graph, const WeightsOptions &options) {
+  int64_t elements = 0;
+  for (const ParameterInfo &parameter : graph.parameters)
+    elements += graph.type(parameter.value).elements();
+  return elements * int64_t(sizeof(float)) > options.mostCopiedBytes;
+}
+
 llvm::Error matchWeightsStage(Graph &graph, PassState &s) {
   const WeightsOptions &options = s.options.weights;
   FilledWeights &filled = s.compiled.weights;
+  const bool refers = options.areGiven && (options.held == WeightsHeld::Referenced ||
+                                           (options.held == WeightsHeld::BySize && isLarge(graph, options)));
   if (options.stored && s.filling) {
     auto found = s.filling->finish(graph, /*mayShare=*/!s.options.retie);
     if (!found) return found.takeError();
     filled = {options.stored, std::move(*found), s.filling->passedOver(), s.filling->assumed(), s.filling->prefix()};
-  } else if (options.areReferenced) {
-    if (llvm::Error error = matchOwnWeights(graph, s.options.model, filled)) return error;
+  } else if (refers) {
+    if (llvm::Error error = matchOwnWeights(graph, s.options.model, filled)) {
+      if (options.held == WeightsHeld::Referenced) return error;
+      llvm::consumeError(std::move(error));
+      filled.whyCopied = "the model's files do not hold all of them as the graph has them, see --weights reference";
+      return llvm::Error::success();
+    }
   }
-  if (!options.areReferenced) return llvm::Error::success();
+  filled.areReferenced = refers;
+  if (!refers) return llvm::Error::success();
   auto digests = filled.stored->digestsOfFiles();
   if (!digests) return digests.takeError();
   filled.digests = std::move(*digests);

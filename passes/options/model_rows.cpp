@@ -7,14 +7,13 @@ namespace autotp {
 namespace {
 
 /// How --weights spells what the plan's parameters begin with.
-constexpr llvm::StringLiteral kCopied = "copy", kReferenced = "reference", kFresh = "none";
+constexpr llvm::StringLiteral kBySize = "auto", kCopied = "copy", kReferenced = "reference", kFresh = "none";
 
 OptionValue weightsText(const CompileOptions &o) {
-  const std::string &path = o.weights.path;
-  if (o.weights.areReferenced) return kReferenced.str() + (path.empty() ? "" : ":" + path);
-  if (!path.empty()) return path;
-  if (o.weights.areGiven) return kCopied.str();
-  return kFresh.str() + (o.weights.seed ? ":" + std::to_string(o.weights.seed) : "");
+  const WeightsOptions &w = o.weights;
+  if (!w.areGiven) return kFresh.str() + (w.seed ? ":" + std::to_string(w.seed) : "");
+  if (w.held == WeightsHeld::BySize) return w.path.empty() ? kBySize.str() : w.path;
+  return (w.held == WeightsHeld::Copied ? kCopied : kReferenced).str() + (w.path.empty() ? "" : ":" + w.path);
 }
 
 /// The seed of "none" or "none:SEED"; nullopt: another text.
@@ -31,8 +30,11 @@ void setWeights(CompileOptions &o, const OptionValue &value) {
   o.weights.areGiven = !seed;
   o.weights.seed = seed.value_or(0);
   const auto [word, path] = llvm::StringRef(text).split(':');
-  o.weights.areReferenced = word == kReferenced;
-  o.weights.path = o.weights.areReferenced ? path.str() : seed || text == kCopied ? "" : text;
+  o.weights.held = word == kCopied       ? WeightsHeld::Copied
+                   : word == kReferenced ? WeightsHeld::Referenced
+                                         : WeightsHeld::BySize;
+  const bool isWord = seed || text == kBySize;
+  o.weights.path = isWord ? "" : o.weights.held == WeightsHeld::BySize ? text : path.str();
 }
 
 OptionValue dtypeNumber(const CompileOptions &o) { return o.dtype ? int64_t(*o.dtype) : 0; }
@@ -110,15 +112,17 @@ constexpr CompileRow kRows[] = {
       .help = "the logits, where several outputs could be; with --loss"},
      {.key = "logits", .changes = Changes::Graph}},
     {{.flag = "weights",
-      .placeholder = "copy|reference[:PATH]|none[:seed]|PATH",
+      .placeholder = "auto|copy|reference|none[:seed]|[copy:|reference:]PATH",
       .member = accessedBy<weightsText, setWeights>(OptionKind::Text),
       .isOfItsForm =
           [](llvm::StringRef text) {
-            return !text.empty() && text != "reference:" && (!text.startswith("none:") || seedOf(text));
+            return !text.empty() && text != "copy:" && text != "reference:" &&
+                   (!text.startswith("none:") || seedOf(text));
           },
-      .help = "copy the model's weights into the plan; none[:seed]: random ones; PATH: those of a safetensors file, of "
-              "the index or folder of sharded ones, or of a checkpoint, by their names; reference, reference:PATH: "
-              "copy nothing, ranks read the model's files or those of PATH when a run begins",
+      .help =
+          "the model's weights, or those of PATH by their names: a safetensors file, the index or folder of sharded "
+          "ones, or a checkpoint; none[:seed]: random ones. copy: the plan has a copy; reference: it copies nothing, "
+          "ranks read the files when a run begins; else, and with auto: copy up to 1 GiB, reference what is more",
       .detail = "See `docs/guide/weights.md`"},
      {.key = "ties_by_contents",
       .recorded = at<&CompileOptions::weights, &WeightsOptions::areGiven>(),

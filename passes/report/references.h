@@ -7,7 +7,7 @@ namespace autotp {
 
 struct CompiledModel;
 
-/// The model was compiled with WeightsOptions::areReferenced.
+/// The model was compiled with FilledWeights::areReferenced.
 ReferencedFiles referencesTo(const CompiledModel &compiled);
 
 } // namespace autotp

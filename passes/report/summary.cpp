@@ -268,8 +268,8 @@ Manifest describe(const CompiledModel &compiled, const CompileOptions &options) 
   Manifest m;
   for (const CompileRow *row : optionRows())
     writeField(*row, options, m);
-  m.weightsKind = options.weights.areReferenced ? "reference" : options.weights.areGiven ? "copy" : "none";
-  if (options.weights.areReferenced) m.referenced = referencesTo(compiled);
+  m.weightsKind = compiled.weights.areReferenced ? "reference" : options.weights.areGiven ? "copy" : "none";
+  if (compiled.weights.areReferenced) m.referenced = referencesTo(compiled);
   m.weightsSeed = options.weights.seed;
   m.modelFlops = flopsOf(compiled.graph) * options.step.dp * options.step.gradAccum;
   m.lossKind = compiled.training.objective.kind == LossKind::CrossEntropySum ? "cross_entropy_sum" : "mean";
@@ -330,6 +330,8 @@ static void printLoss(const CompiledModel &compiled, const StepOptions &step, ll
 
 /// Prints which files fill the weights.
 static void printWeights(const CompiledModel &compiled, const WeightsOptions &weights, llvm::raw_ostream &os) {
+  if (!compiled.weights.whyCopied.empty())
+    os << "weights     more than 1 GiB is copied: " << compiled.weights.whyCopied << "\n";
   if (!compiled.weights.stored) return;
   const NamePrefix &prefix = compiled.weights.prefix;
   os << "weights     from " << escaped(weights.path.empty() ? "the model's own files" : compiled.weights.stored->path())
@@ -337,7 +339,7 @@ static void printWeights(const CompiledModel &compiled, const WeightsOptions &we
   if (compiled.weights.passedOver) os << ", of which " << compiled.weights.passedOver << " are no weights";
   if (!prefix.text.empty())
     os << "; its names " << (prefix.isOfFile ? "have '" : "lack '") << escaped(prefix.text) << "' in front";
-  if (weights.areReferenced)
+  if (compiled.weights.areReferenced)
     os << "; none is copied: ranks read them when a run begins, so leave them there, as they are";
   os << "\n";
   if (compiled.weights.assumed)

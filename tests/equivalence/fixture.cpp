@@ -263,6 +263,7 @@ CompileOptions optionsOf(const std::string &fixture, const Expected &expected, c
   options.parameters.assumesRoles = runAs.assumesRoles;
   options.sequenceParallel = runAs.sequenceParallel;
   options.recompute = runAs.recompute;
+  options.weights.held = runAs.held;
   options.memory.device = runAs.device;
   options.dtype = runAs.dtype;
   if (!runAs.model.empty()) options.model = runAs.model;

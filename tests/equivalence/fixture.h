@@ -71,6 +71,7 @@ struct RunAs {
   std::string freeze = {};         ///< as --freeze
   bool assumesRoles = false;       ///< as --assume roles
   int64_t bucketBytes = 100 << 10; ///< several buckets, even on these small models
+  WeightsHeld held = WeightsHeld::Copied;
 };
 
 /// How a fixture is compiled for this mesh: every axis that divides parameters is sharded.

@@ -1,6 +1,7 @@
 // Ranks as processes under mpirun give the numbers of ranks as threads.
 #include "tests/equivalence/checkpoints.h"
 
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <gtest/gtest.h>
@@ -45,19 +46,32 @@ TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
   }
 }
 
+constexpr Mesh kFourRanks{2, 2, 2, 1};
+
+/// Runs four processes, and returns the losses in their log, which goes on if they resume.
+std::vector<double> runProcesses(const SavedPlan &plan, const std::string &flags) {
+  const TrainOptions o = plan.options();
+  const std::string log = plan.folder() + "/processes.jsonl";
+  const std::string command = std::string(AUTOTP_MPIEXEC) + " 4 " + AUTOTP_BINARY_DIR + "/bin/autotp-run " + o.plan +
+                              " --feed " + o.feed + " --threads 1 --quiet --log " + log + " " + flags;
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  return readLog(log, "loss");
+}
+
+/// Each process reads its part of the model's own file.
+TEST(ReferencesUnderMpirun, TrainAsCopies) {
+  const SavedPlan copied("llama", kFourRanks), referring("llama", kFourRanks, {.held = WeightsHeld::Referenced});
+  EXPECT_FALSE(llvm::sys::fs::exists(referring.options().plan + "/weights"));
+  const std::vector<double> losses = runProcesses(copied, "--steps 3");
+  EXPECT_EQ(losses.size(), 3u);
+  EXPECT_EQ(runProcesses(referring, "--steps 3"), losses);
+}
+
 class CheckpointsUnderMpirun : public testing::Test {
 protected:
-  /// Runs four processes, and returns the losses in their log, which goes on if they resume.
-  std::vector<double> run(const std::string &flags) const {
-    const TrainOptions o = plan.options();
-    const std::string log = plan.folder() + "/processes.jsonl";
-    const std::string command = std::string(AUTOTP_MPIEXEC) + " 4 " + AUTOTP_BINARY_DIR + "/bin/autotp-run " + o.plan +
-                                " --feed " + o.feed + " --threads 1 --quiet --log " + log + " " + flags;
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;
-    return readLog(log, "loss");
-  }
+  std::vector<double> run(const std::string &flags) const { return runProcesses(plan, flags); }
 
-  const SavedPlan plan{"llama", {2, 2, 2, 1}};
+  const SavedPlan plan{"llama", kFourRanks};
   const std::string save = plan.folder() + "/checkpoints";
 };
 

@@ -34,7 +34,7 @@ public:
   llvm::Error compile(const std::string &plan, const Mesh &mesh, const std::string &weights, bool areReferenced,
                       const RunAs &runAs = {}) const {
     CompileOptions options = optionsOf(fixture_, readExpected(fixture_), mesh, runAs);
-    options.weights.areReferenced = areReferenced;
+    options.weights.held = areReferenced ? WeightsHeld::Referenced : WeightsHeld::Copied;
     options.weights.path = weights;
     if (!weights.empty()) {
       auto stored = StoredWeights::open("--weights", weights);
@@ -42,6 +42,19 @@ public:
       options.weights.stored = std::move(*stored);
     }
     return compileTo(path(plan), options).takeError();
+  }
+
+  /// What a plan does by itself, which copies no more than so many bytes: "copy" or "reference". Its losses are the copy's.
+  std::string kindBySize(const std::string &weights, int64_t mostCopiedBytes) const {
+    CompileOptions options = optionsOf(fixture_, readExpected(fixture_), kMesh, {.held = WeightsHeld::BySize});
+    options.weights.mostCopiedBytes = mostCopiedBytes;
+    options.weights.path = weights;
+    if (!weights.empty()) options.weights.stored = llvm::cantFail(StoredWeights::open("--weights", weights));
+    std::filesystem::remove_all(path("by-size"));
+    llvm::cantFail(compileTo(path("by-size"), options));
+    const std::string kind = llvm::cantFail(readManifest(path("by-size"))).weightsKind;
+    EXPECT_EQ(llvm::sys::fs::exists(path("by-size/weights")), kind == "copy");
+    return kind;
   }
 
   llvm::Error run(const std::string &plan, const std::string &resume = "") const {
@@ -246,6 +259,20 @@ TEST(References, ToAFileThatWasMovedAreRefused) {
                "put it back, or compile again with --weights reference:PATH of its new place"});
   const SavedPlan trained("models/phi3", {2, 1, 0, 1});
   if (llvm::Error error = plans.run("elsewhere/plan", trained.saved(1))) FAIL() << describe(std::move(error));
+}
+
+/// A plan of much is a plan that refers, where that can be.
+TEST(References, AreMadeWhereThereIsMuch) {
+  const Plans plans("llama");
+  plans.writeTorch("torch.safetensors");
+  for (const std::string &weights : {std::string(), plans.path("torch.safetensors")}) {
+    EXPECT_EQ(plans.kindBySize(weights, 1 << 30), "copy");
+    const std::vector<double> copied = plans.losses("by-size");
+    EXPECT_EQ(plans.kindBySize(weights, 1000), "reference");
+    EXPECT_EQ(plans.losses("by-size"), copied);
+  }
+  const Plans artifacts("ort-artifacts-mlp");
+  EXPECT_EQ(artifacts.kindBySize("", 10), "copy"); // they lie in no file as the graph has them
 }
 
 /// What the compiler has put together lies nowhere.

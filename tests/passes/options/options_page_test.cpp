@@ -35,7 +35,7 @@ TEST(OptionsPage, DefaultsAreTheMembers) {
   EXPECT_EQ(defaultOf(optionNamed("zero")), "2");
   EXPECT_EQ(defaultOf(optionNamed("bucket-mb")), "25");
   EXPECT_EQ(defaultOf(optionNamed("shard")), "auto");
-  EXPECT_EQ(defaultOf(optionNamed("weights")), "copy");
+  EXPECT_EQ(defaultOf(optionNamed("weights")), "auto");
   EXPECT_EQ(defaultOf(optionNamed("eps")), "adamw, adam 1e-8; adagrad 1e-10");
   EXPECT_EQ(defaultOf(optionNamed("train")), "");
   EXPECT_EQ(helpOf(optionNamed("tp")), "ranks of tensor parallelism (default: 1)");

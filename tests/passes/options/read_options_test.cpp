@@ -92,15 +92,19 @@ TEST(ReadFlags, WhereWeightsComeFrom) {
     CompileOptions options;
     EXPECT_EQ(read({{"weights", text}}, options), "") << text;
     const WeightsOptions &w = options.weights;
-    return (w.areGiven ? w.areReferenced ? "reference " : "copy " : "random ") + w.path;
+    const char *words[] = {"auto ", "copy ", "reference "};
+    return (w.areGiven ? words[size_t(w.held)] : "random ") + w.path;
   };
+  EXPECT_EQ(weightsOf("auto"), "auto ");
   EXPECT_EQ(weightsOf("copy"), "copy ");
   EXPECT_EQ(weightsOf("none"), "random ");
-  EXPECT_EQ(weightsOf("w.safetensors"), "copy w.safetensors");
+  EXPECT_EQ(weightsOf("w.safetensors"), "auto w.safetensors");
+  EXPECT_EQ(weightsOf("copy:w.safetensors"), "copy w.safetensors");
   EXPECT_EQ(weightsOf("reference"), "reference ");
   EXPECT_EQ(weightsOf("reference:a:b"), "reference a:b");
-  EXPECT_EQ(weightsOf("./reference"), "copy ./reference");
+  EXPECT_EQ(weightsOf("./reference"), "auto ./reference");
   EXPECT_NE(read({{"weights", "reference:"}}), "");
+  EXPECT_NE(read({{"weights", "copy:"}}), "");
   EXPECT_EQ(read({{"weights", "reference:x"}, {"weights-layout", "torch"}}), "");
 }
 
@@ -169,7 +173,7 @@ TEST(ReadFlags, AllThatIsWrongIsSaidAtOnce) {
             "error: --beta1: '1' is not in [0, 1)\n"
             "error: --lr: '-1' is negative, infinite or no number\n"
             "error: --bucket-mb: '0' is not from 1 to 1099511627776\n"
-            "error: --weights: 'none:x' is not of the form copy|reference[:PATH]|none[:seed]|PATH\n"
+            "error: --weights: 'none:x' is not of the form auto|copy|reference|none[:seed]|[copy:|reference:]PATH\n"
             "error: --print-after: there is no pass 'third'\n"
             "  do:  there are: first, second\n"
             "error: --skip-pass: there is no pass that may be left out, 'first'\n"
