@@ -43,11 +43,22 @@ void OldCheckpoints::add(int64_t step, FolderContents written) {
   const std::string added = checkpointOf(folder_, step);
   written_[added] = std::move(written);
   kept_.erase(added);
-  if (wanted_ == 0) return;
+  newest_ = step;
   if (deleting_.valid() && deleting_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
-  finish();
+  await();
+  begin();
+}
+
+void OldCheckpoints::finish() {
+  await();
+  begin();
+  await();
+}
+
+void OldCheckpoints::begin() {
+  if (wanted_ == 0) return;
   std::vector<int64_t> steps = stepsIn(folder_);
-  llvm::erase_if(steps, [&](int64_t other) { return other > step; }); // of a run that got further, once
+  llvm::erase_if(steps, [&](int64_t step) { return step > newest_; }); // of a run that got further, once
   std::map<std::string, FolderContents> olds;
   for (size_t i = 0; i + size_t(wanted_) < steps.size(); ++i)
     if (const std::string path = checkpointOf(folder_, steps[i]); !kept_.count(path)) {
@@ -58,7 +69,7 @@ void OldCheckpoints::add(int64_t step, FolderContents written) {
   if (!olds.empty()) deleting_ = std::async(std::launch::async, deleteAll, std::move(olds));
 }
 
-void OldCheckpoints::finish() {
+void OldCheckpoints::await() {
   if (!deleting_.valid()) return;
   for (Kept &kept : deleting_.get()) {
     notes_.push_back(std::move(kept.note));

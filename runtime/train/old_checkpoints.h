@@ -13,12 +13,12 @@ class OldCheckpoints {
 public:
   /// Of the checkpoints in `folder`, the `wanted` newest stay; with 0 all of them.
   OldCheckpoints(std::string folder, int64_t wanted) : folder_(std::move(folder)), wanted_(wanted) {}
-  ~OldCheckpoints() { finish(); }
+  ~OldCheckpoints() { await(); }
 
   /// This process has written the checkpoint of `step`. Begins to delete those that it replaces, unless some are being deleted
-  /// already: then the next call sees to what is left.
+  /// already: then the next call, or finish(), sees to what is left.
   void add(int64_t step, FolderContents written);
-  /// Waits for what is being deleted.
+  /// Deletes what is left, and returns when it is gone.
   void finish();
   /// What was found not to be this program's alone, and stays, since the last call: a line each.
   std::vector<std::string> takeNotes() { return std::exchange(notes_, {}); }
@@ -28,9 +28,11 @@ private:
     std::string path, note;
   };
   static std::vector<Kept> deleteAll(std::map<std::string, FolderContents> olds);
+  void begin();
+  void await();
 
   std::string folder_;
-  int64_t wanted_;
+  int64_t wanted_, newest_ = 0;
   /// What this process has written, by path: as long as nothing has changed, none of it need be read to be known.
   std::map<std::string, FolderContents> written_;
   std::set<std::string> kept_; ///< paths, each with a note that was said

@@ -37,7 +37,7 @@ public:
   bool hasWritten() const;
   /// Completes the checkpoint, after all ranks have written their files, for which it waits.
   llvm::Error complete();
-  /// Waits for the deletion of old checkpoints, which goes on in the background.
+  /// Returns when the old checkpoints are deleted, which else goes on in the background.
   void finishDeleting() { old_.finish(); }
   /// What was saved since the last call and what was not deleted, a line each: on rank 0.
   std::vector<std::string> takeNotes();

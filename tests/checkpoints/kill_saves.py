@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill_saves.py BIN [POINTS]: kills autotp-run at random moments of a training that saves after every step, and shows that the
 newest whole checkpoint is always the one that an undisturbed run wrote, byte for byte, and that `--resume auto` goes on from it.
+With --keep some points lie within a deletion: what is left of that checkpoint goes with the next deletion.
 Then the same for autotp-compile: the plan that was there stays whole until the new one is."""
 import filecmp
 import os
@@ -48,11 +49,17 @@ def steps_in(folder):
     return sorted(int(name[5:]) for name in names if name.startswith("step-") and name[5:].isdigit())
 
 
+def files_in(folder):
+    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, files in os.walk(folder) for name in files)
+
+
+def is_part(folder, other):
+    """Whether each file of a folder is one of the other's, byte for byte."""
+    return not any(filecmp.cmpfiles(folder, other, files_in(folder), shallow=False)[1:])
+
+
 def is_same(folder, other):
-    """Whether two folders hold the same files, byte for byte."""
-    names = sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, files in os.walk(folder) for name in files)
-    others = sorted(os.path.relpath(os.path.join(at, name), other) for at, _, files in os.walk(other) for name in files)
-    return names == others and not any(filecmp.cmpfiles(folder, other, names, shallow=False)[1:])
+    return files_in(folder) == files_in(other) and is_part(folder, other)
 
 
 def kill_saves(work, flags):
@@ -60,6 +67,9 @@ def kill_saves(work, flags):
     began = time.time()
     whole = run(run_command(plan, f"{work}/undisturbed", *flags))
     length = time.time() - began
+    if "--keep" in flags:
+        shutil.rmtree(f"{work}/undisturbed")
+        run(run_command(plan, f"{work}/undisturbed"))
     losses = [line.split(" tokens")[0] for line in whole.splitlines() if line.startswith("step ")]
     hits = 0
     for point in range(POINTS):
@@ -68,7 +78,8 @@ def kill_saves(work, flags):
         hits += killed(run_command(plan, save, *flags), random.uniform(0.05, length))
         steps = steps_in(save)
         for step in steps:
-            if not is_same(f"{save}/step-{step}", f"{work}/undisturbed/step-{step}"):
+            is_whole = is_part if step < steps[-1] and "--keep" in flags else is_same
+            if not is_whole(f"{save}/step-{step}", f"{work}/undisturbed/step-{step}"):
                 sys.exit(f"point {point}: step {step} is not as an undisturbed run wrote it")
         printed = run(run_command(plan, save, *flags))
         if steps and f"resumed {save}/step-{steps[-1]}" not in printed:
@@ -78,6 +89,9 @@ def kill_saves(work, flags):
             sys.exit(f"point {point}: other losses after step {steps[-1:]}: {again}, not {losses}")
         if not is_same(f"{save}/step-{STEPS}", f"{work}/undisturbed/step-{STEPS}"):
             sys.exit(f"point {point}: it ends elsewhere")
+        is_saved = steps[-1:] != [STEPS]  # else nothing was left to do
+        if "--keep" in flags and is_saved and steps_in(save) != [STEPS - 1, STEPS]:
+            sys.exit(f"point {point}: it keeps {steps_in(save)}")
     print(f"saves {' '.join(flags)}: killed at {hits} of {POINTS} points, each time the newest whole checkpoint is right")
 
 
@@ -104,6 +118,8 @@ def main():
         kill_saves(work, [])
         shutil.rmtree(f"{work}/undisturbed")
         kill_saves(work, ["--save-async"])
+        shutil.rmtree(f"{work}/undisturbed")
+        kill_saves(work, ["--save-async", "--keep", "2"])
         kill_compiles(work)
 
 
