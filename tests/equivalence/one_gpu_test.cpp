@@ -3,6 +3,8 @@
 #include "tests/equivalence/on_gpus.h"
 #include "tests/fixtures/run_fixture.h"
 
+#include "runtime/base/error.h"
+
 #include <gtest/gtest.h>
 
 namespace autotp::test {
@@ -52,6 +54,57 @@ TEST(OnOneGpu, CheckpointsGoOnOnAnyMesh) {
   options.steps = 2;
   gpu.run(options);
   expectLoadsExactly(host.folder() + "/plan", options.save + "/step-2");
+}
+
+struct Log {
+  std::vector<double> losses, rates, evaluated;
+};
+
+/// Five steps under a schedule, with evaluations, in two runs, of which the second goes on where the first was saved.
+Log interruptedRun(DeviceKind device) {
+  const SavedPlan plan("llama", {2, 2, 2, 1}, {.device = device});
+  TrainOptions options = plan.options();
+  options.lrKind = LrKind::Cosine;
+  options.warmupSteps = 2;
+  options.decaySteps = 5;
+  options.evalEvery = 2;
+  options.evalFeed = options.feed;
+  options.evalSteps = 2;
+  options.save = plan.folder() + "/checkpoints";
+  options.steps = 3;
+  plan.run(options);
+  options.resume = "auto";
+  options.steps = 5;
+  plan.run(options);
+  return {readLog(options.log, "loss"), readLog(options.log, "lr"), readLog(options.log, "eval_loss")};
+}
+
+/// All of it by captured sections, into which the rate goes as a scalar.
+TEST(OnOneGpu, AnInterruptedRunIsTheHosts) {
+  const Log host = interruptedRun(DeviceKind::Cpu), gpu = interruptedRun(DeviceKind::Cuda);
+  EXPECT_EQ(gpu.rates, host.rates);
+  ASSERT_EQ(host.rates.size(), 5u);
+  EXPECT_TRUE(host.rates[1] < host.rates[2] && host.rates[2] > host.rates[4]) << "they rise, and then fall";
+  ASSERT_EQ(host.losses.size(), 5u);
+  ASSERT_EQ(gpu.losses.size(), 5u);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_NEAR(gpu.losses[i] / host.losses[i], 1, 1e-5) << i;
+  ASSERT_EQ(host.evaluated.size(), 4u); // after step 2, and 3 as the last; 4, and 5
+  ASSERT_EQ(gpu.evaluated.size(), 4u);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(gpu.evaluated[i] / host.evaluated[i], 1, 1e-5) << i;
+}
+
+/// Sections that are replayed are then run step by step, to look at each result.
+TEST(OnOneGpu, WhatIsNotFiniteIsNamed) {
+  const SavedPlan plan("llama", {2, 2, 2, 1}, {.device = DeviceKind::Cuda});
+  TrainOptions options = plan.options();
+  options.lr = 1e30;
+  llvm::Error error = autotp::train(options);
+  ASSERT_TRUE(bool(error));
+  const std::string said = describe(std::move(error));
+  for (const char *part : {"the first value that is not finite is '", "' of node '", ", on rank ", "in micro-step 1"})
+    EXPECT_NE(said.find(part), std::string::npos) << part << " in: " << said;
 }
 
 TEST(OnOneGpu, OwnTrainingGraphsTrainToWhatIsRecorded) {
