@@ -44,8 +44,19 @@ struct Found {
   float isFound = 0, microStep = 0, step = 0;
 };
 
+/// Begins the step anew, since the accumulators hold what is not finite, whatever a micro-step adds.
+llvm::Error beginAgain(Executor &executor, const FailedStep &failed) {
+  executor.zeroAccumulators();
+  for (int64_t micro = 0; executor.has(kStatistics) && micro < failed.microSteps; ++micro) {
+    if (llvm::Error error = failed.feed(micro)) return error;
+    if (llvm::Error error = executor.run(kStatistics)) return error;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<Found> find(Executor &executor, const FailedStep &failed) {
   Found found;
+  if (llvm::Error error = beginAgain(executor, failed)) return error;
   for (int64_t micro = 0; micro < failed.microSteps; ++micro) {
     if (llvm::Error error = failed.feed(micro)) return error;
     llvm::Expected<int> step = executor.firstNonFinite(kMicroStep);

@@ -50,11 +50,14 @@ TEST(NonFinite, AnEmptyDenominatorIsNamed) {
 TEST(NonFinite, TheFirstValueIsNamedWithItsRank) {
   const std::string one = endOf({1, 1, 0, 1}, {.feed = "broken.npz"}),
                     two = endOf({2, 2, 2, 1}, {.feed = "broken.npz"}),
-                    small = endOf({1, 2, 2, 1}, {.dtype = DType::BF16, .feed = "broken.npz"});
+                    small = endOf({1, 2, 2, 1}, {.dtype = DType::BF16, .feed = "broken.npz"}),
+                    accumulated = endOf({2, 1, 0, 2}, {.feed = "broken.npz"});
   EXPECT_NE(one.find("of node 'node_sub"), std::string::npos) << one;
   EXPECT_NE(one.find("on rank 0 in micro-step 1"), std::string::npos) << one;
   EXPECT_NE(two.find("on rank 2 in micro-step 1"), std::string::npos) << two;
   EXPECT_NE(small.find("on rank 1 in micro-step 1"), std::string::npos) << small;
+  EXPECT_NE(accumulated.find("of node 'node_sub"), std::string::npos) << accumulated;
+  EXPECT_NE(accumulated.find("on rank 0 in micro-step 2"), std::string::npos) << accumulated;
 }
 
 TEST(LossInSmallFloats, IsThatOfTheGlobalBatch) {
