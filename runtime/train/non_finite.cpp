@@ -87,7 +87,10 @@ llvm::Error explain(const FailedStep &failed, const std::vector<float> &all, con
                                  "micro-step {4}",
                                  what, escaped(instruction.name()), escaped(instruction.origin()), rank, microStep + 1)
                        .str(),
-                   "look at the data of this step, or lower --lr; nothing was updated in it");
+                   failed.isScaled
+                       ? "look at the data of this step, or compile with a smaller --loss-scale; fp16 skips such a "
+                         "step without --check-finite"
+                       : "look at the data of this step, or lower --lr; nothing was updated in it");
   }
   return problem(where, what + "; every gradient is finite: their squares or sums are not",
                  "lower --lr, or scale the loss down");

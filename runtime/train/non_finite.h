@@ -11,6 +11,7 @@ struct FailedStep {
   int64_t step, microSteps;
   double loss, gradNorm;
   int rank;
+  bool isScaled; ///< by a loss scale, as it is again
   /// Writes the inputs of a micro-step.
   llvm::function_ref<llvm::Error(int64_t microStep)> feed;
   /// The program of a rank.

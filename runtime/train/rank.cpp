@@ -56,6 +56,8 @@ llvm::Error Rank::load() {
       feeds_.push_back({i, input->tensor(), std::vector<std::byte>(executor_->bytes(input->tensor()).size())});
   for (const plan::Input &input : program.inputs())
     if (input.kind() == plan::RANDOM_COUNTER) randomCounter_ = &input.tensor();
+  for (const plan::State &state : program.states())
+    if (state.name() == "loss_scale") lossScale_ = &state;
   if (llvm::Error error = joinWorld()) return error;
   const TrainOptions &o = job_.options;
   if (!o.save.empty())
@@ -111,12 +113,11 @@ llvm::Error Rank::resume(const CheckpointReader &reader) {
   firstStep_ = facts.step + 1;
   firstRow_ = facts.rows;
   skipped_ = skippedElsewhere_ = facts.skippedSteps;
-  for (const plan::State &state : executor_->program().states())
-    if (state.name() == "loss_scale") {
-      float scaleGoodSkippedLeft[4] = {};
-      executor_->download(state.tensor(), scaleGoodSkippedLeft);
-      skippedElsewhere_ -= int64_t(scaleGoodSkippedLeft[2]);
-    }
+  if (lossScale_) {
+    float scaleGoodSkippedLeft[4] = {};
+    executor_->download(lossScale_->tensor(), scaleGoodSkippedLeft);
+    skippedElsewhere_ -= int64_t(scaleGoodSkippedLeft[2]);
+  }
   return llvm::Error::success();
 }
 
@@ -159,17 +160,19 @@ llvm::Error Rank::runMicroBatches(llvm::StringRef section, llvm::function_ref<ll
   return llvm::Error::success();
 }
 
-/// With f16, a step that is not finite is skipped, and the loss scale halved. The schedule of the learning rate does not
+/// With f16, a step that is not finite is skipped, and the loss scale halved, unless it shall end the run. The schedule of the learning rate does not
 /// count it, nor do transformers' Trainer and DeepSpeed's engine.
 llvm::Error Rank::checkFinite(int64_t step) {
   const double loss = double(executor_->scalar("loss")), norm = double(executor_->scalar("grad_norm"));
   skipped_ += !std::isfinite(norm);
-  if (hasOutput(executor_->program(), "loss_scale") || (std::isfinite(loss) && std::isfinite(norm)))
-    return llvm::Error::success();
+  const bool isSkipped = lossScale_ && !job_.options.checksFinite;
+  if (isSkipped || (std::isfinite(loss) && std::isfinite(norm))) return llvm::Error::success();
+  if (lossScale_) executor_->upload(lossScale_->tensor(), lossScaleBefore_.data()); // what overflowed does so again
   auto feedAgain = [&](int64_t micro) { return feedStep(step, micro); };
   auto programOf = [&](int rank) -> const plan::Program & { return job_.programOf(rank); };
-  return explainNonFinite(*executor_, *world_,
-                          {step, job_.manifest.gradAccum, loss, norm, comm_.rank(), feedAgain, programOf});
+  return explainNonFinite(
+      *executor_, *world_,
+      {step, job_.manifest.gradAccum, loss, norm, comm_.rank(), lossScale_ != nullptr, feedAgain, programOf});
 }
 
 /// Captures after the first step, when every section has run once, as captureSections() needs.
@@ -182,6 +185,7 @@ llvm::Error Rank::runStep(int64_t step) {
   double lr = learningRateAt(job_.lr, step - skipped_);
   executor_->setScalar("learning_rate", float(lr));
   executor_->setScalar("step", float(step - skippedElsewhere_));
+  if (lossScale_ && job_.options.checksFinite) executor_->download(lossScale_->tensor(), lossScaleBefore_.data());
   if (llvm::Error error = executor_->run("optimizer_step")) return error;
   if (llvm::Error error = executor_->synchronise()) return error;
   if (comm_.hasFailed()) {

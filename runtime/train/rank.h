@@ -4,6 +4,7 @@
 #include "runtime/execute/executor.h"
 #include "runtime/train/save_checkpoint.h"
 
+#include <array>
 #include <chrono>
 
 namespace autotp {
@@ -72,11 +73,13 @@ private:
   std::vector<Feed> feeds_;
   const plan::TensorRef *randomCounter_ = nullptr; ///< null if the program has no dropout
 
-  int64_t firstStep_ = 1, firstRow_ = 0; ///< of this run
-  int64_t skipped_ = 0;                  ///< steps that updated nothing, the same on all ranks
-  int64_t skippedElsewhere_ = 0;         ///< those of them that the program's own loss scale did not count
-  bool isPassedOver_ = false;            ///< the checkpoint is damaged and an older one will do, the same on all ranks
-  bool isStopping_ = false;              ///< this step is the last one, the same on all ranks
+  const plan::State *lossScale_ = nullptr; ///< null if the program has none
+  std::array<float, 4> lossScaleBefore_{}; ///< the step that is checked; with --check-finite
+  int64_t firstStep_ = 1, firstRow_ = 0;   ///< of this run
+  int64_t skipped_ = 0;                    ///< steps that updated nothing, the same on all ranks
+  int64_t skippedElsewhere_ = 0;           ///< those of them that the program's own loss scale did not count
+  bool isPassedOver_ = false; ///< the checkpoint is damaged and an older one will do, the same on all ranks
+  bool isStopping_ = false;   ///< this step is the last one, the same on all ranks
 };
 
 } // namespace autotp

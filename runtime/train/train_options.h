@@ -29,8 +29,9 @@ struct TrainOptions : ProgramOptions {
   int64_t saveEvery = 0;       ///< steps; 0: only after the last one
   int64_t keep = 0;            ///< of the checkpoints in that folder; 0: all
   bool savesAsync = false;
-  std::string resume;    ///< a checkpoint, a folder of them, or "auto": the newest in `save`, if there is one
-  double maxMinutes = 0; ///< the run ends after the step in which they are over; 0: never
+  std::string resume;        ///< a checkpoint, a folder of them, or "auto": the newest in `save`, if there is one
+  double maxMinutes = 0;     ///< the run ends after the step in which they are over; 0: never
+  bool checksFinite = false; ///< in fp16 too: a step that is not finite ends the run, and is not skipped
   bool isQuiet = false;
   std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
   std::string comm;        ///< a name of communicators.h; empty: the first that serves

@@ -28,6 +28,12 @@ constexpr OptionRow kStepRows[] = {
      .help = "end after the step in which this time is over, as SIGTERM and SIGINT do: with a checkpoint if --save is "
              "given",
      .defaultText = "0, no limit"},
+    {.flag = "check-finite",
+     .member = at<&Options::checksFinite>(),
+     .help =
+         "end in fp16, too, at the first step whose loss or gradients are not finite, and name the first such value "
+         "with its node and rank",
+     .detail = "fp16 skips such a step otherwise, and lowers its loss scale. In fp32 and bf16 it always is an error"},
     {.flag = "lr",
      .placeholder = "X",
      .member = at<&Options::lr>(),

@@ -141,6 +141,24 @@ TEST(Precision, AnOverflowIsSkippedByAllRanksAlike) {
   }
 }
 
+/// With --check-finite it ends the run instead, and the value is looked for under the scale that it had.
+TEST(Precision, AnOverflowMayEndTheRun) {
+  RunAs overflowing{.dtype = DType::F16, .lossScale = {0x1p40, 2000}};
+  overflowing.run = [](const TrainOptions &options) {
+    TrainOptions checked = options;
+    checked.checksFinite = true;
+    return autotp::train(checked);
+  };
+  for (const Mesh &mesh : {Mesh{1, 1, 0, 1}, Mesh{2, 2, 2, 1}}) {
+    llvm::Expected<Trained> run = train(kFixture, readExpected(kFixture), mesh, overflowing);
+    ASSERT_FALSE(bool(run)) << mesh.text();
+    const std::string said = describe(run.takeError());
+    EXPECT_NE(said.find("step 1: its loss is 5."), std::string::npos) << said;
+    EXPECT_NE(said.find("the first value that is not finite is '"), std::string::npos) << said;
+    EXPECT_NE(said.find("a smaller --loss-scale"), std::string::npos) << said;
+  }
+}
+
 /// DeepSpeed's hysteresis: the second overflow halves the scale, and so does each further one, down to the minimum. Its
 /// window counts from the second good step on.
 TEST(Precision, TheScaleMovesAsInDeepSpeed) {

@@ -29,7 +29,7 @@ every key; it is written from the rows of `passes/options/deepspeed` by `tests/p
 The loss scale of fp16 moves as DeepSpeed's does at ZeRO 1 to 3: with a hysteresis of n, the last of n overflows and each further one
 halve it, until a doubling gives n back; the first good step, and that after an overflow, do not count for the window. DeepSpeed's
 optimizer of stage 0 has no hysteresis; here it holds at every stage. DeepSpeed ends the run where an overflow meets
-`min_loss_scale`; here the step is skipped. No doubling leads above 2^24.
+`min_loss_scale`; here the step is skipped, or ends the run at once under `autotp-run --check-finite`. No doubling leads above 2^24.
 )";
 
 std::string flagsOf(llvm::StringRef path) {
