@@ -100,7 +100,7 @@ static void printMemory(const LoadedPlan &plan) {
     outs() << (StringRef(ranks).contains(' ') ? "ranks " : "rank ") << ranks << ": "
            << format("%.1f MiB", double(program.arena_bytes()) / (1 << 20)) << " each\n";
     for (const plan::Region &region : program.regions())
-      outs() << format("  %-18s %14llu bytes\n", region.name().c_str(),
+      outs() << format("  %-25s %14llu bytes\n", region.name().c_str(),
                        static_cast<unsigned long long>(region.bytes()));
   }
 }
