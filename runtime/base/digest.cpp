@@ -6,8 +6,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
-#include <vector>
+#include <future>
 
 namespace autotp {
 
@@ -38,6 +40,25 @@ std::string digestOfFile(const std::string &path) {
     digest.add({piece.data(), size_t(stream.gcount())});
   }
   return stream.eof() ? digest.text() : "";
+}
+
+std::vector<size_t> changedFiles(llvm::ArrayRef<FileDigest> files) {
+  constexpr size_t kMostAtOnce = 4; // one reader alone leaves a disk waiting while it digests
+  std::vector<uint8_t> isChanged(files.size());
+  std::atomic<size_t> next = 0;
+  auto check = [&] {
+    for (size_t i; (i = next++) < files.size();)
+      isChanged[i] = digestOfFile(files[i].path) != files[i].digest;
+  };
+  std::vector<std::future<void>> readers(std::min(kMostAtOnce, files.size()));
+  for (std::future<void> &reader : readers)
+    reader = std::async(std::launch::async, check);
+  for (std::future<void> &reader : readers)
+    reader.wait();
+  std::vector<size_t> changed;
+  for (size_t i = 0; i < files.size(); ++i)
+    if (isChanged[i]) changed.push_back(i);
+  return changed;
 }
 
 } // namespace autotp

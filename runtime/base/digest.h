@@ -1,10 +1,12 @@
 /// \file Digests, by which a file is known to be the one that was written.
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace autotp {
 
@@ -17,7 +19,13 @@ std::string digestOf(llvm::StringRef bytes);
 /// That of a file, which is read in pieces, so that it does not end up in memory. Empty if it cannot be read.
 std::string digestOfFile(const std::string &path);
 
-/// The same of bytes that come one piece after the other.
+struct FileDigest {
+  std::string path, digest;
+};
+/// The places of those files that have another digest, or cannot be read, in order. A few files are read at once.
+std::vector<size_t> changedFiles(llvm::ArrayRef<FileDigest> files);
+
+/// The digest of bytes that come one piece after the other.
 class Digest {
 public:
   Digest();

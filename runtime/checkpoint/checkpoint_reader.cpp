@@ -5,7 +5,6 @@
 #include "runtime/base/folder_listing.h"
 
 #include <cstring>
-#include <future>
 
 namespace autotp {
 namespace {
@@ -151,25 +150,16 @@ std::vector<std::string> CheckpointReader::paths() const {
 std::string CheckpointReader::digest() const { return digestOf(listingText(checkpoint_.digests)); }
 
 std::vector<std::string> CheckpointReader::changedFiles(size_t first, size_t of) const {
-  constexpr size_t kMostAtOnce = 4; // one reader alone leaves a disk waiting while it digests
-  std::vector<std::pair<std::string, std::string>> share;
+  std::vector<std::string> names, changed;
+  std::vector<FileDigest> files;
   size_t i = 0;
-  for (const auto &file : checkpoint_.digests)
-    if (i++ % of == first) share.push_back(file);
-  std::vector<uint8_t> isChanged(share.size());
-  std::atomic<size_t> next = 0;
-  auto check = [&] {
-    for (size_t at; (at = next++) < share.size();)
-      isChanged[at] = digestOfFile(folder_ + "/" + share[at].first) != share[at].second;
-  };
-  std::vector<std::future<void>> readers(std::min(kMostAtOnce, share.size()));
-  for (std::future<void> &reader : readers)
-    reader = std::async(std::launch::async, check);
-  for (std::future<void> &reader : readers)
-    reader.wait();
-  std::vector<std::string> changed;
-  for (size_t at = 0; at < share.size(); ++at)
-    if (isChanged[at]) changed.push_back(share[at].first);
+  for (const auto &[name, digest] : checkpoint_.digests) {
+    if (i++ % of != first) continue;
+    names.push_back(name);
+    files.push_back({folder_ + "/" + name, digest});
+  }
+  for (size_t at : autotp::changedFiles(files))
+    changed.push_back(names[at]);
   return changed;
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/train/non_finite.h"
 
 #include <cmath>
+#include <future>
 #include <numeric>
 #include <thread>
 
@@ -84,8 +85,11 @@ llvm::Error Rank::joinWorld() {
 
 llvm::Error Rank::fillParameters() {
   if (job_.referenced) {
-    if (llvm::Error error = job_.referenced->verify(size_t(comm_.rank()), size_t(comm_.size()))) return error;
-    return job_.referenced->fill(*executor_);
+    std::future<llvm::Error> checking = std::async(std::launch::async, [this] { // beside the copies
+      return job_.referenced->verify(size_t(comm_.rank()), size_t(comm_.size()));
+    });
+    llvm::Error error = job_.referenced->fill(*executor_);
+    return llvm::joinErrors(checking.get(), std::move(error));
   }
   if (job_.manifest.weightsKind != "copy") {
     initialiseWeights(*executor_, job_.seed());

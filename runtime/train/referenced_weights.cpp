@@ -71,12 +71,14 @@ llvm::Expected<std::unique_ptr<ReferencedWeights>> ReferencedWeights::open(const
 }
 
 llvm::Error ReferencedWeights::verify(size_t first, size_t of) const {
-  llvm::Error errors = llvm::Error::success();
+  std::vector<FileDigest> share;
   for (size_t i = first; i < referenced_.files.size(); i += of)
-    if (const ReferencedFiles::File &file = referenced_.files[i]; digestOfFile(file.path) != file.digest)
-      errors = llvm::joinErrors(
-          std::move(errors), problem(escaped(file.path), "this file of weights has changed since the plan was compiled",
-                                     "put it back as it was, or compile the plan again"));
+    share.push_back({referenced_.files[i].path, referenced_.files[i].digest});
+  llvm::Error errors = llvm::Error::success();
+  for (size_t i : changedFiles(share))
+    errors = llvm::joinErrors(std::move(errors), problem(escaped(share[i].path),
+                                                         "this file of weights has changed since the plan was compiled",
+                                                         "put it back as it was, or compile the plan again"));
   return errors;
 }
 

@@ -1,4 +1,5 @@
 #include "runtime/base/digest.h"
+#include "tests/runtime/temporary_file.h"
 
 #include <gtest/gtest.h>
 
@@ -20,6 +21,21 @@ TEST(Digests, OfPiecesAreThoseOfTheWhole) {
       digest.add(llvm::StringRef(text).substr(at, piece));
     EXPECT_EQ(digest.text(), digestOf(text));
   }
+}
+
+/// More of them than are read at once.
+TEST(Digests, ChangedFilesAreFound) {
+  const test::TemporaryFolder folder;
+  std::vector<FileDigest> files;
+  for (int i = 0; i < 20; ++i) {
+    const std::string text = "text " + std::to_string(i);
+    files.push_back({folder.write(std::to_string(i), text), digestOf(text)});
+  }
+  EXPECT_EQ(changedFiles(files), std::vector<size_t>{});
+  folder.write("3", "another text");
+  std::filesystem::remove(files[17].path);
+  EXPECT_EQ(changedFiles(files), (std::vector<size_t>{3, 17}));
+  EXPECT_EQ(changedFiles({}), std::vector<size_t>{});
 }
 
 } // namespace
