@@ -4,8 +4,10 @@
 #include "runtime/base/error.h"
 #include "runtime/execute/executor.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 
+#include <cmath>
 #include <mutex>
 
 namespace autotp {
@@ -40,8 +42,13 @@ llvm::Error fillOne(Executor &executor, const plan::Parameter &parameter, const 
     return problem("parameter '" + escaped(parameter.name()) + "'", "the manifest does not say where its weights lie",
                    kCompileAgain);
   const Covers covers = coversOf(parameter);
-  return fillParameter(executor, parameter, [&](int64_t begin, llvm::MutableArrayRef<float> to) {
-    return stored.readHeld(*tensor, at->isTransposed, covers, begin, to);
+  return fillParameter(executor, parameter, [&](int64_t begin, llvm::MutableArrayRef<float> to) -> llvm::Error {
+    if (llvm::Error error = stored.readHeld(*tensor, at->isTransposed, covers, begin, to)) return error;
+    if (llvm::all_of(to, [](float value) { return std::isfinite(value); })) return llvm::Error::success();
+    return problem(escaped(tensor->file),
+                   "it has weights that are infinite or no numbers (NaN), in parameter '" + escaped(parameter.name()) +
+                       "'",
+                   "compile the plan with weights that are numbers, or with --weights none");
   });
 }
 

@@ -245,6 +245,17 @@ TEST(References, ToACheckpointThatChangedAreRefused) {
   expectParts(plans.run("plan"), {path + ": this file of weights has changed since the plan was compiled"});
 }
 
+TEST(References, ToWhatIsNoNumberAreRefusedByName) {
+  const Plans plans("models/phi3");
+  plans.writeTorch("torch.safetensors");
+  std::fstream file(plans.path("torch.safetensors"), std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(-2, std::ios::end).write("\xc0\x7f", 2); // the upper half of a NaN
+  file.close();
+  llvm::cantFail(plans.compile("plan", {2, 1, 0, 1}, plans.path("torch.safetensors"), true));
+  expectParts(plans.run("plan"), {plans.path("torch.safetensors") +
+                                  ": it has weights that are infinite or no numbers (NaN), in parameter 'model."});
+}
+
 /// The plan itself may be moved; and a run that goes on needs the files no more.
 TEST(References, ToAFileThatWasMovedAreRefused) {
   const Plans plans("models/phi3");
