@@ -45,7 +45,7 @@ struct FilledWeights {
   size_t assumed = 0;                             ///< see WeightFilling::assumed()
   NamePrefix prefix;                              ///< by which its names differ from those of the module
   bool areReferenced = false;                     ///< the plan says where they lie, instead of a copy
-  std::string whyCopied;                          ///< though they are large
+  std::string whyCopied = {};                     ///< though they are large
   /// The digest of each file by its path, if the plan refers to them.
   std::vector<std::pair<std::string, std::string>> digests = {};
 };

@@ -30,7 +30,7 @@ std::string deleteIfOurs(const std::string &path, const FolderContents &written)
 
 } // namespace
 
-std::vector<OldCheckpoints::Kept> OldCheckpoints::deleteAll(std::map<std::string, FolderContents> olds) {
+std::vector<OldCheckpoints::Kept> OldCheckpoints::deleteAll(const std::map<std::string, FolderContents> &olds) {
   constexpr int kLeastPriority = 19;
   (void)setpriority(PRIO_PROCESS, 0, kLeastPriority); // of this thread alone, on Linux: training goes on beside it
   std::vector<Kept> kept;

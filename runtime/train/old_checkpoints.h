@@ -27,7 +27,7 @@ private:
   struct Kept {
     std::string path, note;
   };
-  static std::vector<Kept> deleteAll(std::map<std::string, FolderContents> olds);
+  static std::vector<Kept> deleteAll(const std::map<std::string, FolderContents> &olds);
   void begin();
   void await();
 
