@@ -16,8 +16,8 @@ namespace {
 
 constexpr const char *kStandardOutput = "standard output";
 
-void print(llvm::Error error) {
-  llvm::errs() << describe(std::move(error)) << "\n";
+void print(llvm::StringRef text) {
+  llvm::errs() << text << "\n";
   llvm::errs().clear_error(); // nobody can be told
 }
 
@@ -25,7 +25,7 @@ void print(llvm::Error error) {
 void endStreams() {
   llvm::Error error = flushed(llvm::outs(), kStandardOutput);
   if (!error) return;
-  print(std::move(error));
+  print(describe(std::move(error)));
   _exit(1);
 }
 
@@ -48,11 +48,11 @@ bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::Opti
   if (os.str().empty()) return false; // LLVM wrote of a value itself, to stderr
   llvm::StringRef command = llvm::sys::path::filename(argv[0]), line = llvm::StringRef(os.str()).split('\n').first;
   line.consume_front(command.str() + ": ");
-  print(problem("", line.split("  Try: ").first, "see " + command.str() + " --help"));
+  print(describe(problem("", line.split("  Try: ").first, "see " + command.str() + " --help")));
   return false;
 }
 
-int exitCode(llvm::Error error) {
+int exitCode(llvm::Error error, llvm::function_ref<void(llvm::StringRef)> said) {
   if (!error) error = flushed(llvm::outs(), kStandardOutput);
   if (!error) return 0;
   if (error.isA<SaidElsewhere>()) {
@@ -61,7 +61,9 @@ int exitCode(llvm::Error error) {
     return 1;
   }
   llvm::consumeError(flushed(llvm::outs(), kStandardOutput)); // one error is said, the first
-  print(std::move(error));
+  const std::string text = describe(std::move(error));
+  said(text); // first: a launcher ends this process once it sees another one end
+  print(text);
   return 1;
 }
 

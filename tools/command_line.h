@@ -16,7 +16,9 @@ namespace autotp {
 bool parseCommandLine(int argc, char **argv, llvm::ArrayRef<const llvm::cl::OptionCategory *> categories,
                       llvm::StringRef overview, llvm::StringRef parts = "");
 
-/// The exit code of a command that ended with this error; an output that standard output did not take is one.
-int exitCode(llvm::Error error);
+/// The exit code of a command that ended with this error; an output that standard output did not take is one. `said` gets
+/// what is printed of it.
+int exitCode(
+    llvm::Error error, llvm::function_ref<void(llvm::StringRef)> said = [](llvm::StringRef) {});
 
 } // namespace autotp

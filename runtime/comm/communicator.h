@@ -30,6 +30,9 @@ public:
   virtual bool allGather(const void *in, void *out, std::span<const int64_t> counts, DType dtype) = 0;
 };
 
+/// What a rank does, for the message of those who miss it.
+enum class Activity : uint8_t { Starting, Loading, Training, Evaluating, Saving, Ending };
+
 /// One rank's end of the world.
 class Communicator {
 public:
@@ -45,6 +48,9 @@ public:
   virtual int ranksOnHost() const = 0;
   /// The number of this rank among them, from 0.
   virtual int rankOnHost() const = 0;
+  /// Shows the others what this rank does from now on, and in which step (0: before the first). It costs no more than two
+  /// stores.
+  virtual void note(Activity /*activity*/, int64_t /*step*/) {}
   /// Called once by a rank that cannot go on. If ranks are threads, every wait of every rank returns false from now on.
   /// If they are processes, all of them end when this communicator is destroyed, so that the error can be printed
   /// first.

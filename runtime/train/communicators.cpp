@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
+#include "runtime/comm/shm/shm_communicator.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/train/join_over_nccl.h"
 
@@ -21,6 +22,15 @@ std::string whyNotNccl(const CommunicatorRequest &request) {
   return size_t(gpus) >= ranks ? "" : llvm::formatv("there are {0} GPUs for {1} ranks", gpus, ranks).str();
 }
 
+std::string whyNotShm(const CommunicatorRequest &request) {
+  if (request.isForGpus()) return "the plan is for GPUs";
+  if (!request.launch) return "no launcher started this process";
+  const Launch &launch = *request.launch;
+  if (!request.named.empty() || launch.ranksOnHost == launch.worldSize) return "";
+  return launch.ranksOnHost == 0 ? std::string(launch.launcher->name) + " does not say that all ranks are on one host"
+                                 : "the ranks are on several hosts";
+}
+
 std::string whyNotMpi(const CommunicatorRequest &request) {
   if (request.isForGpus()) return "the plan is for GPUs";
   if (request.launch && !request.launch->launcher->startsMpi)
@@ -37,6 +47,12 @@ std::string whyNotLocal(const CommunicatorRequest &request) {
 
 llvm::Expected<std::unique_ptr<Communicator>> joinNccl(const CommunicatorRequest &request) {
   return joinOverNccl(request.plan, *request.manifest, *request.launch, request.variable);
+}
+
+llvm::Expected<std::unique_ptr<Communicator>> joinShm(const CommunicatorRequest &request) {
+  WatchLimits limits;
+  limits.awaited = std::chrono::milliseconds(int64_t(request.rankTimeout * 1000));
+  return joinOverSharedMemory(*request.launch, request.variable, limits);
 }
 
 llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest &request) {
@@ -58,6 +74,7 @@ llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeLocal(int ranks) 
 constexpr CommunicatorRow kRows[] = {
     {"nccl", "each rank has a GPU of its own; under a launcher, each process is one rank", whyNotNccl, joinNccl,
      makeNcclCommunicators},
+    {"shm", "each process is one rank on the host, all on one host, under any launcher", whyNotShm, joinShm, nullptr},
     {"mpi", "each process is one rank on the host, under mpirun, mpiexec or srun", whyNotMpi, joinMpi, nullptr},
     {"local", "all ranks are threads of this process, on the host or on GPUs", whyNotLocal, nullptr, makeLocal},
 };

@@ -14,6 +14,7 @@ struct CommunicatorRequest {
   const Manifest *manifest = nullptr; ///< null if it cannot be read
   std::optional<Launch> launch = {};  ///< as which rank a launcher started this process, if one did
   Variable variable = noVariable;     ///< the environment
+  double rankTimeout = 0;             ///< --rank-timeout, in seconds
 
   bool isForGpus() const { return manifest && manifest->device == "cuda"; }
 };
@@ -33,7 +34,7 @@ struct CommunicatorRow {
 llvm::ArrayRef<CommunicatorRow> communicators();
 /// Null if there is none of this name.
 const CommunicatorRow *communicatorNamed(llvm::StringRef name);
-/// "nccl, mpi, local".
+/// "nccl, shm, mpi, local".
 std::string communicatorNames();
 
 /// The first that can serve, or the one that is named. Errors: none can, with the reason of each; the one that is named

@@ -7,7 +7,7 @@ namespace autotp {
 llvm::Expected<std::unique_ptr<Communicator>> joinProcesses(const TrainOptions &options, Variable variable) {
   if (const CommunicatorRow *named = communicatorNamed(options.comm); named && !named->join)
     return nullptr; // then the launcher does not matter
-  CommunicatorRequest request{options.comm, options.plan, nullptr, {}, variable};
+  CommunicatorRequest request{options.comm, options.plan, nullptr, {}, variable, options.rankTimeout};
   llvm::Expected<std::optional<Launch>> launch = readLaunch(variable);
   if (!launch) return launch.takeError();
   request.launch = *launch;

@@ -33,16 +33,19 @@ llvm::Error Rank::run() {
   if (llvm::Error error = load()) return error;
   if (isPassedOver_) return llvm::Error::success();
   for (int64_t step = firstStep_; step <= job_.options.steps && !isStopping_; ++step) {
+    comm_.note(Activity::Training, step);
     if (llvm::Error error = runStep(step)) return error;
     if (llvm::Error error = endStep(step)) return error;
     if (isEvaluatedAfter(step))
       if (llvm::Error error = evaluate(step)) return error;
   }
+  comm_.note(Activity::Ending, 0);
   if (job_.options.saveWeights.empty()) return llvm::Error::success();
   return gather(job_.options.saveWeights, Gathered::Weights);
 }
 
 llvm::Error Rank::load() {
+  comm_.note(Activity::Loading, 0);
   const Manifest &manifest = job_.manifest;
   const plan::Program &program = job_.programOf(comm_.rank());
   llvm::Expected<std::unique_ptr<Device>> device = makeDevice();
@@ -236,6 +239,7 @@ bool Rank::isEvaluatedAfter(int64_t step) const {
 
 /// The mean over all labels of the evaluated samples, whichever batch they are in.
 llvm::Error Rank::evaluate(int64_t step) {
+  comm_.note(Activity::Evaluating, step);
   const auto begin = std::chrono::steady_clock::now();
   double lossSum = 0, count = 0;
   for (int64_t batch = 0; batch < job_.options.evalSteps; ++batch) {
@@ -269,6 +273,7 @@ llvm::Error Rank::endStep(int64_t step) {
   const TrainOptions &o = job_.options;
   isStopping_ = agreed[0] > 0;
   const bool isLast = isStopping_ || step == o.steps;
+  if (saver_) comm_.note(Activity::Saving, step);
   if (saver_ && agreed[1] == float(comm_.size()))
     if (llvm::Error error = saver_->complete()) return error;
   if (saver_ && (isLast || (o.saveEvery > 0 && step % o.saveEvery == 0)))

@@ -183,9 +183,10 @@ llvm::Error run(Job &job, Communicator *process) {
     llvm::Error error = runAsOneOf(job, *process);
     if (!error) return error;
     process->abort();
-    if (!process->isSaidElsewhere()) return error;
-    llvm::consumeError(std::move(error)); // a consequence of an error that another rank prints
-    return llvm::make_error<SaidElsewhere>();
+    const std::string failure = process->failure();
+    if (!process->isSaidElsewhere() && failure.empty()) return error;
+    llvm::consumeError(std::move(error)); // a consequence of what has failed elsewhere
+    return process->isSaidElsewhere() ? llvm::make_error<SaidElsewhere>() : problem("", failure);
   }
   if (llvm::Error error = open(job, nullptr)) return error;
   runHere(job);

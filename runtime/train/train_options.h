@@ -33,9 +33,10 @@ struct TrainOptions : ProgramOptions {
   double maxMinutes = 0;     ///< the run ends after the step in which they are over; 0: never
   bool checksFinite = false; ///< in fp16 too: a step that is not finite ends the run, and is not skipped
   bool isQuiet = false;
-  std::string device;      ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
-  std::string comm;        ///< a name of communicators.h; empty: the first that serves
-  bool allowsTf32 = false; ///< on a GPU, products may round their operands to TF32
+  std::string device;        ///< "cpu" or "cuda", which must be that of the plan; empty: that of the plan
+  std::string comm;          ///< a name of communicators.h; empty: the first that serves
+  double rankTimeout = 1800; ///< seconds for which ranks wait for one that runs; 0: without a limit
+  bool allowsTf32 = false;   ///< on a GPU, products may round their operands to TF32
 
   /// Where samples come from, and in which order if it is another than usual.
   std::string dataName() const {

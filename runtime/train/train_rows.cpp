@@ -131,6 +131,14 @@ constexpr OptionRow kRankRows[] = {
     {.flag = "comm",
      .member = accessedBy<commText, setComm>(OptionKind::Text),
      .help = "how ranks communicate"}, // its words are the communicators
+    {.flag = "rank-timeout",
+     .placeholder = "X",
+     .member = at<&Options::rankTimeout>(),
+     .range = {0, 1e6},
+     .help =
+         "with --comm shm, seconds for which ranks wait for one that runs, before they end and name it; 0 waits for "
+         "ever, also for one that a debugger has stopped. Without it, a rank that ends or is stopped ends the others "
+         "within 5 s"},
     {.flag = "device",
      .member = at<&Options::device>(),
      .words = kDevices,

@@ -189,11 +189,12 @@ void readMeasured(const llvm::json::Object &object, Expected &expected) {
 }
 
 /// autotp-run as processes.
-llvm::Error launch(const std::string &launcher, const TrainOptions &o) {
+llvm::Error launch(const RunAs &runAs, const TrainOptions &o) {
   std::string command =
       llvm::formatv("{0} {1}/bin/autotp-run {2} --steps {3} --feed {4} --threads 1 --log {5} --dump-gradients {6} "
-                    "--save-weights {7} --quiet",
-                    launcher, AUTOTP_BINARY_DIR, o.plan, o.steps, o.feed, o.log, o.dumpGradients, o.saveWeights)
+                    "--save-weights {7} --comm {8} --quiet",
+                    runAs.launcher, AUTOTP_BINARY_DIR, o.plan, o.steps, o.feed, o.log, o.dumpGradients, o.saveWeights,
+                    runAs.comm)
           .str();
   if (int code = std::system(command.c_str())) return problem(command, llvm::formatv("it ended with {0}", code).str());
   return llvm::Error::success();
@@ -310,7 +311,7 @@ llvm::Expected<Trained> train(const std::string &fixture, const Expected &expect
   trainOptions.isQuiet = true;
   if (llvm::Error error = runAs.run                ? runAs.run(trainOptions)
                           : runAs.launcher.empty() ? autotp::train(trainOptions)
-                                                   : launch(runAs.launcher, trainOptions))
+                                                   : launch(runAs, trainOptions))
     return error;
   int64_t elements = 0;
   for (const ParameterInfo &parameter : compiled->graph.parameters)

@@ -61,6 +61,7 @@ struct RunAs {
   DeviceKind device = DeviceKind::Cpu;
   std::string launcher =
       {}; ///< a command that starts `autotp-run` once a rank ("mpirun -n 4"); empty: ranks are threads
+  std::string comm = "auto";                                 ///< of ranks that are processes
   std::function<llvm::Error(const TrainOptions &)> run = {}; ///< in autotp::train()'s place
   std::optional<DType> dtype = {};
   LossScaleOptions lossScale = {};

@@ -28,7 +28,7 @@ class UnderMpirun : public testing::TestWithParam<const char *> {};
 TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
   Expected expected = readExpected(GetParam());
   for (const Mesh &mesh : {Mesh{2, 1, 0, 1}, Mesh{2, 2, 2, 1}, Mesh{2, 2, 3, 1}, Mesh{1, 2, 1, 2}, Mesh{3, 1, 0, 1}}) {
-    RunAs processes{.launcher = AUTOTP_MPIEXEC + std::string(" ") + std::to_string(mesh.tp * mesh.dp)};
+    RunAs processes{.launcher = AUTOTP_MPIEXEC + std::string(" ") + std::to_string(mesh.tp * mesh.dp), .comm = "mpi"};
     Trained threads = llvm::cantFail(train(GetParam(), expected, mesh)),
             mpi = llvm::cantFail(train(GetParam(), expected, mesh, processes));
     expectClose(threads.losses, mpi.losses, mesh.text() + " losses");
@@ -43,6 +43,19 @@ TEST_P(UnderMpirun, NumbersAreThoseOfThreads) {
         ASSERT_NEAR(gradient[i], mpi.gradients.at(name)[i], 1e-6 * std::sqrt(norm)) << mesh.text() << " " << name;
     std::vector<std::string> broken = compare(expected, mpi);
     EXPECT_TRUE(broken.empty()) << mesh.text() << ": " << broken.front();
+  }
+}
+
+/// Where they share memory, which is what they do by themselves on one host, they are the same bits.
+TEST_P(UnderMpirun, NumbersInSharedMemoryAreThoseOfThreads) {
+  Expected expected = readExpected(GetParam());
+  for (const Mesh &mesh : {Mesh{2, 2, 2, 1}, Mesh{3, 1, 0, 1}}) {
+    RunAs processes{.launcher = AUTOTP_MPIEXEC + std::string(" ") + std::to_string(mesh.tp * mesh.dp), .comm = "auto"};
+    Trained threads = llvm::cantFail(train(GetParam(), expected, mesh)),
+            shared = llvm::cantFail(train(GetParam(), expected, mesh, processes));
+    EXPECT_EQ(threads.losses, shared.losses) << mesh.text();
+    EXPECT_EQ(threads.gradients, shared.gradients) << mesh.text();
+    EXPECT_EQ(threads.weights, shared.weights) << mesh.text();
   }
 }
 

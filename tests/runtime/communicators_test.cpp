@@ -32,7 +32,7 @@ std::string choice(const CommunicatorRequest &request) {
 }
 
 TEST(Communicators, NamesAndFunctions) {
-  EXPECT_EQ(communicatorNames(), "nccl, mpi, local");
+  EXPECT_EQ(communicatorNames(), "nccl, shm, mpi, local");
   for (const CommunicatorRow &row : communicators())
     EXPECT_TRUE(row.join || row.makeThreads) << row.name;
 }
@@ -40,6 +40,9 @@ TEST(Communicators, NamesAndFunctions) {
 TEST(Communicators, OnTheHost) {
   const Manifest plan = planFor("cpu", 4);
   EXPECT_EQ(choice({"", "plan", &plan}), "local");
+  Launch onOneHost = startedBy("torchrun");
+  onOneHost.ranksOnHost = onOneHost.worldSize;
+  EXPECT_EQ(choice({"", "plan", &plan, onOneHost}), "shm");
   const std::string underMpirun = choice({"", "plan", &plan, startedBy("mpirun (OpenMPI)")});
   if (hasMpi())
     EXPECT_EQ(underMpirun, "mpi");
@@ -50,18 +53,18 @@ TEST(Communicators, OnTheHost) {
 
 TEST(Communicators, NoneServesAndAllReasonsAreSaid) {
   const Manifest plan = planFor("cpu", 4);
-  EXPECT_EQ(
-      choice({"", "plan", &plan, startedBy("torchrun")}),
-      "error: --comm: no communicator serves: nccl: the plan is for the host; mpi: torchrun starts no MPI; local: "
-      "torchrun started this process as one of 4 ranks\n"
-      "  do:  start with a launcher that one of them serves, or without one");
+  EXPECT_EQ(choice({"", "plan", &plan, startedBy("torchrun")}),
+            "error: --comm: no communicator serves: nccl: the plan is for the host; shm: torchrun does not "
+            "say that all ranks are on one host; mpi: torchrun starts no MPI; local: torchrun started this process as "
+            "one of 4 ranks\n"
+            "  do:  start with a launcher that one of them serves, or without one");
 }
 
 TEST(Communicators, OneThatIsNamedMustServe) {
   const Manifest plan = planFor("cpu", 4);
   EXPECT_EQ(choice({"nccl", "plan", &plan}), "error: --comm: no communicator serves: nccl: the plan is for the host\n"
-                                             "  do:  leave --comm out, or name another of nccl, mpi, local");
-  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, mpi, local");
+                                             "  do:  leave --comm out, or name another of nccl, shm, mpi, local");
+  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, shm, mpi, local");
   const Manifest gpus = planFor("cuda", 4);
   EXPECT_NE(choice({"mpi", "plan", &gpus}).find("the plan is for GPUs"), std::string::npos);
   if (!hasNccl()) EXPECT_NE(choice({"nccl", "plan", &gpus}).find("no NCCL"), std::string::npos);

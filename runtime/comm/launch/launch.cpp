@@ -10,10 +10,16 @@ constexpr const char *kTorchrunsRun[] = {"TORCHELASTIC_RUN_ID", "TORCHELASTIC_RE
 constexpr const char *kSlurmsRun[] = {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"};
 
 const Launcher kLaunchers[] = {
-    {"torchrun", "RANK", "WORLD_SIZE", kTorchrunsRun, false, torchrunsMeetingPoint},
-    {"mpirun (OpenMPI)", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", {}, true, mpisMeetingPoint},
-    {"mpiexec (MPICH)", "PMI_RANK", "PMI_SIZE", {}, true, mpisMeetingPoint},
-    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", kSlurmsRun, true, slurmsMeetingPoint},
+    {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", kTorchrunsRun, false, torchrunsMeetingPoint},
+    {"mpirun (OpenMPI)",
+     "OMPI_COMM_WORLD_RANK",
+     "OMPI_COMM_WORLD_SIZE",
+     "OMPI_COMM_WORLD_LOCAL_SIZE",
+     {},
+     true,
+     mpisMeetingPoint},
+    {"mpiexec (MPICH)", "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS", {}, true, mpisMeetingPoint},
+    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE", kSlurmsRun, true, slurmsMeetingPoint},
 };
 
 } // namespace
@@ -32,6 +38,8 @@ llvm::Expected<std::optional<Launch>> readLaunch(Variable variable) {
                                    row.worldSizeVariable, escaped(size))
                          .str(),
                      "start all ranks with one launcher, or unset these variables to run alone");
+    const char *onHost = variable(row.ranksOnHostVariable);
+    if (!onHost || llvm::StringRef(onHost).getAsInteger(10, launch.ranksOnHost)) launch.ranksOnHost = 0;
     return launch;
   }
   return std::nullopt;

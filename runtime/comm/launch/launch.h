@@ -21,6 +21,8 @@ struct Launcher {
   const char *name;
   /// A launcher is recognised if both of these variables are set.
   const char *rankVariable, *worldSizeVariable;
+  /// The number of ranks on this host; srun has a list of such numbers here if there are several hosts.
+  const char *ranksOnHostVariable;
   /// Variables that differ between runs and restarts, which may use the same store of keys.
   llvm::ArrayRef<const char *> runVariables;
   bool startsMpi; ///< its processes are a world of MPI
@@ -34,6 +36,7 @@ llvm::ArrayRef<Launcher> launchers();
 struct Launch {
   const Launcher *launcher;
   int64_t rank = 0, worldSize = 1;
+  int64_t ranksOnHost = 0; ///< 0: the launcher does not say it
 };
 
 /// Reads the environment through `variable` (nullptr for one that is not set). Returns nothing if no launcher started
