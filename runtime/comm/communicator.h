@@ -60,6 +60,8 @@ public:
   virtual bool hasFailed() const { return false; }
   /// One line that says what failed first; empty if nothing did, or nothing is known of it.
   virtual std::string failure() const { return {}; }
+  /// Whether the process of a rank is known to have ended.
+  virtual bool hasEnded(int /*rank*/) const { return false; }
   /// Whether a rank of another process failed first and prints its error, so that this one need not.
   virtual bool isSaidElsewhere() const { return false; }
 };

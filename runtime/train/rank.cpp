@@ -65,8 +65,9 @@ llvm::Error Rank::load() {
   if (llvm::Error error = joinWorld()) return error;
   const TrainOptions &o = job_.options;
   if (!o.save.empty())
-    saver_ = std::make_unique<CheckpointSaver>(*executor_, *world_, comm_.rank(), job_.byTp(),
-                                               SaveOptions{o.save, o.keep, o.savesAsync, job_.damaged});
+    saver_ = std::make_unique<CheckpointSaver>(
+        *executor_, *world_, comm_.rank(), job_.byTp(),
+        SaveOptions{o.save, o.keep, o.savesAsync, job_.damaged, [this] { return comm_.hasEnded(0); }});
   return job_.resumed ? resume(*job_.resumed) : fillParameters();
 }
 
@@ -273,11 +274,12 @@ llvm::Error Rank::endStep(int64_t step) {
   const TrainOptions &o = job_.options;
   isStopping_ = agreed[0] > 0;
   const bool isLast = isStopping_ || step == o.steps;
-  if (saver_) comm_.note(Activity::Saving, step);
   if (saver_ && agreed[1] == float(comm_.size()))
     if (llvm::Error error = saver_->complete()) return error;
-  if (saver_ && (isLast || (o.saveEvery > 0 && step % o.saveEvery == 0)))
+  if (saver_ && (isLast || (o.saveEvery > 0 && step % o.saveEvery == 0))) {
+    comm_.note(Activity::Saving, step);
     if (llvm::Error error = saver_->save(factsAfter(step))) return error;
+  }
   if (isLast && saver_ && saver_->isWriting())
     if (llvm::Error error = saver_->complete()) return error;
   if (comm_.rank() != 0) return llvm::Error::success();

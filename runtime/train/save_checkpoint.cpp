@@ -47,9 +47,12 @@ CheckpointSaver::CheckpointSaver(Executor &executor, Group &world, int rank, llv
   files_.erase(std::unique(files_.begin(), files_.end()), files_.end());
 }
 
-/// A write that is under way ends first, since it reads what this owns.
+/// A write that is under way ends first, since it reads what this owns. If rank 0 was killed, it has left the folder that
+/// it would have named or deleted; the others delete it.
 CheckpointSaver::~CheckpointSaver() {
   if (written_.valid()) written_.wait();
+  if (rank_ != 0 && llvm::sys::fs::is_directory(path_) && options_.hasFirstEnded())
+    (void)llvm::sys::fs::remove_directories(path_); // those who come later find less, or nothing
 }
 
 llvm::Error CheckpointSaver::save(Checkpoint facts) {

@@ -8,6 +8,7 @@
 #include "runtime/train/old_checkpoints.h"
 
 #include <chrono>
+#include <functional>
 #include <future>
 
 namespace autotp {
@@ -17,6 +18,8 @@ struct SaveOptions {
   int64_t keep = 0;                ///< delete all but so many of the newest ones; 0: none
   bool isAsync = false;            ///< files are written while training goes on
   DamagedCheckpoints damaged = {}; ///< what is moved aside if a checkpoint is to have its name
+  /// Whether rank 0's process is known to have ended.
+  std::function<bool()> hasFirstEnded = [] { return false; };
 };
 
 /// A rank's end. All ranks call its functions at the same points of the run, on the thread that owns their rank. If another

@@ -56,6 +56,8 @@ std::string RankWatch::failure() const {
   return failure_;
 }
 
+bool RankWatch::hasEnded(int rank) const { return isEnded(stateOf(board_.entry(rank).process)); }
+
 void RankWatch::run() {
   std::unique_lock lock(mutex_);
   auto sleep = [&](std::chrono::milliseconds time) { return wake_.wait_for(lock, time, [&] { return stops_; }); };

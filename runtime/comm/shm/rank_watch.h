@@ -34,6 +34,8 @@ public:
   void letEnd();
   /// What has failed, where this rank is to say it.
   std::string failure() const;
+  /// Whether the process of a rank has ended.
+  bool hasEnded(int rank) const;
 
 private:
   /// A number of another process that should change, and for how many beats it has not.

@@ -17,8 +17,9 @@
 namespace autotp {
 namespace {
 
-/// A part of an operand that is copied at once: it stays in a core's second cache, with what it is combined with.
-constexpr size_t kStageBytes = size_t(256) << 10;
+/// A part of an operand that is copied at once: small enough for the caches, and large enough that waiting for the others
+/// is little beside it.
+constexpr size_t kStageBytes = size_t(1) << 20;
 constexpr size_t kPage = 4096;
 constexpr size_t inPages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
@@ -154,6 +155,7 @@ public:
   }
   bool hasFailed() const override { return world_.hasFailed(); }
   std::string failure() const override { return watch_->failure(); }
+  bool hasEnded(int rank) const override { return watch_->hasEnded(rank); }
   bool isSaidElsewhere() const override { return board_.sayer() >= 0 && board_.sayer() != rank(); }
 
 private:
