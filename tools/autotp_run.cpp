@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); // whoever reads the log or the output and leaves is an error that is said
   auto variable = [](const char *name) -> const char * { return getenv(name); };
   auto said = [&](StringRef error) { autotp::writeErrorFile(autotp::errorFileOf(variable), error); };
-  Expected<std::unique_ptr<autotp::Communicator>> process = autotp::joinProcesses(options, variable);
+  Expected<std::unique_ptr<autotp::Communicator>> process = autotp::joinProcesses(options, variable, flags.given());
   if (!process) return autotp::exitCode(process.takeError(), said);
   return autotp::exitCode(autotp::train(options, process->get()), said); // printed before other processes are ended
 }

@@ -53,6 +53,7 @@ struct OptionRow {
   llvm::StringRef defaultText = {}; ///< where the member's first value does not say it
   llvm::StringRef only = {};        ///< in which cases alone it is there: "momentum"
   OptionOutput output = OptionOutput::None;
+  bool mayDiffer = false; ///< between the ranks of a run
 
   OptionKind kind() const { return member.kind; }
   bool isNegated() const { return kind() == OptionKind::Switch && flag.startswith("no-"); }

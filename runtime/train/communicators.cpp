@@ -52,7 +52,7 @@ llvm::Expected<std::unique_ptr<Communicator>> joinNccl(const CommunicatorRequest
 llvm::Expected<std::unique_ptr<Communicator>> joinShm(const CommunicatorRequest &request) {
   WatchLimits limits;
   limits.awaited = std::chrono::milliseconds(int64_t(request.rankTimeout * 1000));
-  return joinOverSharedMemory(*request.launch, request.variable, limits);
+  return joinOverSharedMemory(*request.launch, request.variable, request.facts, limits);
 }
 
 llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest &request) {

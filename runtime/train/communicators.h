@@ -3,6 +3,7 @@
 
 #include "runtime/comm/communicator.h"
 #include "runtime/comm/launch/launch.h"
+#include "runtime/comm/launch/rank_facts.h"
 #include "runtime/plan/manifest.h"
 
 namespace autotp {
@@ -15,6 +16,7 @@ struct CommunicatorRequest {
   std::optional<Launch> launch = {};  ///< as which rank a launcher started this process, if one did
   Variable variable = noVariable;     ///< the environment
   double rankTimeout = 0;             ///< --rank-timeout, in seconds
+  RankFacts facts = {};               ///< what all ranks must have in common
 
   bool isForGpus() const { return manifest && manifest->device == "cuda"; }
 };

@@ -138,7 +138,8 @@ constexpr OptionRow kRankRows[] = {
      .help =
          "with --comm shm, seconds for which ranks wait for one that runs, before they end and name it; 0 waits for "
          "ever, also for one that a debugger has stopped. Without it, a rank that ends or is stopped ends the others "
-         "within 5 s"},
+         "within 5 s",
+     .mayDiffer = true},
     {.flag = "device",
      .member = at<&Options::device>(),
      .words = kDevices,
@@ -152,7 +153,8 @@ constexpr OptionRow kRankRows[] = {
      .member = at<&Options::threads>(),
      .range = {0, 4096},
      .help = "threads of each rank",
-     .defaultText = "0, the cores shared out"},
+     .defaultText = "0, the cores shared out",
+     .mayDiffer = true},
     {.flag = "instruction-set",
      .placeholder = "NAME",
      .member = at<&Options::instructionSet>(),
@@ -202,18 +204,21 @@ constexpr OptionRow kOutputRows[] = {
      .help = "one JSON object a step: a new file, in place of one of that name, or a FIFO, /dev/stdout, /dev/fd/N; a "
              "run that "
              "goes on from a checkpoint appends to it",
-     .output = OptionOutput::Streamed},
+     .output = OptionOutput::Streamed,
+     .mayDiffer = true},
     {.flag = "tensorboard",
      .placeholder = "FOLDER",
      .member = at<&Options::tensorboard>(),
      .isOfItsForm = isSaid,
-     .help = "the same for TensorBoard: a new event file in this folder, which is made if it does not exist"},
+     .help = "the same for TensorBoard: a new event file in this folder, which is made if it does not exist",
+     .mayDiffer = true},
     {.flag = "peak-tflops",
      .placeholder = "X",
      .member = at<&Options::peakTflops>(),
      .range = kNotNegative,
      .help = "10^12 operations a second of one rank's device in the plan's dtype: the log has the model's share (mfu)",
-     .defaultText = "0, not known"},
+     .defaultText = "0, not known",
+     .mayDiffer = true},
     {.flag = "dump-gradients",
      .placeholder = "FILE.safetensors",
      .member = at<&Options::dumpGradients>(),
@@ -225,7 +230,7 @@ constexpr OptionRow kOutputRows[] = {
      .member = at<&Options::saveWeights>(),
      .help = "write the whole weights after the last step; a file of that name is replaced",
      .output = OptionOutput::Whole},
-    {.flag = "quiet", .member = at<&Options::isQuiet>(), .help = "print no line a step"},
+    {.flag = "quiet", .member = at<&Options::isQuiet>(), .help = "print no line a step", .mayDiffer = true},
 };
 
 /// " text, jsonl, ...": the names of the kinds.

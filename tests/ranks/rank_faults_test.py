@@ -122,6 +122,12 @@ class RankFaults(unittest.TestCase):
         self.start(of_lost=["--instruction-set", "z80"])
         self.expect_end("^error: .*z80", ends_by_itself=True)
 
+    def test_other_flags_plan_or_build(self):
+        """All that differs is said at once, by rank 0; what each rank may choose by itself is no difference."""
+        self.start("--lr", "0.5", of_lost=["--seed", "7", "--rank-timeout", "9"])
+        self.expect_end(r"^error: meeting of ranks: rank 2 has --seed 7 \(rank 0: no --seed\)\n  do:  start all ranks with one",
+                        ends_by_itself=True)
+
     def test_killed_while_it_starts(self):
         self.start()
         while not self.has_met():

@@ -35,7 +35,7 @@ template <typename Body> int asRank(int rank, int size, uint16_t port, const Wat
   };
   auto launch = readLaunch(variable);
   if (!launch || !*launch || (*launch)->ranksOnHost != size) return Failed;
-  auto comm = joinOverSharedMemory(**launch, variable, limits);
+  auto comm = joinOverSharedMemory(**launch, variable, {}, limits);
   if (!comm) {
     ADD_FAILURE() << describe(comm.takeError());
     return Failed;

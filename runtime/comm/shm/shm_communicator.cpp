@@ -49,13 +49,15 @@ struct Presence {
   std::string host; ///< as hostIdentity() names it
   std::string cores;
   SegmentPlace segment; ///< its process; and where the shared memory is, of rank 0
+  RankFacts facts;
 
   std::string text() const {
     llvm::json::Object object{{"host", host},
                               {"cores", cores},
                               {"process", segment.process},
                               {"descriptor", segment.descriptor},
-                              {"token", segment.token}};
+                              {"token", segment.token},
+                              {"facts", toJson(facts)}};
     std::string line;
     llvm::raw_string_ostream(line) << llvm::json::Value(std::move(object));
     return line;
@@ -70,7 +72,7 @@ struct Presence {
     llvm::json::ObjectMapper map(value, root);
     if (map && map.map("host", presence.host) && map.map("cores", presence.cores) &&
         map.map("process", presence.segment.process) && map.map("descriptor", presence.segment.descriptor) &&
-        map.map("token", presence.segment.token) && isMask(presence.cores))
+        map.map("token", presence.segment.token) && map.map("facts", presence.facts) && isMask(presence.cores))
       return presence;
     return problem("meeting of ranks", "a rank says '" + escaped(line) + "'", "start the same autotp-run everywhere");
   }
@@ -91,11 +93,9 @@ llvm::Expected<std::vector<Presence>> readAll(const std::vector<std::string> &li
   return all;
 }
 
-/// All ranks find the same; rank 0 says it.
-llvm::Error checkHosts(const std::vector<Presence> &all, const Launch &launch) {
+llvm::Error checkHosts(const std::vector<Presence> &all) {
   for (size_t r = 1; r < all.size(); ++r) {
     if (all[r].host == all[0].host) continue;
-    if (launch.rank != 0) return llvm::make_error<SaidElsewhere>();
     return problem("--comm shm",
                    llvm::formatv("rank {0} is on {1}, and rank 0 on {2}: they share no memory", r, escaped(all[r].host),
                                  escaped(all[0].host))
@@ -103,6 +103,17 @@ llvm::Error checkHosts(const std::vector<Presence> &all, const Launch &launch) {
                    "start all ranks on one host and in one container, or take --comm mpi");
   }
   return llvm::Error::success();
+}
+
+/// All ranks find the same; rank 0 says it.
+llvm::Error checkTogether(const std::vector<Presence> &all, const Launch &launch) {
+  std::vector<RankFacts> facts;
+  for (const Presence &presence : all)
+    facts.push_back(presence.facts);
+  llvm::Error error = llvm::joinErrors(checkHosts(all), checkAgreement(facts));
+  if (!error || launch.rank == 0) return error;
+  llvm::consumeError(std::move(error));
+  return llvm::make_error<SaidElsewhere>();
 }
 
 /// Says what has failed, unless another rank does, and ends the process: its thread does not come to an end by itself.
@@ -169,7 +180,7 @@ private:
 } // namespace
 
 llvm::Expected<std::unique_ptr<Communicator>> joinOverSharedMemory(const Launch &launch, Variable variable,
-                                                                   const WatchLimits &limits) {
+                                                                   const RankFacts &facts, const WatchLimits &limits) {
   const size_t bytes = Layout(int(launch.worldSize)).bytes;
   Segment segment;
   if (launch.rank == 0) {
@@ -179,11 +190,11 @@ llvm::Expected<std::unique_ptr<Communicator>> joinOverSharedMemory(const Launch 
   }
   auto point = findMeetingPoint(launch, variable);
   if (!point) return point.takeError();
-  auto meeting = meet(launch, *point, Presence{hostIdentity(), ownCores().to_string(), segment.place()}.text());
+  auto meeting = meet(launch, *point, Presence{hostIdentity(), ownCores().to_string(), segment.place(), facts}.text());
   if (!meeting) return meeting.takeError();
   auto all = readAll(meeting->lines);
   if (!all) return all.takeError();
-  if (llvm::Error error = checkHosts(*all, launch)) return error;
+  if (llvm::Error error = checkTogether(*all, launch)) return error;
   if (launch.rank != 0) {
     auto opened = Segment::open((*all)[0].segment, bytes);
     if (!opened) return opened.takeError();
