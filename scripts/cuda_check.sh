@@ -22,7 +22,7 @@ pack() {
   local ccache=()
   command -v ccache >/dev/null && ccache=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache)
   cmake -B build/cuda-pack -G Ninja -DAUTOTP_DEPS_DIR="$PWD/build/deps" -DAUTOTP_TEST_ROOT=. -DAUTOTP_WITH_CPU=OFF \
-    -DAUTOTP_WITH_MPI=OFF -DAUTOTP_WITH_NCCL=OFF -DProtobuf_USE_STATIC_LIBS=ON -DAUTOTP_CUDA_ARCHITECTURES="${1:-90}" \
+    -DAUTOTP_WITH_MPI=OFF -DAUTOTP_WITH_GLOO=OFF -DAUTOTP_WITH_NCCL=OFF -DProtobuf_USE_STATIC_LIBS=ON -DAUTOTP_CUDA_ARCHITECTURES="${1:-90}" \
     -DCMAKE_EXE_LINKER_FLAGS=-Wl,--as-needed "${ccache[@]}" >/dev/null
   cmake --build build/cuda-pack -j "${JOBS:-$(nproc)}" --target "${programs[@]}"
   rm -rf "$bundle"

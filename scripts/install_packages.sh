@@ -3,7 +3,7 @@
 set -euo pipefail
 packages=(build-essential cmake ninja-build ccache python3 python3-pip python3-venv ca-certificates libprotobuf-dev protobuf-compiler
           llvm-14-dev clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev zlib1g-dev libxxhash-dev libdnnl-dev libgtest-dev
-          libbenchmark-dev libopenmpi-dev openmpi-bin)
+          libbenchmark-dev libopenmpi-dev openmpi-bin libgloo-dev)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

@@ -1,5 +1,6 @@
 // autotp-run: trains a plan. Its options are the rows of runtime/train.
 #include "runtime/comm/communicator.h"
+#include "runtime/comm/gloo/gloo_communicator.h"
 #include "runtime/comm/launch/error_file.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/device/cpu/device.h"
@@ -18,9 +19,9 @@ using namespace llvm;
 /// For --version: what the kernels run on here, the first of them by default, and what was built in.
 static std::string parts() {
   const std::vector<std::string> sets = autotp::cpuInstructionSets();
-  return formatv("cpu kernels: {0}\ncommunicators: local, shm{1}{2}\n",
+  return formatv("cpu kernels: {0}\ncommunicators: local, shm{1}{2}{3}\n",
                  sets.empty() ? "none for this host" : join(sets, ", then "), autotp::hasMpi() ? ", mpi" : "",
-                 autotp::hasNccl() ? ", nccl" : "");
+                 autotp::hasGloo() ? ", gloo" : "", autotp::hasNccl() ? ", nccl" : "");
 }
 
 int main(int argc, char **argv) {

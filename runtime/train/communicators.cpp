@@ -1,6 +1,7 @@
 #include "runtime/train/communicators.h"
 
 #include "runtime/base/error.h"
+#include "runtime/comm/gloo/gloo_communicator.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/comm/shm/shm_communicator.h"
 #include "runtime/device/cuda/device.h"
@@ -39,6 +40,12 @@ std::string whyNotMpi(const CommunicatorRequest &request) {
   return hasMpi() ? "" : "this build has no MPI";
 }
 
+std::string whyNotGloo(const CommunicatorRequest &request) {
+  if (request.isForGpus()) return "the plan is for GPUs";
+  if (!request.launch) return "no launcher started this process";
+  return hasGloo() ? "" : "this build has no gloo";
+}
+
 std::string whyNotLocal(const CommunicatorRequest &request) {
   if (!request.launch || !request.named.empty()) return "";
   return llvm::formatv("{0} started this process as one of {1} ranks", request.launch->launcher->name,
@@ -49,9 +56,13 @@ llvm::Expected<std::unique_ptr<Communicator>> joinNccl(const CommunicatorRequest
   return joinOverNccl(request.plan, *request.manifest, *request.launch, request.variable);
 }
 
+std::chrono::milliseconds timeoutOf(const CommunicatorRequest &request) {
+  return std::chrono::milliseconds(int64_t(request.rankTimeout * 1000));
+}
+
 llvm::Expected<std::unique_ptr<Communicator>> joinShm(const CommunicatorRequest &request) {
   WatchLimits limits;
-  limits.awaited = std::chrono::milliseconds(int64_t(request.rankTimeout * 1000));
+  limits.awaited = timeoutOf(request);
   return joinOverSharedMemory(*request.launch, request.variable, request.facts, limits);
 }
 
@@ -67,6 +78,10 @@ llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest 
   return process;
 }
 
+llvm::Expected<std::unique_ptr<Communicator>> joinGloo(const CommunicatorRequest &request) {
+  return joinOverGloo(*request.launch, request.variable, request.facts, timeoutOf(request));
+}
+
 llvm::Expected<std::vector<std::unique_ptr<Communicator>>> makeLocal(int ranks) {
   return makeLocalCommunicators(ranks);
 }
@@ -76,6 +91,8 @@ constexpr CommunicatorRow kRows[] = {
      makeNcclCommunicators},
     {"shm", "each process is one rank on the host, all on one host, under any launcher", whyNotShm, joinShm, nullptr},
     {"mpi", "each process is one rank on the host, under mpirun, mpiexec or srun", whyNotMpi, joinMpi, nullptr},
+    {"gloo", "each process is one rank on the host, on hosts that a network joins, under any launcher", whyNotGloo,
+     joinGloo, nullptr},
     {"local", "all ranks are threads of this process, on the host or on GPUs", whyNotLocal, nullptr, makeLocal},
 };
 

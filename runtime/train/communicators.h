@@ -36,7 +36,7 @@ struct CommunicatorRow {
 llvm::ArrayRef<CommunicatorRow> communicators();
 /// Null if there is none of this name.
 const CommunicatorRow *communicatorNamed(llvm::StringRef name);
-/// "nccl, shm, mpi, local".
+/// "nccl, shm, mpi, gloo, local".
 std::string communicatorNames();
 
 /// The first that can serve, or the one that is named. Errors: none can, with the reason of each; the one that is named

@@ -136,7 +136,8 @@ constexpr OptionRow kRankRows[] = {
      .member = at<&Options::rankTimeout>(),
      .range = {0, 1e6},
      .help =
-         "with --comm shm, seconds for which ranks wait for one that runs, before they end and name it; 0 waits for "
+         "with --comm shm and gloo, seconds for which ranks wait for one that runs, before they end and name it; 0 "
+         "waits for "
          "ever, also for one that a debugger has stopped. Without it, a rank that ends or is stopped ends the others "
          "within 5 s",
      .mayDiffer = true},

@@ -13,12 +13,15 @@ def free_port():
         return listening.getsockname()[1]
 
 
-def start(ranks, command, own_arguments=lambda rank: [], **how):
-    """The processes, by rank; own_arguments(rank) are those that one rank has by itself."""
+def start(ranks, command, own_arguments=lambda rank: [], hosts=None, **how):
+    """The processes, by rank; own_arguments(rank) are those that one rank has by itself. `hosts` are commands that run what
+    follows on a host of its own, one for an equal share of the ranks, and the first one's address."""
     port = free_port()
-    return [subprocess.Popen([*command, *own_arguments(rank)], **how,
-                             env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
-                                  "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    on_host, address = hosts or ([[]], "127.0.0.1")
+    share = ranks // len(on_host)
+    return [subprocess.Popen([*on_host[rank // share], *command, *own_arguments(rank)], **how,
+                             env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(share),
+                                  "MASTER_ADDR": address, "MASTER_PORT": str(port)})
             for rank in range(ranks)]
 
 

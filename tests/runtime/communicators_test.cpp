@@ -2,6 +2,7 @@
 #include "runtime/train/communicators.h"
 
 #include "runtime/base/error.h"
+#include "runtime/comm/gloo/gloo_communicator.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/train/join_processes.h"
 
@@ -32,7 +33,7 @@ std::string choice(const CommunicatorRequest &request) {
 }
 
 TEST(Communicators, NamesAndFunctions) {
-  EXPECT_EQ(communicatorNames(), "nccl, shm, mpi, local");
+  EXPECT_EQ(communicatorNames(), "nccl, shm, mpi, gloo, local");
   for (const CommunicatorRow &row : communicators())
     EXPECT_TRUE(row.join || row.makeThreads) << row.name;
 }
@@ -51,20 +52,29 @@ TEST(Communicators, OnTheHost) {
   EXPECT_EQ(choice({"local", "plan", &plan, startedBy("srun")}), "local");
 }
 
-TEST(Communicators, NoneServesAndAllReasonsAreSaid) {
+TEST(Communicators, OverANetworkWithoutMpi) {
   const Manifest plan = planFor("cpu", 4);
-  EXPECT_EQ(choice({"", "plan", &plan, startedBy("torchrun")}),
-            "error: --comm: no communicator serves: nccl: the plan is for the host; shm: torchrun does not "
-            "say that all ranks are on one host; mpi: torchrun starts no MPI; local: torchrun started this process as "
-            "one of 4 ranks\n"
-            "  do:  start with a launcher that one of them serves, or without one");
+  EXPECT_EQ(choice({"", "plan", &plan, startedBy("torchrun")}).substr(0, 4), hasGloo() ? "gloo" : "erro");
+}
+
+TEST(Communicators, NoneServesAndAllReasonsAreSaid) {
+  const Manifest plan = planFor("cuda", 4);
+  const std::string said = choice({"mpi", "plan", &plan, startedBy("torchrun")});
+  EXPECT_EQ(said, "error: --comm: no communicator serves: mpi: the plan is for GPUs\n"
+                  "  do:  leave --comm out, or name another of nccl, shm, mpi, gloo, local");
+  if (hasNccl()) return;
+  EXPECT_EQ(
+      choice({"", "plan", &plan, startedBy("torchrun")}),
+      "error: --comm: no communicator serves: nccl: this build has no NCCL; shm: the plan is for GPUs; mpi: the plan "
+      "is for GPUs; gloo: the plan is for GPUs; local: torchrun started this process as one of 4 ranks\n"
+      "  do:  start with a launcher that one of them serves, or without one");
 }
 
 TEST(Communicators, OneThatIsNamedMustServe) {
   const Manifest plan = planFor("cpu", 4);
   EXPECT_EQ(choice({"nccl", "plan", &plan}), "error: --comm: no communicator serves: nccl: the plan is for the host\n"
-                                             "  do:  leave --comm out, or name another of nccl, shm, mpi, local");
-  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, shm, mpi, local");
+                                             "  do:  leave --comm out, or name another of nccl, shm, mpi, gloo, local");
+  EXPECT_EQ(choice({"smoke", "plan", &plan}), "error: --comm: 'smoke' is not one of nccl, shm, mpi, gloo, local");
   const Manifest gpus = planFor("cuda", 4);
   EXPECT_NE(choice({"mpi", "plan", &gpus}).find("the plan is for GPUs"), std::string::npos);
   if (!hasNccl()) EXPECT_NE(choice({"nccl", "plan", &gpus}).find("no NCCL"), std::string::npos);
@@ -73,12 +83,14 @@ TEST(Communicators, OneThatIsNamedMustServe) {
 TEST(Communicators, APlanThatCannotBeReadIsReportedAsSuch) {
   TrainOptions options;
   options.plan = "/nonexistent";
+  options.comm = "nccl"; // which needs to know that the plan is for GPUs
   auto torchrun = [](const char *name) -> const char * {
     return llvm::StringRef(name) == "RANK" ? "0" : llvm::StringRef(name) == "WORLD_SIZE" ? "2" : nullptr;
   };
   auto process = joinProcesses(options, torchrun);
   ASSERT_FALSE(bool(process));
   EXPECT_NE(describe(process.takeError()).find("/nonexistent"), std::string::npos);
+  options.comm = "";
   auto alone = joinProcesses(options, noVariable);
   ASSERT_TRUE(bool(alone));
   EXPECT_EQ(alone->get(), nullptr);

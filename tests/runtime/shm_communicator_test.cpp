@@ -2,15 +2,10 @@
 /// late. Each rank is a fork of the test, in the environment that torchrun gives.
 #include "runtime/comm/shm/shm_communicator.h"
 
-#include "runtime/base/error.h"
-#include "runtime/comm/launch/socket.h"
 #include "tests/runtime/collective_checks.h"
+#include "tests/runtime/forked_ranks.h"
 
-#include <csignal>
-#include <map>
 #include <random>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace autotp {
 namespace {
@@ -19,46 +14,10 @@ using namespace std::chrono_literals;
 
 constexpr WatchLimits kLimits{20ms, 400ms, 300ms, 1800s};
 
-/// How a rank's process ended.
-enum Ending { Fine = 0, Failed = 1, Says = 2, Killed = 128 + SIGKILL };
-
-/// Calls body(communicator), which returns an Ending, as the rank that this process is.
-template <typename Body> int asRank(int rank, int size, uint16_t port, const WatchLimits &limits, Body body) {
-  const std::map<std::string, std::string> environment = {{"RANK", std::to_string(rank)},
-                                                          {"WORLD_SIZE", std::to_string(size)},
-                                                          {"LOCAL_WORLD_SIZE", std::to_string(size)},
-                                                          {"MASTER_ADDR", "127.0.0.1"},
-                                                          {"MASTER_PORT", std::to_string(port)}};
-  auto variable = [&](const char *name) {
-    auto at = environment.find(name);
-    return at == environment.end() ? nullptr : at->second.c_str();
-  };
-  auto launch = readLaunch(variable);
-  if (!launch || !*launch || (*launch)->ranksOnHost != size) return Failed;
-  auto comm = joinOverSharedMemory(**launch, variable, {}, limits);
-  if (!comm) {
-    ADD_FAILURE() << describe(comm.takeError());
-    return Failed;
-  }
-  const int ending = body(**comm);
-  return testing::Test::HasFailure() ? int(Failed) : ending;
-}
-
-/// The endings of all ranks, of which each is a process.
 template <typename Body> std::vector<int> onProcesses(int size, Body body, const WatchLimits &limits = kLimits) {
-  const uint16_t port = portOf(llvm::cantFail(listenOn(0)));
-  std::vector<pid_t> children;
-  for (int r = 0; r < size; ++r) {
-    children.push_back(::fork());
-    if (children.back() == 0) ::_exit(asRank(r, size, port, limits, body));
-  }
-  std::vector<int> endings;
-  for (pid_t child : children) {
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    endings.push_back(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-  }
-  return endings;
+  return endingsOfRanks(
+      size, [&](const Launch &launch, Variable variable) { return joinOverSharedMemory(launch, variable, {}, limits); },
+      body);
 }
 
 template <typename Body> void onGoodProcesses(int size, Body body) {

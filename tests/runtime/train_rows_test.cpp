@@ -85,7 +85,7 @@ TEST(TrainRows, AllThatIsWrongIsSaidAtOnce) {
             "error: --warmup-steps: '-1' is not from 0 to 1000000000000\n"
             "error: --min-lr: '-1' is negative, infinite or no number\n"
             "error: --decay-steps: '1e3' is no whole number\n"
-            "error: --comm: 'tcp' is none of auto, nccl, shm, mpi, local\n"
+            "error: --comm: 'tcp' is none of auto, nccl, shm, mpi, gloo, local\n"
             "error: --device: 'tpu' is neither cpu nor cuda\n"
             "error: --threads: 'x' is no whole number\n"
             "error: --threads: '99999999999' is not from 0 to 4096");

@@ -15,7 +15,6 @@ namespace autotp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kLinger = 30s;
 
 std::string hostName() {
   char name[256] = {};
@@ -111,7 +110,7 @@ llvm::Expected<Meeting> meet(const Launch &launch, MeetingPoint point, const std
                              const MeetingLimits &limits) {
   std::unique_ptr<StoreServer> server;
   if (launch.rank == 0 && !point.isLaunchers) {
-    auto served = serveStore(point.port, kLinger, point.prefix);
+    auto served = serveStore(point.port, limits.linger, point.prefix);
     if (!served) return served.takeError();
     server = std::move(*served);
     point.port = server->port();

@@ -9,8 +9,7 @@
 namespace autotp {
 
 struct Meeting {
-  /// Reaches all ranks. If this is rank 0 and serves the store, its destructor waits until the others have left, for at
-  /// most 30 s.
+  /// Reaches all ranks. If this is rank 0 and serves the store, its destructor waits until the others have left.
   std::unique_ptr<IdExchange> exchange;
   std::vector<std::string> lines; ///< by rank
 };
@@ -18,6 +17,7 @@ struct Meeting {
 struct MeetingLimits {
   std::chrono::milliseconds connect{60000}; ///< until someone listens at the meeting point
   std::chrono::milliseconds all{300000};    ///< until all ranks are there
+  std::chrono::milliseconds linger{30000};  ///< until all have left, at the end, if this is rank 0 and serves the store
 };
 
 /// `line` must hold no newline; all lines together have at most 1 MiB. If the point has no host, MPI is started to

@@ -121,4 +121,25 @@ uint16_t portOf(const Socket &listening) {
   return ntohs(address.sin_port);
 }
 
+llvm::Expected<std::string> addressTowards(const std::string &host, uint16_t port) {
+  addrinfo hints{}, *list = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  std::string why = "it has no address";
+  if (int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list)) why = ::gai_strerror(error);
+  std::string text;
+  for (addrinfo *address = list; address && text.empty(); address = address->ai_next) {
+    Socket socket(::socket(address->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    char name[NI_MAXHOST];
+    if (::connect(socket.descriptor(), address->ai_addr, address->ai_addrlen) == 0 &&
+        ::getsockname(socket.descriptor(), reinterpret_cast<sockaddr *>(&own), &size) == 0 &&
+        ::getnameinfo(reinterpret_cast<sockaddr *>(&own), size, name, sizeof name, nullptr, 0, NI_NUMERICHOST) == 0)
+      text = name;
+  }
+  if (list) ::freeaddrinfo(list);
+  if (!text.empty()) return text;
+  return problem("host " + escaped(host), "it is not reached: " + why, "see MASTER_ADDR");
+}
+
 } // namespace autotp

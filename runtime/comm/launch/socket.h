@@ -32,5 +32,7 @@ llvm::Expected<Socket> connectTo(const std::string &host, uint16_t port, std::ch
 /// Listens on all addresses of this host; port 0 takes any free one. Errors: the port is taken.
 llvm::Expected<Socket> listenOn(uint16_t port);
 uint16_t portOf(const Socket &listening);
+/// The address of this host from which it reaches another one, as text. Nothing is sent. Errors: the host has no address.
+llvm::Expected<std::string> addressTowards(const std::string &host, uint16_t port);
 
 } // namespace autotp
