@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   if (!autotp::parseCommandLine(
           argc, argv, flags.categories(),
           "Trains a plan that autotp-compile wrote: all ranks as threads of this process, or, under a launcher,\n"
-          "each process as one rank: torchrun (`torchrun --no-python ... autotp-run PLAN`), mpirun, mpiexec or\n"
+          "each process as one rank: torchrun (`torchrun --no-python ... -- autotp-run PLAN`), mpirun, mpiexec or\n"
           "srun. Those of one host share memory; those that own a GPU each use NCCL. They meet at rank 0's\n"
           "MASTER_ADDR and MASTER_PORT where these are set, as torchrun does; srun's node list and MPI say it\n"
           "otherwise.\n",
