@@ -2,12 +2,14 @@
 
 #include "runtime/base/error.h"
 #include "runtime/comm/gloo/gloo_communicator.h"
+#include "runtime/comm/mpi/broadcast.h"
 #include "runtime/comm/nccl/nccl_communicator.h"
 #include "runtime/comm/shm/shm_communicator.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/train/join_over_nccl.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
 namespace {
@@ -66,6 +68,24 @@ llvm::Expected<std::unique_ptr<Communicator>> joinShm(const CommunicatorRequest 
   return joinOverSharedMemory(*request.launch, request.variable, request.facts, limits);
 }
 
+/// All ranks find the same, and rank 0 says it.
+llvm::Error checkFactsOverMpi(const RankFacts &own, const Communicator &process) {
+  std::string line;
+  llvm::raw_string_ostream(line) << llvm::json::Value(toJson(own));
+  auto lines = gatherOverMpi(line);
+  if (!lines) return lines.takeError();
+  std::vector<RankFacts> all;
+  for (const std::string &each : *lines) {
+    auto facts = readFacts(each);
+    if (!facts) return facts.takeError();
+    all.push_back(std::move(*facts));
+  }
+  llvm::Error error = checkAgreement(all);
+  if (!error || process.rank() == 0) return error;
+  llvm::consumeError(std::move(error));
+  return llvm::make_error<SaidElsewhere>();
+}
+
 llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest &request) {
   auto process = makeMpiCommunicator();
   if (process && request.launch && (*process)->size() != request.launch->worldSize) {
@@ -75,6 +95,8 @@ llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest 
         llvm::formatv("it started {0} ranks, but MPI sees {1}", request.launch->worldSize, (*process)->size()).str(),
         "use the launcher of the MPI that autotp was built with (srun: --mpi=pmix)");
   }
+  if (!process) return process;
+  if (llvm::Error error = checkFactsOverMpi(request.facts, **process)) return error;
   return process;
 }
 

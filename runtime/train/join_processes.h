@@ -10,8 +10,8 @@ namespace autotp {
 
 /// Reads the launcher's environment through `variable`, chooses a communicator (communicators.h) and joins its world.
 /// Returns null if all ranks run in this process. `given` are the flags that made the options. Errors: contradictions in
-/// the environment; no communicator that serves; ranks with other flags, another plan or another build, where ranks share
-/// memory; and those of the communicator.
+/// the environment; no communicator that serves; ranks with other flags, another plan or another build, except over NCCL;
+/// and those of the communicator.
 llvm::Expected<std::unique_ptr<Communicator>> joinProcesses(const TrainOptions &options, Variable variable,
                                                             llvm::ArrayRef<GivenFlag> given = {});
 

@@ -59,6 +59,18 @@ TEST_P(UnderMpirun, NumbersInSharedMemoryAreThoseOfThreads) {
   }
 }
 
+TEST(FlagsUnderMpirun, ThatDifferAreRefused) {
+  const SavedPlan plan("mlp", {2, 1, 0, 1});
+  const std::string printed = plan.folder() + "/printed",
+                    run = AUTOTP_BINARY_DIR "/bin/autotp-run " + plan.options().plan + " --comm mpi --steps 1 --quiet";
+  const std::string command =
+      std::string(AUTOTP_MPIEXEC) + " 1 " + run + " : -n 1 " + run + " --lr 0.5 >" + printed + " 2>&1";
+  EXPECT_NE(std::system(command.c_str()), 0);
+  const auto text = llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(printed)));
+  EXPECT_EQ(text->getBuffer().count("error: "), 1u) << text->getBuffer().str();
+  EXPECT_TRUE(text->getBuffer().contains("rank 1 has --lr 0.5 (rank 0: no --lr)")) << text->getBuffer().str();
+}
+
 constexpr Mesh kFourRanks{2, 2, 2, 1};
 
 /// Runs four processes, and returns the losses in their log, which goes on if they resume.

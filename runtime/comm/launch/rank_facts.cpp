@@ -37,6 +37,16 @@ llvm::json::Object toJson(const RankFacts &facts) {
   return object;
 }
 
+llvm::Expected<RankFacts> readFacts(llvm::StringRef line) {
+  RankFacts facts;
+  auto parsed = llvm::json::parse(line);
+  const llvm::json::Value value = parsed ? std::move(*parsed) : llvm::json::Value(nullptr);
+  llvm::consumeError(parsed.takeError()); // the message below has the line
+  llvm::json::Path::Root root;
+  if (llvm::json::fromJSON(value, facts, root)) return facts;
+  return problem("meeting of ranks", "a rank says '" + escaped(line) + "'", "start the same autotp-run everywhere");
+}
+
 llvm::Error checkAgreement(const std::vector<RankFacts> &byRank) {
   std::string text;
   for (size_t r = 1; r < byRank.size(); ++r)

@@ -15,6 +15,8 @@ namespace autotp {
 using RankFacts = std::map<std::string, std::string>;
 
 llvm::json::Object toJson(const RankFacts &facts);
+/// What toJson() has made, as one line of text. Errors: it is something else.
+llvm::Expected<RankFacts> readFacts(llvm::StringRef line);
 
 /// Errors: ranks that differ from rank 0, each with all in which they do.
 llvm::Error checkAgreement(const std::vector<RankFacts> &byRank);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 namespace autotp {
 
@@ -23,6 +24,22 @@ llvm::Expected<std::string> broadcastOverMpi(const std::string &text, int64_t ra
   if (size == ranks) return std::string(bytes.data());
   return problem("MPI", llvm::formatv("the launcher started {0} ranks, but MPI sees {1}", ranks, size).str(),
                  "use the launcher of the MPI that autotp was built with, or set MASTER_ADDR and MASTER_PORT");
+}
+
+llvm::Expected<std::vector<std::string>> gatherOverMpi(const std::string &text) {
+  int size = 0, own = int(text.size());
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  std::vector<int> sizes(size_t(size), 0), begins(size_t(size) + 1, 0);
+  bool isOk = MPI_Allgather(&own, 1, MPI_INT, sizes.data(), 1, MPI_INT, MPI_COMM_WORLD) == MPI_SUCCESS;
+  std::partial_sum(sizes.begin(), sizes.end(), begins.begin() + 1);
+  std::string all(size_t(begins.back()), '\0');
+  isOk = isOk && MPI_Allgatherv(text.data(), own, MPI_CHAR, all.data(), sizes.data(), begins.data(), MPI_CHAR,
+                                MPI_COMM_WORLD) == MPI_SUCCESS;
+  if (!isOk) return problem("MPI", "a gather fails", "see what the other ranks say");
+  std::vector<std::string> texts;
+  for (size_t r = 0; r < sizes.size(); ++r)
+    texts.push_back(all.substr(size_t(begins[r]), size_t(sizes[r])));
+  return texts;
 }
 
 } // namespace autotp

@@ -16,4 +16,8 @@ llvm::Expected<std::string> broadcastOverMpi(const std::string &, int64_t) {
                  "set MASTER_ADDR and MASTER_PORT to rank 0's host and to a free port there, on all ranks");
 }
 
+llvm::Expected<std::vector<std::string>> gatherOverMpi(const std::string &) {
+  return problem("--comm mpi", "this build has no MPI", "take --comm local");
+}
+
 } // namespace autotp

@@ -53,7 +53,9 @@ public:
 
   /// Addresses as all ranks understand them. Processes reach those in the shared memory only.
   uintptr_t place(const void *address) const { return reinterpret_cast<uintptr_t>(address) - base_; }
-  void *addressOf(uintptr_t place) const { return reinterpret_cast<void *>(place + base_); }
+  void *addressOf(uintptr_t place) const {
+    return reinterpret_cast<void *>(place + base_); // NOLINT(performance-no-int-to-ptr): it came from another process
+  }
 
 private:
   struct Header;

@@ -12,13 +12,13 @@ namespace {
 /// The state of a process as /proc tells it: R, S, D, T (stopped), Z (ended, but nobody has asked how); 0 if there is none.
 char stateOf(int64_t process) {
   auto text = llvm::MemoryBuffer::getFileAsStream("/proc/" + std::to_string(process) + "/stat");
-  if (!text) return 0;
+  if (!text) return '\0';
   // The name of the program is in brackets, and may hold any character.
   const llvm::StringRef behindName = (*text)->getBuffer().rsplit(')').second.ltrim();
-  return behindName.empty() ? 0 : behindName.front();
+  return behindName.empty() ? '\0' : behindName.front();
 }
 
-bool isEnded(char state) { return state == 0 || state == 'Z' || state == 'X'; }
+bool isEnded(char state) { return state == '\0' || state == 'Z' || state == 'X'; }
 bool isStopped(char state) { return state == 'T' || state == 't'; }
 
 } // namespace

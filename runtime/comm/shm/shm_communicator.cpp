@@ -108,6 +108,7 @@ llvm::Error checkHosts(const std::vector<Presence> &all) {
 /// All ranks find the same; rank 0 says it.
 llvm::Error checkTogether(const std::vector<Presence> &all, const Launch &launch) {
   std::vector<RankFacts> facts;
+  facts.reserve(all.size());
   for (const Presence &presence : all)
     facts.push_back(presence.facts);
   llvm::Error error = llvm::joinErrors(checkHosts(all), checkAgreement(facts));
