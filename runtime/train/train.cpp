@@ -166,27 +166,31 @@ void runHere(Job &job) {
     thread.join();
 }
 
-/// Runs one rank. Rank 0 opens the plan before the others, so that its errors are printed once.
-llvm::Error runAsOneOf(Job &job, Communicator &process) {
-  if (process.rank() != 0 && !process.barrier()) return problem("rank 0", "it has failed");
-  if (llvm::Error error = open(job, &process)) return error;
-  if (process.rank() == 0 && !process.barrier()) return problem("another rank", "it has failed");
+/// Runs one rank. Rank 0 opens the plan before the others, so that its errors are printed once. `lost`: what had failed
+/// before this rank did.
+llvm::Error runAsOneOf(Job &job, Communicator &process, std::string &lost) {
+  auto ended = [&](llvm::Error error) {
+    lost = process.failure();
+    process.abort();
+    return error;
+  };
+  if (process.rank() != 0 && !process.barrier()) return ended(problem("rank 0", "it has failed"));
+  if (llvm::Error error = open(job, &process)) return ended(std::move(error));
+  if (process.rank() == 0 && !process.barrier()) return ended(problem("another rank", "it has failed"));
   Rank rank(job, process);
-  llvm::Error error = rank.run();
-  if (error) process.abort(); // before its groups are destroyed, which would wait for the others
-  return error;
+  if (llvm::Error error = rank.run())
+    return ended(std::move(error)); // before its groups are destroyed, which would wait for the others
+  return llvm::Error::success();
 }
 
 /// Runs all ranks that this process has.
 llvm::Error run(Job &job, Communicator *process) {
   if (process) {
-    llvm::Error error = runAsOneOf(job, *process);
-    if (!error) return error;
-    process->abort();
-    const std::string failure = process->failure();
-    if (!process->isSaidElsewhere() && failure.empty()) return error;
+    std::string lost;
+    llvm::Error error = runAsOneOf(job, *process, lost);
+    if (!error || (!process->isSaidElsewhere() && lost.empty())) return error;
     llvm::consumeError(std::move(error)); // a consequence of what has failed elsewhere
-    return process->isSaidElsewhere() ? llvm::make_error<SaidElsewhere>() : problem("", failure);
+    return process->isSaidElsewhere() ? llvm::make_error<SaidElsewhere>() : problem("", lost);
   }
   if (llvm::Error error = open(job, nullptr)) return error;
   runHere(job);
