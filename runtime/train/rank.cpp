@@ -168,8 +168,8 @@ llvm::Error Rank::runMicroBatches(llvm::StringRef section, llvm::function_ref<ll
   return llvm::Error::success();
 }
 
-/// With f16, a step that is not finite is skipped, and the loss scale halved, unless it shall end the run. The schedule of the learning rate does not
-/// count it, nor do transformers' Trainer and DeepSpeed's engine.
+/// With f16, a step that is not finite is skipped, and the loss scale halved, unless it shall end the run. The schedule of
+/// the learning rate does not count it, nor do transformers' Trainer and DeepSpeed's engine.
 llvm::Error Rank::checkFinite(int64_t step) {
   const double loss = double(executor_->scalar("loss")), norm = double(executor_->scalar("grad_norm"));
   skipped_ += !std::isfinite(norm);
