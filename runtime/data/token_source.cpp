@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/indexed.h"
 #include "runtime/base/normal_numbers.h"
+#include "runtime/base/philox.h"
 #include "runtime/data/store_element.h"
 
 #include <algorithm>

@@ -24,22 +24,6 @@ std::vector<uint16_t> narrowed(llvm::ArrayRef<float> values, DType dtype) {
   return small;
 }
 
-/// Writes this rank's part of a parameter to one of the tensors of its bucket.
-void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
-                llvm::ArrayRef<float> values) {
-  const int64_t begin = int64_t(parameter.bucket_begin());
-  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
-                                     begin + int64_t(values.size()), executor.place());
-  if (part.begin == part.end) return;
-  uploadFloats(executor, part.tensor, values.slice(size_t(part.begin - begin), size_t(part.end - part.begin)));
-}
-
-void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::ArrayRef<float> values) {
-  const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
-  uploadPart(executor, parameter, bucket.parameters(), values);
-  if (DType(bucket.parameters().dtype()) != DType::F32) uploadPart(executor, parameter, bucket.master(), values);
-}
-
 /// The values of every parameter of the program, in the mapped file.
 llvm::Expected<std::vector<llvm::ArrayRef<float>>> valuesIn(const SafetensorsFile &file, llvm::StringRef path,
                                                             const plan::Program &program) {
@@ -115,7 +99,10 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<
   for (int i = 0; i < parameters.size(); ++i) {
     const llvm::ArrayRef<float> own = (*values)[size_t(i)];
     isWrong[size_t(i)] = llvm::any_of(own, [](float value) { return !std::isfinite(value); });
-    setParameter(executor, parameters[i], own);
+    llvm::cantFail(fillParameter(executor, parameters[i], [&](int64_t begin, llvm::MutableArrayRef<float> to) {
+      llvm::copy(own.slice(size_t(begin), to.size()), to.begin());
+      return llvm::Error::success();
+    }));
   }
   if (isIt.get()) return checkFinite(executor.program(), path, isWrong);
   return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
@@ -123,21 +110,25 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<
 
 /// Draws on all threads of the rank. Which one draws an element makes no difference, since its number depends on its
 /// place in the whole parameter alone.
-static std::vector<float> drawn(const plan::Parameter &parameter, uint64_t seed, uint64_t stream) {
-  constexpr int64_t kAtATime = int64_t(1) << 14;
-  std::vector<float> values(size_t(elementsOf(parameter.tensor())));
-  const std::vector<HeldRun> runs = heldRuns(parameter, kAtATime);
-#pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < runs.size(); ++i)
-    drawNormals(std::span(values).subspan(size_t(runs[i].local), size_t(runs[i].count)), seed, stream,
-                uint64_t(runs[i].global), parameter.init_value(), parameter.init_stddev());
-  return values;
-}
-
 void initialiseWeights(Executor &executor, int64_t seed) {
+  constexpr int64_t kAtATime = int64_t(1) << 14;
   uint64_t stream = 0;
-  for (const plan::Parameter &parameter : executor.program().parameters())
-    setParameter(executor, parameter, drawn(parameter, uint64_t(seed), stream++));
+  for (const plan::Parameter &parameter : executor.program().parameters()) {
+    const std::vector<HeldRun> runs = heldRuns(parameter, kAtATime);
+    llvm::cantFail(fillParameter(executor, parameter, [&](int64_t begin, llvm::MutableArrayRef<float> to) {
+      const int64_t end = begin + int64_t(to.size());
+#pragma omp parallel for schedule(static)
+      for (size_t i = 0; i < runs.size(); ++i) {
+        const HeldRun &run = runs[i];
+        const int64_t first = std::max(begin, run.local), last = std::min(end, run.local + run.count);
+        if (first >= last) continue;
+        drawNormals({to.data() + (first - begin), size_t(last - first)}, uint64_t(seed), stream,
+                    uint64_t(run.global + first - run.local), parameter.init_value(), parameter.init_stddev());
+      }
+      return llvm::Error::success();
+    }));
+    ++stream;
+  }
 }
 
 } // namespace autotp

@@ -1,8 +1,11 @@
 /// \file Known answers of Random123 (kat_vectors) and the moments of the normal numbers made from them.
 #include "runtime/base/normal_numbers.h"
+#include "runtime/base/philox.h"
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
 #include <vector>
 
 namespace autotp {
@@ -36,10 +39,23 @@ TEST(Philox, NormalNumbers) {
     EXPECT_NEAR(product / kCount, 0, 0.02);
 }
 
-/// Wherever a run begins and ends among the blocks.
+/// By the formula of Box and Muller, with the library's functions.
+TEST(Philox, NormalNumbersAreThoseOfTheFormula) {
+  for (uint64_t block = 0; block < 50000; ++block) {
+    const PhiloxWords bits = philox(7, block, 3);
+    auto uniform = [&](int i) { return (double(bits[i]) + 0.5) / 4294967296.0; };
+    for (int pair : {0, 2}) {
+      const double radius = std::sqrt(-2 * std::log(uniform(pair))), angle = 2 * std::numbers::pi * uniform(pair + 1);
+      ASSERT_NEAR(philoxNormal(7, 3, 4 * block + uint64_t(pair)), radius * std::cos(angle), 1e-14);
+      ASSERT_NEAR(philoxNormal(7, 3, 4 * block + uint64_t(pair) + 1), radius * std::sin(angle), 1e-14);
+    }
+  }
+}
+
+/// Wherever a run begins and ends among the blocks, and however many are made at a time.
 TEST(Philox, RunsHoldTheNumbersOfTheirElements) {
   for (uint64_t first = 0; first < 5; ++first)
-    for (size_t count = 0; count < 10; ++count) {
+    for (size_t count : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255, 256, 257, 600}) {
       std::vector<float> values(count);
       drawNormals(values, 7, 3, first, 2, 0.5);
       for (size_t i = 0; i < count; ++i)
