@@ -9,7 +9,6 @@
 #include "runtime/train/join_over_nccl.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 namespace autotp {
 namespace {
@@ -68,22 +67,15 @@ llvm::Expected<std::unique_ptr<Communicator>> joinShm(const CommunicatorRequest 
   return joinOverSharedMemory(*request.launch, request.variable, request.facts, limits);
 }
 
-/// All ranks find the same, and rank 0 says it.
 llvm::Error checkFactsOverMpi(const RankFacts &own, const Communicator &process) {
-  std::string line;
-  llvm::raw_string_ostream(line) << llvm::json::Value(toJson(own));
-  auto lines = gatherOverMpi(line);
+  auto lines = gatherOverMpi(saidLine(llvm::json::Object{{"facts", toJson(own)}}));
   if (!lines) return lines.takeError();
-  std::vector<RankFacts> all;
-  for (const std::string &each : *lines) {
-    auto facts = readFacts(each);
-    if (!facts) return facts.takeError();
-    all.push_back(std::move(*facts));
-  }
-  llvm::Error error = checkAgreement(all);
-  if (!error || process.rank() == 0) return error;
-  llvm::consumeError(std::move(error));
-  return llvm::make_error<SaidElsewhere>();
+  std::vector<RankFacts> all(lines->size());
+  for (size_t r = 0; r < all.size(); ++r)
+    if (llvm::Error error =
+            readSaid((*lines)[r], [&](llvm::json::ObjectMapper &map) { return map.map("facts", all[r]); }))
+      return error;
+  return saidByFirst(checkAgreement(all), process.rank());
 }
 
 llvm::Expected<std::unique_ptr<Communicator>> joinMpi(const CommunicatorRequest &request) {

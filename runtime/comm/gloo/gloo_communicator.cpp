@@ -7,7 +7,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <gloo/barrier.h>
 #include <gloo/rendezvous/context.h>
@@ -49,28 +48,6 @@ private:
   }
   IdExchange &exchange_;
   std::string prefix_;
-};
-
-/// What a rank says of itself when all meet.
-struct Presence {
-  std::string host;
-  RankFacts facts;
-
-  std::string text() const {
-    std::string line;
-    llvm::raw_string_ostream(line) << llvm::json::Value(llvm::json::Object{{"host", host}, {"facts", toJson(facts)}});
-    return line;
-  }
-  static llvm::Expected<Presence> read(llvm::StringRef line) {
-    Presence presence;
-    auto parsed = llvm::json::parse(line);
-    const llvm::json::Value value = parsed ? std::move(*parsed) : llvm::json::Value(nullptr);
-    llvm::consumeError(parsed.takeError()); // the message below has the line
-    llvm::json::Path::Root root;
-    llvm::json::ObjectMapper map(value, root);
-    if (map && map.map("host", presence.host) && map.map("facts", presence.facts)) return presence;
-    return problem("meeting of ranks", "a rank says '" + escaped(line) + "'", "start the same autotp-run everywhere");
-  }
 };
 
 class GlooCommunicator : public Communicator {
@@ -180,21 +157,17 @@ llvm::Expected<std::unique_ptr<Communicator>> joinOverGloo(const Launch &launch,
   if (!address) return address.takeError();
   MeetingLimits limits;
   limits.linger = kLinger;
-  auto meeting = meet(launch, *point, Presence{hostIdentity(), facts}.text(), limits);
+  auto meeting =
+      meet(launch, *point, saidLine(llvm::json::Object{{"host", hostIdentity()}, {"facts", toJson(facts)}}), limits);
   if (!meeting) return meeting.takeError();
-  std::vector<std::string> hosts;
-  std::vector<RankFacts> all;
-  for (const std::string &line : meeting->lines) {
-    auto presence = Presence::read(line);
-    if (!presence) return presence.takeError();
-    hosts.push_back(std::move(presence->host));
-    all.push_back(std::move(presence->facts));
-  }
-  if (llvm::Error error = checkAgreement(all)) {
-    if (launch.rank == 0) return error;
-    llvm::consumeError(std::move(error));
-    return llvm::make_error<SaidElsewhere>();
-  }
+  std::vector<std::string> hosts(meeting->lines.size());
+  std::vector<RankFacts> all(meeting->lines.size());
+  for (size_t r = 0; r < all.size(); ++r)
+    if (llvm::Error error = readSaid(meeting->lines[r], [&](llvm::json::ObjectMapper &map) {
+          return map.map("host", hosts[r]) && map.map("facts", all[r]);
+        }))
+      return error;
+  if (llvm::Error error = saidByFirst(checkAgreement(all), launch.rank)) return error;
   auto joined = std::make_unique<GlooCommunicator>(launch, std::move(hosts), std::move(meeting->exchange), awaited);
   if (llvm::Error error = joined->open(*address)) return error;
   return joined;

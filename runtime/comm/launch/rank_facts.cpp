@@ -2,6 +2,8 @@
 
 #include "runtime/base/error.h"
 
+#include "llvm/Support/raw_ostream.h"
+
 namespace autotp {
 namespace {
 
@@ -37,14 +39,26 @@ llvm::json::Object toJson(const RankFacts &facts) {
   return object;
 }
 
-llvm::Expected<RankFacts> readFacts(llvm::StringRef line) {
-  RankFacts facts;
+std::string saidLine(llvm::json::Object object) {
+  std::string line;
+  llvm::raw_string_ostream(line) << llvm::json::Value(std::move(object));
+  return line;
+}
+
+llvm::Error readSaid(llvm::StringRef line, llvm::function_ref<bool(llvm::json::ObjectMapper &)> read) {
   auto parsed = llvm::json::parse(line);
   const llvm::json::Value value = parsed ? std::move(*parsed) : llvm::json::Value(nullptr);
   llvm::consumeError(parsed.takeError()); // the message below has the line
   llvm::json::Path::Root root;
-  if (llvm::json::fromJSON(value, facts, root)) return facts;
+  llvm::json::ObjectMapper map(value, root);
+  if (map && read(map)) return llvm::Error::success();
   return problem("meeting of ranks", "a rank says '" + escaped(line) + "'", "start the same autotp-run everywhere");
+}
+
+llvm::Error saidByFirst(llvm::Error error, int64_t rank) {
+  if (!error || rank == 0) return error;
+  llvm::consumeError(std::move(error));
+  return llvm::make_error<SaidElsewhere>();
 }
 
 llvm::Error checkAgreement(const std::vector<RankFacts> &byRank) {

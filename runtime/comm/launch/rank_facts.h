@@ -15,8 +15,13 @@ namespace autotp {
 using RankFacts = std::map<std::string, std::string>;
 
 llvm::json::Object toJson(const RankFacts &facts);
-/// What toJson() has made, as one line of text. Errors: it is something else.
-llvm::Expected<RankFacts> readFacts(llvm::StringRef line);
+
+/// A line in which a rank says of itself what the others need to know when all meet.
+std::string saidLine(llvm::json::Object object);
+/// Reads one. Errors: `read` does not find there what it maps.
+llvm::Error readSaid(llvm::StringRef line, llvm::function_ref<bool(llvm::json::ObjectMapper &)> read);
+/// An error that all ranks find alike is said by rank 0 alone.
+llvm::Error saidByFirst(llvm::Error error, int64_t rank);
 
 /// Errors: ranks that differ from rank 0, each with all in which they do.
 llvm::Error checkAgreement(const std::vector<RankFacts> &byRank);

@@ -7,7 +7,6 @@
 #include "runtime/comm/shm/staged_group.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <bitset>
@@ -52,29 +51,23 @@ struct Presence {
   RankFacts facts;
 
   std::string text() const {
-    llvm::json::Object object{{"host", host},
-                              {"cores", cores},
-                              {"process", segment.process},
-                              {"descriptor", segment.descriptor},
-                              {"token", segment.token},
-                              {"facts", toJson(facts)}};
-    std::string line;
-    llvm::raw_string_ostream(line) << llvm::json::Value(std::move(object));
-    return line;
+    return saidLine(llvm::json::Object{{"host", host},
+                                       {"cores", cores},
+                                       {"process", segment.process},
+                                       {"descriptor", segment.descriptor},
+                                       {"token", segment.token},
+                                       {"facts", toJson(facts)}});
   }
 
   static llvm::Expected<Presence> read(llvm::StringRef line) {
-    Presence presence;
-    auto parsed = llvm::json::parse(line);
-    const llvm::json::Value value = parsed ? std::move(*parsed) : llvm::json::Value(nullptr);
-    llvm::consumeError(parsed.takeError()); // the message below has the line
-    llvm::json::Path::Root root;
-    llvm::json::ObjectMapper map(value, root);
-    if (map && map.map("host", presence.host) && map.map("cores", presence.cores) &&
-        map.map("process", presence.segment.process) && map.map("descriptor", presence.segment.descriptor) &&
-        map.map("token", presence.segment.token) && map.map("facts", presence.facts) && isMask(presence.cores))
-      return presence;
-    return problem("meeting of ranks", "a rank says '" + escaped(line) + "'", "start the same autotp-run everywhere");
+    Presence p;
+    llvm::Error error = readSaid(line, [&](llvm::json::ObjectMapper &map) {
+      return map.map("host", p.host) && map.map("cores", p.cores) && map.map("process", p.segment.process) &&
+             map.map("descriptor", p.segment.descriptor) && map.map("token", p.segment.token) &&
+             map.map("facts", p.facts) && isMask(p.cores);
+    });
+    if (error) return error;
+    return p;
   }
 
 private:
@@ -105,16 +98,12 @@ llvm::Error checkHosts(const std::vector<Presence> &all) {
   return llvm::Error::success();
 }
 
-/// All ranks find the same; rank 0 says it.
 llvm::Error checkTogether(const std::vector<Presence> &all, const Launch &launch) {
   std::vector<RankFacts> facts;
   facts.reserve(all.size());
   for (const Presence &presence : all)
     facts.push_back(presence.facts);
-  llvm::Error error = llvm::joinErrors(checkHosts(all), checkAgreement(facts));
-  if (!error || launch.rank == 0) return error;
-  llvm::consumeError(std::move(error));
-  return llvm::make_error<SaidElsewhere>();
+  return saidByFirst(llvm::joinErrors(checkHosts(all), checkAgreement(facts)), launch.rank);
 }
 
 /// Says what has failed, unless another rank does, and ends the process: its thread does not come to an end by itself.
