@@ -180,6 +180,7 @@ llvm::Error runAsOneOf(Job &job, Communicator &process, std::string &lost) {
   Rank rank(job, process);
   if (llvm::Error error = rank.run())
     return ended(std::move(error)); // before its groups are destroyed, which would wait for the others
+  if (!process.barrier()) return ended(problem("another rank", "it has failed at the end"));
   return llvm::Error::success();
 }
 
