@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A training step of autotp beside those of PyTorch and DeepSpeed, the programs in turn, and beside what the machine could do.
 
-Usage: bench/compare.py [S|M|L|hf] [fp32|bf16] [1|tp2|dp2] [--isa avx2|avx512] [--peers NAME,...] [--rounds N] [--steps N]
+Usage: bench/compare.py [S|M|L|hf|gpt2] [fp32|bf16] [1|tp2|dp2] [--isa avx2|avx512] [--peers NAME,...] [--rounds N] [--steps N]
 
 1: one rank of 2 threads, beside PyTorch eager and compiled. tp2: 2 ranks of one thread, beside DeepSpeed's AutoTP. dp2: 2 ranks
 with a batch each and ZeRO 2, beside PyTorch's DistributedDataParallel. tp2 and dp2 also run one rank of 2 threads for comparison.
-hf is M (SmolLM2-135M's shape) as transformers and torch.onnx.export write it, beside autotp-model's M.
+hf is M (SmolLM2-135M's shape) as transformers and torch.onnx.export write it, beside autotp-model's M; gpt2 is GPT-2 of 124 million
+parameters, written likewise, beside transformers' own.
 --isa holds all programs to one instruction set. A round runs each program once and takes the median of its steps but the first 3;
 ratios are medians over rounds. All run on an idle machine, or the numbers mean nothing.
 
@@ -39,6 +40,10 @@ MODELS = {  # name: (config, batch, seq)
     "L": (llama(2048, 2, 32, 8, 8192, 32000, False), 1, 512),
 }
 MODELS["hf"] = MODELS["M"]
+MODELS["gpt2"] = ({"model_type": "gpt2", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "n_inner": 3072,
+                   "vocab_size": 50257, "n_positions": 1024, "tie_word_embeddings": True, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
+                   "attn_pdrop": 0.0}, 1, 512)
+EXPORTED = ("hf", "gpt2")
 RUNS = {"1": (1, 1), "tp2": (2, 1), "dp2": (1, 2)}  # name: (tp, dp)
 PEERS = {"1": ["eager", "compile"], "tp2": ["autotp"], "dp2": ["ddp"]}
 TITLES = {"eager": "PyTorch eager", "compile": "PyTorch compiled", "autotp": "DeepSpeed AutoTP", "ddp": "PyTorch DDP"}
@@ -92,7 +97,7 @@ class Autotp:
         config, self.batch, self.seq = MODELS[name]
         self.config, model, self.plan = (WORK / f"{name}{end}" for end in (".json", ".onnx", f"-{how}-{precision}.plan"))
         self.config.write_text(json.dumps(config))
-        if name == "hf":
+        if name in EXPORTED:
             run(python, ROOT / "bench" / "export_hf.py", self.config, self.batch, self.seq, model)
         else:
             run(binaries / "autotp-model", "llama", "--config", self.config, "--batch", self.batch, "--seq", self.seq,
@@ -131,8 +136,10 @@ def print_limit(binaries, name, isa):
                           "--threads=2", *flags], check=True, capture_output=True, text=True).stdout
     rates = {b["name"].split("/")[0]: b for b in json.loads(out)["benchmarks"]}
     flops, bandwidth = rates["large product"]["FLOP/s"], rates["AdamW"]["bytes/s"]
-    hidden, kv = config["hidden_size"], config["num_key_value_heads"] * config["hidden_size"] // config["num_attention_heads"]
-    matrices = config["num_hidden_layers"] * (2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * config["intermediate_size"])
+    hidden, heads = config["hidden_size"], config["num_attention_heads"]
+    kv = config.get("num_key_value_heads", heads) * hidden // heads
+    ffn = 3 * config["intermediate_size"] if "intermediate_size" in config else 2 * config["n_inner"]
+    matrices = config["num_hidden_layers"] * (2 * hidden * hidden + 2 * hidden * kv + hidden * ffn)
     head = hidden * config["vocab_size"]
     tokens = batch * seq
     attention = 7 * config["num_hidden_layers"] * batch * hidden * seq * seq
@@ -169,9 +176,9 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     peers = PEERS[args.how] if args.peers is None else [p for p in args.peers.split(",") if p != "none"]
     packages = ["torch", "numpy"] + (["transformers", "deepspeed"] if "autotp" in peers else [])
-    if args.model == "hf":
+    if args.model in EXPORTED:
         packages += ["transformers", "onnx", "onnxscript"]
-    torch = Torch(args.venv, packages, args.isa) if peers or args.model == "hf" else None
+    torch = Torch(args.venv, packages, args.isa) if peers or args.model in EXPORTED else None
     plan = Autotp(args.bin, args.model, args.precision, args.how, args.isa, torch and torch.python)
     alone, dp = None, RUNS[args.how][1]
     title = f"autotp, 1 rank x 2 threads{', twice' if dp > 1 else ''}"  # per token: dp ranks train on as many batches

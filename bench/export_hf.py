@@ -1,4 +1,4 @@
-"""Writes a Llama of transformers with random weights as torch.onnx.export does: what people bring.
+"""Writes a model of transformers with random weights as torch.onnx.export does: what people bring.
 
 Usage: export_hf.py CONFIG BATCH SEQ FILE.onnx      (called by compare.py)
 """
@@ -6,7 +6,7 @@ import json
 import sys
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 
 class WithLoss(torch.nn.Module):
@@ -22,7 +22,8 @@ class WithLoss(torch.nn.Module):
 def main():
     config, batch, seq, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     with open(config, encoding="utf-8") as file:
-        model = LlamaForCausalLM(LlamaConfig(**json.load(file), attn_implementation="sdpa"))
+        config = AutoConfig.for_model(**json.load(file))
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
     ids = torch.randint(model.config.vocab_size, (batch, seq))
     torch.onnx.export(WithLoss(model), (ids, ids), path, dynamo=True, optimize=False, input_names=["input_ids", "labels"],
                       external_data=True)

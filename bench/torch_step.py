@@ -1,4 +1,4 @@
-"""Trains a Llama of a Hugging Face config.json with PyTorch, fused AdamW; prints the ms of every step and the peak
+"""Trains the model of a Hugging Face config.json with PyTorch (Llamas of its own, others of transformers), fused AdamW; prints the ms of every step and the peak
 resident MiB as JSON. By a process alone (eager, compile) or by several under torch.distributed.run (ddp, autotp).
 
 Called by compare.py and cuda_torch.py. bf16 means: torch.autocast over fp32 weights, or DeepSpeed's bf16.
@@ -63,12 +63,24 @@ class Llama(nn.Module):
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
 
 
+class FromTransformers(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        self.model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config), attn_implementation="sdpa")
+
+    def forward(self, ids):
+        logits = self.model(input_ids=ids, use_cache=False).logits
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+
 def train(config, batch, seq, steps, device="cpu", precision="fp32", compiles=False, wrap=None):
     """The ms of each step. `wrap` makes another module of the model, for example one that averages gradients."""
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     with torch.device(device):
-        model = Llama(config, seq)
+        model = Llama(config, seq) if config["model_type"] == "llama" else FromTransformers(config)
         ids = torch.randint(config["vocab_size"], (batch, seq))
     model = wrap(model) if wrap else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
