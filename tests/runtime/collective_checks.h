@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 namespace autotp {
 
@@ -72,6 +73,32 @@ inline void checkGroup(Communicator &comm, const std::vector<int> &ranks, int64_
     ASSERT_EQ(inOut[size_t(i)], sumAt(i));
   ASSERT_TRUE((*group)->allReduce(in.data(), in.data(), all, DType::F32, Reduce::Sum));
   EXPECT_EQ(in, inOut);
+}
+
+/// The groups that meshes have, of 4 ranks, some of which join more than once.
+inline void checkSubgroups(Communicator &comm, int rounds) {
+  const int tp = comm.rank() % 2, dp = comm.rank() / 2;
+  for (int round = 0; round < rounds; ++round) {
+    checkGroup(comm, {dp * 2, dp * 2 + 1}, 33);
+    checkGroup(comm, {tp, 2 + tp}, 1001);
+  }
+  if (comm.rank() != 1) checkGroup(comm, {0, 2, 3}, 7);
+}
+
+/// Sums of 3 ranks are those of threads, bit by bit: in the order of the group.
+inline void checkBits(Communicator &comm, int count) {
+  auto device = llvm::cantFail(makeCpuDevice(1));
+  auto group = llvm::cantFail(comm.group({0, 1, 2}, *device));
+  std::vector<std::vector<float>> all(3);
+  std::mt19937 random(1);
+  for (std::vector<float> &each : all)
+    for (int i = 0; i < count; ++i)
+      each.push_back(std::normal_distribution<float>()(random));
+  std::vector<float> sum(all[0].size());
+  ASSERT_TRUE(
+      group->allReduce(all[size_t(comm.rank())].data(), sum.data(), int64_t(sum.size()), DType::F32, Reduce::Sum));
+  for (size_t i = 0; i < sum.size(); ++i)
+    ASSERT_EQ(sum[i], all[0][i] + all[1][i] + all[2][i]) << i;
 }
 
 /// What is one byte wide, as masks are: moved, and nothing past its end is.

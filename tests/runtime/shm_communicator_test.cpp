@@ -5,8 +5,6 @@
 #include "tests/runtime/collective_checks.h"
 #include "tests/runtime/forked_ranks.h"
 
-#include <random>
-
 namespace autotp {
 namespace {
 
@@ -41,14 +39,7 @@ TEST(ShmCommunicator, EveryCollectiveOnTheWorld) {
 }
 
 TEST(ShmCommunicator, Subgroups) {
-  onGoodProcesses(4, [](Communicator &comm) {
-    const int tp = comm.rank() % 2, dp = comm.rank() / 2;
-    for (int round = 0; round < 20; ++round) {
-      checkGroup(comm, {dp * 2, dp * 2 + 1}, 33);
-      checkGroup(comm, {tp, 2 + tp}, 1001);
-    }
-    if (comm.rank() != 1) checkGroup(comm, {0, 2, 3}, 7);
-  });
+  onGoodProcesses(4, [](Communicator &comm) { checkSubgroups(comm, 20); });
 }
 
 TEST(ShmCommunicator, EveryType) {
@@ -58,22 +49,9 @@ TEST(ShmCommunicator, EveryType) {
   });
 }
 
-/// Sums are those of threads, bit by bit, whichever turn an element is in.
+/// Whichever turn an element is in.
 TEST(ShmCommunicator, BitsAreThoseOfThreads) {
-  onGoodProcesses(3, [](Communicator &comm) {
-    auto device = llvm::cantFail(makeCpuDevice(1));
-    auto group = llvm::cantFail(comm.group({0, 1, 2}, *device));
-    std::vector<std::vector<float>> all(3);
-    std::mt19937 random(1);
-    for (std::vector<float> &each : all)
-      for (int i = 0; i < 300001; ++i)
-        each.push_back(std::normal_distribution<float>()(random));
-    std::vector<float> sum(all[0].size());
-    ASSERT_TRUE(
-        group->allReduce(all[size_t(comm.rank())].data(), sum.data(), int64_t(sum.size()), DType::F32, Reduce::Sum));
-    for (size_t i = 0; i < sum.size(); ++i)
-      ASSERT_EQ(sum[i], all[0][i] + all[1][i] + all[2][i]) << i;
-  });
+  onGoodProcesses(3, [](Communicator &comm) { checkBits(comm, 300001); });
 }
 
 /// Waits for others until one of them has failed. Of all ranks, one says it.
