@@ -74,9 +74,9 @@ constexpr int64_t kThreadsColumns = 128, kColumnsUnit = 64;
 /// Elements of b from which on packing it shows: it does not stay in a core's cache.
 constexpr int64_t kLargeOperand = int64_t(1) << 20;
 
-/// Where each thread makes columns of its own, as a product of one thread. oneDNN 2.6 may divide a product by rows, so that all
-/// threads pack all of b, each for itself: with a large b products lost 5 to 20 % by it on AMD's Zen 5. It divides those of a
-/// transposed b and of bf16 better, and all of them before AVX-512.
+/// Where each thread makes columns of its own, as a product of one thread. Divided by oneDNN 2.6, products with a large b ran 5
+/// to 20 % slower on AMD's Zen 5, measured for shapes of three models; those of a transposed b and of bf16 did not, nor any before
+/// AVX-512.
 bool goesByThreads([[maybe_unused]] const Call &call, [[maybe_unused]] const ProductTensors &t,
                    [[maybe_unused]] bool transB) {
 #if defined(__AVX512F__)
