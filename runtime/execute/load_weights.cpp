@@ -24,6 +24,28 @@ std::vector<uint16_t> narrowed(llvm::ArrayRef<float> values, DType dtype) {
   return small;
 }
 
+/// What this rank has of a parameter in one of the tensors of its bucket, counted in the bucket's elements.
+BucketPart ownPart(const Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat) {
+  const auto begin = int64_t(parameter.bucket_begin());
+  return bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
+                    begin + elementsOf(parameter.tensor()), executor.place());
+}
+
+/// Writes that part of values that are all in memory already.
+void uploadPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
+                llvm::ArrayRef<float> values) {
+  const BucketPart part = ownPart(executor, parameter, flat);
+  if (part.begin == part.end) return;
+  uploadFloats(executor, part.tensor,
+               values.slice(size_t(part.begin) - parameter.bucket_begin(), size_t(part.end - part.begin)));
+}
+
+void setParameter(Executor &executor, const plan::Parameter &parameter, llvm::ArrayRef<float> values) {
+  const plan::Bucket &bucket = executor.program().buckets(int(parameter.bucket()));
+  uploadPart(executor, parameter, bucket.parameters(), values);
+  if (bucket.has_master()) uploadPart(executor, parameter, bucket.master(), values);
+}
+
 /// The values of every parameter of the program, in the mapped file.
 llvm::Expected<std::vector<llvm::ArrayRef<float>>> valuesIn(const SafetensorsFile &file, llvm::StringRef path,
                                                             const plan::Program &program) {
@@ -66,15 +88,14 @@ void uploadFloats(Executor &executor, const plan::TensorRef &tensor, llvm::Array
 
 llvm::Error fillPart(Executor &executor, const plan::Parameter &parameter, const plan::TensorRef &flat,
                      HeldReader read) {
-  const auto begin = int64_t(parameter.bucket_begin());
-  const BucketPart part = bucketPart(executor.program().buckets(int(parameter.bucket())), flat, begin,
-                                     begin + elementsOf(parameter.tensor()), executor.place());
+  const BucketPart part = ownPart(executor, parameter, flat);
   if (part.begin == part.end) return llvm::Error::success();
+  const int64_t begin = part.begin - int64_t(parameter.bucket_begin());
   const auto count = size_t(part.end - part.begin);
   if (executor.isOnHost() && DType(part.tensor.dtype()) == DType::F32) // to where it belongs, without a copy between
-    return read(part.begin - begin, {reinterpret_cast<float *>(executor.bytes(part.tensor).data()), count});
+    return read(begin, {reinterpret_cast<float *>(executor.bytes(part.tensor).data()), count});
   std::vector<float> values(count);
-  if (llvm::Error error = read(part.begin - begin, values)) return error;
+  if (llvm::Error error = read(begin, values)) return error;
   uploadFloats(executor, part.tensor, values);
   return llvm::Error::success();
 }
@@ -99,10 +120,7 @@ llvm::Error loadWeights(Executor &executor, llvm::StringRef path, std::optional<
   for (int i = 0; i < parameters.size(); ++i) {
     const llvm::ArrayRef<float> own = (*values)[size_t(i)];
     isWrong[size_t(i)] = llvm::any_of(own, [](float value) { return !std::isfinite(value); });
-    llvm::cantFail(fillParameter(executor, parameters[i], [&](int64_t begin, llvm::MutableArrayRef<float> to) {
-      llvm::copy(own.slice(size_t(begin), to.size()), to.begin());
-      return llvm::Error::success();
-    }));
+    setParameter(executor, parameters[i], own);
   }
   if (isIt.get()) return checkFinite(executor.program(), path, isWrong);
   return problem(path, "it is not the file that the manifest describes: truncated or edited", "compile the plan again");
